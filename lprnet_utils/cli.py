@@ -1,0 +1,69 @@
+"""The command ``lprnet``: the package's functions for whoever does not write Python."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+
+def _folder(value: str | None, variable: str, what: str) -> Path:
+    """A data folder from an option or else an environment variable, or a clear error."""
+    value = value or os.environ.get(variable)
+    if not value:
+        raise SystemExit(f"lprnet: no {what}: give its folder as an option, or set {variable}")
+    folder = Path(value)
+    if not folder.is_dir():
+        raise SystemExit(f"lprnet: {folder} is not a folder ({what})")
+    return folder
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train a network on the real photos, or go on with a run that was stopped."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import numpy as np
+
+    from . import networks
+    from .datasets import AFLWTrain, FittedPhotos, fit_photos
+    from .training import Trainer, TrainingConfig
+
+    config = TrainingConfig.load(options.config)
+    photos = AFLWTrain(_folder(options.aflw_train, "LPRNET_AFLW_TRAIN", "training photos"))
+    sources = []
+    for rows in (np.flatnonzero((photos.trust > 0) & ~photos.held_out), np.flatnonzero(photos.held_out & (photos.trust > 0))):
+        print(f"fitting the face model to {len(rows)} photos", flush=True)
+        weights = photos.trust[rows] * np.where(np.abs(photos.yaw[rows]) > 60, 2.0, 1.0)  # profiles are rare and hard
+        sources.append(FittedPhotos(photos, rows, fit_photos(photos, rows), weights))
+    trainer = Trainer(getattr(networks, config.network)(), config, options.run)
+    print(f"training from sample {trainer.sample} of {config.samples}; Ctrl-C or a kill loses nothing", flush=True)
+    best = trainer.run(*sources, stop_after=options.stop_after)
+    print(f"best held-out NME {best:.3f} %; weights in {options.run}")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of ``lprnet``."""
+    top = argparse.ArgumentParser(prog="lprnet", description="3D faces from single photos.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    one = commands.add_parser("train", help="train a network", description=train.__doc__)
+    one.add_argument("--config", default="published-wild", help="a bundled recipe or a TOML file (%(default)s)")
+    one.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoints, log, weights")
+    one.add_argument("--aflw-train", help="folder of training photos (else LPRNET_AFLW_TRAIN)")
+    one.add_argument("--stop-after", type=int, help="stop with a checkpoint after so many steps")
+    one.set_defaults(function=train)
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point; returns the exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        return options.function(options)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except (ValueError, RuntimeError, OSError) as error:
+        print(f"lprnet: {error}", file=sys.stderr)
+        return 2

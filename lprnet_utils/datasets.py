@@ -1,0 +1,168 @@
+"""Training and evaluation data: photos with landmarks, and the position maps fitted to them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .face_model import MorphableModel
+from .fitting import Fits, fit_landmarks
+from .uv import UVLayout
+
+Array = NDArray[np.floating]
+
+# The mirror counterpart of each of the 68 iBUG landmarks.
+_PAIRS = [(i, 16 - i) for i in range(8)] + [(i, 43 - i) for i in range(17, 22)] + [(31, 35), (32, 34)]
+_PAIRS += [(36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46), (48, 54), (49, 53), (50, 52), (55, 59)]
+_PAIRS += [(56, 58), (60, 64), (61, 63), (65, 67)]
+MIRROR_68 = np.arange(68)
+for _a, _b in _PAIRS:
+    MIRROR_68[[_a, _b]] = _b, _a
+
+HELD_OUT = 20  # one duplicate group in so many is kept out of training
+TRUST = {2: 1.0, 1: 0.3, 0: 0.0}  # by the quality flag of the labels
+
+
+class DatasetError(ValueError):
+    """A data file is missing or is not what it should be; the message names file and field."""
+
+
+def landmark_box(landmarks: ArrayLike) -> Array:
+    """Box (..., 4) = (x0, y0, x1, y1) of the extremes of landmarks (..., 68, 2 or 3)."""
+    xy = np.asarray(landmarks, float)[..., :2]
+    return np.concatenate([xy.min(-2), xy.max(-2)], -1)
+
+
+def load_arrays(path: Path, *names: str) -> list[NDArray]:
+    """Named arrays of an ``.npz`` file, without pickle.
+
+    Raises
+    ------
+    DatasetError
+        Naming the file, and the array if one is missing or cannot be read.
+    """
+    if not path.is_file():
+        raise DatasetError(f"{path} is missing")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            missing = [n for n in names if n not in file]
+            if missing:
+                raise DatasetError(f"{path} has no array {', '.join(missing)}; it has {', '.join(file.files)}")
+            return [file[n] for n in names]
+    except DatasetError:
+        raise
+    except Exception as error:  # zipfile, zlib and numpy each have their own
+        raise DatasetError(f"{path} cannot be read ({error}); is it complete?") from error
+
+
+class AFLWTrain:
+    """The real photos: 18,606 crops of AFLW with 68 landmarks (pseudo-labels corrected by human points).
+
+    Research use only; the folder is described in its own README and never ships with the project.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``labels.npz``, ``lm68_fused.npz`` and ``crops-0.npz`` to ``crops-2.npz``.
+
+    Attributes
+    ----------
+    landmarks : (n, 68, 3) float32
+        Pixels of each 120 x 120 crop; z toward the camera, of mean 0.
+    yaw : (n,) float32
+        Degrees.
+    trust : (n,) float32
+        0 (bad labels, left out) to 1.
+    held_out : (n,) bool
+        Photos to choose by: whole duplicate groups, never trained on.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        names = "shard", "offset", "length", "quality", "dup_group", "pose"
+        self._shard, self._offset, self._length, quality, group, pose = load_arrays(
+            self.folder / "labels.npz", *names
+        )
+        centipixel, spread = load_arrays(self.folder / "lm68_fused.npz", "lm68_centipixel", "spread")
+        self.landmarks = centipixel.astype(np.float32) / 100
+        self.yaw = pose[:, 1]
+        # where the labels' maker disagrees with itself on mirrored and shifted crops, they are worth less
+        steadiness = np.clip(2.5 / np.maximum(spread, 1e-3), 0.2, 1.0)
+        self.trust = (np.array([TRUST[int(q)] for q in quality]) * steadiness).astype(np.float32)
+        # a multiplicative hash, so that the choice does not follow the order of the groups
+        self.held_out = (group.astype(np.uint64) * np.uint64(2654435761) >> np.uint64(7)) % HELD_OUT == 0
+
+    def __len__(self) -> int:
+        return len(self.landmarks)
+
+    @cached_property
+    def _bytes(self) -> list[NDArray[np.uint8]]:
+        return [load_arrays(self.folder / f"crops-{s}.npz", "data")[0] for s in range(3)]
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Photo i, (120, 120, 3) uint8 RGB."""
+        data = self._bytes[self._shard[i]][self._offset[i] : self._offset[i] + self._length[i]]
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        if picture is None:
+            raise DatasetError(f"photo {i} of {self.folder} is not a readable JPEG")
+        return picture[..., ::-1]
+
+
+class FittedPhotos:
+    """Photos with the face model fitted to their landmarks: a source of (image, position map) pairs.
+
+    Parameters
+    ----------
+    photos : AFLWTrain
+        Or anything with ``landmarks`` and ``image(i)``.
+    rows : (n,) int
+        Which of its photos.
+    fits : Fits
+        Of these rows.
+    weights : (n,) float
+        How often each is drawn, relative to the others.
+    """
+
+    def __init__(self, photos: AFLWTrain, rows: ArrayLike, fits: Fits, weights: ArrayLike, size: int = 128):
+        self.photos, self.rows, self.fits = photos, np.asarray(rows), fits
+        self.weights = np.asarray(weights, float)
+        self.size = size
+        self._mean, self._basis = MorphableModel.load().position_basis(UVLayout(size))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Photo i of the source, (h, w, 3) uint8 RGB."""
+        return self.photos.image(self.rows[i])
+
+    def landmarks(self, i: int) -> Array:
+        """Its 68 labelled landmarks (68, 3), pixels."""
+        return self.photos.landmarks[self.rows[i]]
+
+    def box(self, i: int) -> Array:
+        """The box (4,) of its landmarks."""
+        return landmark_box(self.landmarks(i))
+
+    def maps(self, indices: ArrayLike) -> NDArray[np.float32]:
+        """Position maps (B, N, N, 3) in pixels of the photos, z of mean 0 over the valid texels."""
+        maps = self.fits[np.asarray(indices)].evaluate(self._mean, self._basis)
+        return maps.reshape(-1, self.size, self.size, 3)
+
+
+def fit_photos(photos: AFLWTrain, rows: ArrayLike) -> Fits:
+    """Fit the bundled face model to the landmarks of some photos (a minute for 18,000)."""
+    model, layout = MorphableModel.load(), UVLayout()
+    mean, basis = model.position_basis(layout)
+    read = layout.landmark_matrix
+    points = np.stack([read @ direction for direction in basis])
+    fits = fit_landmarks(read @ mean, points, len(model.identity), photos.landmarks[np.asarray(rows)])
+    # t_z: the mean z of the map over the valid texels is 0
+    valid = layout.mask.ravel()
+    shape = mean[valid].mean(0) + np.einsum("nc,cd->nd", fits.coefficients, basis[:, valid].mean(1))
+    fits.translation[:, 2] = -fits.scale * np.einsum("nj,nj->n", fits.rotation[:, 2], shape)
+    return fits

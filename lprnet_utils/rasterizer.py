@@ -1,0 +1,115 @@
+"""The one z-buffer: which triangle is seen at each pixel, and where in it.
+
+Renderings, visibility, depth and the UV layout all come from :func:`rasterize`. Numba compiles it on first
+use (about a second), so nothing on the way from a photo to a mesh imports this module.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@numba.njit(cache=True, fastmath=False)
+def _fill(points, triangles, height, width, index, bary, depth):  # pragma: no cover - compiled
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
+        bx, by, bz = points[b, 0], points[b, 1], points[b, 2]
+        cx, cy, cz = points[c, 0], points[c, 1], points[c, 2]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if not abs(area) > 1e-12:  # edge-on, or not finite
+            continue
+        x0 = max(int(np.ceil(min(ax, bx, cx) - 1e-9)), 0)
+        x1 = min(int(np.floor(max(ax, bx, cx) + 1e-9)), width - 1)
+        y0 = max(int(np.ceil(min(ay, by, cy) - 1e-9)), 0)
+        y1 = min(int(np.floor(max(ay, by, cy) + 1e-9)), height - 1)
+        for y in range(y0, y1 + 1):
+            for x in range(x0, x1 + 1):
+                u = ((bx - x) * (cy - y) - (by - y) * (cx - x)) / area
+                v = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) / area
+                w = 1.0 - u - v
+                # a pixel centre on a shared edge belongs to both: no cracks, the nearer one stays
+                if u < -1e-9 or v < -1e-9 or w < -1e-9:
+                    continue
+                z = u * az + v * bz + w * cz
+                if z > depth[y, x]:
+                    depth[y, x] = z
+                    index[y, x] = t
+                    bary[y, x, 0], bary[y, x, 1], bary[y, x, 2] = u, v, w
+
+
+def rasterize(
+    points: ArrayLike, triangles: ArrayLike, height: int, width: int
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+    """Rasterise triangles with a z-buffer, from either side (no culling).
+
+    Parameters
+    ----------
+    points : (n, 3) array
+        x right, y down in pixels (the centre of the pixel in column j, row i is (j, i)), z toward the camera.
+    triangles : (m, 3) int array
+    height, width : int
+        Size of the picture.
+
+    Returns
+    -------
+    index : (height, width) int32
+        Triangle seen at the pixel's centre, -1 where there is none.
+    barycentric : (height, width, 3) float64
+        Weights of its three corners; 0 where there is none.
+    depth : (height, width) float64
+        z of the surface, -inf where there is none.
+
+    References
+    ----------
+    J. Pineda, A parallel algorithm for polygon rasterization, SIGGRAPH 1988 (edge functions).
+    """
+    points = np.ascontiguousarray(points, np.float64)
+    triangles = np.ascontiguousarray(triangles, np.int32)
+    index = np.full((height, width), -1, np.int32)
+    bary = np.zeros((height, width, 3))
+    depth = np.full((height, width), -np.inf)
+    _fill(points, triangles, height, width, index, bary, depth)
+    return index, bary, depth
+
+
+def interpolate(
+    values: ArrayLike, triangles: ArrayLike, index: NDArray[np.int32], barycentric: NDArray[np.float64]
+) -> NDArray:
+    """Values at the vertices, (n, ...), interpolated over a rasterised picture: (height, width, ...).
+
+    Pixels without a triangle get 0.
+    """
+    values = np.asarray(values)
+    corners = values[np.asarray(triangles)[index]]
+    weights = barycentric.reshape(barycentric.shape + (1,) * (values.ndim - 1))
+    return (corners * weights).sum(2)
+
+
+def vertex_visibility(
+    points: ArrayLike, triangles: ArrayLike, tolerance: float = 1.0, resolution: float = 2.0
+) -> NDArray[np.bool_]:
+    """Which vertices the camera sees: in front of, or at most ``tolerance`` behind, the z-buffer.
+
+    Parameters
+    ----------
+    points : (n, 3) array
+        Vertices in pixels of the image, z toward the camera.
+    triangles : (m, 3) int array
+    tolerance : float
+        In pixels; covers the slope of the surface inside one cell of the buffer.
+    resolution : float
+        Cells of the buffer a pixel.
+
+    Returns
+    -------
+    (n,) bool
+    """
+    points = np.asarray(points, float)
+    local = (points - points.min(0)) * resolution
+    width, height = np.ceil(local[:, :2].max(0)).astype(int) + 2
+    depth = rasterize(local, triangles, height, width)[2]
+    column, row = np.rint(local[:, 0]).astype(int), np.rint(local[:, 1]).astype(int)
+    return local[:, 2] >= depth[row, column] - tolerance * resolution

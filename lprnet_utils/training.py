@@ -1,0 +1,335 @@
+"""Training: loss, batches, and a loop that survives being killed. Pure Keras 3, any backend."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import time
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from .assets import data_path
+from .augmentation import SETTINGS, augment_picture, mirror_crop, sample_matrix
+from .evaluation import landmark_nme
+from .geometry import invert_similarity, transform_points
+from .images import crop_matrix, warp_image
+from .uv import SPAN, UVLayout, decode_map, encode_map, mirror_map
+
+Array = NDArray[np.floating]
+
+
+class Source(Protocol):
+    """Where training pairs come from, see :class:`lprnet_utils.datasets.FittedPhotos`."""
+
+    weights: Array
+
+    def __len__(self) -> int: ...
+    def image(self, i: int) -> NDArray[np.uint8]: ...
+    def box(self, i: int) -> Array: ...
+    def landmarks(self, i: int) -> Array: ...
+    def maps(self, indices: Array) -> Array: ...
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A recipe. ``samples`` counts images over the whole run; the learning rate follows a cosine over it."""
+
+    network: str = "lprnet"
+    samples: int = 500_000
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    warmup: int = 10_000  # samples over which the learning rate rises
+    loss: str = "l1"  # or "l2"
+    landmark_weight: float = 1.0  # of the mean landmark distance against that of the texels
+    gradient_norm: float = 1.0  # clip
+    average: float = 0.998  # momentum of the running average of the weights, which is what is evaluated and kept
+    augmentation: str = "wide"
+    checkpoint_every: int = 8_000  # samples
+    validate_every: int = 32_000
+    seed: int = 0
+
+    @classmethod
+    def load(cls, name: str | Path) -> TrainingConfig:
+        """From a TOML file, or by the name of a bundled recipe such as ``published-wild``."""
+        path = Path(name)
+        if path.suffix != ".toml":
+            path = data_path(f"recipes/{name}.toml")
+        if not path.is_file():
+            raise ValueError(f"no training recipe at {path}")
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"{path} is not valid TOML: {error}") from error
+        known = {f.name for f in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ValueError(f"{path} sets {', '.join(unknown)}; a recipe has {', '.join(sorted(known))}")
+        config = cls(**values)
+        if config.loss not in ("l1", "l2") or config.augmentation not in SETTINGS:
+            raise ValueError(f"{path}: loss is l1 or l2, augmentation one of {', '.join(SETTINGS)}")
+        return config
+
+
+def map_loss(layout: UVLayout, kind: str = "l1", landmark_weight: float = 1.0):
+    """Loss between encoded maps: the weighted mean over texels, and over the 68 landmarks read from the maps.
+
+    ``l1`` takes absolute differences, ``l2`` squares, of x, y and z alike; the weights are PRNet's mask. The result
+    is scaled so that 1 is a mean error of 1 % of the crop's side (for l2: its square).
+    """
+    weights = layout.weights / layout.weights.sum()
+    weights = ops.convert_to_tensor(weights[..., None].astype(np.float32) / 3)
+    read = layout.landmark_matrix.tocoo()
+    # each landmark as a fixed number of texels, so that it is one gather on every backend
+    rows: list[list[tuple[int, float]]] = [[] for _ in range(68)]
+    for i, j, w in zip(read.row, read.col, read.data, strict=True):
+        rows[i].append((int(j), float(w)))
+    width = max(map(len, rows))
+    index = np.array([[j for j, _ in r] + [0] * (width - len(r)) for r in rows])
+    value = np.array([[w for _, w in r] + [0.0] * (width - len(r)) for r in rows], np.float32)
+    value = ops.convert_to_tensor(value[None, :, :, None])
+    penalty = ops.abs if kind == "l1" else ops.square
+    unit = 100 * SPAN if kind == "l1" else (100 * SPAN) ** 2
+
+    def loss(y_true, y_pred):
+        difference = y_pred - y_true
+        texels = ops.sum(penalty(difference) * weights, axis=(1, 2, 3))
+        flat = ops.reshape(difference, (-1, layout.size**2, 3))
+        corners = ops.reshape(ops.take(flat, index.ravel(), axis=1), (-1, 68, width, 3))
+        landmarks = ops.sum(corners * value, axis=2)
+        return unit * (texels + landmark_weight * ops.mean(penalty(landmarks), axis=(1, 2)))
+
+    return loss
+
+
+def make_batch(
+    source: Source, config: TrainingConfig, number: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Batch ``number`` of a run: crops in 0 to 1 and encoded maps. The same number always gives the same batch."""
+    rng = np.random.default_rng([config.seed, number])
+    setting = SETTINGS[config.augmentation]
+    share = source.weights / source.weights.sum()
+    indices = rng.choice(len(source), config.batch_size, p=share)
+    maps = source.maps(indices)
+    size = maps.shape[1]
+    crops = np.empty((len(indices), size, size, 3), np.uint8)
+    for k, i in enumerate(indices):
+        matrix, flip = sample_matrix(rng, source.box(i), setting, size)
+        crop = warp_image(source.image(i), matrix, size)
+        maps[k] = transform_points(matrix.astype(np.float32), maps[k])
+        if flip:
+            crop, maps[k] = mirror_crop(crop), mirror_map(maps[k], size)
+        crops[k] = augment_picture(rng, crop, setting)
+    return crops.astype(np.float32) / np.float32(255), encode_map(maps)
+
+
+def learning_rate(config: TrainingConfig, sample: int) -> float:
+    """Linear warm-up, then half a cosine down to 0 at the last sample."""
+    if sample < config.warmup:
+        return config.learning_rate * (sample + config.batch_size) / (config.warmup + config.batch_size)
+    t = min((sample - config.warmup) / max(config.samples - config.warmup, 1), 1.0)
+    return config.learning_rate * 0.5 * (1 + np.cos(np.pi * t))
+
+
+def validate(model: keras.Model, source: Source, layout: UVLayout, batch: int = 32) -> float:
+    """Mean 2D NME in % of the 68 landmarks over a source, one pass, crops around its labelled boxes."""
+    errors = []
+    for start in range(0, len(source), batch):
+        indices = range(start, min(start + batch, len(source)))
+        matrices = [crop_matrix(source.box(i), layout.size) for i in indices]
+        crops = np.stack([warp_image(source.image(i), m, layout.size) for i, m in zip(indices, matrices, strict=True)])
+        codes = np.asarray(model.predict_on_batch(crops.astype(np.float32) / 255))
+        for i, matrix, code in zip(indices, matrices, codes, strict=True):
+            points = transform_points(invert_similarity(matrix), layout.landmarks(decode_map(code)))
+            errors.append(landmark_nme(points, source.landmarks(i)))
+    return float(np.mean(errors))
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint is truncated, altered, or of another run."""
+
+
+def save_checkpoint(path: Path, arrays: dict[str, Array], info: dict[str, Any]) -> None:
+    """Write a checkpoint so that a kill at any moment leaves the old one or the new one, never half of one.
+
+    The file is a SHA-256, then an ``.npz`` of the arrays with ``info`` as JSON. It is written beside its place,
+    flushed to the disk and renamed; the one before it is kept with the ending ``.previous``.
+    """
+    buffer = io.BytesIO()
+    np.savez(buffer, __info__=np.array(json.dumps(info)), **arrays)
+    data = buffer.getvalue()
+    part = path.with_name(path.name + ".part")
+    with open(part, "wb") as file:
+        file.write(hashlib.sha256(data).digest())
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    if path.exists():
+        os.replace(path, path.with_name(path.name + ".previous"))
+    os.replace(part, path)
+
+
+def load_checkpoint(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Read what :func:`save_checkpoint` wrote.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, truncated or altered.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"no checkpoint at {path}")
+    data = path.read_bytes()
+    if hashlib.sha256(data[32:]).digest() != data[:32]:
+        raise CheckpointError(f"{path} is truncated or altered: its checksum does not match its {len(data)} bytes")
+    with np.load(io.BytesIO(data[32:]), allow_pickle=False) as file:
+        info = json.loads(str(file["__info__"]))
+        return {n: file[n] for n in file.files if n != "__info__"}, info
+
+
+class Trainer:
+    """A training run in a folder: config, checkpoint, log and best weights. Killed, it goes on where it was.
+
+    Parameters
+    ----------
+    model : keras.Model
+    config : TrainingConfig
+    folder : path
+        Gets ``checkpoint.bin`` (and the one before), ``log.csv``, ``best.weights.h5``, ``last.weights.h5``.
+    """
+
+    def __init__(self, model: keras.Model, config: TrainingConfig, folder: str | Path):
+        self.model, self.config, self.folder = model, config, Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.layout = UVLayout(model.output_shape[1])
+        self.optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.gradient_norm)
+        loss = map_loss(self.layout, config.loss, config.landmark_weight)
+        model.compile(optimizer=self.optimizer, loss=loss, jit_compile=keras.backend.backend() == "jax")
+        self.optimizer.build(model.trainable_variables)
+        self.step, self.best = 0, float("inf")
+        self.average = [np.array(w) for w in model.get_weights()]
+        self._resume()
+
+    @property
+    def sample(self) -> int:
+        """Samples seen so far."""
+        return self.step * self.config.batch_size
+
+    def _state(self) -> dict[str, Array]:
+        arrays = {f"weight_{k}": np.asarray(w) for k, w in enumerate(self.model.get_weights())}
+        arrays |= {f"average_{k}": w for k, w in enumerate(self.average)}
+        return arrays | {f"optimizer_{k}": ops.convert_to_numpy(v) for k, v in enumerate(self.optimizer.variables)}
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        info = {"step": self.step, "best": self.best, "config": asdict(self.config)}
+        save_checkpoint(self.folder / "checkpoint.bin", self._state(), info)
+
+    def _resume(self) -> None:
+        path = self.folder / "checkpoint.bin"
+        previous = path.with_name(path.name + ".previous")
+        if not path.exists() and not previous.exists():
+            return
+        try:
+            arrays, info = load_checkpoint(path)
+        except CheckpointError as error:
+            if not previous.exists():
+                raise
+            print(f"{error}; going on from the one before it")
+            arrays, info = load_checkpoint(previous)
+        if info["config"] != asdict(self.config):
+            changed = sorted(k for k, v in asdict(self.config).items() if info["config"].get(k) != v)
+            raise CheckpointError(
+                f"{self.folder} holds a run with another recipe (differs in {', '.join(changed)}); "
+                "give another folder, or remove this one"
+            )
+        count = len(self.model.get_weights())
+        self.model.set_weights([arrays[f"weight_{k}"] for k in range(count)])
+        self.average = [arrays[f"average_{k}"] for k in range(count)]
+        for k, variable in enumerate(self.optimizer.variables):
+            variable.assign(arrays[f"optimizer_{k}"])
+        self.step, self.best = info["step"], info["best"]
+
+    def _log(self, row: dict[str, Any]) -> None:
+        path = self.folder / "log.csv"
+        new = not path.exists()
+        with open(path, "a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, ["sample", "loss", "learning_rate", "images_per_second", "nme"])
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+
+    def _evaluate(self, validation: Source) -> float:
+        """NME of the averaged weights; they are saved, and kept as the best if they are."""
+        own = self.model.get_weights()
+        self.model.set_weights(self.average)
+        error = validate(self.model, validation, self.layout)
+        self.model.save_weights(self.folder / "last.weights.h5")
+        if error < self.best:
+            self.best = error
+            os.replace(self.folder / "last.weights.h5", self.folder / "best.weights.h5")
+        self.model.set_weights(own)
+        return error
+
+    def run(self, source: Source, validation: Source, workers: int = 2, stop_after: int | None = None) -> float:
+        """Train to the end of the recipe; returns the best validation NME.
+
+        Parameters
+        ----------
+        source, validation : Source
+        workers : int
+            Threads that make batches ahead.
+        stop_after : int, optional
+            Stop, with a checkpoint, after so many steps of this call.
+        """
+        import cv2
+        from tqdm import tqdm
+
+        cv2.setNumThreads(1)  # the batches are made in threads of their own
+
+        config = self.config
+        steps = -(-config.samples // config.batch_size)
+        last = steps if stop_after is None else min(steps, self.step + stop_after)
+        every = {k: max(getattr(config, f"{k}_every") // config.batch_size, 1) for k in ("checkpoint", "validate")}
+        losses, since = [], time.perf_counter()
+        bar = tqdm(total=config.samples, initial=self.sample, unit="img", smoothing=0.02, mininterval=5)
+        with ThreadPoolExecutor(workers) as pool:
+            ahead = [pool.submit(make_batch, source, config, k) for k in range(self.step, min(self.step + 4, last))]
+            while self.step < last:
+                x, y = ahead.pop(0).result()
+                if self.step + 4 < last:
+                    ahead.append(pool.submit(make_batch, source, config, self.step + 4))
+                rate = learning_rate(config, self.sample)
+                self.optimizer.learning_rate = rate
+                loss = float(self.model.train_on_batch(x, y))
+                if not np.isfinite(loss):
+                    raise RuntimeError(f"the loss is {loss} at step {self.step}: lower the learning rate")
+                losses.append(loss)
+                self.step += 1
+                # early in the run a long average would mostly hold the random start
+                momentum = min(config.average, (1 + self.step) / (10 + self.step))
+                for a, w in zip(self.average, self.model.get_weights(), strict=True):
+                    a *= momentum
+                    a += (1 - momentum) * w
+                bar.update(config.batch_size)
+                bar.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
+                if self.step % every["validate"] == 0 or self.step == steps:
+                    speed = len(losses) * config.batch_size / (time.perf_counter() - since)
+                    error = self._evaluate(validation)
+                    row = {"sample": self.sample, "loss": np.mean(losses), "learning_rate": rate}
+                    self._log({k: f"{v:.6g}" for k, v in (row | {"images_per_second": speed, "nme": error}).items()})
+                    bar.write(f"{self.sample} samples: loss {np.mean(losses):.3f}, held-out NME {error:.3f} %")
+                    losses, since = [], time.perf_counter()
+                if self.step % every["checkpoint"] == 0 or self.step == last:
+                    self.save()
+        bar.close()
+        return self.best

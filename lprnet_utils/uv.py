@@ -1,0 +1,268 @@
+"""The UV layout: where on the face each texel of a position map lies, and how maps are encoded.
+
+A position map is a float32 array (N, N, 3), row = v, column = u, ``map[row, column] = (x, y, z)`` in pixels of the
+image that it belongs to. Texels outside the mesh hold the nearest valid value and weigh 0 everywhere.
+"""
+
+from __future__ import annotations
+
+import io
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .assets import read_asset
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+Array = NDArray[np.floating]
+
+OUTSIDE, SURFACE, MEMBRANE = 0, 1, 2  # kinds of texels; the membrane closes the openings of eyes and mouth
+SPAN = 2.2  # the network's unit interval covers this many sides of the crop
+# PRNet's weights (Feng et al., ECCV 2018, section 3.3): 68 points : eyes, nose, mouth : face : the rest
+WEIGHTS = {"landmarks": 16.0, "features": 4.0, "face": 3.0}
+FEATURES = {  # 0-based iBUG points whose hull is a region of the weight mask
+    "left brow and eye": [*range(17, 22), *range(36, 42)],
+    "right brow and eye": [*range(22, 27), *range(42, 48)],
+    "nose": range(27, 36),
+    "mouth": range(48, 68),
+}
+
+
+def encode_map(position_map: ArrayLike) -> NDArray[np.float32]:
+    """Position map in pixels of an N x N crop, (..., N, N, 3), to the network's unit interval.
+
+    x and y become ``0.5 + (p - c) / (2.2 N)`` with c = (N - 1) / 2, z becomes ``0.5 + z / (2.2 N)``. What leaves
+    [0, 1] is kept as it is: see :func:`fraction_outside`.
+    """
+    position_map = np.asarray(position_map, np.float32)
+    size = position_map.shape[-2]
+    centre = np.array([(size - 1) / 2, (size - 1) / 2, 0.0], np.float32)
+    return (position_map - centre) * np.float32(1 / (SPAN * size)) + np.float32(0.5)
+
+
+def decode_map(code: ArrayLike) -> NDArray[np.float32]:
+    """The network's output (..., N, N, 3) to a position map in pixels of the N x N crop."""
+    code = np.asarray(code, np.float32)
+    size = code.shape[-2]
+    centre = np.array([(size - 1) / 2, (size - 1) / 2, 0.0], np.float32)
+    return (code - np.float32(0.5)) * np.float32(SPAN * size) + centre
+
+
+def fraction_outside(codes: ArrayLike) -> float:
+    """Share of maps (B, N, N, 3) with a value that the encoding cannot hold, 0 to 1; keep it under 0.001."""
+    codes = np.asarray(codes)
+    return float(((codes < 0) | (codes > 1)).any(axis=(1, 2, 3)).mean())
+
+
+def mirror_map(position_map: ArrayLike, width: int) -> Array:
+    """The position map of the mirrored photo of the given width: x -> width - 1 - x, columns reversed."""
+    flipped = np.array(position_map)[..., ::-1, :]
+    flipped[..., 0] = width - 1 - flipped[..., 0]
+    return flipped
+
+
+def texel_matrix(
+    uv: Array, triangles: NDArray, membrane: NDArray[np.bool_], mirror: NDArray, size: int
+) -> tuple[NDArray, Array, NDArray[np.uint8]]:
+    """Which vertices make each texel: rasterise the chart.
+
+    Parameters
+    ----------
+    uv : (V, 2) array
+        Chart position of each vertex, 0 to 1, mirror-symmetric.
+    triangles : (T, 3) int array
+    membrane : (T,) bool
+        Triangles that close an opening.
+    mirror : (V,) int array
+        The counterpart of each vertex.
+    size : int
+        N, even.
+
+    Returns
+    -------
+    vertices : (N*N, 3) int
+    weights : (N*N, 3) float64
+        Each texel is the weighted sum of three vertices; outside the mesh, that of the nearest valid texel.
+    kind : (N, N) uint8
+        ``OUTSIDE``, ``SURFACE`` or ``MEMBRANE``.
+    """
+    if size < 2 or size % 2:
+        raise ValueError(f"the size of a position map must be even and at least 2, not {size}")
+    from scipy.ndimage import distance_transform_edt
+
+    from .rasterizer import rasterize
+
+    points = np.c_[np.asarray(uv, float) * size - 0.5, np.zeros(len(uv))]
+    index, weights, _ = rasterize(points, triangles, size, size)
+    vertices = np.asarray(triangles)[index]
+    kind = np.where(index < 0, OUTSIDE, np.where(membrane[index], MEMBRANE, SURFACE)).astype(np.uint8)
+    half = size // 2  # the right half is the left one's mirror image, so the layout is exactly symmetric
+    kind[:, half:] = kind[:, :half][:, ::-1]
+    _, (row, column) = distance_transform_edt(kind == OUTSIDE, return_indices=True)
+    row, column = row[:, :half], np.minimum(column[:, :half], half - 1)
+    vertices, weights = vertices[row, column], weights[row, column]
+    vertices = np.concatenate([vertices, mirror[vertices[:, ::-1]]], 1)
+    weights = np.concatenate([weights, weights[:, ::-1]], 1)
+    return vertices.reshape(-1, 3), weights.reshape(-1, 3), kind
+
+
+def bilinear_matrix(uv: ArrayLike, size: int) -> csr_matrix:
+    """Sparse (n, N*N) matrix that reads a flattened N x N map at UV positions (n, 2), bilinearly."""
+    from scipy.sparse import csr_matrix
+
+    uv = np.asarray(uv, float)
+    position = np.clip(uv * size - 0.5, 0, size - 1)
+    low = np.minimum(position.astype(int), size - 2)
+    fraction = position - low
+    rows, columns, values = [], [], []
+    for dv in (0, 1):
+        for du in (0, 1):
+            rows.append(np.arange(len(uv)))
+            columns.append((low[:, 1] + dv) * size + low[:, 0] + du)
+            values.append(np.prod(np.where([du, dv], fraction, 1 - fraction), axis=1))
+    entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
+    return csr_matrix(entries, shape=(len(uv), size * size))
+
+
+@lru_cache(maxsize=1)
+def _model_file() -> np.lib.npyio.NpzFile:
+    return np.load(io.BytesIO(read_asset("face_model.npz")), allow_pickle=False)
+
+
+class UVLayout:
+    """The UV layout of the bundled face model at one size.
+
+    Parameters
+    ----------
+    size : int
+        N, the side of the maps; 128 is precomputed, others are rasterised on creation (needs numba).
+
+    Attributes
+    ----------
+    size : int
+    kind : (N, N) uint8
+        ``OUTSIDE``, ``SURFACE`` or ``MEMBRANE``.
+    mask : (N, N) bool
+        Valid texels: surface and membrane.
+    texels : (M,) int
+        Flat indices of the surface texels: the vertices of the mesh that a map is.
+    triangles : (T, 3) int32
+        Triangles into ``texels``, counter-clockwise from outside (y up).
+    """
+
+    def __init__(self, size: int = 128):
+        file = _model_file()
+        self.size = size
+        self._triangles = file["triangles"]
+        self._uv = file["uv"]
+        self._mirror = file["mirror"]
+        self._landmarks = file["landmarks"]
+        if size == 128:
+            self._vertices, self._weights = file["texel_vertices"], file["texel_weights"]
+            self.kind = file["texel_kind"]
+        else:
+            self._vertices, self._weights, self.kind = texel_matrix(
+                self._uv, self._triangles, file["membrane"], self._mirror, size
+            )
+        self.mask = self.kind != OUTSIDE
+        self.texels = np.flatnonzero(self.kind == SURFACE)
+
+    @cached_property
+    def matrix(self) -> csr_matrix:
+        """Sparse (N*N, V): ``matrix @ vertices`` is the flattened position map."""
+        from scipy.sparse import csr_matrix
+
+        n = self.size**2
+        entries = (
+            self._weights.ravel().astype(np.float32),
+            (np.repeat(np.arange(n), 3), self._vertices.ravel().astype(np.int32)),
+        )
+        return csr_matrix(entries, shape=(n, len(self._uv)))
+
+    @cached_property
+    def inverse_matrix(self) -> csr_matrix:
+        """Sparse (V, N*N): ``inverse_matrix @ map.reshape(-1, 3)`` reads the model's vertices from a map."""
+        return bilinear_matrix(self._uv, self.size)
+
+    @cached_property
+    def landmark_matrix(self) -> csr_matrix:
+        """Sparse (68, N*N): reads the iBUG landmarks, each a weighted set of UV positions."""
+        from scipy.sparse import csr_matrix
+
+        number, weight = self._landmarks[:, 0].astype(int), self._landmarks[:, 3]
+        gather = csr_matrix((weight, (number, np.arange(len(number)))), shape=(68, len(number)))
+        return (gather @ bilinear_matrix(self._landmarks[:, 1:3], self.size)).astype(np.float32).tocsr()
+
+    @property
+    def landmark_uv(self) -> Array:
+        """Mean UV position of the 68 landmarks, (68, 2)."""
+        number, weight = self._landmarks[:, 0].astype(int), self._landmarks[:, 3]
+        return np.stack([np.bincount(number, weight * self._landmarks[:, k], 68) for k in (1, 2)], 1)
+
+    @cached_property
+    def triangles(self) -> NDArray[np.int32]:
+        """Triangles of the texel grid between surface texels, diagonals mirrored left to right."""
+        n = self.size
+        number = np.full(n * n, -1, np.int32)
+        number[self.texels] = np.arange(len(self.texels), dtype=np.int32)
+        number = number.reshape(n, n)
+        a, b, c, d = number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]
+        left = np.broadcast_to(np.arange(n - 1) < n // 2, a.shape)
+        found = []
+        for first, second, third, fourth, here in ((a, b, c, d, left), (d, a, b, c, ~left)):
+            both = here & (first >= 0) & (third >= 0)
+            found.append(np.stack([first, second, third], -1)[both & (second >= 0)])
+            found.append(np.stack([first, third, fourth], -1)[both & (fourth >= 0)])
+            # a cell at the border that lacks an end of its diagonal still has the triangle of the other three
+            ends = here & (second >= 0) & (fourth >= 0)
+            found.append(np.stack([second, third, fourth], -1)[ends & (first < 0) & (third >= 0)])
+            found.append(np.stack([fourth, first, second], -1)[ends & (third < 0) & (first >= 0)])
+        return np.concatenate(found)
+
+    @cached_property
+    def weights(self) -> NDArray[np.float32]:
+        """PRNet's weight mask (N, N): 68 points 16, eyes, nose and mouth 4, the face 3, outside 0."""
+        from scipy.spatial import Delaunay
+
+        n = self.size
+        column, row = np.meshgrid((np.arange(n) + 0.5) / n, (np.arange(n) + 0.5) / n)
+        centres = np.stack([column, row], -1)
+        out = np.where(self.mask, WEIGHTS["face"], 0.0)
+        uv = self.landmark_uv
+        for points in FEATURES.values():
+            inside = Delaunay(uv[list(points)]).find_simplex(centres) >= 0
+            out[inside & self.mask] = WEIGHTS["features"]
+        position = np.clip(np.rint(uv * n - 0.5).astype(int), 0, n - 1)
+        out[position[:, 1], position[:, 0]] = WEIGHTS["landmarks"]
+        return np.maximum(out, out[:, ::-1]).astype(np.float32)
+
+    def vertices_to_map(self, vertices: ArrayLike) -> NDArray[np.float32]:
+        """Vertices (V, 3) of a face in this layout's topology to a position map (N, N, 3)."""
+        vertices = np.asarray(vertices, np.float32)
+        if vertices.shape != (len(self._uv), 3):
+            raise ValueError(f"vertices have shape {vertices.shape}, this layout has ({len(self._uv)}, 3)")
+        return (self.matrix @ vertices).reshape(self.size, self.size, 3)
+
+    def map_to_vertices(self, position_map: ArrayLike) -> Array:
+        """A position map (N, N, 3) to the model's vertices (V, 3), read bilinearly."""
+        return self.inverse_matrix @ self._flat(position_map)
+
+    def landmarks(self, position_map: ArrayLike) -> NDArray[np.float32]:
+        """The 68 iBUG landmarks (68, 3) of a position map (N, N, 3), in its unit."""
+        return self.landmark_matrix @ self._flat(position_map)
+
+    def points(self, position_map: ArrayLike) -> NDArray[np.float32]:
+        """Vertices (M, 3) of the mesh that the map is: its surface texels, to be joined by ``triangles``."""
+        return self._flat(position_map)[self.texels]
+
+    def _flat(self, position_map: ArrayLike) -> NDArray[np.float32]:
+        position_map = np.asarray(position_map, np.float32)
+        if position_map.shape != (self.size, self.size, 3):
+            raise ValueError(
+                f"a position map of this layout has shape ({self.size}, {self.size}, 3), got {position_map.shape}"
+            )
+        return position_map.reshape(-1, 3)

@@ -1,0 +1,312 @@
+"""Surface and chart of the face model: what ``build_face_model.py`` needs to go from quads to a UV layout.
+
+Every step keeps the surface exactly mirror-symmetric by working on the half x >= 0 and mirroring the result; no
+quad of MakeHuman's mesh straddles the middle. New vertices are fixed linear combinations of old ones, so the
+morphable model's bases follow by one sparse product.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+import scipy.sparse.linalg
+
+SNAP = 0.12  # a border that passes this near a vertex (in edge lengths) passes through it: no slivers
+SQUIRCLE = 4  # exponent of the chart's outline
+MARGIN = 1.0 / 128  # between the outline and the unit square
+ROUNDS, STRETCH_POWER = 3, 0.7
+# where texels are spent: (landmark on the mean face, radius in mm, how many times a triangle counts)
+EYE, MOUTH, NOSE = (24.0, 3.0), (34.0, 2.5), (24.0, 1.8)
+
+
+def border_edges(faces: np.ndarray) -> list[tuple[int, int]]:
+    """Directed edges that belong to one face only."""
+    edges = np.stack([faces, np.roll(faces, -1, axis=1)], -1).reshape(-1, 2)
+    count = Counter(map(tuple, np.sort(edges, 1).tolist()))
+    return [(a, b) for a, b in edges.tolist() if count[(min(a, b), max(a, b))] == 1]
+
+
+def border_vertices(faces: np.ndarray) -> list[int]:
+    """Vertices on the border of a set of faces."""
+    return sorted({v for edge in border_edges(faces) for v in edge})
+
+
+def border_loops(triangles: np.ndarray) -> list[list[int]]:
+    """The border as closed loops, in the direction of the triangles' edges, the longest first."""
+    after = dict(border_edges(triangles))
+    loops = []
+    while after:
+        start, v = next(iter(after.items()))
+        loop = [start]
+        while v != start:
+            loop.append(v)
+            v = after.pop(v)
+        after.pop(start, None)
+        loops.append(loop)
+    return sorted(loops, key=len, reverse=True)
+
+
+def triangle_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    a, b, c = (points[triangles[:, k]] for k in range(3))
+    return np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
+
+
+def vertex_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """A third of the area of the triangles around each vertex."""
+    area = np.repeat(triangle_areas(points, triangles) / 3, 3)
+    return np.bincount(triangles.ravel(), area, len(points))
+
+
+@dataclass
+class Surface:
+    """A mirror-symmetric triangle mesh over the vertices of the base mesh.
+
+    ``matrix`` (V, base) gives its vertices as combinations of the base mesh's, ``mirror`` (V,) the counterpart of
+    each, ``reference`` (base, 3) a face to measure on, ``membrane`` (T,) which triangles close an opening.
+    """
+
+    matrix: sp.csr_matrix
+    triangles: np.ndarray
+    mirror: np.ndarray
+    reference: np.ndarray
+    membrane: np.ndarray
+
+    @property
+    def points(self) -> np.ndarray:
+        return self.matrix @ self.reference
+
+    @classmethod
+    def subdivided(cls, quads, skin, reference, mirror, base):
+        """One step of Catmull-Clark (1978) over ``quads``, of which the faces of ``skin`` are kept.
+
+        Vertex point: (mean of face points + 2 x mean of edge mid-points + (n - 3) x the vertex) / n.
+        """
+        reference = (reference + reference[mirror] * [-1, 1, 1]) / 2
+        edge_faces: dict[tuple[int, int], list[int]] = {}
+        vertex_faces: dict[int, list[int]] = {}
+        for k, quad in enumerate(quads.tolist()):
+            for a, b in zip(quad, quad[1:] + quad[:1], strict=True):
+                edge_faces.setdefault((min(a, b), max(a, b)), []).append(k)
+                vertex_faces.setdefault(a, []).append(k)
+        vertex_edges: dict[int, list[tuple[int, int]]] = {}
+        for edge in edge_faces:
+            for v in edge:
+                vertex_edges.setdefault(v, []).append(edge)
+
+        keys: dict[tuple, int] = {}
+        rows: list[Counter] = []
+
+        def new(key, parts):
+            if key not in keys:
+                keys[key] = len(rows)
+                row: Counter = Counter()
+                for weight, vertices in parts:
+                    for v in vertices:
+                        row[int(v)] += weight / len(vertices)
+                rows.append(row)
+            return keys[key]
+
+        def face_point(quad):
+            return new(("f", *sorted(quad)), [(1.0, quad)])
+
+        def edge_point(a, b):
+            edge = (min(a, b), max(a, b))
+            faces = [quads[k] for k in edge_faces[edge]]
+            return new(("e", *edge), [(0.5, edge)] + [(0.25, f) for f in faces])
+
+        def vertex_point(v):
+            n = len(vertex_faces[v])
+            parts = [(1 / n / n, quads[k]) for k in vertex_faces[v]]
+            parts += [(2 / n / n, e) for e in vertex_edges[v]] + [((n - 3) / n, [v])]
+            return new(("v", v), parts)
+
+        triangles = []
+        for quad in skin.tolist():
+            if reference[quad, 0].mean() < 0:
+                continue
+            centre = face_point(quad)
+            for k in range(4):
+                before, v, after = quad[k - 1], quad[k], quad[(k + 1) % 4]
+                small = [vertex_point(v), edge_point(v, after), centre, edge_point(before, v)]
+                # the diagonal through the old vertex keeps creases of the old mesh where they were
+                triangles += [small[:3], [small[0], small[2], small[3]]]
+        half = np.array(triangles)
+        flipped: dict[int, int] = {}
+        for key, k in list(keys.items()):
+            image = [int(v) for v in mirror[list(key[1:])]]
+            if key[0] == "f":
+                flipped[k] = face_point(quads[next(i for i in vertex_faces[image[0]] if set(quads[i]) == set(image))])
+            else:
+                flipped[k] = edge_point(*image) if key[0] == "e" else vertex_point(image[0])
+        table = np.arange(len(rows))
+        for a, b in flipped.items():
+            table[a], table[b] = b, a
+        data = [(i, j, w) for i, row in enumerate(rows) for j, w in row.items()]
+        i, j, w = zip(*data, strict=True)
+        matrix = sp.csr_matrix((w, (i, j)), shape=(len(rows), base))
+        return cls._from_half(matrix, half, table, reference)
+
+    @classmethod
+    def _from_half(cls, matrix, half, mirror, reference):
+        triangles = np.concatenate([half, mirror[half][:, ::-1]])
+        used = np.unique(triangles)
+        local = np.full(matrix.shape[0], -1)
+        local[used] = np.arange(len(used))
+        membrane = np.zeros(len(triangles), bool)
+        return cls(matrix[used], local[triangles], local[mirror[used]], reference, membrane)
+
+    def trimmed(self, field) -> Surface:
+        """Cut along the zero of ``field(points)``; what is negative stays."""
+        points = self.points
+        value = field(points)
+        value = (value + value[self.mirror]) / 2
+        half = self.triangles[points[self.triangles, 0].mean(1) > 0]
+        edges = np.unique(np.sort(np.stack([half, np.roll(half, -1, 1)], -1).reshape(-1, 2), 1), axis=0)
+        snapped = value.copy()
+        for a, b in edges:
+            if value[a] * value[b] < 0:
+                t = value[a] / (value[a] - value[b])
+                if t < SNAP:
+                    snapped[[a, self.mirror[a]]] = 0.0
+                elif t > 1 - SNAP:
+                    snapped[[b, self.mirror[b]]] = 0.0
+        value = snapped
+        rows, mirror, cuts = [self.matrix], list(self.mirror), {}
+
+        def cut(a, b):
+            a, b = (a, b) if value[a] < value[b] else (b, a)
+            for x, y in ((a, b), (self.mirror[a], self.mirror[b])):
+                if (x, y) not in cuts:
+                    t = value[x] / (value[x] - value[y])
+                    cuts[x, y] = len(mirror)
+                    mirror.append(-1)
+                    rows.append(self.matrix[x] * (1 - t) + self.matrix[y] * t)
+            one, other = cuts[a, b], cuts[self.mirror[a], self.mirror[b]]
+            mirror[one], mirror[other] = other, one
+            return one
+
+        kept = []
+        for triangle in half.tolist():
+            signs = np.sign(value[triangle])
+            if (signs <= 0).all() and (signs < 0).any():
+                kept.append(triangle)
+                continue
+            if not (signs < 0).any():
+                continue
+            polygon = []
+            for a, b in zip(triangle, triangle[1:] + triangle[:1], strict=True):
+                if value[a] <= 0:
+                    polygon.append(a)
+                if value[a] * value[b] < 0:
+                    polygon.append(cut(a, b))
+            kept += [[polygon[0], polygon[k], polygon[k + 1]] for k in range(1, len(polygon) - 1)]
+        return self._from_half(sp.vstack(rows).tocsr(), np.array(kept), np.array(mirror), self.reference)
+
+    def closed(self) -> Surface:
+        """Every opening but the outer border closed by a fan of triangles around the mean of its rim."""
+        rows, triangles, mirror = [self.matrix], [self.triangles], list(self.mirror)
+        points = self.points
+        loops = border_loops(self.triangles)[1:]
+        centre_of = {}
+        for loop in loops:
+            centre = len(mirror)
+            centre_of[frozenset(loop)] = centre
+            mirror.append(-1)
+            rows.append(sp.csr_matrix(self.matrix[loop].mean(0)))
+            triangles.append(np.array([[b, a, centre] for a, b in zip(loop, loop[1:] + loop[:1], strict=True)]))
+        for loop in loops:
+            mirror[centre_of[frozenset(loop)]] = centre_of[frozenset(int(v) for v in self.mirror[loop])]
+        fans = sum(len(t) for t in triangles[1:])
+        if len(loops) != 3:
+            extent = [(points[loop].min(0).round(2), points[loop].max(0).round(2)) for loop in loops]
+            raise SystemExit(f"expected the openings of two eyes and a mouth, found {len(loops)}: {extent}")
+        membrane = np.r_[np.zeros(len(self.triangles), bool), np.ones(fans, bool)]
+        matrix = sp.vstack(rows).tocsr()
+        return Surface(matrix, np.concatenate(triangles), np.array(mirror), self.reference, membrane)
+
+
+def squircle(fraction: np.ndarray) -> np.ndarray:
+    """Points of the squircle |x|^n + |y|^n = 1 at fractions of its length, from the top toward +x."""
+    angle = np.linspace(0, 2 * np.pi, 20001)
+    direction = np.c_[np.sin(angle), np.cos(angle)]
+    curve = direction / (np.abs(direction) ** SQUIRCLE).sum(1, keepdims=True) ** (1 / SQUIRCLE)
+    length = np.r_[0, np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))]
+    return np.c_[[np.interp(fraction * length[-1], length, curve[:, k]) for k in (0, 1)]].T
+
+
+def mean_value_weights(points: np.ndarray, triangles: np.ndarray) -> sp.csr_matrix:
+    """Floater's mean value coordinates (2003): tan of half the angles beside an edge over its length."""
+    i, j, w = [], [], []
+    for k in range(3):
+        a, b, c = triangles[:, k], triangles[:, (k + 1) % 3], triangles[:, (k + 2) % 3]
+        p, q = points[b] - points[a], points[c] - points[a]
+        lp, lq = np.linalg.norm(p, axis=1), np.linalg.norm(q, axis=1)
+        half = np.tan(np.arccos(np.clip((p * q).sum(1) / lp / lq, -1, 1)) / 2)
+        i += [a, a]
+        j += [b, c]
+        w += [half / lp, half / lq]
+    n = len(points)
+    return sp.csr_matrix((np.concatenate(w), (np.concatenate(i), np.concatenate(j))), shape=(n, n))
+
+
+def stretch(points: np.ndarray, uv: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """L2 stretch of each triangle from the chart to the surface (Sander et al., SIGGRAPH 2001)."""
+    q = points[triangles]
+    (s1, t1), (s2, t2), (s3, t3) = (uv[triangles[:, k]].T for k in range(3))
+    area = ((s2 - s1) * (t3 - t1) - (s3 - s1) * (t2 - t1)) / 2
+    ds = (q[:, 0] * (t2 - t3)[:, None] + q[:, 1] * (t3 - t1)[:, None] + q[:, 2] * (t1 - t2)[:, None]) / (2 * area)[:, None]
+    dt = (q[:, 0] * (s3 - s2)[:, None] + q[:, 1] * (s1 - s3)[:, None] + q[:, 2] * (s2 - s1)[:, None]) / (2 * area)[:, None]
+    return np.sqrt(((ds * ds).sum(1) + (dt * dt).sum(1)) / 2)
+
+
+def importance(surface: Surface, points: np.ndarray) -> np.ndarray:
+    """How many times each triangle counts: more at the eyes, the mouth and the nose."""
+    centres = points[surface.triangles].mean(1)
+    fan_centres = np.unique(surface.triangles[surface.membrane][:, 2])
+    mouth = fan_centres[np.argmin(points[fan_centres, 1])]
+    spots = [(points[v], *(MOUTH if v == mouth else EYE)) for v in fan_centres]
+    spots.append((points[np.argmax(points[:, 2])], *NOSE))
+    factor = np.ones(len(centres))
+    for spot, radius, times in spots:
+        distance = np.linalg.norm(centres - spot, axis=1)
+        factor = np.maximum(factor, 1 + (times - 1) * np.exp(-((distance / radius) ** 4)))
+    return factor
+
+
+def parameterise(surface: Surface, points: np.ndarray) -> np.ndarray:
+    """UV positions (V, 2) float64 in the unit square, u right, v down, mirror-symmetric.
+
+    The border goes onto a squircle by arc length from the top of the mid-line; the inside follows by mean value
+    weights, whose maps are one-to-one on a convex border (Tutte, Floater); then the weights are divided by the
+    local stretch, which evens it out (Yoshizawa, Belyaev and Seidel, SMI 2004).
+    """
+    triangles, mirror = surface.triangles, surface.mirror
+    loop = np.array(border_loops(triangles)[0])
+    middle = loop[mirror[loop] == loop]
+    top = middle[np.argmax(points[middle, 1])]
+    loop = np.roll(loop, -int(np.nonzero(loop == top)[0][0]))
+    if points[loop[1], 0] < 0:
+        loop = np.r_[loop[:1], loop[:0:-1]]
+    length = np.linalg.norm(points[loop] - points[np.roll(loop, -1)], axis=1)
+    uv = np.zeros((len(points), 2))
+    uv[loop] = squircle(np.r_[0, np.cumsum(length)[:-1]] / length.sum())
+    inside = np.setdiff1d(np.arange(len(points)), loop)
+    weights = mean_value_weights(points, triangles)
+    factor = importance(surface, points)
+    area = triangle_areas(points, triangles)
+    for step in range(ROUNDS + 1):
+        system = sp.diags(np.asarray(weights.sum(1)).ravel()) - weights
+        solve = scipy.sparse.linalg.factorized(system[inside][:, inside].tocsc())
+        right = -system[inside][:, loop] @ uv[loop]
+        uv[inside] = np.c_[solve(right[:, 0]), solve(right[:, 1])]
+        if step < ROUNDS:
+            s = (stretch(points, uv, triangles) * factor) ** 2 * area
+            per_vertex = np.bincount(triangles.ravel(), np.repeat(s, 3)) / np.bincount(
+                triangles.ravel(), np.repeat(area, 3)
+            )
+            weights = weights @ sp.diags(per_vertex ** (-STRETCH_POWER / 2))
+    uv = (uv + uv[mirror] * [-1, 1]) / 2
+    return 0.5 + uv * [0.5 - MARGIN, -(0.5 - MARGIN)]
