@@ -42,6 +42,24 @@ def train(options: argparse.Namespace) -> int:
     return 0
 
 
+def evaluate(options: argparse.Namespace) -> int:
+    """Measure a network on AFLW2000-3D: 2D NME of 68 landmarks by yaw, boxes from the ground truth."""
+    from tqdm import tqdm
+
+    from .datasets import AFLW2000
+    from .evaluation import evaluate_aflw2000
+    from .inference import LPRNet
+
+    data = AFLW2000(_folder(options.aflw2000, "LPRNET_AFLW2000", "copy of AFLW2000-3D"))
+    report, _ = evaluate_aflw2000(LPRNet(options.weights), data, lambda r: tqdm(r, unit="photo", leave=False))
+    print(f"{options.weights} on {report['photos']} photos of {data.folder.name}")
+    print("2D NME, 68 landmarks, % of sqrt(width x height) of the true landmarks' box")
+    for name, value in report["nme"].items():
+        print(f"  {name:18s}{value:8.3f}")
+    print(f"photo against its mirror image: {report['flip']:.3f} %")
+    return 0
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line of ``lprnet``."""
     top = argparse.ArgumentParser(prog="lprnet", description="3D faces from single photos.")
@@ -53,6 +71,11 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--aflw-train", help="folder of training photos (else LPRNET_AFLW_TRAIN)")
     one.add_argument("--stop-after", type=int, help="stop with a checkpoint after so many steps")
     one.set_defaults(function=train)
+
+    one = commands.add_parser("evaluate", help="measure a network", description=evaluate.__doc__)
+    one.add_argument("--aflw2000", help="folder of AFLW2000-3D's .jpg and .mat files (else LPRNET_AFLW2000)")
+    one.add_argument("--weights", default="published", help="bundled weights or a .tflite file (%(default)s)")
+    one.set_defaults(function=evaluate)
     return top
 
 

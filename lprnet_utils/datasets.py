@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .face_model import MorphableModel
 from .fitting import Fits, fit_landmarks
+from .images import ImageError, read_image
 from .uv import UVLayout
 
 Array = NDArray[np.floating]
@@ -166,3 +167,79 @@ def fit_photos(photos: AFLWTrain, rows: ArrayLike) -> Fits:
     shape = mean[valid].mean(0) + np.einsum("nc,cd->nd", fits.coefficients, basis[:, valid].mean(1))
     fits.translation[:, 2] = -fits.scale * np.einsum("nj,nj->n", fits.rotation[:, 2], shape)
     return fits
+
+
+def read_mat(path: Path, *names: str) -> list[Array]:
+    """Fields of a Matlab file as float64 arrays.
+
+    Raises
+    ------
+    DatasetError
+        Naming the file, and the field if one is missing or not finite.
+    """
+    from scipy.io import loadmat
+
+    if not path.is_file():
+        raise DatasetError(f"{path} is missing")
+    try:
+        fields = loadmat(path, variable_names=names)
+    except Exception as error:  # scipy raises whatever the broken bytes lead to
+        raise DatasetError(f"{path} cannot be read ({error}); is it complete?") from error
+    out = []
+    for name in names:
+        if name not in fields:
+            raise DatasetError(f"{path} has no field {name}")
+        value = np.asarray(fields[name], float)
+        if not np.isfinite(value).all():
+            raise DatasetError(f"{path}: field {name} has values that are not finite")
+        out.append(value)
+    return out
+
+
+class AFLW2000:
+    """AFLW2000-3D (Zhu et al., CVPR 2016): photos with 68 3D landmarks and a pose, for evaluation.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``imageNNNNN.jpg`` and ``imageNNNNN.mat``.
+
+    Attributes
+    ----------
+    names : list of str
+    landmarks : (n, 68, 3)
+        0-based pixels (the files count from 1), y down; z toward the camera with an arbitrary zero.
+    angles : (n, 3)
+        pitch, yaw, roll in degrees.
+
+    Raises
+    ------
+    DatasetError
+        If there is no photo, or a file is missing or broken.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        self.names = sorted(p.stem for p in self.folder.glob("*.mat"))
+        if not self.names:
+            raise DatasetError(f"{self.folder} holds no .mat file; is it the folder of AFLW2000-3D?")
+        landmarks, angles = [], []
+        for name in self.names:
+            path = self.folder / f"{name}.mat"
+            points, pose = read_mat(path, "pt3d_68", "Pose_Para")
+            if points.shape != (3, 68) or pose.size < 7:
+                raise DatasetError(f"{path}: pt3d_68 {points.shape} and Pose_Para {pose.shape} should be (3, 68), (1, 7)")
+            landmarks.append(points.T - [1, 1, 0])
+            angles.append(np.rad2deg(pose.ravel()[:3]))
+        self.landmarks, self.angles = np.array(landmarks), np.array(angles)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Photo i, (450, 450, 3) uint8 RGB."""
+        path = self.folder / f"{self.names[i]}.jpg"
+        try:
+            return read_image(path)
+        except ImageError as error:
+            raise DatasetError(str(error)) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .assets import read_asset
+from .assets import read_arrays, read_sparse
 
 if TYPE_CHECKING:
     from .uv import UVLayout
@@ -146,18 +145,16 @@ class MorphableModel:
 
 @lru_cache(maxsize=1)
 def _load() -> MorphableModel:
-    from scipy.sparse import csr_matrix
-
-    file = np.load(io.BytesIO(read_asset("face_model.npz")), allow_pickle=False)
-    entries = (file["subdivision_data"], file["subdivision_indices"], file["subdivision_indptr"])
-    subdivide = csr_matrix(entries, shape=(len(file["uv"]), len(file["mean"])))
+    file = read_arrays("face_model.npz")
+    coarse = file["mean"]
+    subdivide = read_sparse(file, "subdivision", len(coarse))
 
     def dense(basis: Array) -> Array:
         flat = basis.transpose(1, 0, 2).reshape(basis.shape[1], -1)
         return np.ascontiguousarray((subdivide @ flat).reshape(-1, len(basis), 3).transpose(1, 0, 2))
 
     return MorphableModel(
-        mean=subdivide @ file["mean"],
+        mean=subdivide @ coarse,
         identity=dense(file["identity"]),
         expression=dense(file["expression"]),
         expression_names=tuple(file["expression_names"].tolist()),

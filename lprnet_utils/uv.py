@@ -6,14 +6,13 @@ image that it belongs to. Texels outside the mesh hold the nearest valid value a
 
 from __future__ import annotations
 
-import io
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .assets import read_asset
+from .assets import read_arrays, read_sparse
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -128,11 +127,6 @@ def bilinear_matrix(uv: ArrayLike, size: int) -> csr_matrix:
     return csr_matrix(entries, shape=(len(uv), size * size))
 
 
-@lru_cache(maxsize=1)
-def _model_file() -> np.lib.npyio.NpzFile:
-    return np.load(io.BytesIO(read_asset("face_model.npz")), allow_pickle=False)
-
-
 class UVLayout:
     """The UV layout of the bundled face model at one size.
 
@@ -155,7 +149,7 @@ class UVLayout:
     """
 
     def __init__(self, size: int = 128):
-        file = _model_file()
+        file = read_arrays("face_model.npz")
         self.size = size
         self._triangles = file["triangles"]
         self._uv = file["uv"]
@@ -182,6 +176,13 @@ class UVLayout:
             (np.repeat(np.arange(n), 3), self._vertices.ravel().astype(np.int32)),
         )
         return csr_matrix(entries, shape=(n, len(self._uv)))
+
+    @cached_property
+    def mean_map(self) -> Array:
+        """The mean face as a map (N, N, 3) in mm of the face frame."""
+        file = read_arrays("face_model.npz")
+        coarse = file["mean"]
+        return self.vertices_to_map(read_sparse(file, "subdivision", len(coarse)) @ coarse)
 
     @cached_property
     def inverse_matrix(self) -> csr_matrix:

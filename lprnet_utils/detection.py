@@ -1,0 +1,212 @@
+"""Find faces: BlazeFace, run by LiteRT, and the box of the 68 landmarks that its answer stands for.
+
+BlazeFace (Bazarevsky et al., 2019, arXiv 1907.05047) is MediaPipe's detector. Its graphs,
+``face_detection_back_desktop_live.pbtxt`` and ``face_detection_short_range_common.pbtxt``, give the anchors, the
+decoding and the suppression that :class:`BlazeFace` follows.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .assets import read_asset
+from .images import Image, read_image, warp_image
+
+Array = NDArray[np.floating]
+
+KEYPOINTS = ("left eye", "right eye", "nose tip", "mouth", "left ear", "right ear")  # left and right of the image
+MIRROR = np.array([1, 0, 2, 3, 5, 4])  # the mirror counterpart of each keypoint
+
+THRESHOLD = 0.5  # least score of a face
+SURE = 0.8  # a face that scores this much is not turned further than its keypoints say
+UPRIGHT = 25.0  # degrees: a face that is turned less is left as it is
+CLOSE_UP = 3.5  # side of the second look in sides of the face found by the first
+OVERLAP = 0.3  # two boxes that share more of their union are one face
+
+
+class UnknownDetectorError(ValueError):
+    """There is no detector of this name."""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A face in a photo.
+
+    Attributes
+    ----------
+    box : (4,) float64
+        (x0, y0, x1, y1) in pixels of the photo: the estimated box of the 68 landmarks. Of a turned face it is the
+        box that the face would have if it were turned upright about the box's centre, so that
+        ``crop_matrix(box, angle=angle)`` shows it upright.
+    score : float
+        0 to 1, how sure the detector is.
+    keypoints : (6, 2) float64
+        Eyes, nose tip, mouth and ears (see ``KEYPOINTS``; left and right of the image if the face is upright) in
+        pixels of the photo.
+    angle : float
+        Degrees by which the face is turned clockwise in the photo, -180 to 180; 0 for every face that is turned by
+        less than 25.
+    """
+
+    box: Array
+    score: float
+    keypoints: Array
+    angle: float
+
+
+def anchors(size: int, strides: tuple[int, ...]) -> Array:
+    """Centres (n, 2) of BlazeFace's anchors in input pixels, the input spanning 0 to ``size``.
+
+    Layers of the same stride share one grid, each giving two anchors a cell; all anchors have the same size.
+    """
+    grids = []
+    for stride in dict.fromkeys(strides):
+        centres = (np.arange(size // stride) + 0.5) * stride
+        grid = np.stack(np.meshgrid(centres, centres), -1).reshape(-1, 2)
+        grids.append(np.repeat(grid, 2 * strides.count(stride), 0))
+    return np.concatenate(grids)
+
+
+def suppress(points: Array, scores: Array) -> list[tuple[float, Array]]:
+    """Weighted non-maximum suppression: boxes that overlap are averaged, weighted by their scores.
+
+    Parameters
+    ----------
+    points : (n, 8, 2) array
+        Upper left and lower right corner of the box, six keypoints.
+    scores : (n,) array
+
+    Returns
+    -------
+    list of (score, points (8, 2)), best first
+        The score is the highest of those averaged.
+    """
+    order = np.argsort(-scores, kind="stable")
+    points, scores = points[order], scores[order]
+    found = []
+    while len(scores):
+        same = overlap(points[:, :2].reshape(-1, 4), points[0, :2].ravel()) > OVERLAP
+        same[0] = True
+        found.append((float(scores[0]), np.average(points[same], axis=0, weights=scores[same])))
+        points, scores = points[~same], scores[~same]
+    return found
+
+
+def overlap(boxes: Array, box: Array) -> Array:
+    """Intersection over union (n,) of boxes (n, 4) with one box (4,)."""
+    boxes, box = np.asarray(boxes, float).reshape(-1, 4), np.asarray(box, float)
+    low, high = np.maximum(boxes[:, :2], box[:2]), np.minimum(boxes[:, 2:], box[2:])
+    shared = np.clip(high - low, 0, None).prod(1)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(1) + (box[2:] - box[:2]).prod()
+    return shared / np.maximum(area - shared, 1e-12)
+
+
+class BlazeFace:
+    """One BlazeFace network: what it sees in one view of a photo.
+
+    Not for use by several threads at once: make one each.
+
+    Parameters
+    ----------
+    model : {"back", "short"}
+        ``back``: 256 pixels, for photos; faces down to a twentieth of the picture. ``short``: 128 pixels, six
+        times as fast, for a face near the camera.
+    threads : int
+        Threads of the interpreter.
+    """
+
+    MODELS = {"back": (256, (16, 32, 32, 32)), "short": (128, (8, 16, 16, 16))}
+
+    def __init__(self, model: str = "back", threads: int = 1):
+        if model not in self.MODELS:
+            raise UnknownDetectorError(f"no face detector {model!r}; there are {', '.join(self.MODELS)}")
+        from ai_edge_litert.interpreter import Interpreter  # half a second that no import should cost
+
+        self.size, strides = self.MODELS[model]
+        self._anchors = anchors(self.size, strides)
+        content = read_asset(f"detection/blazeface_{model}.tflite")
+        self._interpreter = Interpreter(model_content=content, num_threads=threads)
+        self._interpreter.allocate_tensors()
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        outputs = self._interpreter.get_output_details()
+        self._boxes, self._scores = (
+            next(d["index"] for d in outputs if d["shape"][-1] == last) for last in (16, 1)
+        )
+
+    def look(self, image: Image, matrix: Array) -> list[tuple[float, Array]]:
+        """Faces in one view of a photo.
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8
+        matrix : (2, 3) array
+            The view: a similarity from pixels of the photo to those of the network's input.
+
+        Returns
+        -------
+        list of (score, points (8, 2)), best first
+            Corners of the box and keypoints, in pixels of the **view**.
+        """
+        view = warp_image(image, matrix, self.size)
+        self._interpreter.set_tensor(self._input, (view.astype(np.float32) / 127.5 - 1)[None])
+        self._interpreter.invoke()
+        raw = self._interpreter.get_tensor(self._boxes)[0]
+        logits = self._interpreter.get_tensor(self._scores)[0, :, 0].astype(float)
+        scores = 1 / (1 + np.exp(-np.clip(logits, -100, 100)))
+        good = scores >= THRESHOLD
+        raw, scores = raw[good].astype(float), scores[good]
+        # Offsets from the anchor: centre, width and height, six keypoints. Half a pixel: the network counts from
+        # the edge of the first pixel, we count from its centre.
+        half = raw[:, None, 2:4] / 2
+        points = raw.reshape(-1, 8, 2)[:, [0, 0, 2, 3, 4, 5, 6, 7]] + self._anchors[good, None] - 0.5
+        points[:, :2] += np.concatenate([-half, half], 1)
+        return suppress(points, scores)
+
+
+def view_matrix(centre: Array, side: float, size: int, angle: float = 0.0) -> Array:
+    """The similarity (2, 3) that shows a square of a photo, of this centre and side, turned back by an angle."""
+    turn = np.deg2rad(angle)
+    linear = size / side * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    return np.c_[linear, (size - 1) / 2 - linear @ np.asarray(centre, float)]
+
+
+def to_photo(matrix: Array, points: Array) -> Array:
+    """Points of a view in pixels of the photo."""
+    return (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+
+
+def roll(keypoints: Array) -> float:
+    """Degrees by which a face is turned clockwise: the direction from between the eyes to the mouth."""
+    down = keypoints[3] - keypoints[:2].mean(0)
+    return math.degrees(math.atan2(-down[0], down[1]))
+
+
+def wrap(angle: float) -> float:
+    """The same angle in -180 to 180 degrees."""
+    return (angle + 180) % 360 - 180
+
+
+def box_features(points: Array) -> tuple[Array, Array, float]:
+    """What the map to the box of the landmarks is linear in.
+
+    Parameters
+    ----------
+    points : (8, 2) array
+        Corners of the detector's box, six keypoints.
+
+    Returns
+    -------
+    features : (13,) array
+        1, and the keypoints from the box's centre in units of its side.
+    centre : (2,) array
+    side : float
+    """
+    centre, side = points[:2].mean(0), float((points[1] - points[0]).mean())
+    return np.r_[1.0, ((points[2:] - centre) / side).ravel()], centre, side

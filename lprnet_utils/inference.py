@@ -1,0 +1,225 @@
+"""``LPRNet``: from a photo to 3D faces, by LiteRT; neither TensorFlow nor numba is imported."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .assets import AssetError, data_root, read_asset
+from .detection import FaceDetector
+from .face import Face
+from .geometry import invert_similarity, similarity_alignment, transform_points
+from .images import Image, crop_matrix, read_image, warp_image
+from .uv import SPAN, UVLayout, decode_map
+
+METADATA = "lprnet.json"  # in the zip archive behind a model's flatbuffer, see lprnet_utils.export
+
+
+def read_metadata(data: bytes, name: str) -> dict[str, Any]:
+    """What :func:`lprnet_utils.export.export_litert` wrote behind a model: encoding, licence, origin.
+
+    Raises
+    ------
+    AssetError
+        If the bytes are no LiteRT model of this project.
+    """
+    if data[4:8] != b"TFL3":
+        raise AssetError(f"{name} is not a LiteRT model ({len(data)} bytes)")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            metadata = json.loads(archive.read(METADATA))
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise AssetError(f"{name} is truncated, or was not exported by lprnet_utils.export: {error}") from error
+    if metadata["span"] != SPAN:
+        raise AssetError(f"{name} encodes maps with span {metadata['span']}, this version reads {SPAN}")
+    return metadata
+
+
+class LPRNet:
+    """A network that turns photos into 3D faces.
+
+    Parameters
+    ----------
+    weights : str or Path
+        Bundled weights by name (``published``: the published architecture, trained on real photos, **for research
+        only**), or the path of a file that ``lprnet_utils.export`` wrote.
+    threads : int
+        CPU threads of the network and the detector.
+
+    Attributes
+    ----------
+    metadata : dict
+        Of the weights: encoding, licence, training data, accuracy.
+
+    Raises
+    ------
+    AssetError
+        If the weights are missing, truncated or altered.
+    """
+
+    def __init__(self, weights: str | Path = "published", threads: int = 1):
+        if isinstance(weights, Path) or str(weights).endswith(".tflite"):
+            path = Path(weights)
+            if not path.is_file():
+                raise AssetError(f"no weights at {path}")
+            data, name = path.read_bytes(), str(path)
+        else:
+            name = f"weights/{weights}.tflite"
+            known = sorted(p.stem for p in (data_root() / "weights").glob("*.tflite"))
+            if weights not in known:
+                raise AssetError(f"no bundled weights {weights!r}; there are {', '.join(known) or 'none'}, or give a path")
+            data = read_asset(name)
+        self.metadata = read_metadata(data, name)
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            self._network = Interpreter(model_content=data, num_threads=threads)
+            self._network.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise AssetError(f"{name} cannot be run by LiteRT: {error}") from error
+        self._input = self._network.get_input_details()[0]
+        self._output = self._network.get_output_details()[0]
+        self.size = int(self._input["shape"][1])
+        self._layout = UVLayout(self.size)
+        self._threads = threads
+        self._detector: FaceDetector | None = None
+
+    @property
+    def detector(self) -> FaceDetector:
+        """The face detector, made on first use."""
+        if self._detector is None:
+            self._detector = FaceDetector(threads=self._threads)
+        return self._detector
+
+    def reconstruct(self, image: Any, max_faces: int | None = None) -> list[Face]:
+        """Every face in a photo, largest first; an empty list where there is none.
+
+        Parameters
+        ----------
+        image : path, bytes, PIL image or array
+            See :func:`lprnet_utils.images.read_image`.
+        max_faces : int, optional
+            Stop after the largest so many.
+
+        Returns
+        -------
+        list of Face
+            ``confidence`` is the detector's score times the likelihood that the shape is a face's.
+        """
+        image = read_image(image)
+        found = self.detector.detect(image, max_faces)
+        return [self._reconstruct(image, d.box, d.angle, d.score) for d in found]
+
+    def reconstruct_in_box(self, image: Any, box: ArrayLike, angle: float = 0.0) -> Face:
+        """The face in a box (x0, y0, x1, y1) around its 68 landmarks; no detector.
+
+        Parameters
+        ----------
+        image : path, bytes, PIL image or array
+        box : (4,) numbers
+            In pixels of the photo; may reach outside it.
+        angle : float
+            Degrees by which the face is turned clockwise, if it is far from upright.
+
+        Raises
+        ------
+        ValueError
+            If the box is not finite, empty, or wholly outside the photo.
+        """
+        image = read_image(image)
+        matrix = crop_matrix(box, self.size, angle)
+        height, width = image.shape[:2]
+        x0, y0, x1, y1 = np.asarray(box, float)
+        if x1 < 0 or y1 < 0 or x0 > width - 1 or y0 > height - 1:
+            raise ValueError(f"the box {[x0, y0, x1, y1]} lies outside the photo of {width} x {height} pixels")
+        del matrix
+        return self._reconstruct(image, box, angle, 1.0)
+
+    def reconstruct_in_boxes(self, images: Iterable[Any], boxes: Iterable[ArrayLike]) -> list[Face]:
+        """:meth:`reconstruct_in_box` for many photos, one box each."""
+        return [self.reconstruct_in_box(i, b) for i, b in zip(images, boxes, strict=True)]
+
+    def detect_face(self, image: Any) -> Image | None:
+        """The crop (128, 128, 3) uint8 of the largest face, turned upright; None where there is no face."""
+        image = read_image(image)
+        found = self.detector.detect(image, 1)
+        if not found:
+            return None
+        return warp_image(image, crop_matrix(found[0].box, self.size, found[0].angle), self.size)
+
+    def predict_uv(self, crop: Any) -> NDArray[np.float32]:
+        """The encoded position map (128, 128, 3) in 0 to 1 of a crop (128, 128, 3).
+
+        ``lprnet_utils.uv.decode_map`` turns it into pixels of the crop.
+
+        Raises
+        ------
+        ValueError
+            If the crop has another size.
+        """
+        crop = read_image(crop)
+        if crop.shape != (self.size, self.size, 3):
+            raise ValueError(f"a crop is ({self.size}, {self.size}, 3), got {crop.shape}; see detect_face")
+        values = crop[None].astype(np.float32) / 255
+        self._network.set_tensor(self._input["index"], values)
+        self._network.invoke()
+        return self._network.get_tensor(self._output["index"])[0].copy()
+
+    def visualize_pcl(self, uv_map: ArrayLike, size: int = 512) -> tuple[Image, NDArray[np.float32]]:
+        """A picture of an encoded map as a point cloud, and its points.
+
+        Returns
+        -------
+        frame : (size, size, 3) uint8
+            The points of the face's surface over the crop's square, nearer ones lighter and in front.
+        points : (N*N, 3) float32
+            All texels in pixels of the crop, z toward the camera.
+        """
+        points = decode_map(uv_map).reshape(-1, 3)
+        seen = points[self._layout.texels]
+        seen = seen[np.argsort(seen[:, 2])]
+        shade = np.interp(seen[:, 2], (seen[0, 2], seen[-1, 2]), (0, 1))[:, None]
+        colors = ((1 - shade) * [40, 50, 110] + shade * [255, 235, 190]).astype(np.uint8)
+        xy = (seen[:, :2] + 0.5) * (size / self.size) - 0.5
+        frame = np.full((size, size, 3), 255, np.uint8)
+        dot = max(round(size / self.size / 2), 1)
+        for dy in range(-dot, dot + 1):
+            for dx in range(-dot, dot + 1):
+                column, row = np.rint(xy[:, 0] + dx).astype(int), np.rint(xy[:, 1] + dy).astype(int)
+                inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
+                frame[row[inside], column[inside]] = colors[inside]
+        return frame, points
+
+    def _reconstruct(self, image: Image, box: ArrayLike, angle: float, score: float) -> Face:
+        matrix = crop_matrix(box, self.size, angle)
+        crop = warp_image(image, matrix, self.size)
+        position_map = transform_points(invert_similarity(matrix), decode_map(self.predict_uv(crop)))
+        position_map[..., 2] -= position_map[self._layout.mask][:, 2].mean()
+        likelihood = face_likelihood(position_map, self._layout)
+        box = np.asarray(box, float)
+        return Face(position_map.astype(np.float32), score * likelihood, box, image, self._layout)
+
+
+def face_likelihood(position_map: NDArray, layout: UVLayout) -> float:
+    """How much a map looks like a face, 0 to 1, from its shape alone.
+
+    A face differs from the mean face, after similarity alignment, by a few percent of its size. Shown something else,
+    the network averages its doubts into shapes that are flat or torn.
+    """
+    mean = layout.points(layout.mean_map)[::7]
+    points = layout.points(position_map)[::7].astype(float)
+    scale, rotation, translation = similarity_alignment(mean, points)
+    if scale <= 0:
+        return 0.0
+    distance = np.linalg.norm(scale * mean @ rotation.T + translation - points, axis=1).mean() / scale
+    return float(1 / (1 + np.exp((distance - UNLIKELY_MM) / 1.5)))
+
+
+UNLIKELY_MM = 9.0

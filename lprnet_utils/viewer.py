@@ -1,0 +1,142 @@
+"""Pictures of faces: landmarks on the photo, shaded renderings, and a 3D figure that can be turned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .face import Face
+from .geometry import rotation_matrix
+from .images import Image
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+# iBUG points that a drawing joins: (first, last, closed)
+LINES = {
+    "jaw": (0, 16, False),
+    "right brow": (17, 21, False),
+    "left brow": (22, 26, False),
+    "nose bridge": (27, 30, False),
+    "nose": (31, 35, False),
+    "right eye": (36, 41, True),
+    "left eye": (42, 47, True),
+    "outer lips": (48, 59, True),
+    "inner lips": (60, 67, True),
+}
+
+
+def draw_landmarks(image: Image, faces: Face | Iterable[Face], color=(60, 230, 90)) -> Image:
+    """The photo with the 68 landmarks of its faces, joined by lines; a new (H, W, 3) uint8 picture."""
+    faces = [faces] if isinstance(faces, Face) else list(faces)
+    out = np.ascontiguousarray(image).copy()
+    for face in faces:
+        points = face.landmarks[:, :2]
+        size = float(np.ptp(points[:, 1]))
+        width = max(round(size / 150), 1)
+        fixed = np.rint(points * 16).astype(np.int32)  # OpenCV's fixed point: 4 fractional bits
+        for first, last, closed in LINES.values():
+            cv2.polylines(out, [fixed[first : last + 1]], closed, color, width, cv2.LINE_AA, 4)
+        radius = int(max(size / 110, 1.5) * 16)
+        for x, y in fixed.tolist():
+            cv2.circle(out, (x, y), radius, (255, 255, 255), -1, cv2.LINE_AA, 4)
+    return out
+
+
+def render(
+    face: Face, size: int = 400, yaw: float = 0.0, pitch: float = 0.0, colors: ArrayLike | None = None
+) -> Image:
+    """A picture of the frontalised face turned by some angles, lit from the upper left; needs numba.
+
+    Parameters
+    ----------
+    face : Face
+    size : int
+        Side of the picture in pixels.
+    yaw, pitch : float
+        Degrees, as in :func:`lprnet_utils.geometry.rotation_matrix`.
+    colors : (M, 3) array, optional
+        0 to 255 at each vertex; a plain clay without.
+
+    Returns
+    -------
+    (size, size, 3) uint8, white where there is no face
+    """
+    from .rasterizer import interpolate, rasterize
+
+    vertices = face.frontal()
+    vertices = (vertices - (vertices.min(0) + vertices.max(0)) / 2) @ rotation_matrix(pitch, yaw, 0).T
+    scale = 0.9 * size / 190.0  # a face is about 180 mm high
+    points = vertices * [scale, -scale, scale] + [size / 2, size / 2, 0]
+    index, bary, _ = rasterize(points, face.triangles, size, size)
+    normals = vertex_normals(vertices, face.triangles)
+    light = np.array([-0.35, 0.45, 0.82])
+    shade = 0.35 + 0.65 * np.clip(normals @ light, 0, 1)
+    base = np.full((len(vertices), 3), 205.0) if colors is None else np.asarray(colors, float)
+    picture = interpolate(base * shade[:, None], face.triangles, index, bary)
+    picture[index < 0] = 255
+    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+
+
+def vertex_normals(vertices: ArrayLike, triangles: NDArray) -> NDArray[np.float64]:
+    """Unit normals (M, 3) at the vertices: those of the triangles around, weighted by area; y up, right-handed."""
+    vertices = np.asarray(vertices, float)
+    a, b, c = (vertices[triangles[:, k]] for k in range(3))
+    normal = np.cross(b - a, c - a)
+    out = np.stack(
+        [sum(np.bincount(triangles[:, k], normal[:, j], len(vertices)) for k in range(3)) for j in range(3)], 1
+    )
+    return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
+
+
+def face_figure(face: Face, colors: bool = True, landmarks: bool = True) -> go.Figure:
+    """The face in plotly, to turn with the mouse: mm of the face frame, frontal, the photo's colour at each vertex.
+
+    Every second texel in each direction is enough for a figure, which stays under half a megabyte.
+    """
+    import plotly.graph_objects as go
+
+    vertices, triangles, chosen = decimated(face)
+    # plotly's camera looks along y: x stays, depth goes to -y, up to z
+    x, y, z = vertices[:, 0], -vertices[:, 2], vertices[:, 1]
+    i, j, k = triangles.T
+    look = {"vertexcolor": face.colors[chosen]} if colors else {"color": "rgb(205,205,205)"}
+    light = {"ambient": 0.75, "diffuse": 0.5, "specular": 0.05, "roughness": 0.9}
+    figure = go.Figure(go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, lighting=light, name="face", hoverinfo="skip", **look))
+    if landmarks:
+        points = face.pose.camera.unproject(face.landmarks)
+        # a little in front of the skin, or it would swallow them
+        spots = {"size": 2.5, "color": "rgb(20,160,60)"}
+        figure.add_scatter3d(
+            x=points[:, 0], y=-points[:, 2] - 1, z=points[:, 1], mode="markers", marker=spots, name="68 landmarks",
+            text=[f"point {n}" for n in range(68)], hoverinfo="text",
+        )
+    hidden = {"visible": False}
+    figure.update_layout(
+        scene={"aspectmode": "data", "xaxis": hidden, "yaxis": hidden, "zaxis": hidden},
+        scene_camera={"eye": {"x": 0.5, "y": -1.6, "z": 0.25}},
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        height=480,
+        showlegend=False,
+    )
+    return figure
+
+
+def decimated(face: Face, step: int = 2) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.intp]]:
+    """The frontalised mesh at every ``step``-th texel: vertices in mm rounded to 0.1, triangles, indices of vertices."""
+    layout = face.layout
+    n = layout.size
+    number = np.full(n * n, -1)
+    number[layout.texels] = np.arange(len(layout.texels))
+    columns = np.r_[0 : n // 2 : step, n - 1 - np.r_[0 : n // 2 : step][::-1]]  # symmetric about the middle
+    grid = number.reshape(n, n)[::step][:, columns]
+    a, b, c, d = grid[:-1, :-1], grid[1:, :-1], grid[1:, 1:], grid[:-1, 1:]
+    triangles = np.concatenate([np.stack(t, -1).reshape(-1, 3) for t in ((a, b, c), (a, c, d))])
+    triangles = triangles[(triangles >= 0).all(1)]
+    chosen, triangles = np.unique(triangles, return_inverse=True)
+    vertices = face.frontal()[chosen].round(1).astype(np.float32)
+    return vertices, triangles.reshape(-1, 3).astype(np.int32), chosen

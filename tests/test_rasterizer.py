@@ -1,0 +1,48 @@
+"""The z-buffer against pixels counted by hand."""
+
+import numpy as np
+
+from lprnet_utils.rasterizer import interpolate, rasterize, vertex_visibility
+
+
+def test_pixel_centres_and_depth_order():
+    # a right triangle over the centres (0,0), (1,0), (0,1), and one in front of its first pixel only
+    points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [-0.4, -0.4, 5], [0.4, -0.4, 5], [0, 0.4, 5]], float)
+    index, bary, depth = rasterize(points, [[0, 1, 2], [3, 4, 5]], 3, 3)
+    assert index.tolist() == [[1, 0, -1], [0, -1, -1], [-1, -1, -1]]
+    assert depth[0, 0] == 5 and depth[1, 0] == 0 and depth[2, 2] == -np.inf
+    assert bary[0, 1].tolist() == [0, 1, 0]
+
+
+def test_shared_edges_leave_no_cracks():
+    rng = np.random.default_rng(0)
+    grid = np.stack(np.meshgrid(np.arange(9.0), np.arange(9.0)), -1).reshape(-1, 2) * 5 + 3
+    inner = (grid > 3).all(1) & (grid < 43).all(1)
+    grid[inner] += rng.uniform(-1.5, 1.5, (inner.sum(), 2))
+    quads = [[r * 9 + c, r * 9 + c + 1, r * 9 + c + 10, r * 9 + c + 9] for r in range(8) for c in range(8)]
+    triangles = [t for a, b, c, d in quads for t in ([a, b, c], [a, c, d])]
+    index, _, _ = rasterize(np.c_[grid, np.zeros(len(grid))], triangles, 47, 47)
+    assert (index[3:44, 3:44] >= 0).all()
+
+
+def test_interpolation_reproduces_a_linear_function():
+    points = np.array([[1, 1, 0], [30, 4, 0], [8, 28, 0]], float)
+    index, bary, _ = rasterize(points, [[0, 1, 2]], 32, 32)
+    values = interpolate(points[:, :2], [[0, 1, 2]], index, bary)
+    rows, columns = np.nonzero(index >= 0)
+    assert len(rows) > 300
+    assert np.allclose(values[rows, columns], np.stack([columns, rows], 1))
+
+
+def test_visibility_of_a_hidden_square():
+    square = np.array([[0, 0], [20, 0], [20, 20], [0, 20]], float)
+    inner = square * 0.5 + 5
+    points = np.r_[np.c_[square, np.full(4, 10.0)], np.c_[inner, np.zeros(4)], [[30, 5, 0], [40, 5, 0], [30, 15, 0]]]
+    triangles = [[0, 1, 2], [0, 2, 3], [4, 5, 6], [4, 6, 7], [8, 9, 10]]
+    assert vertex_visibility(points, triangles).tolist() == [True] * 4 + [False] * 4 + [True] * 3
+
+
+def test_degenerate_and_outside_triangles_draw_nothing():
+    points = np.array([[0, 0, 0], [5, 5, 0], [10, 10, 0], [-9, -9, 0], [-5, -9, 0], [-9, -5, 0], [np.nan] * 3])
+    index, _, _ = rasterize(points, [[0, 1, 2], [3, 4, 5], [0, 1, 6]], 8, 8)
+    assert (index == -1).all()

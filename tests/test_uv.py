@@ -1,0 +1,141 @@
+"""The UV layout: a one-to-one, mirror-symmetric chart, and maps that lose little."""
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from lprnet_utils.datasets import MIRROR_68
+from lprnet_utils.face_model import MorphableModel
+from lprnet_utils.uv import MEMBRANE, SURFACE, UVLayout, decode_map, encode_map, mirror_map, texel_matrix
+
+
+@pytest.fixture(scope="module")
+def model():
+    return MorphableModel.load()
+
+
+@pytest.fixture(scope="module")
+def layout():
+    return UVLayout()
+
+
+def signed_areas(uv, triangles):
+    a, b, c = (uv[triangles[:, k]] for k in range(3))
+    return ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]) / 2
+
+
+def test_no_triangle_of_the_chart_is_flipped(model):
+    areas = signed_areas(model.uv, model.triangles) * 128**2
+    assert (areas < 0).all(), "v runs down, so counter-clockwise from outside is negative here"
+    assert np.abs(areas).min() > 1e-4
+
+
+def test_no_triangle_of_the_chart_overlaps_another(model):
+    # without flips, the map is one-to-one if its areas add up to what the border encloses
+    areas = -signed_areas(model.uv, model.triangles)
+    edges = np.stack([model.triangles, np.roll(model.triangles, -1, 1)], -1).reshape(-1, 2)
+    key = np.sort(edges, 1) @ [len(model.uv), 1]
+    border = edges[np.isin(key, [k for k, n in zip(*np.unique(key, return_counts=True), strict=True) if n == 1])]
+    p, q = model.uv[border[:, 0]], model.uv[border[:, 1]]
+    enclosed = abs((p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum() / 2)
+    assert areas.sum() == pytest.approx(enclosed, rel=1e-9)
+    # and the border, one loop, does not cross itself: it is convex
+    after = dict(border.tolist())
+    loop = [border[0, 0]]
+    while after[loop[-1]] != loop[0]:
+        loop.append(after[loop[-1]])
+    assert len(loop) == len(border)
+    step = np.diff(model.uv[[*loop, loop[0], loop[1]]], axis=0)
+    turn = step[:-1, 0] * step[1:, 1] - step[:-1, 1] * step[1:, 0]
+    assert (turn < 1e-9).all()
+
+
+def test_chart_weights_and_mask_are_mirror_symmetric(model, layout):
+    flipped = model.uv[model.mirror] * [-1, 1] + [1, 0]
+    assert np.abs(flipped - model.uv).max() * 128 < 1e-4
+    assert (model.mirror[model.mirror] == np.arange(len(model.uv))).all()
+    for picture in (layout.mask, layout.kind, layout.weights):
+        assert (picture == picture[:, ::-1]).all()
+    landmarks = layout.landmark_uv
+    assert np.abs(landmarks[MIRROR_68] * [-1, 1] + [1, 0] - landmarks).max() * 128 < 1e-4
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_map_of_the_mirrored_face_is_the_mirrored_map(model, layout, seed):
+    rng = np.random.default_rng(seed)
+    vertices = model.vertices(rng.normal(size=80), rng.uniform(0, 1, 51) * (rng.random(51) < 0.2))
+    assert np.abs(vertices - vertices[model.mirror] * [-1, 1, 1]).max() > 0.5, "the face is asymmetric"
+    width = 200
+    position = layout.vertices_to_map(vertices + [90, 100, 0])
+    mirrored = layout.vertices_to_map((vertices + [90, 100, 0])[model.mirror] * [-1, 1, 1] + [width - 1, 0, 0])
+    assert np.abs(mirror_map(position, width) - mirrored).max() < 1e-3
+    exchanged = layout.landmarks(position)[MIRROR_68] * [-1, 1, 1] + [width - 1, 0, 0]
+    assert np.abs(layout.landmarks(mirrored) - exchanged).max() < 1e-3
+
+
+@pytest.mark.parametrize(("size", "mean", "worst"), [(64, 0.25, 6.0), (128, 0.1, 4.0), (256, 0.04, 2.5)])
+def test_round_trip_of_a_mesh(model, size, mean, worst):
+    layout = UVLayout(size)
+    skin = np.unique(model.triangles[~model.membrane])
+    errors = []
+    for seed in range(3):
+        vertices = model.vertices(np.random.default_rng(seed).normal(size=80))
+        back = layout.map_to_vertices(layout.vertices_to_map(vertices))
+        errors.append(np.linalg.norm(back - vertices, axis=1)[skin])
+    error = np.concatenate(errors)
+    print(f"{size}: mean {error.mean():.3f} mm, 95 % {np.percentile(error, 95):.3f}, worst {error.max():.2f}")
+    assert error.mean() < mean and np.percentile(error, 95) < worst
+
+
+def test_precomputed_layout_is_the_rasterised_one(model, layout):
+    vertices, weights, kind = texel_matrix(model.uv, model.triangles, model.membrane, model.mirror, 128)
+    assert (kind == layout.kind).all()
+    again = (model.mean[vertices] * weights[..., None]).sum(1)
+    assert np.abs(again - layout.vertices_to_map(model.mean).reshape(-1, 3)).max() < 1e-3
+
+
+def test_weights_are_prnets(layout):
+    values, counts = np.unique(layout.weights, return_counts=True)
+    assert values.tolist() == [0, 3, 4, 16]
+    assert 68 <= counts[3] <= 80  # the middle points fall between two columns and count in both
+    assert (layout.weights[~layout.mask] == 0).all() and (layout.weights[layout.mask] > 0).all()
+
+
+def test_outside_texels_hold_the_nearest_valid_value(model, layout):
+    position = layout.vertices_to_map(model.mean)
+    inside, outside = np.argwhere(layout.mask), np.argwhere(~layout.mask)
+    distance, _ = cKDTree(inside).query(outside)
+    for (row, column), d in list(zip(outside, distance, strict=True))[::97]:
+        near = inside[np.linalg.norm(inside - [row, column], axis=1) < d + 1e-6]
+        assert (np.abs(position[near[:, 0], near[:, 1]] - position[row, column]).max(1) < 1e-6).any()
+
+
+def test_triangles_face_outward_and_leave_openings(model, layout):
+    points = layout.points(layout.mean_map)
+    a, b, c = (points[layout.triangles[:, k]] for k in range(3))
+    normal = np.cross(b - a, c - a)
+    outward = (normal * ((a + b + c) / 3 - [0, 0, -60])).sum(1) > 0
+    assert outward.mean() > 0.98  # under the nose and inside the lips a few look back
+    assert (layout.kind[layout.texels // 128, layout.texels % 128] == SURFACE).all()
+    assert (layout.kind == MEMBRANE).sum() > 500
+    edges = np.sort(np.stack([layout.triangles, np.roll(layout.triangles, -1, 1)], -1).reshape(-1, 2), 1)
+    assert np.unique(edges, axis=0, return_counts=True)[1].max() == 2, "a manifold"
+
+
+def test_encoding_and_back():
+    rng = np.random.default_rng(0)
+    position = rng.uniform(-40, 170, (2, 128, 128, 3)).astype(np.float32)
+    assert np.abs(decode_map(encode_map(position)) - position).max() < 1e-4
+    centre = np.full((128, 128, 3), (63.5, 63.5, 0), np.float32)
+    assert np.allclose(encode_map(centre), 0.5)
+    edge = np.full((128, 128, 3), (63.5 + 1.1 * 128, 63.5 - 1.1 * 128, 1.1 * 128), np.float32)
+    assert np.allclose(encode_map(edge)[0, 0], [1, 0, 1])
+
+
+def test_wrong_shapes_are_named(layout):
+    with pytest.raises(ValueError, match=r"\(64, 64, 3\)"):
+        layout.landmarks(np.zeros((64, 64, 3)))
+    with pytest.raises(ValueError, match="vertices have shape"):
+        layout.vertices_to_map(np.zeros((10, 3)))
+    with pytest.raises(ValueError, match="even"):
+        UVLayout(127)
