@@ -1,0 +1,25 @@
+"""Folders of optional real data, from environment variables; the tests that need them skip without."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def _folder(variable: str) -> Path:
+    value = os.environ.get(variable)
+    if not value:
+        pytest.skip(f"{variable} is not set: this test needs real data that does not ship with the project")
+    return Path(value)
+
+
+@pytest.fixture(scope="session")
+def aflw2000_dir() -> Path:
+    """AFLW2000-3D, or a part of it."""
+    return _folder("LPRNET_AFLW2000")
+
+
+@pytest.fixture(scope="session")
+def aflw_train_dir() -> Path:
+    """The training photos."""
+    return _folder("LPRNET_AFLW_TRAIN")
