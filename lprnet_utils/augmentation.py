@@ -113,7 +113,7 @@ def augment_picture(rng: np.random.Generator, crop: Image, setting: Augmentation
     lift = rng.uniform(-1, 1) * setting.brightness
     levels = np.linspace(0, 1, 256)[:, None] ** exponent
     levels = (levels - 0.5) * gain + 0.5 + lift
-    table = np.clip(levels * 255, 0, 255).astype(np.uint8)
+    table = np.clip(np.rint(levels * 255), 0, 255).astype(np.uint8)
     crop = cv2.LUT(crop, table[None])
     if rng.random() < setting.grey:
         crop = np.repeat(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)

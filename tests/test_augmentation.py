@@ -1,0 +1,81 @@
+"""Image and map stay together, whatever is done to them."""
+
+import numpy as np
+import pytest
+
+from lprnet_utils.augmentation import SETTINGS, augment_picture, mirror_crop, occlude, sample_matrix
+from lprnet_utils.datasets import MIRROR_68
+from lprnet_utils.face_model import MorphableModel
+from lprnet_utils.geometry import Camera, rotation_matrix, transform_points
+from lprnet_utils.images import crop_matrix, warp_image
+from lprnet_utils.uv import UVLayout, mirror_map
+
+BOX = np.array([60.0, 50.0, 150.0, 160.0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_augmenting_then_reading_landmarks_is_transforming_the_landmarks(seed):
+    rng = np.random.default_rng(seed)
+    layout, model = UVLayout(), MorphableModel.load()
+    camera = Camera(rotation_matrix(10, 30, -5), 0.8, np.array([105.0, 105.0, 0.0]))
+    position = layout.vertices_to_map(camera.project(model.vertices(rng.normal(size=80))))
+    matrix, flip = sample_matrix(rng, BOX, SETTINGS["wide"])
+    expected = transform_points(matrix, layout.landmarks(position))
+    moved = transform_points(matrix, position)
+    if flip:
+        moved = mirror_map(moved, 128)
+        expected = (expected * [-1, 1, 1] + [127, 0, 0])[MIRROR_68]
+    assert np.abs(layout.landmarks(moved) - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_picture_follows_the_same_transform(seed):
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:220, 0:220]
+    dot = rng.uniform([80, 70], [130, 140])
+    photo = (255 * np.exp(-((x - dot[0]) ** 2 + (y - dot[1]) ** 2) / 18))[..., None].repeat(3, 2).astype(np.uint8)
+    matrix, flip = sample_matrix(rng, BOX, SETTINGS["wide"])
+    crop = warp_image(photo, matrix)
+    expected = transform_points(matrix, dot)
+    if flip:
+        crop, expected = mirror_crop(crop), np.array([127 - expected[0], expected[1]])
+    weight = crop[..., 0].astype(float)
+    y, x = np.mgrid[0:128, 0:128]
+    centroid = np.array([(weight * x).sum(), (weight * y).sum()]) / weight.sum()
+    assert np.abs(centroid - expected).max() < 0.1
+
+
+def test_ranges_of_the_settings():
+    rng = np.random.default_rng(0)
+    plain = crop_matrix(BOX)
+    for name, limit, scales in (("prnet", 45, (0.9, 1.2)), ("wide", 180, (0.85, 1.2))):
+        angles, sizes, flips = [], [], []
+        for _ in range(1500):
+            matrix, flip = sample_matrix(rng, BOX, SETTINGS[name])
+            relative = matrix[:, :2] @ np.linalg.inv(plain[:, :2])
+            angles.append(np.degrees(np.arctan2(relative[1, 0], relative[0, 0])))
+            sizes.append(np.hypot(*relative[0]))
+            flips.append(flip)
+        assert np.abs(angles).max() <= limit + 1e-6 and np.abs(angles).max() > 0.95 * limit
+        assert scales[0] - 1e-6 <= min(sizes) < scales[0] + 0.02 and scales[1] - 0.02 < max(sizes) <= scales[1] + 1e-6
+        assert np.mean(flips) == pytest.approx(SETTINGS[name].flip, abs=0.05)
+    beyond = np.abs(angles) > 60
+    assert 0.04 < beyond.mean() < 0.1, "a tenth is turned by any angle, two thirds of that beyond 60 degrees"
+    assert np.allclose(sample_matrix(rng, BOX, SETTINGS["none"])[0], plain)
+
+
+def test_pictures_stay_pictures_and_vary():
+    rng = np.random.default_rng(0)
+    crop = rng.integers(0, 256, (128, 128, 3), np.uint8)
+    before = crop.copy()
+    outs = [augment_picture(rng, crop, SETTINGS["wide"]) for _ in range(40)]
+    assert (crop == before).all(), "the input is left alone"
+    assert all(o.shape == crop.shape and o.dtype == np.uint8 for o in outs)
+    assert len({o.tobytes() for o in outs}) == 40
+    covered = [(occlude(rng, crop) != crop).any(2).mean() for _ in range(60)]
+    assert 0.02 < np.mean(covered) < 0.4 and max(covered) < 0.7, "never everything"
+
+
+def test_without_any_setting_nothing_changes():
+    crop = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
+    assert (augment_picture(np.random.default_rng(1), crop, SETTINGS["none"]) == crop).all()

@@ -1,0 +1,59 @@
+"""The published network is the published network."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import pytest
+
+from lprnet_utils.networks import BatchNormalization, count_multiply_adds, lprnet
+
+
+@pytest.fixture(scope="module")
+def network():
+    return lprnet()
+
+
+def test_parameters_and_multiply_adds_are_the_published_ones(network):
+    assert network.count_params() == 4_484_867
+    assert round(count_multiply_adds(network) / 1e6, 1) == 384.3
+
+
+def test_shapes_and_range(network):
+    out = network.predict(np.random.default_rng(0).random((2, 128, 128, 3), np.float32), verbose=0)
+    assert out.shape == (2, 128, 128, 3) and out.min() >= 0 and out.max() <= 1
+    assert lprnet(64).output_shape == (None, 64, 64, 3)
+    with pytest.raises(ValueError, match="multiple of 32"):
+        lprnet(100)
+
+
+def test_multiply_adds_by_hand():
+    inputs = keras.Input((8, 8, 2))
+    x = keras.layers.Conv2D(5, 3, strides=2, padding="same")(inputs)  # 4 x 4 outputs, 9 x 2 x 5 each
+    x = keras.layers.DepthwiseConv2D(3, padding="same")(x)  # 4 x 4 outputs, 9 x 5
+    x = keras.layers.Conv2DTranspose(4, 3, strides=2, padding="same")(x)  # 4 x 4 inputs, 9 x 5 x 4
+    x = keras.layers.Dense(7)(keras.layers.Flatten()(keras.layers.ReLU()(x)))  # 256 x 7
+    assert count_multiply_adds(keras.Model(inputs, x)) == 16 * 90 + 16 * 45 + 16 * 180 + 1792
+
+
+def test_fused_batch_normalisation_is_keras_own():
+    """Same output, gradients and moving statistics as the parent class."""
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("the fused kernel is TensorFlow's")
+    import tensorflow as tf
+
+    x = tf.constant(np.random.default_rng(0).normal(2, 3, (4, 6, 5, 3)).astype(np.float32))
+    results = []
+    for kind in (keras.layers.BatchNormalization, BatchNormalization):
+        layer = kind(epsilon=1e-3)
+        layer.build(x.shape)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+            loss = tf.reduce_sum(y**3)
+        gradients = tape.gradient(loss, [x, *[v.value for v in layer.trainable_variables]])
+        results.append([y.numpy(), *[g.numpy() for g in gradients], *[np.array(w) for w in layer.get_weights()]])
+    for one, other in zip(*results, strict=True):
+        assert np.allclose(one, other, rtol=1e-3, atol=2e-4)

@@ -1,0 +1,174 @@
+"""Loss by hand, batches that repeat, and runs that survive a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import pytest
+
+from lprnet_utils.training import (
+    CheckpointError,
+    Trainer,
+    TrainingConfig,
+    learning_rate,
+    load_checkpoint,
+    make_batch,
+    map_loss,
+    save_checkpoint,
+)
+from lprnet_utils.uv import SPAN, UVLayout, decode_map
+
+sys.path.insert(0, str(Path(__file__).parent))
+from toy import ToySource, tiny_network  # noqa: E402
+
+CONFIG = TrainingConfig(
+    samples=64, batch_size=8, warmup=16, checkpoint_every=16, validate_every=32, augmentation="wide", seed=3
+)
+
+
+def test_loss_by_hand():
+    layout = UVLayout()
+    rng = np.random.default_rng(0)
+    truth = rng.random((2, 128, 128, 3)).astype(np.float32)
+    predicted = truth.copy()
+    predicted[0] += 0.01  # everywhere, so texels and landmarks are both off by 0.01
+    predicted[1][~layout.mask] += 0.5  # outside the mesh: free
+    for kind, penalty in (("l1", 0.01 * 100 * SPAN), ("l2", (0.01 * 100 * SPAN) ** 2)):
+        loss = np.asarray(map_loss(layout, kind, landmark_weight=0.5)(truth, predicted))
+        assert loss[0] == pytest.approx(1.5 * penalty, rel=1e-3)
+        assert loss[1] == pytest.approx(0, abs=0.03 * penalty)
+
+
+def test_batches_depend_on_seed_and_number_only():
+    source = ToySource(6)
+    x, y = make_batch(source, CONFIG, 5)
+    again = make_batch(source, CONFIG, 5)
+    assert (x == again[0]).all() and (y == again[1]).all()
+    assert (make_batch(source, CONFIG, 6)[0] != x).any()
+    assert x.shape == y.shape == (8, 128, 128, 3) and x.dtype == y.dtype == np.float32
+    assert x.min() >= 0 and x.max() <= 1
+
+
+def test_batch_shows_the_face_where_the_map_says():
+    """The toy photos have a bright dot at the nose tip, black elsewhere."""
+    from dataclasses import replace
+
+    source = ToySource(6)
+    layout = UVLayout()
+    x, y = make_batch(source, replace(CONFIG, augmentation="geometry"), 0)
+    for crop, code in zip(x, y, strict=True):
+        weight = crop[..., 0].astype(float)
+        rows, columns = np.mgrid[0:128, 0:128]
+        dot = [(weight * columns).sum() / weight.sum(), (weight * rows).sum() / weight.sum()]
+        assert np.abs(layout.landmarks(decode_map(code))[30, :2] - dot).max() < 0.3
+
+
+def test_learning_rate_rises_and_falls_to_nothing():
+    config = TrainingConfig(samples=1000, warmup=100, batch_size=10, learning_rate=0.1)
+    rates = [learning_rate(config, s) for s in range(0, 1001, 10)]
+    assert np.argmax(rates) == 10 and max(rates) == pytest.approx(0.1)
+    assert rates[55] == pytest.approx(0.05, rel=0.01) and rates[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_recipes_and_their_errors(tmp_path):
+    assert TrainingConfig.load("published-wild").network == "lprnet"
+    path = tmp_path / "r.toml"
+    path.write_text("samples = 10\nsampels = 5\n")
+    with pytest.raises(ValueError, match="sampels"):
+        TrainingConfig.load(path)
+    path.write_text("samples = = 3")
+    with pytest.raises(ValueError, match="not valid TOML"):
+        TrainingConfig.load(path)
+    path.write_text('loss = "huber"')
+    with pytest.raises(ValueError, match="l1 or l2"):
+        TrainingConfig.load(path)
+
+
+def test_checkpoint_round_trip_and_damage(tmp_path):
+    path = tmp_path / "checkpoint.bin"
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        load_checkpoint(path)
+    save_checkpoint(path, {"a": np.arange(1000)}, {"step": 1})
+    save_checkpoint(path, {"a": np.arange(1000) * 2}, {"step": 2})
+    arrays, info = load_checkpoint(path)
+    assert info["step"] == 2 and arrays["a"][3] == 6
+    assert load_checkpoint(tmp_path / "checkpoint.bin.previous")[1]["step"] == 1
+    data = path.read_bytes()
+    for broken in (data[:-100], data[:500] + bytes([data[500] ^ 1]) + data[501:], b""):
+        path.write_bytes(broken)
+        with pytest.raises(CheckpointError, match="truncated or altered"):
+            load_checkpoint(path)
+
+
+def run(folder, config=CONFIG, **options):
+    keras.utils.set_random_seed(1)
+    trainer = Trainer(tiny_network(), config, folder)
+    trainer.run(ToySource(6), ToySource(2, seed=9), **options)
+    return trainer
+
+
+def test_a_stopped_run_ends_as_an_unbroken_one(tmp_path):
+    whole = run(tmp_path / "whole")
+    run(tmp_path / "parts", stop_after=3)
+    parts = run(tmp_path / "parts")
+    assert parts.step == whole.step == 8 and parts.best == pytest.approx(whole.best, rel=1e-3)
+    for one, other in zip(whole.model.get_weights(), parts.model.get_weights(), strict=True):
+        assert np.allclose(one, other, atol=1e-5)
+    for name in ("best.weights.h5", "checkpoint.bin", "log.csv"):
+        assert (tmp_path / "parts" / name).stat().st_size > 0
+    best = tiny_network()
+    best.load_weights(tmp_path / "whole" / "best.weights.h5")
+
+
+def test_a_damaged_checkpoint_falls_back_and_another_recipe_is_refused(tmp_path, capsys):
+    from dataclasses import replace
+
+    run(tmp_path, stop_after=5)
+    path = tmp_path / "checkpoint.bin"
+    path.write_bytes(path.read_bytes()[:1000])
+    trainer = Trainer(tiny_network(), CONFIG, tmp_path)
+    assert trainer.step == 4 and "truncated" in capsys.readouterr().out
+    with pytest.raises(CheckpointError, match="seed"):
+        Trainer(tiny_network(), replace(CONFIG, seed=4), tmp_path)
+    (tmp_path / "checkpoint.bin.previous").unlink()
+    with pytest.raises(CheckpointError, match="truncated"):
+        Trainer(tiny_network(), CONFIG, tmp_path)
+
+
+def test_sigkill_loses_nothing(tmp_path):
+    """Killed at random moments, while it writes a checkpoint at every step, a run always goes on."""
+    script = (
+        "import sys; sys.path[:0] = sys.argv[2:]\n"
+        "from toy import ToySource, tiny_network\n"
+        "from lprnet_utils.training import Trainer, TrainingConfig\n"
+        "c = TrainingConfig(samples=100000, batch_size=2, checkpoint_every=2, validate_every=10**6)\n"
+        "t = Trainer(tiny_network(), c, sys.argv[1]); print('resumed', t.step, flush=True)\n"
+        "t.run(ToySource(2), ToySource(1))\n"
+    )
+    here = Path(__file__).resolve()
+    command = [sys.executable, "-c", script, str(tmp_path), str(here.parent), str(here.parents[1])]
+    rng = np.random.default_rng(0)
+    steps = []
+    for _ in range(3):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        steps.append(int(process.stdout.readline().split()[1]))
+        path = tmp_path / "checkpoint.bin"
+        end = time.monotonic() + 90
+        before = path.stat().st_mtime_ns if path.exists() else 0
+        while (not path.exists() or path.stat().st_mtime_ns == before) and time.monotonic() < end:
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0, 0.4))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    info = load_checkpoint(tmp_path / "checkpoint.bin" if (tmp_path / "checkpoint.bin").exists() else
+                           tmp_path / "checkpoint.bin.previous")[1]  # fmt: skip
+    assert steps[0] == 0 and steps[0] < steps[1] < steps[2] <= info["step"]
+    assert json.dumps(info)
