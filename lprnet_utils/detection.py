@@ -1,8 +1,8 @@
 """Find faces: BlazeFace, run by LiteRT, and the box of the 68 landmarks that its answer stands for.
 
 BlazeFace (Bazarevsky et al., 2019, arXiv 1907.05047) is MediaPipe's detector. Its graphs,
-``face_detection_back_desktop_live.pbtxt`` and ``face_detection_short_range_common.pbtxt``, give the anchors, the
-decoding and the suppression that :class:`BlazeFace` follows.
+``face_detection_back_desktop_live.pbtxt`` and ``face_detection_short_range_common.pbtxt``, give the anchors,
+the decoding and the suppression that :class:`BlazeFace` follows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .images import Image, read_image, warp_image
 
 Array = NDArray[np.floating]
 
-KEYPOINTS = ("left eye", "right eye", "nose tip", "mouth", "left ear", "right ear")  # left and right of the image
+KEYPOINTS = ("left eye", "right eye", "nose tip", "mouth", "left ear", "right ear")  # image left and right
 MIRROR = np.array([1, 0, 2, 3, 5, 4])  # the mirror counterpart of each keypoint
 
 THRESHOLD = 0.5  # least score of a face
@@ -42,17 +42,17 @@ class Detection:
     Attributes
     ----------
     box : (4,) float64
-        (x0, y0, x1, y1) in pixels of the photo: the estimated box of the 68 landmarks. Of a turned face it is the
-        box that the face would have if it were turned upright about the box's centre, so that
+        (x0, y0, x1, y1) in pixels of the photo: the estimated box of the 68 landmarks. Of a turned face it is
+        the box that the face would have if it were turned upright about the box's centre, so that
         ``crop_matrix(box, angle=angle)`` shows it upright.
     score : float
         0 to 1, how sure the detector is.
     keypoints : (6, 2) float64
-        Eyes, nose tip, mouth and ears (see ``KEYPOINTS``; left and right of the image if the face is upright) in
-        pixels of the photo.
+        Eyes, nose tip, mouth and ears in pixels of the photo: see ``KEYPOINTS``, left and right being those of
+        the image when the face is upright.
     angle : float
-        Degrees by which the face is turned clockwise in the photo, -180 to 180; 0 for a face that is turned by less
-        than 10.
+        Degrees by which the face is turned clockwise in the photo, -180 to 180; 0 for a face that is turned by
+        less than 10.
     """
 
     box: Array
@@ -162,8 +162,8 @@ class BlazeFace:
         scores = 1 / (1 + np.exp(-np.clip(logits, -100, 100)))
         good = scores >= THRESHOLD
         raw, scores = raw[good].astype(float), scores[good]
-        # Offsets from the anchor: centre, width and height, six keypoints. Half a pixel: the network counts from
-        # the edge of the first pixel, we count from its centre.
+        # Offsets from the anchor: centre, width and height, six keypoints. Half a pixel: the network counts
+        # from the edge of the first pixel, we count from its centre.
         half = raw[:, None, 2:4] / 2
         points = raw.reshape(-1, 8, 2)[:, [0, 0, 2, 3, 4, 5, 6, 7]] + self._anchors[good, None] - 0.5
         points[:, :2] += np.concatenate([-half, half], 1)
@@ -171,7 +171,7 @@ class BlazeFace:
 
 
 def view_matrix(centre: Array, side: float, size: int, angle: float = 0.0) -> Array:
-    """The similarity (2, 3) that shows a square of a photo, of this centre and side, turned back by an angle."""
+    """The similarity (2, 3) that shows a square of a photo, turned back by an angle in degrees."""
     turn = np.deg2rad(angle)
     linear = size / side * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     return np.c_[linear, (size - 1) / 2 - linear @ np.asarray(centre, float)]
@@ -215,9 +215,9 @@ def box_features(points: Array) -> tuple[Array, Array, float]:
 class FaceDetector:
     """Faces in a photo, with the box that the network's crop is made from.
 
-    A first look at the whole photo finds the faces. A second from close by, always by the small network, tells how
-    far each is turned and where its landmarks' box is: the first look is too coarse for small faces, and it sees
-    faces upside down without noticing.
+    A first look at the whole photo finds the faces. A second from close by, always by the small network, tells
+    how far each is turned and where its landmarks' box is: the first look is too coarse for small faces, and it
+    sees a face that is upside down without noticing.
 
     Parameters
     ----------
@@ -298,16 +298,15 @@ def search(net: BlazeFace, image: Image) -> Iterator[list[tuple[Array, float]]]:
     middle, extent = np.array([(width - 1) / 2, (height - 1) / 2]), max(width, height)
     # The photo as it is; from further away, for a face that fills it; turned.
     for factor, angle in ((1, 0), (2, 0), (1, 90), (1, -90), (1, 180)):
-        matrix = view_matrix(middle, factor * extent, net.size, angle)
-        yield [
-            (to_photo(matrix, points[:2].mean(0)), np.diff(points[:2], axis=0).mean() / math.hypot(*matrix[0, :2]))
-            for _, points in net.look(image, matrix)
-        ]
+        side = factor * extent
+        matrix = view_matrix(middle, side, net.size, angle)
+        boxes = [points[:2] for _, points in net.look(image, matrix)]
+        yield [(to_photo(matrix, b.mean(0)), (b[1] - b[0]).mean() * side / net.size) for b in boxes]
 
 
 @dataclass(frozen=True)
 class View:
-    """A face seen from close by: its corners and keypoints in a view of the photo that is turned back by an angle."""
+    """A face seen from close by: box and keypoints (8, 2) in a view of the photo turned back by an angle."""
 
     score: float
     points: Array
@@ -341,15 +340,15 @@ def look_closely(net: BlazeFace, image: Image, centre: Array, side: float) -> Vi
     if upright and upright.score >= SURE and abs(upright.turn) < 30:
         best = upright
     else:
-        # A face is seen at any angle, but its keypoints are right only in views less than about 75 degrees off. All
-        # the same the nearest view scores highest; an upright face has the benefit of the doubt.
-        views = [upright, *(_close_look(net, image, centre, side, a) for a in (45, 90, 135, 180, -135, -90, -45))]
-        views = [v for v in views if v]
+        # A face is seen at any angle, but its keypoints are right only in views less than about 75 degrees off.
+        # The nearest view scores highest; an upright face has the benefit of the doubt.
+        others = (_close_look(net, image, centre, side, a) for a in (45, 90, 135, 180, -135, -90, -45))
+        views = [v for v in (upright, *others) if v]
         if not views:
             return None
         best = max(views, key=_plausibility)
     angle = best.turn if abs(best.turn) > UPRIGHT else 0.0
-    return upright if angle == 0 else _close_look(net, image, centre, side, angle) or best
+    return (upright if angle == 0 else _close_look(net, image, centre, side, angle)) or best
 
 
 def _plausibility(view: View) -> float:

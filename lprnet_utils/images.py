@@ -251,3 +251,15 @@ def warp_image(image: Image, matrix: ArrayLike, size: int = 128) -> Image:
     return cv2.warpAffine(
         image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+
+
+def sample_colors(image: Image, points: ArrayLike) -> Image:
+    """Colours (n, 3) uint8 of an image at points (n, 2 or more) in pixels, bilinear, edge pixels repeated."""
+    limit = np.array(image.shape[1::-1]) - 1
+    position = np.clip(np.asarray(points, float)[:, :2], 0, limit)
+    low = np.minimum(position.astype(int), np.maximum(limit - 1, 0))
+    high = np.minimum(low + 1, limit)
+    (fx, fy), (x0, y0), (x1, y1) = (position - low).T[..., None], low.T, high.T
+    top = image[y0, x0] * (1 - fx) + image[y0, x1] * fx
+    bottom = image[y1, x0] * (1 - fx) + image[y1, x1] * fx
+    return np.rint(top * (1 - fy) + bottom * fy).astype(np.uint8)
