@@ -27,6 +27,7 @@ MIRROR = np.array([1, 0, 2, 3, 5, 4])  # the mirror counterpart of each keypoint
 THRESHOLD = 0.5  # least score of a face
 SURE = 0.75  # a face that scores this much and seems upright is upright
 UPRIGHT = 10.0  # degrees: a face that is turned by less is left as it is
+NOSE = 0.57  # fitted by scripts/fit_detector_boxes.py to the head poses of training photos
 CLOSE_UP = 2.5  # side of the second look in sides of the box found by the first
 OVERLAP = 0.3  # two boxes that share more of their union are one face
 
@@ -48,11 +49,11 @@ class Detection:
     score : float
         0 to 1, how sure the detector is.
     keypoints : (6, 2) float64
-        Eyes, nose tip, mouth and ears in pixels of the photo: see ``KEYPOINTS``, left and right being those of
-        the image when the face is upright.
+        Eyes, nose tip, mouth and ears in pixels of the photo: see ``KEYPOINTS``. Left and right are those of
+        the image if the face is upright.
     angle : float
-        Degrees by which the face is turned clockwise in the photo, -180 to 180; 0 for a face that is turned by
-        less than 10.
+        Degrees by which the face is turned clockwise in the photo, -180 to 180; 0 for a face that is turned
+        by less than 10.
     """
 
     box: Array
@@ -183,8 +184,13 @@ def to_photo(matrix: Array, points: Array) -> Array:
 
 
 def roll(keypoints: Array) -> float:
-    """Degrees by which a face is turned clockwise: the direction from between the eyes to the mouth."""
-    down = keypoints[3] - keypoints[:2].mean(0)
+    """Degrees by which a head is turned clockwise in the picture plane.
+
+    From the eyes' middle to the mouth is downwards for a frontal face only: in profile, where the mouth is
+    in front of the eyes, it leans by 14 degrees. The nose tells by how much.
+    """
+    eyes = keypoints[:2].mean(0)
+    down = keypoints[3] - eyes - NOSE * (keypoints[2] - eyes)
     return math.degrees(math.atan2(-down[0], down[1]))
 
 
@@ -215,9 +221,9 @@ def box_features(points: Array) -> tuple[Array, Array, float]:
 class FaceDetector:
     """Faces in a photo, with the box that the network's crop is made from.
 
-    A first look at the whole photo finds the faces. A second from close by, always by the small network, tells
-    how far each is turned and where its landmarks' box is: the first look is too coarse for small faces, and it
-    sees a face that is upside down without noticing.
+    A first look at the whole photo finds the faces. A second from close by, always by the small network,
+    tells how far each is turned and where its landmarks' box is: the first look is too coarse for small
+    faces, and it sees a face that is upside down without noticing.
 
     Parameters
     ----------
@@ -340,8 +346,8 @@ def look_closely(net: BlazeFace, image: Image, centre: Array, side: float) -> Vi
     if upright and upright.score >= SURE and abs(upright.turn) < 30:
         best = upright
     else:
-        # A face is seen at any angle, but its keypoints are right only in views less than about 75 degrees off.
-        # The nearest view scores highest; an upright face has the benefit of the doubt.
+        # A face is seen at any angle, but its keypoints are right only in views less than about 75 degrees
+        # off. The nearest view scores highest; an upright face has the benefit of the doubt.
         others = (_close_look(net, image, centre, side, a) for a in (45, 90, 135, 180, -135, -90, -45))
         views = [v for v in (upright, *others) if v]
         if not views:
@@ -353,7 +359,7 @@ def look_closely(net: BlazeFace, image: Image, centre: Array, side: float) -> Vi
 
 def _plausibility(view: View) -> float:
     consistent = abs(wrap(view.turn - view.angle)) < 50
-    return view.score + 0.08 * math.exp(-((view.turn / 40) ** 2) / 2) - (0 if consistent else 1)
+    return view.score + 0.1 * math.exp(-((view.turn / 40) ** 2) / 2) - (0 if consistent else 1)
 
 
 def _close_look(net: BlazeFace, image: Image, centre: Array, side: float, angle: float) -> View | None:

@@ -15,10 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from .assets import AssetError, data_root, read_asset
 from .detection import FaceDetector
 from .face import Face
-from .geometry import invert_similarity, similarity_alignment, transform_points
+from .geometry import Camera, invert_similarity, transform_points
 from .images import Image, crop_matrix, read_image, warp_image
 from .uv import SPAN, UVLayout, decode_map
 
+UNLIKELY = (11.0, 1.5)  # mm from the mean face at which a shape is as likely a face as not, and the width of the doubt
 METADATA = "lprnet.json"  # in the zip archive behind a model's flatbuffer, see lprnet_utils.export
 
 
@@ -134,12 +135,11 @@ class LPRNet:
             If the box is not finite, empty, or wholly outside the photo.
         """
         image = read_image(image)
-        matrix = crop_matrix(box, self.size, angle)
+        crop_matrix(box, self.size, angle)  # refuses a box that is none
         height, width = image.shape[:2]
         x0, y0, x1, y1 = np.asarray(box, float)
         if x1 < 0 or y1 < 0 or x0 > width - 1 or y0 > height - 1:
             raise ValueError(f"the box {[x0, y0, x1, y1]} lies outside the photo of {width} x {height} pixels")
-        del matrix
         return self._reconstruct(image, box, angle, 1.0)
 
     def reconstruct_in_boxes(self, images: Iterable[Any], boxes: Iterable[ArrayLike]) -> list[Face]:
@@ -213,13 +213,7 @@ def face_likelihood(position_map: NDArray, layout: UVLayout) -> float:
     A face differs from the mean face, after similarity alignment, by a few percent of its size. Shown something else,
     the network averages its doubts into shapes that are flat or torn.
     """
-    mean = layout.points(layout.mean_map)[::7]
-    points = layout.points(position_map)[::7].astype(float)
-    scale, rotation, translation = similarity_alignment(mean, points)
-    if scale <= 0:
-        return 0.0
-    distance = np.linalg.norm(scale * mean @ rotation.T + translation - points, axis=1).mean() / scale
-    return float(1 / (1 + np.exp((distance - UNLIKELY_MM) / 1.5)))
-
-
-UNLIKELY_MM = 9.0
+    mean, points = (layout.points(m)[::7] for m in (layout.mean_map, position_map))
+    camera = Camera.fit(mean, points)
+    distance = np.linalg.norm(camera.project(mean) - points, axis=1).mean() / camera.scale
+    return float(1 / (1 + np.exp((distance - UNLIKELY[0]) / UNLIKELY[1])))

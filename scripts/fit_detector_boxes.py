@@ -2,11 +2,11 @@
 
     LPRNET_AFLW_TRAIN=/folder python scripts/fit_detector_boxes.py [--photos 6000] [--write]
 
-The training photos are tight crops; each is set into a larger frame whose border repeats its edge pixels, at a random
-size and place, and goes through the two looks of :class:`lprnet_utils.detection.FaceDetector`. The map is fitted by
-iteratively reweighted least squares (robust: a wrong detection does not count) on the photos and their mirror images,
-so it is exactly mirror-symmetric. One group of duplicates in five is held out to measure it. ``--write`` puts the
-numbers into ``data/detection/boxes.json``; run ``scripts/update_checksums.py`` after it.
+The training photos are tight crops; each is set into a larger frame whose border repeats its edge pixels,
+at a random size and place, and goes through the two looks of ``FaceDetector``. The map is fitted by iteratively
+reweighted least squares (a wrong detection hardly counts) on the photos and their mirror images, so it is
+mirror-symmetric. One group of duplicates in five is held out to measure it. ``--write`` puts the numbers into
+``data/detection/boxes.json``; run ``scripts/update_checksums.py`` after it.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ from lprnet_utils.detection import (
     view_matrix,
     wrap,
 )
+from lprnet_utils.geometry import rotation_matrix
 
 OUTPUT = Path(__file__).resolve().parents[1] / "data" / "detection" / "boxes.json"
 
 
 def observe(far: BlazeFace, near: BlazeFace, image: np.ndarray, points: np.ndarray, rng: np.random.Generator):
-    """Features, target and frame of one photo, or None where the detector does not find the face."""
+    """Features, target and keypoints of one photo, or None where the detector does not find the face."""
     low, high = points.min(0), points.max(0)
     side = (high - low).mean()
     frame = side / np.exp(rng.uniform(np.log(0.08), np.log(0.6)))
@@ -53,14 +54,26 @@ def observe(far: BlazeFace, near: BlazeFace, image: np.ndarray, points: np.ndarr
     turned = points @ view.matrix[:, :2].T + view.matrix[:, 2]
     features, centre, side = box_features(view.points)
     target = (np.stack([turned.min(0), turned.max(0)]) - centre) / side
-    return features, target.ravel(), wrap(view.turn - roll(keypoints(points)))
+    return features, target.ravel(), to_photo(view.matrix, view.points[2:])
 
 
-def keypoints(points: np.ndarray) -> np.ndarray:
-    """BlazeFace's eyes and mouth from the 68 landmarks."""
-    out = np.zeros((6, 2))
-    out[0], out[1], out[3] = points[36:42].mean(0), points[42:48].mean(0), points[48:60].mean(0)
-    return out
+def upright_error(keypoints: np.ndarray, pose: np.ndarray) -> float:
+    """Degrees by which :func:`roll` differs from where the top of the head points."""
+    up = rotation_matrix(*pose)[:, 1]
+    return wrap(roll(keypoints) - np.degrees(np.arctan2(up[0], up[1])))
+
+
+def fit_nose(keypoints: np.ndarray, poses: np.ndarray) -> float:
+    """The share of the nose in :func:`roll`: least median error of the turn, on a grid."""
+    up = np.array([rotation_matrix(*pose)[:2, 1] for pose in poses])
+    eyes = keypoints[:, :2].mean(1)
+    grid = np.arange(0, 1, 0.01)
+    errors = []
+    for share in grid:
+        down = keypoints[:, 3] - eyes - share * (keypoints[:, 2] - eyes)
+        turn = np.degrees(np.arctan2(-down[:, 0], down[:, 1]) - np.arctan2(up[:, 0], up[:, 1]))
+        errors.append(np.median(np.abs((turn + 180) % 360 - 180)))
+    return float(grid[np.argmin(errors)])
 
 
 def mirrored(features: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -84,7 +97,7 @@ def main() -> None:
     """Fit, report, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=int, default=6000)
-    parser.add_argument("--model", default="back", choices=list(BlazeFace.MODELS), help="network of the first look")
+    parser.add_argument("--model", default="back", choices=list(BlazeFace.MODELS), help="network that finds")
     parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.name}")
     args = parser.parse_args()
     folder = os.environ.get("LPRNET_AFLW_TRAIN")
@@ -106,20 +119,22 @@ def main() -> None:
             seen.append(found)
             kept.append(i)
     print(f"{len(kept)} of {len(rows)} found")
-    features, targets, turns = (np.array(part) for part in zip(*seen, strict=True))
+    features, targets, keypoints = (np.array(part) for part in zip(*seen, strict=True))
     held = labels["dup_group"][kept] % 5 == 0
-    train = [
-        np.concatenate(pair)
-        for pair in zip((features[~held], targets[~held]), mirrored(features[~held], targets[~held]), strict=True)
-    ]
-    box_map = np.round(fit(*train), 5)
-    report(features[held] @ box_map, targets[held], turns[held], np.abs(labels["pose"][kept][held, 1]))
+    poses = labels["pose"][kept]
+    print(f"best share of the nose in roll(): {fit_nose(keypoints[~held], poses[~held]):.2f}")
+    turns = np.array([upright_error(k, p) for k, p in zip(keypoints[held], poses[held], strict=True)])
+    flipped = mirrored(features[~held], targets[~held])
+    train_targets = np.concatenate([targets[~held], flipped[1]])
+    box_map = np.round(fit(np.concatenate([features[~held], flipped[0]]), train_targets), 5)
+    yaw = np.abs(poses[held, 1])
+    report(features[held] @ box_map, targets[held], turns, yaw)
     constant = np.zeros_like(box_map)
-    constant[0] = np.median(train[1], axis=0)
+    constant[0] = np.median(train_targets, axis=0)
     print("a constant box instead of the map:")
-    report(features[held] @ constant, targets[held], turns[held], np.abs(labels["pose"][kept][held, 1]))
+    report(features[held] @ constant, targets[held], turns, yaw)
     if args.write:
-        origin = f"scripts/fit_detector_boxes.py on {int((~held).sum())} photos of AFLW and their mirror images"
+        origin = f"scripts/fit_detector_boxes.py, {(~held).sum()} photos of AFLW and their mirror images"
         text = json.dumps({"origin": origin, "map": box_map.tolist()}, indent=1)
         OUTPUT.write_text(text + "\n", encoding="utf-8")
         print("wrote", OUTPUT.name)
@@ -131,13 +146,13 @@ def report(boxes: np.ndarray, truth: np.ndarray, turns: np.ndarray, yaw: np.ndar
     side, true_side = ((b[:, 2:] - b[:, :2]).mean(1) for b in (boxes, truth))
     ratio = side / true_side
     shift = np.linalg.norm(boxes[:, :2] + boxes[:, 2:] - truth[:, :2] - truth[:, 2:], axis=1) / 2 / true_side
-    print("|yaw|    photos  IoU    side: bias, spread  centre: median, 90 %  turn: median, 95 %, over 45 degrees")
+    print("|yaw|    photos  IoU    side: bias, spread  centre: median, 90 %  turn: median, 95 %, over 45")
     for low, high in ((0, 30), (30, 60), (60, 180)):
         m = (yaw >= low) & (yaw < high)
         t = np.abs(turns[m])
         print(
-            f"{low:2d}-{high:<3d}  {m.sum():7d}  {iou[m].mean():.3f}  {ratio[m].mean() - 1:+.3f} {ratio[m].std():.3f}"
-            f"        {np.median(shift[m]):.3f} {np.percentile(shift[m], 90):.3f}"
+            f"{low:2d}-{high:<3d}  {m.sum():7d}  {iou[m].mean():.3f}  {ratio[m].mean() - 1:+.3f}"
+            f" {ratio[m].std():.3f}        {np.median(shift[m]):.3f} {np.percentile(shift[m], 90):.3f}"
             f"           {np.median(t):.1f} {np.percentile(t, 95):.1f} {(t > 45).mean():.3f}"
         )
 

@@ -5,12 +5,17 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before anything imports TensorFlow
+
 
 def _folder(variable: str) -> Path:
     value = os.environ.get(variable)
     if not value:
         pytest.skip(f"{variable} is not set: this test needs real data that does not ship with the project")
-    return Path(value)
+    folder = Path(value)
+    if not folder.is_dir():
+        pytest.fail(f"{variable} is set to {value}, which is not a folder: correct it, or unset it to skip this test")
+    return folder
 
 
 @pytest.fixture(scope="session")

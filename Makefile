@@ -1,0 +1,74 @@
+# Every target makes the environment first, so on a machine with Python and make one command is all the set-up.
+# On Windows, or without make, README.md gives the same steps.
+
+PYTHON ?= python3
+WORKERS ?= 2
+# `make test-install CONSTRAIN=` takes the newest releases instead of the tested ones
+CONSTRAIN ?= --constraints constraints.txt
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# absolute, because a notebook runs in its own folder
+OUTPUTS := $(CURDIR)/outputs
+# the renderer that keeps plotly.js, four megabytes, out of the notebooks
+NOTEBOOK := PLOTLY_RENDERER=plotly_mimetype
+
+export TF_CPP_MIN_LOG_LEVEL := 2
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test test-install lab notebooks format lock clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+quickstart: $(STAMP) ## A 3D face from the bundled photo, into outputs/quickstart/
+	@mkdir -p "$(OUTPUTS)/quickstart"
+	@cd "$(OUTPUTS)/quickstart" && rm -f overlay.png face.html face.glb face.obj
+	$(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/quickstart" $(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute \
+	  --output-dir "$(OUTPUTS)/quickstart" notebooks/00_quickstart.ipynb
+	@cd "$(OUTPUTS)/quickstart" && ls overlay.png face.html face.glb face.obj >/dev/null
+	@echo
+	@echo "Made from data/samples, in outputs/quickstart/:"
+	@echo "  overlay.png           the photo with its 68 landmarks"
+	@echo "  face.html             the face in 3D: open it in a browser and turn it"
+	@echo "  face.glb, face.obj    the mesh, for Blender and other 3D programs"
+	@echo "  00_quickstart.ipynb   the notebook as it ran; 'make lab' opens the original"
+
+test: $(STAMP) ## Linter, tests, and the notebooks as tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pytest -n $(WORKERS) --dist loadscope --durations 5 tests
+	$(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/test" $(BIN)/pytest --nbval-lax --nbval-current-env -n $(WORKERS) --dist loadscope \
+	  notebooks
+
+test-install: $(STAMP) ## The way Colab installs it: clean environment, plain pip install, bootstrap cell
+	$(BIN)/python scripts/check_install.py $(CONSTRAIN)
+
+lab: $(STAMP) ## JupyterLab with the notebooks
+	$(BIN)/jupyter lab --notebook-dir notebooks
+
+notebooks: $(STAMP) ## Execute the notebooks again, in place
+	$(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/notebooks" $(BIN)/python scripts/run_notebooks.py notebooks/*.ipynb
+
+format: $(STAMP) ## Format the code and repair what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## Resolve the newest releases into constraints.txt
+	PYTHON="$(PYTHON)" sh scripts/lock.sh
+
+clean: ## Remove the environment, caches and outputs/ (training runs stay)
+	rm -rf $(VENV) outputs build dist .pytest_cache .ruff_cache
+	find lprnet_utils scripts tests notebooks -name __pycache__ -prune -exec rm -rf {} +
+	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+# One environment for all of it, made again when the dependencies change.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "make: this needs Python 3.11, 3.12 or 3.13 (TensorFlow has no build for others), and '$(PYTHON)' is:" >&2; \
+	  $(PYTHON) --version >&2; echo "make: name another one, for example: make quickstart PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable ".[course,test]" --constraint constraints.txt
+	@touch $(STAMP)

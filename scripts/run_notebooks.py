@@ -1,0 +1,70 @@
+"""Execute notebooks in place, top to bottom, and keep only what belongs in a commit.
+
+    python scripts/run_notebooks.py notebooks/*.ipynb        (or: make notebooks)
+
+A notebook whose run fails stays as it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+CELL_METADATA = {"tags", "jupyter", "slideshow", "editable", "deletable"}
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Remove what differs from run to run or from machine to machine: times, versions, widget models."""
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    for index, cell in enumerate(notebook.cells):
+        cell.setdefault("id", f"cell-{index:02d}")
+        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in CELL_METADATA})
+        for output in cell.get("outputs", []):
+            # a widget's view names a model of the kernel that made it: dead once that has ended
+            output.get("data", {}).pop(WIDGET, None)
+    return notebook
+
+
+def execute(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name=KERNEL["name"],
+        resources={"metadata": {"path": str(path.parent)}},
+        record_timing=False,
+        store_widget_state=False,
+        coalesce_streams=True,
+    ).execute()
+    new = path.with_name(f".{path.name}.new")
+    nbformat.write(strip(notebook), new)
+    os.replace(new, path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("notebooks", type=Path, nargs="+")
+    failed = []
+    for path in parser.parse_args().notebooks:
+        start = time.perf_counter()
+        try:
+            execute(path)
+        except CellExecutionError as error:
+            print(f"{path}: failed\n{error}", flush=True)
+            failed.append(str(path))
+        else:
+            print(f"{path}: {time.perf_counter() - start:.0f} s, {path.stat().st_size / 1e6:.2f} MB", flush=True)
+    if failed:
+        raise SystemExit(f"not executed to the end, and left as they were: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,299 @@
+"""The repository itself: what stands in two places agrees, and nothing is committed that should not be."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from hashlib import sha256
+from pathlib import Path
+
+import nbformat
+import pytest
+import run_notebooks
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import lprnet_utils
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+
+
+def requirements(lines):
+    """Requirement lines as {name: bounds}, without those that name the project itself."""
+    parsed = [Requirement(line) for line in lines]
+    table = {canonicalize_name(r.name): r.specifier for r in parsed if r.name != PROJECT["project"]["name"]}
+    return table
+
+
+def project_requirements():
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    return requirements([*PROJECT["project"]["dependencies"], *(line for extra in extras for line in extra)])
+
+
+def committed_files():
+    """Files of the repository, new ones included, that git does not ignore."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout.split("\0")
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout: which files belong to the project is not known")
+    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+
+
+# ---- dependencies
+
+
+def test_environment_yml_asks_for_what_pyproject_asks_for():
+    # the rule: Python from conda, all else by pip, with the very names and bounds of the dependencies and all extras
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    python, pip, packages = environment["dependencies"]
+    assert pip == "pip" and set(packages) == {"pip"}
+    options = [line for line in packages["pip"] if line.startswith("-")]
+    assert options == ["-c constraints.txt", "-e ."]
+    assert requirements(line for line in packages["pip"] if line not in options) == project_requirements()
+    name, version = python.split("=")
+    assert name == "python" and SpecifierSet(PROJECT["project"]["requires-python"]).contains(version)
+
+
+@pytest.mark.parametrize("name", ["environment.yml", "pyproject.toml"])
+def test_every_dependency_says_why_it_is_there(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    if name == "environment.yml":
+        lines = re.findall(r"^ *- (?!pip:$).*$", text, re.MULTILINE)
+    else:
+        lines = re.findall(r'^  "[\w.-]+>=.*$', text, re.MULTILINE)
+    assert len(lines) >= len(project_requirements())
+    silent = [line for line in lines if not re.search(r" # *\w.{5,}$| #\s*\.\.\. \w+", line)]
+    assert not silent, f"{name}: no reason in {silent}"
+
+
+def test_the_lock_pins_every_dependency_within_its_bounds():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = requirements(line for line in lines if not line.startswith("#"))
+    for name, bounds in project_requirements().items():
+        assert name in pinned, f"constraints.txt does not pin {name}: run make lock"
+        (pin,) = pinned[name]
+        assert pin.operator == "==" and bounds.contains(pin.version), f"{name}: {pin} is outside {bounds}"
+
+
+def test_plain_install_is_light():
+    core = requirements(PROJECT["project"]["dependencies"])
+    assert not {"tensorflow", "keras", "matplotlib", "plotly", "jupyterlab"} & set(core)
+    assert all(s.operator == ">=" for bounds in core.values() for s in bounds), "a library's bounds stay loose"
+
+
+def test_wheel_takes_the_data_along():
+    # that it does, `make test-install` tries in a clean environment
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert set(wheel["only-include"]) == {"lprnet_utils", "data"} and wheel["sources"] == {"data": "lprnet_utils/data"}
+
+
+# ---- one version, one address
+
+
+def test_one_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == lprnet_utils.__version__
+    assert f"## {lprnet_utils.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    Version(lprnet_utils.__version__)
+
+
+ADDRESS = re.compile(
+    r"(?:git\+https://github\.com|raw\.githubusercontent\.com|colab\.research\.google\.com/github|nbviewer\.org/github"
+    r"|mybinder\.org/v2/gh)/([\w.-]+/[\w.-]+?)(?=\.git\b|@|[/\s\"')\]]|$)"
+    r"|github\.com/([\w.-]+/[\w.-]+)/(?:actions|blob|tree|raw|issues|releases|archive)\b"
+    r"|img\.shields\.io/github/[\w./-]*?/([\w.-]+/[\w.-]+?)(?=[?\s\"')\]])"
+)
+
+
+def addresses(text):
+    """OWNER/NAME of each badge, install command, Colab link and link into a GitHub repository."""
+    return [next(filter(None, found)) for found in ADDRESS.findall(text)]
+
+
+def test_addresses_are_found():
+    assert addresses('%pip install "x[course] @ git+https://github.com/a/b@v1.0"\n') == ["a/b"]
+    assert addresses("pip install git+https://github.com/a/b.git") == ["a/b"]
+    assert addresses("[![CI](https://github.com/a/b/actions/workflows/ci.yml/badge.svg)](x)") == ["a/b"]
+    assert addresses("(https://colab.research.google.com/github/a/b/blob/main/c.ipynb)") == ["a/b"]
+    assert addresses("(https://raw.githubusercontent.com/a/b/main/d.png)") == ["a/b"]
+    assert addresses("see https://github.com/someone/else, whose work this cites") == []
+
+
+def test_one_repository_address():
+    repository = PROJECT["project"]["urls"]["Repository"]
+    own = repository.removeprefix("https://github.com/")
+    assert re.fullmatch(r"[\w.-]+/[\w.-]+", own), repository
+    texts = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CITATION.cff")]
+    wrong = {}
+    for path in filter(Path.is_file, [*texts, *(ROOT / "docs").glob("*.md"), *NOTEBOOKS]):
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".ipynb":  # the sources alone: escaped quotes and outputs would confuse
+            text = "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+        others = sorted({found for found in addresses(text) if found != own})
+        # a link to a page of someone else's repository is no address of ours, unless it has our name
+        others = [o for o in others if o.split("/")[1] == own.split("/")[1] or f"git+https://github.com/{o}" in text]
+        if others:
+            wrong[path.name] = others
+    assert not wrong, f"pyproject.toml says {own}"
+
+
+# ---- data
+
+
+def test_every_data_file_is_listed_with_licence_and_checksum():
+    text = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| *`([^`]+)` *\|(.*)\| *`([0-9a-f]{64})` *\|\s*$", text, re.MULTILINE)
+    listed = {name: digest for name, _, digest in rows}
+    assert len(listed) == len(rows), "a file is listed twice"
+    # the two lists themselves cannot hold their own checksum
+    files = {
+        path.relative_to(ROOT / "data").as_posix(): path
+        for path in committed_files()
+        if path.is_relative_to(ROOT / "data") and path.name not in ("README.md", "checksums.json")
+    }
+    assert set(files) - set(listed) == set(), "not listed in data/README.md"
+    assert set(listed) - set(files) == set(), "listed in data/README.md, but not there"
+    changed = [name for name, path in files.items() if sha256(path.read_bytes()).hexdigest() != listed[name]]
+    assert not changed, "their SHA-256 is not the one in data/README.md"
+    unclear = [name for name, middle, _ in rows if not all(cell.strip() for cell in middle.split("|"))]
+    assert not unclear, "without origin or licence in data/README.md"
+    checked = json.loads((ROOT / "data" / "checksums.json").read_text(encoding="utf-8"))
+    assert {name: listed[name] for name in checked} == checked, "data/checksums.json and data/README.md differ"
+
+
+# ---- code
+
+
+def test_modules_stay_short(record_property):
+    lines = {p.name: len(p.read_text(encoding="utf-8").splitlines()) for p in (ROOT / "lprnet_utils").glob("*.py")}
+    record_property("package_lines", sum(lines.values()))
+    print(f"lprnet_utils: {sum(lines.values())} lines in {len(lines)} modules")
+    assert {name: n for name, n in lines.items() if n > 400} == {}
+
+
+ROWS = """
+geometry assets images rasterizer networks
+face_model uv detection
+fitting registration rendering augmentation
+face datasets
+inference viewer
+evaluation
+training export video applet
+body
+cli
+"""
+
+
+def relative_imports(node):
+    """(module, line) of the imports of the package's own modules, those for type checkers alone left out."""
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return
+    if isinstance(node, ast.ImportFrom) and node.level:
+        for name in [node.module] if node.module else [alias.name for alias in node.names]:
+            yield name.split(".")[0], node.lineno
+    for child in ast.iter_child_nodes(node):
+        yield from relative_imports(child)
+
+
+def test_modules_import_only_from_rows_below():
+    row = {module: number for number, line in enumerate(ROWS.strip().splitlines()) for module in line.split()}
+    for path in sorted((ROOT / "lprnet_utils").glob("[!_]*.py")):
+        assert path.stem in row, f"{path.name} has no row"
+        for name, line in relative_imports(ast.parse(path.read_text(encoding="utf-8"))):
+            assert row[name] < row[path.stem], f"{path.name} line {line} imports {name}, which is not below it"
+
+
+def test_importing_the_package_is_light():
+    heavy = ("numpy", "cv2", "scipy", "tensorflow", "numba")
+    code = f"import sys, lprnet_utils; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names():
+    for name in lprnet_utils.__all__:
+        assert getattr(lprnet_utils, name) is not None
+    assert set(lprnet_utils.__all__) <= set(dir(lprnet_utils))
+    assert {"LPRNet", "MorphableModel", "UVLayout", "Face"} <= set(lprnet_utils.__all__)
+    with pytest.raises(AttributeError, match="no 'PRNet'.*LPRNet"):
+        _ = lprnet_utils.PRNet
+
+
+def machine_path(text):
+    """The first absolute path of somebody's machine in a text."""
+    folders = "|".join(["work", "tmp", "root", "home", "Users"])  # joined here, so that this file has none
+    return re.search(rf"(?<![\w.*~)}}\-])/(?:{folders})\b[\w.~/-]*", text)
+
+
+def test_machine_paths_are_found():
+    for folder in ("tmp", "root", "home"):
+        assert machine_path(f'open("/{folder}/x.png")')
+    assert not machine_path("../tmp/x and https://example.org/home/x")
+
+
+def test_no_file_names_a_path_of_a_machine():
+    found = {}
+    for path in committed_files():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # not a text
+        if match := machine_path(text):
+            found[path.relative_to(ROOT).as_posix()] = match[0]
+    assert found == {}
+
+
+# ---- notebooks
+
+
+def test_there_is_a_quickstart():
+    assert "00_quickstart" in [path.stem for path in NOTEBOOKS]
+
+
+@every_notebook
+def test_notebook_carries_its_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    counts = [cell.execution_count for cell in code]
+    assert counts == list(range(1, len(code) + 1)), "not run from top to bottom in one go: make notebooks"
+    outputs = [output for cell in code for output in cell.outputs]
+    assert any("image/png" in output.get("data", {}) for output in outputs), "no figure in the outputs"
+    noise = [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
+    assert not noise, f"errors or warnings in the outputs: {noise[0]}"
+    checked = [cell for cell in code if cell.source.startswith("# NBVAL_CHECK_OUTPUT")]
+    assert checked and all(cell.outputs for cell in checked), "no cell whose output is compared"
+
+
+@every_notebook
+def test_notebook_is_small_and_the_same_after_every_run(path):
+    assert path.stat().st_size < 3e6
+    text = path.read_text(encoding="utf-8")
+    notebook = nbformat.reads(text, as_version=4)
+    assert notebook.metadata.kernelspec.name == "python3"
+    state = json.dumps(notebook.metadata.get("widgets", {}))
+    assert len(state) < 300_000, f"{len(state) / 1e3:.0f} kB of widget state"
+    assert not re.search(r" at 0x[0-9a-f]{6,}", text), "an object's address is printed"
+    raw = json.loads(text)
+    assert all("id" in cell for cell in raw["cells"]), "a cell without an id gets a new one each time"
+    assert raw == json.loads(nbformat.writes(run_notebooks.strip(notebook))), "times or versions inside: make notebooks"
+
+
+def test_volatile_parts_of_a_notebook_are_stripped():
+    cell = nbformat.v4.new_code_cell("1", id="a", metadata={"tags": ["keep"], "execution": {"shell.reply": "now"}})
+    view = {run_notebooks.WIDGET: {"model_id": "3f"}, "text/plain": "slider"}
+    cell.outputs = [nbformat.v4.new_output("display_data", data=view)]
+    metadata = {"widgets": {"state": {}}, "language_info": {"name": "python", "version": "3.11.7"}}
+    stripped = run_notebooks.strip(nbformat.v4.new_notebook(cells=[cell], metadata=metadata))
+    assert stripped.cells[0].metadata == {"tags": ["keep"]}
+    assert stripped.cells[0].outputs[0].data == {"text/plain": "slider"}
+    assert stripped.metadata == {"kernelspec": run_notebooks.KERNEL, "language_info": {"name": "python"}}
