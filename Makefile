@@ -26,7 +26,8 @@ help: ## This list
 quickstart: $(STAMP) ## A 3D face from the bundled photo, into outputs/quickstart/
 	@mkdir -p "$(OUTPUTS)/quickstart"
 	@cd "$(OUTPUTS)/quickstart" && rm -f overlay.png face.html face.glb face.obj
-	$(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/quickstart" $(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute \
+	$(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/quickstart" $(BIN)/jupyter nbconvert --to notebook --execute \
+	  --log-level WARN --ExecutePreprocessor.extra_arguments=--log-level=ERROR \
 	  --output-dir "$(OUTPUTS)/quickstart" notebooks/00_quickstart.ipynb
 	@cd "$(OUTPUTS)/quickstart" && ls overlay.png face.html face.glb face.obj >/dev/null
 	@echo
@@ -53,8 +54,8 @@ notebooks: $(STAMP) ## Execute the notebooks again, in place
 	$(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/notebooks" $(BIN)/python scripts/run_notebooks.py notebooks/*.ipynb
 
 format: $(STAMP) ## Format the code and repair what the linter can
-	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
 
 lock: ## Resolve the newest releases into constraints.txt
 	PYTHON="$(PYTHON)" sh scripts/lock.sh
@@ -68,7 +69,7 @@ clean: ## Remove the environment, caches and outputs/ (training runs stay)
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
 	  echo "make: this needs Python 3.11, 3.12 or 3.13 (TensorFlow has no build for others), and '$(PYTHON)' is:" >&2; \
-	  $(PYTHON) --version >&2; echo "make: name another one, for example: make quickstart PYTHON=python3.12" >&2; exit 1; }
+	  $(PYTHON) --version 2>&1 | head -n 1 >&2; echo "make: name another one, for example: make quickstart PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable ".[course,test]" --constraint constraints.txt
 	@touch $(STAMP)

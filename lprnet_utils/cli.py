@@ -31,7 +31,10 @@ def train(options: argparse.Namespace) -> int:
     config = TrainingConfig.load(options.config)
     photos = AFLWTrain(_folder(options.aflw_train, "LPRNET_AFLW_TRAIN", "training photos"))
     sources = []
-    for rows in (np.flatnonzero((photos.trust > 0) & ~photos.held_out), np.flatnonzero(photos.held_out & (photos.trust > 0))):
+    for rows in (
+        np.flatnonzero((photos.trust > 0) & ~photos.held_out),
+        np.flatnonzero(photos.held_out & (photos.trust > 0)),
+    ):
         print(f"fitting the face model to {len(rows)} photos", flush=True)
         weights = photos.trust[rows] * np.where(np.abs(photos.yaw[rows]) > 60, 2.0, 1.0)  # profiles are rare and hard
         sources.append(FittedPhotos(photos, rows, fit_photos(photos, rows), weights))

@@ -85,9 +85,7 @@ class AFLWTrain:
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
         names = "shard", "offset", "length", "quality", "dup_group", "pose"
-        self._shard, self._offset, self._length, quality, group, pose = load_arrays(
-            self.folder / "labels.npz", *names
-        )
+        self._shard, self._offset, self._length, quality, group, pose = load_arrays(self.folder / "labels.npz", *names)
         centipixel, spread = load_arrays(self.folder / "lm68_fused.npz", "lm68_centipixel", "spread")
         self.landmarks = centipixel.astype(np.float32) / 100
         self.yaw = pose[:, 1]
@@ -228,7 +226,9 @@ class AFLW2000:
             path = self.folder / f"{name}.mat"
             points, pose = read_mat(path, "pt3d_68", "Pose_Para")
             if points.shape != (3, 68) or pose.size < 7:
-                raise DatasetError(f"{path}: pt3d_68 {points.shape} and Pose_Para {pose.shape} should be (3, 68), (1, 7)")
+                raise DatasetError(
+                    f"{path}: pt3d_68 {points.shape} and Pose_Para {pose.shape} should be (3, 68), (1, 7)"
+                )
             landmarks.append(points.T - [1, 1, 0])
             angles.append(np.rad2deg(pose.ravel()[:3]))
         self.landmarks, self.angles = np.array(landmarks), np.array(angles)

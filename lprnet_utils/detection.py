@@ -27,7 +27,7 @@ MIRROR = np.array([1, 0, 2, 3, 5, 4])  # the mirror counterpart of each keypoint
 THRESHOLD = 0.5  # least score of a face
 SURE = 0.75  # a face that scores this much and seems upright is upright
 UPRIGHT = 10.0  # degrees: a face that is turned by less is left as it is
-NOSE = 0.57  # fitted by scripts/fit_detector_boxes.py to the head poses of training photos
+NOSE = 0.58  # fitted by scripts/fit_detector_boxes.py to the head poses of training photos
 CLOSE_UP = 2.5  # side of the second look in sides of the box found by the first
 OVERLAP = 0.3  # two boxes that share more of their union are one face
 
@@ -137,9 +137,7 @@ class BlazeFace:
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
         outputs = self._interpreter.get_output_details()
-        self._boxes, self._scores = (
-            next(d["index"] for d in outputs if d["shape"][-1] == last) for last in (16, 1)
-        )
+        self._boxes, self._scores = (next(d["index"] for d in outputs if d["shape"][-1] == last) for last in (16, 1))
 
     def look(self, image: Image, matrix: Array) -> list[tuple[float, Array]]:
         """Faces in one view of a photo.

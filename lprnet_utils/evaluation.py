@@ -34,7 +34,7 @@ def landmark_nme(predicted: ArrayLike, truth: ArrayLike) -> float:
 
 
 def summarise_by_yaw(errors: ArrayLike, yaw: ArrayLike) -> dict[str, float]:
-    """Mean error in the bins of \\|yaw\\| up to 30, up to 60 and over 60 degrees, their mean, and the mean over photos.
+    """Mean error by absolute yaw (up to 30, up to 60, over 60 degrees), mean of these bins, mean over photos.
 
     Published tables call the mean of the bins "mean" or "all". An empty bin is NaN and left out of the mean of bins.
     """

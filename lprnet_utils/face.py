@@ -116,6 +116,4 @@ class Face:
 
         flip = np.array([1.0, -1.0, 1.0])
         vertices = (self.vertices - self.vertices.mean(0)) * flip / self.pose.camera.scale / 1000
-        return trimesh.Trimesh(
-            vertices, self.triangles, vertex_colors=self.colors if colors else None, process=False
-        )
+        return trimesh.Trimesh(vertices, self.triangles, vertex_colors=self.colors if colors else None, process=False)

@@ -150,9 +150,7 @@ def _from_array(array: NDArray) -> Image:
             )
         array = np.rint(array * 255).astype(np.uint8)
     else:
-        raise ImageError(
-            f"an array of {array.dtype} is no image; expected uint8, uint16, bool, or float in 0 to 1"
-        )
+        raise ImageError(f"an array of {array.dtype} is no image; expected uint8, uint16, bool, or float in 0 to 1")
     if array.shape[2] == 4:
         alpha = array[..., 3:].astype(np.float32) / 255
         array = np.rint(array[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
@@ -248,9 +246,7 @@ def warp_image(image: Image, matrix: ArrayLike, size: int = 128) -> Image:
         shift += 0.5 / shrink - 0.5
         image = cv2.resize(image, small.tolist(), interpolation=cv2.INTER_AREA)
     matrix = np.c_[matrix[:, :2] / shrink, matrix[:, :2] @ shift + matrix[:, 2]]
-    return cv2.warpAffine(
-        image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def sample_colors(image: Image, points: ArrayLike) -> Image:

@@ -75,7 +75,9 @@ class LPRNet:
             name = f"weights/{weights}.tflite"
             known = sorted(p.stem for p in (data_root() / "weights").glob("*.tflite"))
             if weights not in known:
-                raise AssetError(f"no bundled weights {weights!r}; there are {', '.join(known) or 'none'}, or give a path")
+                raise AssetError(
+                    f"no bundled weights {weights!r}; there are {', '.join(known) or 'none'}, or give a path"
+                )
             data = read_asset(name)
         self.metadata = read_metadata(data, name)
         from ai_edge_litert.interpreter import Interpreter

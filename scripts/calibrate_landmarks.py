@@ -95,7 +95,9 @@ def main() -> None:
             uv[j] = best
             uv[MIRROR_68[j]] = [1 - best[0], best[1]]
 
-    header = "iBUG landmark (0-based), u, v in the chart of data/face_model.npz, weight; by scripts/calibrate_landmarks.py"
+    header = (
+        "iBUG landmark (0-based), u, v in the chart of data/face_model.npz, weight; by scripts/calibrate_landmarks.py"
+    )
     np.savetxt(options.output, np.c_[np.arange(68), uv, np.ones(68)], "%d %.6f %.6f %.4f", header=header)
     per_point = error.mean(0)
     print("by landmark, %:", " ".join(f"{i}:{e:.2f}" for i, e in enumerate(per_point)))

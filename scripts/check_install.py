@@ -51,7 +51,7 @@ import nbformat
 from nbclient import NotebookClient
 
 notebook = nbformat.read(sys.argv[1], as_version=4)
-NotebookClient(notebook, timeout=1200, kernel_name="python3").execute()
+NotebookClient(notebook, timeout=1200, kernel_name="python3", extra_arguments=["--log-level=ERROR"]).execute()
 """
 
 

@@ -257,8 +257,12 @@ def stretch(points: np.ndarray, uv: np.ndarray, triangles: np.ndarray) -> np.nda
     q = points[triangles]
     (s1, t1), (s2, t2), (s3, t3) = (uv[triangles[:, k]].T for k in range(3))
     area = ((s2 - s1) * (t3 - t1) - (s3 - s1) * (t2 - t1)) / 2
-    ds = (q[:, 0] * (t2 - t3)[:, None] + q[:, 1] * (t3 - t1)[:, None] + q[:, 2] * (t1 - t2)[:, None]) / (2 * area)[:, None]
-    dt = (q[:, 0] * (s3 - s2)[:, None] + q[:, 1] * (s1 - s3)[:, None] + q[:, 2] * (s2 - s1)[:, None]) / (2 * area)[:, None]
+    ds = (q[:, 0] * (t2 - t3)[:, None] + q[:, 1] * (t3 - t1)[:, None] + q[:, 2] * (t1 - t2)[:, None]) / (2 * area)[
+        :, None
+    ]
+    dt = (q[:, 0] * (s3 - s2)[:, None] + q[:, 1] * (s1 - s3)[:, None] + q[:, 2] * (s2 - s1)[:, None]) / (2 * area)[
+        :, None
+    ]
     return np.sqrt(((ds * ds).sum(1) + (dt * dt).sum(1)) / 2)
 
 

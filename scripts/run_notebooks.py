@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import time
 from pathlib import Path
 
@@ -19,10 +20,12 @@ from nbclient.exceptions import CellExecutionError
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 CELL_METADATA = {"tags", "jupyter", "slideshow", "editable", "deletable"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
+# LiteRT's greeting, which no setting turns off
+NOISE = re.compile(r"^INFO: Created TensorFlow Lite XNNPACK delegate for CPU\.\n?", re.MULTILINE)
 
 
 def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Remove what differs from run to run or from machine to machine: times, versions, widget models."""
+    """Remove what differs from run to run or from machine to machine: times, versions, widget models, greetings."""
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
     for index, cell in enumerate(notebook.cells):
         cell.setdefault("id", f"cell-{index:02d}")
@@ -30,6 +33,10 @@ def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         for output in cell.get("outputs", []):
             # a widget's view names a model of the kernel that made it: dead once that has ended
             output.get("data", {}).pop(WIDGET, None)
+            if output.get("name") == "stderr":
+                output.text = NOISE.sub("", output.text)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
     return notebook
 
 
@@ -39,6 +46,7 @@ def execute(path: Path) -> None:
         notebook,
         timeout=600,
         kernel_name=KERNEL["name"],
+        extra_arguments=["--log-level=ERROR"],  # not its warning about TCP, which stays on this machine
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
         store_widget_state=False,

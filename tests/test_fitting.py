@@ -19,7 +19,9 @@ def landmark_model():
 
 
 def sampled(mean, basis, count, rng):
-    coefficients = np.c_[rng.normal(size=(count, 80)) * 0.7, rng.uniform(0, 0.5, (count, 51)) * (rng.random((count, 51)) < 0.1)]
+    coefficients = np.c_[
+        rng.normal(size=(count, 80)) * 0.7, rng.uniform(0, 0.5, (count, 51)) * (rng.random((count, 51)) < 0.1)
+    ]
     rotations = np.array([rotation_matrix(*rng.uniform([-25, -80, -40], [25, 80, 40])) for _ in range(count)])
     scale = rng.uniform(0.4, 2.0, count)
     truth = Fits(coefficients, rotations, scale, rng.uniform(-50, 200, (count, 3)))
@@ -55,7 +57,9 @@ def test_a_label_of_weight_zero_does_not_count(landmark_model):
     weights = np.ones((2, 68))
     weights[:, 30] = 0
     clean = fit_landmarks(mean, basis, 80, labels, weights)
-    assert np.allclose(clean.evaluate(mean, basis), fit_landmarks(mean, basis, 80, wrong, weights).evaluate(mean, basis), atol=1e-3)
+    assert np.allclose(
+        clean.evaluate(mean, basis), fit_landmarks(mean, basis, 80, wrong, weights).evaluate(mean, basis), atol=1e-3
+    )
     spoilt = fit_landmarks(mean, basis, 80, wrong)
     assert np.abs(spoilt.evaluate(mean, basis) - labels).max() > 5
 

@@ -291,9 +291,15 @@ def test_notebook_is_small_and_the_same_after_every_run(path):
 def test_volatile_parts_of_a_notebook_are_stripped():
     cell = nbformat.v4.new_code_cell("1", id="a", metadata={"tags": ["keep"], "execution": {"shell.reply": "now"}})
     view = {run_notebooks.WIDGET: {"model_id": "3f"}, "text/plain": "slider"}
-    cell.outputs = [nbformat.v4.new_output("display_data", data=view)]
+    greeting = "INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
+    cell.outputs = [
+        nbformat.v4.new_output("display_data", data=view),
+        nbformat.v4.new_output("stream", name="stderr", text=greeting),
+        nbformat.v4.new_output("stream", name="stderr", text=greeting + "a warning\n"),
+    ]
     metadata = {"widgets": {"state": {}}, "language_info": {"name": "python", "version": "3.11.7"}}
     stripped = run_notebooks.strip(nbformat.v4.new_notebook(cells=[cell], metadata=metadata))
     assert stripped.cells[0].metadata == {"tags": ["keep"]}
-    assert stripped.cells[0].outputs[0].data == {"text/plain": "slider"}
+    widget, warning = stripped.cells[0].outputs
+    assert widget.data == {"text/plain": "slider"} and warning.text == "a warning\n"
     assert stripped.metadata == {"kernelspec": run_notebooks.KERNEL, "language_info": {"name": "python"}}

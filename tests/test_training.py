@@ -27,7 +27,7 @@ from lprnet_utils.training import (
 from lprnet_utils.uv import SPAN, UVLayout, decode_map
 
 sys.path.insert(0, str(Path(__file__).parent))
-from toy import ToySource, tiny_network  # noqa: E402
+from toy import ToySource, tiny_network
 
 CONFIG = TrainingConfig(
     samples=64, batch_size=8, warmup=16, checkpoint_every=16, validate_every=32, augmentation="wide", seed=3
