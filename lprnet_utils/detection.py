@@ -17,14 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .assets import read_asset
-from .images import Image, read_image, warp_image
+from .images import Image, read_image, view_matrix, warp_image
 
 Array = NDArray[np.floating]
 
 KEYPOINTS = ("left eye", "right eye", "nose tip", "mouth", "left ear", "right ear")  # image left and right
 MIRROR = np.array([1, 0, 2, 3, 5, 4])  # the mirror counterpart of each keypoint
 
-THRESHOLD = 0.5  # least score of a face
+THRESHOLD = 0.5  # least score of a candidate
+LEAST = 0.58  # least mean score of the two looks at a face
+LEAST_TURNED = 0.62  # the same for a face turned by over 45 degrees: they are rare, and many textures look like one
 SURE = 0.75  # a face that scores this much and seems upright is upright
 UPRIGHT = 10.0  # degrees: a face that is turned by less is left as it is
 NOSE = 0.58  # fitted by scripts/fit_detector_boxes.py to the head poses of training photos
@@ -47,7 +49,7 @@ class Detection:
         the box that the face would have if it were turned upright about the box's centre, so that
         ``crop_matrix(box, angle=angle)`` shows it upright.
     score : float
-        0 to 1, how sure the detector is.
+        0 to 1, how sure the detector is: the mean of its two looks, at least 0.58.
     keypoints : (6, 2) float64
         Eyes, nose tip, mouth and ears in pixels of the photo: see ``KEYPOINTS``. Left and right are those of
         the image if the face is upright.
@@ -76,18 +78,10 @@ def anchors(size: int, strides: tuple[int, ...]) -> Array:
 
 
 def suppress(points: Array, scores: Array) -> list[tuple[float, Array]]:
-    """Weighted non-maximum suppression: boxes that overlap are averaged, weighted by their scores.
+    """Average boxes that overlap, weighted by their scores: a list of (score, points (8, 2)), best first.
 
-    Parameters
-    ----------
-    points : (n, 8, 2) array
-        Upper left and lower right corner of the box, six keypoints.
-    scores : (n,) array
-
-    Returns
-    -------
-    list of (score, points (8, 2)), best first
-        The score is the highest of those averaged.
+    The points (n, 8, 2) are upper left and lower right corner of the box and six keypoints; the score of an average
+    is the highest that went into it.
     """
     order = np.argsort(-scores, kind="stable")
     points, scores = points[order], scores[order]
@@ -159,7 +153,7 @@ class BlazeFace:
         raw = self._interpreter.get_tensor(self._boxes)[0]
         logits = self._interpreter.get_tensor(self._scores)[0, :, 0].astype(float)
         scores = 1 / (1 + np.exp(-np.clip(logits, -100, 100)))
-        good = scores >= THRESHOLD
+        good = (scores >= THRESHOLD) & (raw[:, 2:4] > 0).all(1)
         raw, scores = raw[good].astype(float), scores[good]
         # Offsets from the anchor: centre, width and height, six keypoints. Half a pixel: the network counts
         # from the edge of the first pixel, we count from its centre.
@@ -167,13 +161,6 @@ class BlazeFace:
         points = raw.reshape(-1, 8, 2)[:, [0, 0, 2, 3, 4, 5, 6, 7]] + self._anchors[good, None] - 0.5
         points[:, :2] += np.concatenate([-half, half], 1)
         return suppress(points, scores)
-
-
-def view_matrix(centre: Array, side: float, size: int, angle: float = 0.0) -> Array:
-    """The similarity (2, 3) that shows a square of a photo, turned back by an angle in degrees."""
-    turn = np.deg2rad(angle)
-    linear = size / side * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    return np.c_[linear, (size - 1) / 2 - linear @ np.asarray(centre, float)]
 
 
 def to_photo(matrix: Array, points: Array) -> Array:
@@ -198,19 +185,10 @@ def wrap(angle: float) -> float:
 
 
 def box_features(points: Array) -> tuple[Array, Array, float]:
-    """What the map to the box of the landmarks is linear in.
+    """What the map to the box of the landmarks is linear in, with centre and side of the detector's box.
 
-    Parameters
-    ----------
-    points : (8, 2) array
-        Corners of the detector's box, six keypoints.
-
-    Returns
-    -------
-    features : (13,) array
-        1, and the keypoints from the box's centre in units of its side.
-    centre : (2,) array
-    side : float
+    The features (13,) are 1 and the keypoints, counted from the box's centre in units of its side; ``points`` (8, 2)
+    are its corners and the keypoints.
     """
     centre, side = points[:2].mean(0), float((points[1] - points[0]).mean())
     return np.r_[1.0, ((points[2:] - centre) / side).ravel()], centre, side
@@ -270,8 +248,8 @@ class FaceDetector:
         image = read_image(image)
         found: list[Detection] = []
         for candidates in search(self._far, image):
-            for centre, side in sorted(candidates, key=lambda c: -c[1]):
-                face = self._face(image, centre, side)
+            for score, centre, side in sorted(candidates, key=lambda c: -c[2]):
+                face = self._face(image, score, centre, side)
                 if face and not (overlap([f.box for f in found], face.box) > OVERLAP).any():
                     found.append(face)
                 if len(found) == max_faces:
@@ -280,32 +258,39 @@ class FaceDetector:
                 break
         return sorted(found, key=lambda f: -(f.box[2:] - f.box[:2]).prod())
 
-    def _face(self, image: Image, centre: Array, side: float) -> Detection | None:
+    def _face(self, image: Image, score: float, centre: Array, side: float) -> Detection | None:
         view = look_closely(self._near, image, centre, side)
         if view is None:
+            return None
+        score = (score + view.score) / 2
+        if score < (LEAST if abs(view.angle) <= 45 else LEAST_TURNED):
             return None
         features, centre, side = box_features(view.points)
         box = (features @ self._box_map * side).reshape(2, 2) + centre
         middle = to_photo(view.matrix, box.mean(0))
         half = (box[1] - box[0]) / 2 / math.hypot(*view.matrix[0, :2])
+        if not (half > 0).all():  # keypoints that are no face's
+            return None
         return Detection(
             box=np.r_[middle - half, middle + half],
-            score=view.score,
+            score=score,
             keypoints=to_photo(view.matrix, view.points[2:]),
             angle=view.angle,
         )
 
 
-def search(net: BlazeFace, image: Image) -> Iterator[list[tuple[Array, float]]]:
-    """Candidates in a photo as (centre, side), one list a way of looking, until the caller is content."""
+def search(net: BlazeFace, image: Image) -> Iterator[list[tuple[float, Array, float]]]:
+    """Candidates in a photo as (score, centre, side), one list a way of looking, until the caller is content."""
     height, width = image.shape[:2]
     middle, extent = np.array([(width - 1) / 2, (height - 1) / 2]), max(width, height)
     # The photo as it is; from further away, for a face that fills it; turned.
     for factor, angle in ((1, 0), (2, 0), (1, 90), (1, -90), (1, 180)):
         side = factor * extent
         matrix = view_matrix(middle, side, net.size, angle)
-        boxes = [points[:2] for _, points in net.look(image, matrix)]
-        yield [(to_photo(matrix, b.mean(0)), (b[1] - b[0]).mean() * side / net.size) for b in boxes]
+        yield [
+            (score, to_photo(matrix, points[:2].mean(0)), (points[1] - points[0]).mean() * side / net.size)
+            for score, points in net.look(image, matrix)
+        ]
 
 
 @dataclass(frozen=True)
@@ -326,19 +311,8 @@ class View:
 def look_closely(net: BlazeFace, image: Image, centre: Array, side: float) -> View | None:
     """The best close view of a face found at a first look, turned upright if it has to be.
 
-    Parameters
-    ----------
-    net : BlazeFace
-    image : (H, W, 3) uint8
-    centre : (2,) array
-        In pixels of the photo.
-    side : float
-        Of the detector's box, in pixels of the photo.
-
-    Returns
-    -------
-    View or None
-        None if from close by there is no face.
+    ``centre`` (2,) and ``side`` are those of the detector's box, in pixels of the photo. None if from close by there
+    is no face.
     """
     upright = _close_look(net, image, centre, side, 0.0)
     if upright and upright.score >= SURE and abs(upright.turn) < 30:

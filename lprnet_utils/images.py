@@ -189,12 +189,19 @@ def crop_matrix(box: ArrayLike, size: int = 128, angle: float = 0.0) -> NDArray[
         )
     if not math.isfinite(angle):
         raise ValueError(f"the angle must be a finite number of degrees, got {angle}")
-    x0, y0, x1, y1 = box
-    scale = size / (CROP * ((x1 - x0) + (y1 - y0)) / 2)
-    a, b = scale * math.cos(math.radians(angle)), -scale * math.sin(math.radians(angle))
-    linear = np.array([[a, -b], [b, a]])
-    centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
-    return np.c_[linear, (size - 1) / 2 - linear @ centre]
+    side = CROP * ((box[2] - box[0]) + (box[3] - box[1])) / 2
+    return view_matrix((box[:2] + box[2:]) / 2, side, size, angle)
+
+
+def view_matrix(centre: ArrayLike, side: float, size: int, angle: float = 0.0) -> NDArray[np.float64]:
+    """The similarity (2, 3) that shows a square of a photo, of this centre and side, in ``size`` pixels.
+
+    ``angle`` is as for :func:`crop_matrix`: what is turned clockwise by so many degrees is shown upright.
+    """
+    turn = math.radians(angle)
+    cosine, sine = size / side * math.cos(turn), size / side * math.sin(turn)
+    linear = np.array([[cosine, sine], [-sine, cosine]])
+    return np.c_[linear, (size - 1) / 2 - linear @ np.asarray(centre, float)]
 
 
 def warp_image(image: Image, matrix: ArrayLike, size: int = 128) -> Image:

@@ -264,6 +264,13 @@ class Trainer:
         for k, variable in enumerate(self.optimizer.variables):
             variable.assign(arrays[f"optimizer_{k}"])
         self.step, self.best = info["step"], info["best"]
+        log = self.folder / "log.csv"
+        if log.exists():  # what was logged after the checkpoint will be logged again
+            with open(log, newline="", encoding="utf-8") as file:
+                rows = [r for r in csv.DictReader(file) if int(float(r["sample"])) <= self.sample]
+            log.unlink()
+            for row in rows:
+                self._log(row)
 
     def _log(self, row: dict[str, Any]) -> None:
         path = self.folder / "log.csv"

@@ -75,24 +75,26 @@ def check(folder: Path, constraints: Path | None) -> None:
         "PLOTLY_RENDERER": "plotly_mimetype",
     }
 
-    def run(*command: str) -> None:
-        try:
-            subprocess.run([str(binaries / command[0]), *command[1:]], cwd=folder, env=variables, check=True)
-        except subprocess.CalledProcessError as error:
-            raise SystemExit(f"the clean install failed at: {' '.join(command)[:300]}") from error
+    def run(step: str, *command: str) -> None:
+        done = subprocess.run([str(binaries / command[0]), *command[1:]], cwd=folder, env=variables, check=False)
+        if done.returncode:
+            raise SystemExit(f"clean environment: failed at {step}")
 
-    run("python", "-m", "pip", "install", "--quiet", str(ROOT))
-    run("python", "-c", PHOTO_TO_FACE)
-    run("lprnet", "--help")
+    def pip(step: str, *arguments: str) -> None:
+        run(step, "python", "-m", "pip", arguments[0], "--quiet", *arguments[1:])
+
+    pip("the plain pip install of the repository", "install", str(ROOT))
+    run("a photo to a 3D face, after a plain install", "python", "-c", PHOTO_TO_FACE)
+    run("the command lprnet", "lprnet", "--help")
 
     if constraints:
         variables["PIP_CONSTRAINT"] = str(constraints)
-    run("python", "-m", "pip", "uninstall", "--quiet", "--yes", "lprnet_utils")
-    run("python", "-m", "pip", "install", "--quiet", "ipykernel", "nbclient")
+    pip("removing the package", "uninstall", "--yes", "lprnet_utils")
+    pip("installing a notebook kernel", "install", "ipykernel", "nbclient")
     (folder / NOTEBOOK.name).write_text(from_checkout(NOTEBOOK), encoding="utf-8")
     results = folder / "results"
     variables["LPRNET_OUTPUT"] = str(results)
-    run("python", "-c", EXECUTE, NOTEBOOK.name)
+    run(f"{NOTEBOOK.name}, its bootstrap cell or one after it", "python", "-c", EXECUTE, NOTEBOOK.name)
     missing = [name for name in RESULTS if not (results / name).is_file()]
     if missing:
         raise SystemExit(f"{NOTEBOOK.name} ran in the clean environment, but did not write {', '.join(missing)}")

@@ -27,10 +27,10 @@ from lprnet_utils.detection import (
     overlap,
     roll,
     to_photo,
-    view_matrix,
     wrap,
 )
 from lprnet_utils.geometry import rotation_matrix
+from lprnet_utils.images import view_matrix
 
 OUTPUT = Path(__file__).resolve().parents[1] / "data" / "detection" / "boxes.json"
 

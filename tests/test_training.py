@@ -13,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import pytest
+from toy import ToySource, tiny_network
 
 from lprnet_utils.training import (
     CheckpointError,
@@ -25,9 +26,6 @@ from lprnet_utils.training import (
     save_checkpoint,
 )
 from lprnet_utils.uv import SPAN, UVLayout, decode_map
-
-sys.path.insert(0, str(Path(__file__).parent))
-from toy import ToySource, tiny_network
 
 CONFIG = TrainingConfig(
     samples=64, batch_size=8, warmup=16, checkpoint_every=16, validate_every=32, augmentation="wide", seed=3
@@ -124,6 +122,8 @@ def test_a_stopped_run_ends_as_an_unbroken_one(tmp_path):
         assert np.allclose(one, other, atol=1e-5)
     for name in ("best.weights.h5", "checkpoint.bin", "log.csv"):
         assert (tmp_path / "parts" / name).stat().st_size > 0
+    logs = [(tmp_path / name / "log.csv").read_text().splitlines() for name in ("whole", "parts")]
+    assert [row.split(",")[0] for row in logs[0]] == [row.split(",")[0] for row in logs[1]] == ["sample", "32", "64"]
     best = tiny_network()
     best.load_weights(tmp_path / "whole" / "best.weights.h5")
 

@@ -1,0 +1,121 @@
+"""Bundled files: found, verified, and refused when they are missing or altered."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from lprnet_utils import assets
+from lprnet_utils.assets import AssetError, MissingAssetError, data_path, read_arrays, read_asset, sha256, verify
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A data folder of our own, with one file and its checksum."""
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "a.bin").write_bytes(b"some weights")
+    table = {"weights/a.bin": sha256(b"some weights"), "weights/gone.bin": "0" * 64}
+    (tmp_path / "checksums.json").write_text(json.dumps(table))
+    monkeypatch.setattr(assets, "data_root", lambda: tmp_path)
+    assets.checksums.cache_clear()
+    yield tmp_path
+    assets.checksums.cache_clear()
+
+
+def test_a_sound_file_is_read(folder):
+    assert read_asset("weights/a.bin") == b"some weights"
+
+
+@pytest.mark.parametrize("damage", [b"", b"some weight", b"some weightS", b"some weights!"])
+def test_a_truncated_or_altered_file_is_refused(folder, damage):
+    (folder / "weights" / "a.bin").write_bytes(damage)
+    with pytest.raises(AssetError, match=r"a\.bin is truncated or altered.*SHA-256.*expected"):
+        read_asset("weights/a.bin")
+
+
+def test_a_missing_file_is_named(folder):
+    for read in (read_asset, data_path):
+        with pytest.raises(MissingAssetError, match=r"weights/gone\.bin.*reinstall"):
+            read("weights/gone.bin")
+    assert issubclass(MissingAssetError, FileNotFoundError)
+
+
+def test_a_file_without_a_checksum_is_not_trusted(folder):
+    (folder / "weights" / "b.bin").write_bytes(b"who knows")
+    with pytest.raises(AssetError, match=r"weights/b\.bin has no entry"):
+        read_asset("weights/b.bin")
+
+
+def test_verify_takes_any_path(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"x")
+    assert verify(path, sha256(b"x").upper()) == b"x"
+    with pytest.raises(AssetError, match="truncated or altered"):
+        verify(str(path), sha256(b"y"))
+    with pytest.raises(MissingAssetError, match="missing"):
+        verify(tmp_path / "nothing", sha256(b"x"))
+
+
+def test_arrays_are_verified_and_need_no_pickle(folder, tmp_path):
+    read_arrays.cache_clear()
+    np.savez(folder / "arrays.npz", a=np.arange(3))
+    np.savez(folder / "objects.npz", a=np.array([{}], object))
+    table = {f"{n}.npz": sha256((folder / f"{n}.npz").read_bytes()) for n in ("arrays", "objects")}
+    (folder / "checksums.json").write_text(json.dumps(table))
+    assets.checksums.cache_clear()
+    assert read_arrays("arrays.npz")["a"].tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="allow_pickle"):
+        read_arrays("objects.npz")
+    read_arrays.cache_clear()
+
+
+def test_the_folder_inside_the_package_comes_first(tmp_path, monkeypatch):
+    package = tmp_path / "lprnet_utils"
+    (package / "data").mkdir(parents=True)
+    (tmp_path / "data").mkdir()
+    monkeypatch.setattr(assets, "__file__", str(package / "assets.py"))
+    assets.data_root.cache_clear()
+    try:
+        with pytest.raises(MissingAssetError, match="no data folder"):
+            assets.data_root()
+        (tmp_path / "data" / "checksums.json").write_text("{}")
+        assert assets.data_root() == tmp_path / "data"
+        assets.data_root.cache_clear()
+        (package / "data" / "checksums.json").write_text("{}")
+        assert assets.data_root() == package / "data"
+    finally:
+        assets.data_root.cache_clear()
+
+
+def test_the_bundled_files_are_what_checksums_json_says():
+    assets.checksums.cache_clear()
+    table = assets.checksums()
+    assert list(table) == sorted(table)
+    for name in ("face_model.npz", "detection/blazeface_back.tflite", "detection/blazeface_short.tflite"):
+        assert name in table
+    for name in table:
+        read_asset(name)
+
+
+def test_every_bundled_file_that_a_program_loads_has_a_checksum():
+    root = assets.data_root()
+    loaded = [p for pattern in ("*.npz", "*.tflite", "detection/*.json") for p in root.rglob(pattern)]
+    assert {p.relative_to(root).as_posix() for p in loaded} == set(assets.checksums())
+
+
+def test_the_detector_refuses_an_altered_network(folder):
+    from lprnet_utils.detection import BlazeFace
+
+    real = assets.Path(__file__).resolve().parents[1] / "data" / "detection" / "blazeface_short.tflite"
+    (folder / "detection").mkdir()
+    shutil.copy(real, folder / "detection")
+    table = {"detection/blazeface_short.tflite": sha256(real.read_bytes())}
+    (folder / "checksums.json").write_text(json.dumps(table))
+    assets.checksums.cache_clear()
+    BlazeFace("short")
+    damaged = bytearray(real.read_bytes())
+    damaged[100_000] ^= 1
+    (folder / "detection" / real.name).write_bytes(damaged)
+    with pytest.raises(AssetError, match="altered"):
+        BlazeFace("short")

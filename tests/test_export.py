@@ -1,0 +1,50 @@
+"""Exported files run, agree with Keras, and describe themselves."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import pytest
+from toy import ToySource, tiny_network
+
+from lprnet_utils.export import ExportError, export_litert
+from lprnet_utils.inference import LPRNet, read_metadata
+from lprnet_utils.training import Trainer, TrainingConfig, make_batch
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A network that has learned a little, so that its output is not a constant."""
+    keras.utils.set_random_seed(0)
+    model, source = tiny_network(), ToySource(4)
+    config = TrainingConfig(samples=160, batch_size=8, warmup=8, learning_rate=0.02, augmentation="geometry")
+    trainer = Trainer(model, config, tmp_path_factory.mktemp("run"))
+    trainer.run(source, source)
+    examples = make_batch(source, config, 99)[0]
+    assert model.predict(examples, verbose=0).std() > 0.005
+    return model, examples
+
+
+@pytest.mark.parametrize("float16", [False, True])
+def test_export_agrees_and_is_loaded(trained, tmp_path, float16):
+    model, examples = trained
+    path = tmp_path / "tiny.tflite"
+    done = export_litert(model, path, {"licence": "test only"}, examples, float16)
+    assert done["bytes"] == path.stat().st_size and done["difference"] < 0.03
+    metadata = read_metadata(path.read_bytes(), "tiny")
+    assert metadata["licence"] == "test only" and metadata["span"] == 2.2 and metadata["size"] == 128
+    net = LPRNet(path)
+    crop = (examples[0] * 255).round().astype(np.uint8)
+    expected = model.predict(crop[None].astype(np.float32) / 255, verbose=0)[0]
+    assert np.abs(net.predict_uv(crop) - expected).max() < 2e-3
+    assert net._network.get_input_details()[0]["shape"].tolist() == [1, 128, 128, 3], "a fixed batch"
+
+
+def test_a_file_that_disagrees_is_not_written(trained, tmp_path, monkeypatch):
+    model, examples = trained
+    monkeypatch.setattr(model, "predict", lambda x, verbose: np.full_like(x, 0.9))
+    with pytest.raises(ExportError, match="differs from Keras"):
+        export_litert(model, tmp_path / "wrong.tflite", {}, examples)
+    assert not (tmp_path / "wrong.tflite").exists()
