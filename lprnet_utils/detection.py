@@ -24,9 +24,9 @@ Array = NDArray[np.floating]
 KEYPOINTS = ("left eye", "right eye", "nose tip", "mouth", "left ear", "right ear")  # image left and right
 MIRROR = np.array([1, 0, 2, 3, 5, 4])  # the mirror counterpart of each keypoint
 
-THRESHOLD = 0.5  # least score of a candidate
+CANDIDATE = 0.3  # least score at the first look: small faces score low there, and high from close by
 LEAST = 0.58  # least mean score of the two looks at a face
-LEAST_TURNED = 0.62  # the same for a face turned by over 45 degrees: they are rare, and many textures look like one
+LEAST_TURNED = 0.65  # the same for a face turned by over 45 degrees: they are rare, and many textures look like one
 SURE = 0.75  # a face that scores this much and seems upright is upright
 UPRIGHT = 10.0  # degrees: a face that is turned by less is left as it is
 NOSE = 0.58  # fitted by scripts/fit_detector_boxes.py to the head poses of training photos
@@ -122,7 +122,7 @@ class BlazeFace:
     def __init__(self, model: str = "back", threads: int = 1):
         if model not in self.MODELS:
             raise UnknownDetectorError(f"no face detector {model!r}; there are {', '.join(self.MODELS)}")
-        from ai_edge_litert.interpreter import Interpreter  # half a second that no import should cost
+        from ai_edge_litert.interpreter import Interpreter  # not before a detector is made
 
         self.size, strides = self.MODELS[model]
         self._anchors = anchors(self.size, strides)
@@ -133,7 +133,7 @@ class BlazeFace:
         outputs = self._interpreter.get_output_details()
         self._boxes, self._scores = (next(d["index"] for d in outputs if d["shape"][-1] == last) for last in (16, 1))
 
-    def look(self, image: Image, matrix: Array) -> list[tuple[float, Array]]:
+    def look(self, image: Image, matrix: Array, least: float = 0.5) -> list[tuple[float, Array]]:
         """Faces in one view of a photo.
 
         Parameters
@@ -141,6 +141,8 @@ class BlazeFace:
         image : (H, W, 3) uint8
         matrix : (2, 3) array
             The view: a similarity from pixels of the photo to those of the network's input.
+        least : float
+            Least score.
 
         Returns
         -------
@@ -153,7 +155,7 @@ class BlazeFace:
         raw = self._interpreter.get_tensor(self._boxes)[0]
         logits = self._interpreter.get_tensor(self._scores)[0, :, 0].astype(float)
         scores = 1 / (1 + np.exp(-np.clip(logits, -100, 100)))
-        good = (scores >= THRESHOLD) & (raw[:, 2:4] > 0).all(1)
+        good = (scores >= least) & (raw[:, 2:4] > 0).all(1)
         raw, scores = raw[good].astype(float), scores[good]
         # Offsets from the anchor: centre, width and height, six keypoints. Half a pixel: the network counts
         # from the edge of the first pixel, we count from its centre.
@@ -289,7 +291,7 @@ def search(net: BlazeFace, image: Image) -> Iterator[list[tuple[float, Array, fl
         matrix = view_matrix(middle, side, net.size, angle)
         yield [
             (score, to_photo(matrix, points[:2].mean(0)), (points[1] - points[0]).mean() * side / net.size)
-            for score, points in net.look(image, matrix)
+            for score, points in net.look(image, matrix, CANDIDATE)
         ]
 
 

@@ -2,8 +2,8 @@
 
     python scripts/build_samples.py
 
-Both are works of the government of the United States, in the public domain: NASA's portrait of the astronaut Eileen
-Collins, from scikit-image, and the Navy's official portrait of Grace Hopper, from Matplotlib.
+Both are works of the government of the United States, in the public domain: NASA's portrait of the astronaut
+Eileen Collins, from scikit-image, and the Navy's official portrait of Grace Hopper, from Matplotlib, byte for byte.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The image reader and the crop."""
 
 import io
+import json
 import math
 import time
 
@@ -113,11 +114,6 @@ def test_cmyk_and_other_modes():
     assert np.abs(read_image(data).astype(int) - smooth).mean() < 6
 
 
-def test_a_mode_without_a_way_to_rgb_is_refused():
-    with pytest.raises(ImageError, match="the PIL image is damaged, or of a kind that cannot be read"):
-        read_image(Image.new("LAB", (2, 2)))
-
-
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(orientation):
     # what a camera stores so that the tag turns it back into PHOTO; EXIF 2.32, table of orientations
@@ -137,6 +133,7 @@ def test_exif_orientation_is_applied(orientation):
     assert (read_image(encoded(picture, exif=exif)) == PHOTO).all()
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_a_damaged_exif_block_does_not_hide_the_picture():
     for block in (b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\0\x01"):
         data = encoded(Image.fromarray(np.repeat(PHOTO, 8, 1)), "JPEG", exif=block)
@@ -166,7 +163,7 @@ def test_a_large_photo():
 def test_more_pixels_than_memory_should_hold_are_refused():
     with pytest.raises(ImageError, match="20000 x 20000 pixels, more than"):
         read_image(Image.new("1", (20000, 20000)))
-    with pytest.raises(ImageError, match="bytes given"), pytest.warns(Image.DecompressionBombWarning):
+    with pytest.raises(ImageError, match="bytes given"):
         read_image(encoded(Image.new("1", (13400, 13400))))
 
 
@@ -194,7 +191,7 @@ def test_more_pixels_than_memory_should_hold_are_refused():
         (np.array([[None]]), "object"),
         (Image.new("RGB", (0, 3)), "0 x 3 pixels"),
     ],
-    ids=str,
+    ids=lambda value: value[:24] if isinstance(value, str) else type(value).__name__,
 )
 def test_what_is_no_image_is_refused_by_name(source, message):
     with pytest.raises(ImageError, match=message):
@@ -295,6 +292,20 @@ def test_shrinking_averages():
     assert crop.std() < 15
 
 
+def test_a_ramp_stays_a_ramp_up_to_the_edge_of_the_crop():
+    photo = np.tile((np.arange(600) * 0.4).astype(np.uint8)[None, :, None], (600, 1, 3))
+    for side in (360, 300, 150, 40):  # blocks of pixels averaged, and shrinking and enlarging
+        for angle in (0, 40):
+            matrix = view_matrix((300, 300), side, 40, angle)
+            x, _ = to_photo(matrix, np.stack(np.meshgrid(np.arange(40), np.arange(40)), -1).reshape(-1, 2)).T
+            error = warp_image(photo, matrix, 40)[..., 0].ravel() - (x * 0.4 - 0.5)  # -0.5: grey was rounded down
+            assert np.abs(error).max() < 1.2
+
+
+def to_photo(matrix, points):
+    return (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+
+
 def test_the_orientation_of_a_crop():
     photo = np.zeros((100, 100, 3), np.uint8)
     photo[:50, :50], photo[:50, 50:], photo[50:, :50] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -379,7 +390,34 @@ def test_a_large_photo_is_cropped_quickly_and_not_copied():
         assert peak < 20e6, box  # the photo has 192 MB
 
 
-def test_the_samples_are_photos():
-    for name in ("astronaut.jpg", "grace_hopper.jpg"):
-        image = read_image(data_path(f"samples/{name}"))
-        assert image.shape in ((512, 512, 3), (600, 512, 3)) and image.std() > 40
+def test_the_samples_are_what_the_script_builds(tmp_path, monkeypatch):
+    pytest.importorskip("skimage")
+    pytest.importorskip("matplotlib")
+    import build_samples
+
+    monkeypatch.setattr(build_samples, "FOLDER", tmp_path / "samples")
+    build_samples.main()
+    built = sorted((tmp_path / "samples").glob("*.jpg"))
+    assert [p.name for p in built] == ["astronaut.jpg", "grace_hopper.jpg"]
+    for path in built:
+        bundled = read_image(data_path(f"samples/{path.name}"))
+        assert bundled.shape in ((512, 512, 3), (600, 512, 3)) and bundled.std() > 40
+        assert np.abs(read_image(path).astype(int) - bundled).mean() < 1  # JPEG libraries differ a little
+
+
+def test_the_clicked_points_are_on_the_faces():
+    table = json.loads(data_path("samples/points.json").read_text())["photos"]
+    for name, points in table.items():
+        height, width = read_image(data_path(f"samples/{name}")).shape[:2]
+        assert len(points) >= 8
+        for point in points.values():
+            assert 0 < point["x"] < width and 0 < point["y"] < height
+            assert 0 < point["uncertainty"] <= 4 and 0 <= point["landmark"] < 68
+        x = [
+            points[f"{p} corner"]["x"]
+            for p in ("left eye outer", "left eye inner", "right eye inner", "right eye outer")
+        ]
+        assert x == sorted(x)
+        assert points["left mouth corner"]["x"] < points["nose tip"]["x"] < points["right mouth corner"]["x"]
+        y = [points[p]["y"] for p in ("left eye outer corner", "nose tip", "left mouth corner", "chin")]
+        assert y == sorted(y)
