@@ -202,7 +202,8 @@ class LPRNet:
     def _reconstruct(self, image: Image, box: ArrayLike, angle: float, score: float) -> Face:
         matrix = crop_matrix(box, self.size, angle)
         crop = warp_image(image, matrix, self.size)
-        position_map = transform_points(invert_similarity(matrix), decode_map(self.predict_uv(crop)))
+        in_crop = self._layout.smooth(decode_map(self.predict_uv(crop)))
+        position_map = transform_points(invert_similarity(matrix), in_crop)
         position_map[..., 2] -= position_map[self._layout.mask][:, 2].mean()
         likelihood = face_likelihood(position_map, self._layout)
         box = np.asarray(box, float)

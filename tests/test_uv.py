@@ -132,6 +132,22 @@ def test_encoding_and_back():
     assert np.allclose(encode_map(edge)[0, 0], [1, 0, 1])
 
 
+def test_smoothing_removes_a_checkerboard_and_keeps_the_face(layout):
+    rows, columns = np.mgrid[0:128, 0:128]
+    board = np.where((rows + columns) % 2, 1.5, -1.5)[..., None] * np.ones(3)
+    smooth = layout.smooth(layout.mean_map + board)
+    inner = np.zeros_like(layout.mask)
+    inner[8:-8, 8:-8] = layout.mask[8:-8, 8:-8]
+    error = np.linalg.norm(smooth - layout.mean_map, axis=-1)
+    assert np.percentile(error[inner], 95) < 0.6 < np.linalg.norm(board[0, 0])
+    assert (
+        np.abs(smooth[:, ::-1] * [-1, 1, 1] - layout.smooth((layout.mean_map + board)[:, ::-1] * [-1, 1, 1])).max()
+        < 1e-3
+    )
+    outside = ~layout.mask
+    assert (smooth[outside] == (layout.mean_map + board)[outside].astype(np.float32)).all()
+
+
 def test_wrong_shapes_are_named(layout):
     with pytest.raises(ValueError, match=r"\(64, 64, 3\)"):
         layout.landmarks(np.zeros((64, 64, 3)))
