@@ -92,8 +92,6 @@ def texel_matrix(
     """
     if size < 2 or size % 2:
         raise ValueError(f"the size of a position map must be even and at least 2, not {size}")
-    from scipy.ndimage import distance_transform_edt
-
     from .rasterizer import rasterize
 
     points = np.c_[np.asarray(uv, float) * size - 0.5, np.zeros(len(uv))]
@@ -102,12 +100,20 @@ def texel_matrix(
     kind = np.where(index < 0, OUTSIDE, np.where(membrane[index], MEMBRANE, SURFACE)).astype(np.uint8)
     half = size // 2  # the right half is the left one's mirror image, so the layout is exactly symmetric
     kind[:, half:] = kind[:, :half][:, ::-1]
-    _, (row, column) = distance_transform_edt(kind == OUTSIDE, return_indices=True)
-    row, column = row[:, :half], np.minimum(column[:, :half], half - 1)
+    row, column = _nearest_in_left_half(kind)
     vertices, weights = vertices[row, column], weights[row, column]
     vertices = np.concatenate([vertices, mirror[vertices[:, ::-1]]], 1)
     weights = np.concatenate([weights, weights[:, ::-1]], 1)
     return vertices.reshape(-1, 3), weights.reshape(-1, 3), kind
+
+
+def _nearest_in_left_half(kind: NDArray[np.uint8]) -> tuple[NDArray, NDArray]:
+    """Row and column (N, N/2) of the valid texel nearest to each texel of the left half, in that half."""
+    from scipy.ndimage import distance_transform_edt
+
+    half = kind.shape[1] // 2
+    _, (row, column) = distance_transform_edt(kind == OUTSIDE, return_indices=True)
+    return row[:, :half], np.minimum(column[:, :half], half - 1)
 
 
 def bilinear_matrix(uv: ArrayLike, size: int) -> csr_matrix:
@@ -206,6 +212,14 @@ class UVLayout:
         return np.stack([np.bincount(number, weight * self._landmarks[:, k], 68) for k in (1, 2)], 1)
 
     @cached_property
+    def _nearest(self) -> NDArray[np.intp]:
+        """Flat index (N, N) of the valid texel nearest to each texel: itself, if it is valid."""
+        row, column = _nearest_in_left_half(self.kind)
+        left = row * self.size + column
+        right = row[:, ::-1] * self.size + self.size - 1 - column[:, ::-1]
+        return np.concatenate([left, right], 1)
+
+    @cached_property
     def triangles(self) -> NDArray[np.int32]:
         """Triangles of the texel grid between surface texels, diagonals mirrored left to right."""
         n = self.size
@@ -246,7 +260,7 @@ class UVLayout:
         """A position map (N, N, 3) without the ripple of a network's decoder: a Gaussian of ``RIPPLE`` texels.
 
         A face is smooth at the scale of a texel, but transposed convolutions of stride 2 leave a checkerboard. Only
-        valid texels are averaged; the others are kept.
+        valid texels are averaged; outside, where a network's output means nothing, goes the nearest valid value.
         """
         import cv2
 
@@ -258,7 +272,7 @@ class UVLayout:
 
         values = self._flat(position_map).reshape(self.size, self.size, 3)
         smooth = blur(values * weight[..., None]) / np.maximum(blur(weight), 1e-6)[..., None]
-        return np.where(self.mask[..., None], smooth, values)
+        return smooth.reshape(-1, 3)[self._nearest].astype(np.float32)
 
     def vertices_to_map(self, vertices: ArrayLike) -> NDArray[np.float32]:
         """Vertices (V, 3) of a face in this layout's topology to a position map (N, N, 3)."""

@@ -30,18 +30,33 @@ LINES = {
 }
 
 
-def draw_landmarks(image: Image, faces: Face | Iterable[Face], color=(60, 230, 90)) -> Image:
-    """The photo with the 68 landmarks of its faces, joined by lines; a new (H, W, 3) uint8 picture."""
+def draw_landmarks(image: Image, faces: Face | Iterable[Face], enlarge: int = 1, color=(60, 230, 90)) -> Image:
+    """The photo with the 68 landmarks of its faces, joined by lines.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+    faces : Face or several
+    enlarge : int
+        How many times larger to make the picture first: small faces need room for their lines.
+    color : (3,) of 0 to 255
+
+    Returns
+    -------
+    (enlarge * H, enlarge * W, 3) uint8
+    """
     faces = [faces] if isinstance(faces, Face) else list(faces)
     out = np.ascontiguousarray(image).copy()
+    if enlarge != 1:
+        out = cv2.resize(out, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_CUBIC)
     for face in faces:
-        points = face.landmarks[:, :2]
+        points = (face.landmarks[:, :2] + 0.5) * enlarge - 0.5
         size = float(np.ptp(points[:, 1]))
-        width = max(round(size / 150), 1)
+        width = max(round(size / 200), 1)
         fixed = np.rint(points * 16).astype(np.int32)  # OpenCV's fixed point: 4 fractional bits
         for first, last, closed in LINES.values():
             cv2.polylines(out, [fixed[first : last + 1]], closed, color, width, cv2.LINE_AA, 4)
-        radius = int(max(size / 110, 1.5) * 16)
+        radius = int(max(size / 130, 1.0) * 16)
         for x, y in fixed.tolist():
             cv2.circle(out, (x, y), radius, (255, 255, 255), -1, cv2.LINE_AA, 4)
     return out

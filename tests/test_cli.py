@@ -1,6 +1,7 @@
 """The command line: what it prints, and its exit status."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,9 +52,16 @@ def test_evaluate_prints_bins_and_means(capsys, tmp_path):
     assert numbers[3] == pytest.approx(np.mean(numbers[:3]), abs=2e-3) and "mirror image" in text
 
 
-def test_evaluate_on_the_real_photos(aflw2000_dir, capsys):
-    """The acceptance figure of the bundled weights: mean of bins at most 5.0."""
+def test_the_model_card_tells_what_is_measured(aflw2000_dir, capsys):
+    """On the real photos the command prints the figures of the model card and of README."""
     assert main(["evaluate", "--aflw2000", str(aflw2000_dir)]) == 0
     text = capsys.readouterr().out
-    print(text)
-    assert float(re.search(r"mean of bins\s+([\d.]+)", text)[1]) <= 5.0
+    measured = [float(v) for v in re.findall(r"^  .+?\s+([\d.]+)$", text, re.MULTILINE)]
+    measured.append(float(re.search(r"mirror image: ([\d.]+)", text)[1]))
+    root = Path(__file__).resolve().parents[1]
+    card = (root / "data/weights/README.md").read_text(encoding="utf-8")
+    stated = [float(v) for v in re.search(r"^\| ([\d. |]+) \|$", card, re.MULTILINE)[1].split("|")]
+    assert stated == pytest.approx(measured, abs=0.011)
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    row = re.search(r"^\| `published`[^|]*\| ([\d. |]+) \| research only \|$", readme, re.MULTILINE)[1]
+    assert [float(v) for v in row.split("|")] == stated[:4]
