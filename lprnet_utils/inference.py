@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .assets import AssetError, data_root, read_asset
-from .detection import FaceDetector
+from .detection import Detection, FaceDetector
 from .face import Face
 from .geometry import Camera, invert_similarity, transform_points
 from .images import Image, crop_matrix, read_image, warp_image
 from .uv import SPAN, UVLayout, decode_map
 
 UNLIKELY = (11.0, 1.5)  # mm from the mean face at which a shape is as likely a face as not, and the width of the doubt
+LEAST_CONFIDENCE = 0.4  # loses hardly a face and stops most of the false alarms of the detector
 METADATA = "lprnet.json"  # in the zip archive behind a model's flatbuffer, see lprnet_utils.export
 
 
@@ -114,11 +116,19 @@ class LPRNet:
         Returns
         -------
         list of Face
-            ``confidence`` is the detector's score times the likelihood that the shape is a face's.
+            ``confidence`` is the detector's score times the likelihood that the shape is a face's; below 0.4 it is
+            taken for none.
+
+        Raises
+        ------
+        ImageError
+            If it is not an image.
+        ValueError
+            For max_faces under 1.
         """
-        image = read_image(image)
-        found = self.detector.detect(image, max_faces)
-        return [self._reconstruct(image, d.box, d.angle, d.score) for d in found]
+        if max_faces is not None and max_faces < 1:
+            raise ValueError(f"max_faces must be at least 1, or None for all faces; got {max_faces}")
+        return [face for _, face in islice(self._faces(read_image(image)), max_faces)]
 
     def reconstruct_in_box(self, image: Any, box: ArrayLike, angle: float = 0.0) -> Face:
         """The face in a box (x0, y0, x1, y1) around its 68 landmarks; no detector.
@@ -151,10 +161,9 @@ class LPRNet:
     def detect_face(self, image: Any) -> Image | None:
         """The crop (128, 128, 3) uint8 of the largest face, turned upright; None where there is no face."""
         image = read_image(image)
-        found = self.detector.detect(image, 1)
-        if not found:
-            return None
-        return warp_image(image, crop_matrix(found[0].box, self.size, found[0].angle), self.size)
+        for detection, _ in self._faces(image):
+            return warp_image(image, crop_matrix(detection.box, self.size, detection.angle), self.size)
+        return None
 
     def predict_uv(self, crop: Any) -> NDArray[np.float32]:
         """The encoded position map (128, 128, 3) in 0 to 1 of a crop (128, 128, 3).
@@ -198,6 +207,13 @@ class LPRNet:
                 inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
                 frame[row[inside], column[inside]] = colors[inside]
         return frame, points
+
+    def _faces(self, image: Image) -> Iterator[tuple[Detection, Face]]:
+        """What the detector finds and the network confirms, largest first."""
+        for detection in self.detector.detect(image):
+            face = self._reconstruct(image, detection.box, detection.angle, detection.score)
+            if face.confidence >= LEAST_CONFIDENCE:
+                yield detection, face
 
     def _reconstruct(self, image: Image, box: ArrayLike, angle: float, score: float) -> Face:
         matrix = crop_matrix(box, self.size, angle)

@@ -15,6 +15,7 @@ from lprnet_utils.assets import AssetError, data_path, data_root
 from lprnet_utils.datasets import MIRROR_68, landmark_box
 from lprnet_utils.geometry import transform_points
 from lprnet_utils.images import ImageError, crop_matrix, read_image
+from lprnet_utils.inference import face_likelihood
 from lprnet_utils.uv import decode_map
 
 # points clicked by eye, and which of the 68 landmarks they are
@@ -151,6 +152,9 @@ def test_no_face_is_an_empty_list(net):
     rng = np.random.default_rng(0)
     assert net.reconstruct(rng.integers(0, 256, (240, 320, 3), np.uint8)) == []
     assert net.reconstruct(np.zeros((1, 1, 3), np.uint8)) == []
+    assert net.detect_face(rng.integers(0, 256, (240, 320, 3), np.uint8)) is None
+    with pytest.raises(ValueError, match="max_faces"):
+        net.reconstruct(np.zeros((9, 9, 3), np.uint8), max_faces=0)
     gradient = np.broadcast_to(np.linspace(0, 255, 400).astype(np.uint8)[None, :, None], (300, 400, 3))
     assert net.reconstruct(gradient) == []
 
@@ -221,6 +225,17 @@ def test_weights_missing_truncated_or_altered(tmp_path, monkeypatch):
     monkeypatch.setattr(assets, "data_root", lambda: folder)
     with pytest.raises(AssetError, match="truncated or altered"):
         LPRNet("published")
+
+
+def test_a_shape_that_is_no_face_is_unlikely(net, photos, faces):
+    layout = faces["astronaut.jpg"][0].layout
+    position = faces["astronaut.jpg"][0].position_map
+    assert face_likelihood(position, layout) > 0.8
+    flat = position * [1, 1, 0]
+    torn = position + np.random.default_rng(0).normal(0, 40, position.shape)
+    turned_inside_out = position * [1, 1, -1]
+    for shape in (flat, torn, turned_inside_out):
+        assert face_likelihood(shape, layout) < 0.3
 
 
 # ---- weight and speed
