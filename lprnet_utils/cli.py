@@ -30,15 +30,15 @@ def train(options: argparse.Namespace) -> int:
 
     config = TrainingConfig.load(options.config)
     photos = AFLWTrain(_folder(options.aflw_train, "LPRNET_AFLW_TRAIN", "training photos"))
+    trainer = Trainer(
+        getattr(networks, config.network)(), config, options.run
+    )  # before the fits: it may refuse the run
     sources = []
-    for rows in (
-        np.flatnonzero((photos.trust > 0) & ~photos.held_out),
-        np.flatnonzero(photos.held_out & (photos.trust > 0)),
-    ):
+    for chosen in (~photos.held_out, photos.held_out):
+        rows = np.flatnonzero(chosen & (photos.trust > 0))
         print(f"fitting the face model to {len(rows)} photos", flush=True)
         weights = photos.trust[rows] * np.where(np.abs(photos.yaw[rows]) > 60, 2.0, 1.0)  # profiles are rare and hard
         sources.append(FittedPhotos(photos, rows, fit_photos(photos, rows), weights))
-    trainer = Trainer(getattr(networks, config.network)(), config, options.run)
     print(f"training from sample {trainer.sample} of {config.samples}; Ctrl-C or a kill loses nothing", flush=True)
     best = trainer.run(*sources, stop_after=options.stop_after)
     print(f"best held-out NME {best:.3f} %; weights in {options.run}")

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .assets import read_asset
+from .geometry import invert_similarity, transform_points
 from .images import Image, read_image, view_matrix, warp_image
 
 Array = NDArray[np.floating]
@@ -167,7 +168,7 @@ class BlazeFace:
 
 def to_photo(matrix: Array, points: Array) -> Array:
     """Points of a view in pixels of the photo."""
-    return (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    return transform_points(invert_similarity(matrix), points)
 
 
 def roll(keypoints: Array) -> float:
@@ -223,15 +224,13 @@ class FaceDetector:
         self._near = self._far if model == "short" else BlazeFace("short", threads)
         self._box_map = np.array(json.loads(read_asset("detection/boxes.json"))["map"])
 
-    def detect(self, image: Any, max_faces: int | None = None) -> list[Detection]:
+    def detect(self, image: Any) -> list[Detection]:
         """Find the faces in a photo.
 
         Parameters
         ----------
         image : path, bytes, PIL image or array
             See :func:`lprnet_utils.images.read_image`.
-        max_faces : int, optional
-            Only so many, the largest.
 
         Returns
         -------
@@ -242,11 +241,7 @@ class FaceDetector:
         ------
         ImageError
             If it is not an image.
-        ValueError
-            For max_faces under 1.
         """
-        if max_faces is not None and max_faces < 1:
-            raise ValueError(f"max_faces must be at least 1, or None for all faces; got {max_faces}")
         image = read_image(image)
         found: list[Detection] = []
         for candidates in search(self._far, image):
@@ -254,8 +249,6 @@ class FaceDetector:
                 face = self._face(image, score, centre, side)
                 if face and not (overlap([f.box for f in found], face.box) > OVERLAP).any():
                     found.append(face)
-                if len(found) == max_faces:
-                    break
             if found:
                 break
         return sorted(found, key=lambda f: -(f.box[2:] - f.box[:2]).prod())

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .assets import AssetError, data_root, read_asset
-from .detection import Detection, FaceDetector
+from .detection import FaceDetector
 from .face import Face
 from .geometry import Camera, invert_similarity, transform_points
 from .images import Image, crop_matrix, read_image, warp_image
@@ -147,22 +147,31 @@ class LPRNet:
             If the box is not finite, empty, or wholly outside the photo.
         """
         image = read_image(image)
-        crop_matrix(box, self.size, angle)  # refuses a box that is none
+        matrix = crop_matrix(box, self.size, angle)
         height, width = image.shape[:2]
         x0, y0, x1, y1 = np.asarray(box, float)
         if x1 < 0 or y1 < 0 or x0 > width - 1 or y0 > height - 1:
             raise ValueError(f"the box {[x0, y0, x1, y1]} lies outside the photo of {width} x {height} pixels")
-        return self._reconstruct(image, box, angle, 1.0)
+        return self._reconstruct(image, box, matrix, 1.0)
 
     def reconstruct_in_boxes(self, images: Iterable[Any], boxes: Iterable[ArrayLike]) -> list[Face]:
-        """:meth:`reconstruct_in_box` for many photos, one box each."""
+        """:meth:`reconstruct_in_box` for many photos, one box each.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many boxes as images.
+        """
+        images, boxes = list(images), list(boxes)
+        if len(images) != len(boxes):
+            raise ValueError(f"{len(images)} images and {len(boxes)} boxes were given: one box an image is needed")
         return [self.reconstruct_in_box(i, b) for i, b in zip(images, boxes, strict=True)]
 
     def detect_face(self, image: Any) -> Image | None:
         """The crop (128, 128, 3) uint8 of the largest face, turned upright; None where there is no face."""
         image = read_image(image)
-        for detection, _ in self._faces(image):
-            return warp_image(image, crop_matrix(detection.box, self.size, detection.angle), self.size)
+        for matrix, _ in self._faces(image):
+            return warp_image(image, matrix, self.size)
         return None
 
     def predict_uv(self, crop: Any) -> NDArray[np.float32]:
@@ -208,15 +217,15 @@ class LPRNet:
                 frame[row[inside], column[inside]] = colors[inside]
         return frame, points
 
-    def _faces(self, image: Image) -> Iterator[tuple[Detection, Face]]:
-        """What the detector finds and the network confirms, largest first."""
-        for detection in self.detector.detect(image):
-            face = self._reconstruct(image, detection.box, detection.angle, detection.score)
+    def _faces(self, image: Image) -> Iterator[tuple[NDArray, Face]]:
+        """What the detector finds and the network confirms, largest first, each with the matrix of its crop."""
+        for found in self.detector.detect(image):
+            matrix = crop_matrix(found.box, self.size, found.angle)
+            face = self._reconstruct(image, found.box, matrix, found.score)
             if face.confidence >= LEAST_CONFIDENCE:
-                yield detection, face
+                yield matrix, face
 
-    def _reconstruct(self, image: Image, box: ArrayLike, angle: float, score: float) -> Face:
-        matrix = crop_matrix(box, self.size, angle)
+    def _reconstruct(self, image: Image, box: ArrayLike, matrix: NDArray, score: float) -> Face:
         crop = warp_image(image, matrix, self.size)
         in_crop = self._layout.smooth(decode_map(self.predict_uv(crop)))
         position_map = transform_points(invert_similarity(matrix), in_crop)

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
@@ -286,10 +287,12 @@ class Trainer:
         own = self.model.get_weights()
         self.model.set_weights(self.average)
         error = validate(self.model, validation, self.layout)
-        self.model.save_weights(self.folder / "last.weights.h5")
+        last = self.folder / "last.weights.h5"
+        self.model.save_weights(last)
         if error < self.best:
             self.best = error
-            os.replace(self.folder / "last.weights.h5", self.folder / "best.weights.h5")
+            copy = shutil.copyfile(last, self.folder / "best.part")
+            os.replace(copy, self.folder / "best.weights.h5")
         self.model.set_weights(own)
         return error
 

@@ -158,16 +158,14 @@ class UVLayout:
     def __init__(self, size: int = 128):
         file = read_arrays("face_model.npz")
         self.size = size
-        self._triangles = file["triangles"]
         self._uv = file["uv"]
-        self._mirror = file["mirror"]
         self._landmarks = file["landmarks"]
         if size == 128:
             self._vertices, self._weights = file["texel_vertices"], file["texel_weights"]
             self.kind = file["texel_kind"]
         else:
             self._vertices, self._weights, self.kind = texel_matrix(
-                self._uv, self._triangles, file["membrane"], self._mirror, size
+                self._uv, file["triangles"], file["membrane"], file["mirror"], size
             )
         self.mask = self.kind != OUTSIDE
         self.texels = np.flatnonzero(self.kind == SURFACE)

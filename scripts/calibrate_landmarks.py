@@ -31,7 +31,7 @@ NOISE = 1.5  # mm, of a label
 STEP, REACH = 0.5, 3.0  # texels: spacing and half-width of the positions tried each round
 
 
-def residuals(fits, mean, basis, labels, weights) -> np.ndarray:
+def residuals(fits, mean, basis, labels) -> np.ndarray:
     """In-plane residual of each label, % of the box, (n, L)."""
     predicted = fits.evaluate(mean, basis)
     box = landmark_box(labels)
@@ -72,7 +72,7 @@ def main() -> None:
         read = bilinear_matrix(uv, layout.size)
         mean, basis = read @ map_mean, np.stack([read @ b for b in map_basis])
         fits = fit_landmarks(mean, basis, len(model.identity), labels)
-        error = residuals(fits, mean, basis, labels, None)
+        error = residuals(fits, mean, basis, labels)
         moved = np.linalg.norm(mean - home, axis=1)
         print(f"round {step}: residual {error.mean():.3f} % of the box, moved {moved.mean():.1f} mm", flush=True)
         if step == options.rounds:

@@ -224,17 +224,6 @@ def test_a_group_photo(back):
     assert all((c[0] // 300 + c[1] // 270) % 2 == 1 for c in centres[:6])  # her face is larger in its photo
 
 
-def test_max_faces_keeps_the_largest(back):
-    large, small = photo("grace_hopper.jpg")[100:400, 100:420], photo("astronaut.jpg")[0:300, 60:380]
-    image = np.hstack([small, large])
-    assert len(back.detect(image)) == 2
-    (face,) = back.detect(image, max_faces=1)
-    assert face.box[0] > 320
-    for wrong in (0, -1):
-        with pytest.raises(ValueError, match="max_faces must be at least 1"):
-            back.detect(image, max_faces=wrong)
-
-
 def test_an_upright_and_a_turned_face_in_one_photo(back):
     image = np.full((640, 1200, 3), 128, np.uint8)
     image[:512, :512] = photo("astronaut.jpg")
