@@ -25,7 +25,7 @@ from .augmentation import SETTINGS, augment_picture, mirror_crop, sample_matrix
 from .evaluation import landmark_nme
 from .geometry import invert_similarity, transform_points
 from .images import crop_matrix, warp_image
-from .uv import SPAN, UVLayout, decode_map, encode_map, mirror_map
+from .uv import SPAN, UVLayout, decode_map, encode_map, fraction_outside, mirror_map
 
 Array = NDArray[np.floating]
 
@@ -212,6 +212,7 @@ class Trainer:
     config : TrainingConfig
     folder : path
         Gets ``checkpoint.bin`` (and the one before), ``log.csv``, ``best.weights.h5``, ``last.weights.h5``.
+        The log's ``outside`` is the share of maps that the encoding could not hold.
     """
 
     def __init__(self, model: keras.Model, config: TrainingConfig, folder: str | Path):
@@ -277,7 +278,7 @@ class Trainer:
         path = self.folder / "log.csv"
         new = not path.exists()
         with open(path, "a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, ["sample", "loss", "learning_rate", "images_per_second", "nme"])
+            writer = csv.DictWriter(file, ["sample", "loss", "learning_rate", "images_per_second", "nme", "outside"])
             if new:
                 writer.writeheader()
             writer.writerow(row)
@@ -316,7 +317,7 @@ class Trainer:
         steps = -(-config.samples // config.batch_size)
         last = steps if stop_after is None else min(steps, self.step + stop_after)
         every = {k: max(getattr(config, f"{k}_every") // config.batch_size, 1) for k in ("checkpoint", "validate")}
-        losses, since = [], time.perf_counter()
+        losses, outside, since = [], [], time.perf_counter()
         bar = tqdm(total=config.samples, initial=self.sample, unit="img", smoothing=0.02, mininterval=5)
         with ThreadPoolExecutor(workers) as pool:
             ahead = [pool.submit(make_batch, source, config, k) for k in range(self.step, min(self.step + 4, last))]
@@ -330,6 +331,7 @@ class Trainer:
                 if not np.isfinite(loss):
                     raise RuntimeError(f"the loss is {loss} at step {self.step}: lower the learning rate")
                 losses.append(loss)
+                outside.append(fraction_outside(y))
                 self.step += 1
                 # early in the run a long average would mostly hold the random start
                 momentum = min(config.average, (1 + self.step) / (10 + self.step))
@@ -342,9 +344,10 @@ class Trainer:
                     speed = len(losses) * config.batch_size / (time.perf_counter() - since)
                     error = self._evaluate(validation)
                     row = {"sample": self.sample, "loss": np.mean(losses), "learning_rate": rate}
-                    self._log({k: f"{v:.6g}" for k, v in (row | {"images_per_second": speed, "nme": error}).items()})
+                    row |= {"images_per_second": speed, "nme": error, "outside": np.mean(outside)}
+                    self._log({k: f"{v:.6g}" for k, v in row.items()})
                     bar.write(f"{self.sample} samples: loss {np.mean(losses):.3f}, held-out NME {error:.3f} %")
-                    losses, since = [], time.perf_counter()
+                    losses, outside, since = [], [], time.perf_counter()
                 if self.step % every["checkpoint"] == 0 or self.step == last:
                     self.save()
         bar.close()

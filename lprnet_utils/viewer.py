@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .face import Face
 from .geometry import rotation_matrix
-from .images import Image
+from .images import Image, sample_colors
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -109,15 +109,16 @@ def vertex_normals(vertices: ArrayLike, triangles: NDArray) -> NDArray[np.float6
 def face_figure(face: Face, colors: bool = True, landmarks: bool = True) -> go.Figure:
     """The face in plotly, to turn with the mouse: mm of the face frame, frontal, the photo's colour at each vertex.
 
-    Every second texel in each direction is enough for a figure, which stays under half a megabyte.
+    Every second texel in each direction is enough for a figure, which stays under half a megabyte. To look like a face
+    it has the photo's eyes and mouth on the membrane that closes the openings; :meth:`Face.mesh` leaves them open.
     """
     import plotly.graph_objects as go
 
-    vertices, triangles, chosen = decimated(face)
+    vertices, triangles, seen = decimated(face)
     # plotly's camera looks along y: x stays, depth goes to -y, up to z
     x, y, z = vertices[:, 0], -vertices[:, 2], vertices[:, 1]
     i, j, k = triangles.T
-    look = {"vertexcolor": face.colors[chosen]} if colors else {"color": "rgb(205,205,205)"}
+    look = {"vertexcolor": seen} if colors else {"color": "rgb(205,205,205)"}
     light = {"ambient": 0.75, "diffuse": 0.5, "specular": 0.05, "roughness": 0.9}
     figure = go.Figure(go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, lighting=light, name="face", hoverinfo="skip", **look))
     if landmarks:
@@ -145,17 +146,17 @@ def face_figure(face: Face, colors: bool = True, landmarks: bool = True) -> go.F
     return figure
 
 
-def decimated(face: Face, step: int = 2) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.intp]]:
-    """The frontalised mesh at every ``step``-th texel: vertices in mm, triangles, which vertices."""
+def decimated(face: Face, step: int = 2) -> tuple[NDArray[np.float32], NDArray[np.int32], Image]:
+    """The frontalised mesh at every ``step``-th texel, membrane included: vertices in mm, triangles, their colours."""
     layout = face.layout
     n = layout.size
-    number = np.full(n * n, -1)
-    number[layout.texels] = np.arange(len(layout.texels))
+    number = np.where(layout.mask, np.arange(n * n).reshape(n, n), -1)
     columns = np.r_[0 : n // 2 : step, n - 1 - np.r_[0 : n // 2 : step][::-1]]  # symmetric about the middle
-    grid = number.reshape(n, n)[::step][:, columns]
+    grid = number[::step][:, columns]
     a, b, c, d = grid[:-1, :-1], grid[1:, :-1], grid[1:, 1:], grid[:-1, 1:]
     triangles = np.concatenate([np.stack(t, -1).reshape(-1, 3) for t in ((a, b, c), (a, c, d))])
     triangles = triangles[(triangles >= 0).all(1)]
     chosen, triangles = np.unique(triangles, return_inverse=True)
-    vertices = face.frontal()[chosen].round(1).astype(np.float32)
-    return vertices, triangles.reshape(-1, 3).astype(np.int32), chosen
+    points = face.position_map.reshape(-1, 3)[chosen]
+    vertices = face.pose.camera.unproject(points).round(1).astype(np.float32)
+    return vertices, triangles.reshape(-1, 3).astype(np.int32), sample_colors(face.image, points)

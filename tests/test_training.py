@@ -124,6 +124,7 @@ def test_a_stopped_run_ends_as_an_unbroken_one(tmp_path):
         assert (tmp_path / "parts" / name).stat().st_size > 0
     logs = [(tmp_path / name / "log.csv").read_text().splitlines() for name in ("whole", "parts")]
     assert [row.split(",")[0] for row in logs[0]] == [row.split(",")[0] for row in logs[1]] == ["sample", "32", "64"]
+    assert logs[0][0].endswith(",outside") and all(0 <= float(row.split(",")[-1]) <= 1 for row in logs[0][1:])
     best = tiny_network()
     best.load_weights(tmp_path / "whole" / "best.weights.h5")
 
