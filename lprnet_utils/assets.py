@@ -1,4 +1,4 @@
-"""Where the bundled files are, and whether they are what they should be."""
+"""Where bundled and downloaded files are, and whether they are what they should be."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 CHECKSUMS = "checksums.json"
+# ICT-FaceKit (USC Institute for Creative Technologies, MIT) at the commit whose SHA-256 are in data/
+ICT_KIT = "https://raw.githubusercontent.com/ICT-VGL/ICT-FaceKit/da5f95a607f5e6b37755b38d3385d7f2853732e5/"
+ICT_KIT_FILES = "ict_facekit_sha256.txt"
 
 
 class AssetError(ValueError):
@@ -24,6 +27,10 @@ class AssetError(ValueError):
 
 class MissingAssetError(AssetError, FileNotFoundError):
     """A bundled file is not there."""
+
+
+class DatasetError(ValueError):
+    """A data file is missing or is not what it should be; the message names file and field."""
 
 
 @lru_cache(maxsize=1)
@@ -136,9 +143,111 @@ def read_arrays(name: str) -> dict[str, NDArray]:
         return {key: file[key] for key in file.files}
 
 
+def load_arrays(path: Path, *names: str) -> list[NDArray]:
+    """Named arrays of an ``.npz`` file, without pickle.
+
+    Raises
+    ------
+    DatasetError
+        Naming the file, and the array if one is missing or cannot be read.
+    """
+    if not path.is_file():
+        raise DatasetError(f"{path} is missing")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            missing = [n for n in names if n not in file]
+            if missing:
+                raise DatasetError(f"{path} has no array {', '.join(missing)}; it has {', '.join(file.files)}")
+            return [file[n] for n in names]
+    except DatasetError:
+        raise
+    except Exception as error:  # zipfile, zlib and numpy each have their own
+        raise DatasetError(f"{path} cannot be read ({error}); is it complete?") from error
+
+
+def read_mat(path: Path, *names: str | tuple[str, ...], struct: str | None = None) -> list[NDArray]:
+    """Fields of a Matlab 5 file as float64 arrays.
+
+    Parameters
+    ----------
+    path : path
+    names : str or tuple of str
+        A field, or the names that it has in different versions of the file.
+    struct : str, optional
+        The struct that holds them.
+
+    Raises
+    ------
+    DatasetError
+        Naming the file, and the field if one is missing or not finite.
+    """
+    from scipy.io import loadmat
+
+    if not path.is_file():
+        raise DatasetError(f"{path} is missing")
+    options = [(name,) if isinstance(name, str) else name for name in names]
+    try:
+        fields = loadmat(path, variable_names=[struct] if struct else [n for some in options for n in some])
+        if struct and struct in fields:
+            fields = {name: fields[struct][name][0, 0] for name in fields[struct].dtype.names}
+        out = [np.asarray(next((fields[n] for n in some if n in fields), np.nan), float) for some in options]
+    except Exception as error:  # scipy raises whatever the broken bytes lead to
+        raise DatasetError(f"{path} cannot be read ({error}); is it complete?") from error
+    for some, value in zip(options, out, strict=True):
+        if not set(some) & set(fields):
+            where = f" in its struct {struct}" if struct else ""
+            raise DatasetError(f"{path} has no field {' or '.join(some)}{where}")
+        if not np.isfinite(value).all():
+            raise DatasetError(f"{path}: field {' or '.join(some)} has values that are not finite")
+    return out
+
+
 def read_sparse(arrays: dict[str, NDArray], name: str, columns: int) -> csr_matrix:
     """The sparse matrix (rows, columns) kept as ``NAME_data``, ``NAME_indices``, ``NAME_indptr``."""
     from scipy.sparse import csr_matrix
 
     data, indices, indptr = (arrays[f"{name}_{part}"] for part in ("data", "indices", "indptr"))
     return csr_matrix((data, indices, indptr), shape=(len(indptr) - 1, columns))
+
+
+def fetch_ict_kit(
+    folder: str | Path | None = None, address: str = ICT_KIT, files: dict[str, str] | None = None
+) -> Path:
+    """Download the OBJ files of ICT-FaceKit (158 files, 400 MB, MIT), each held against its SHA-256.
+
+    What is there already and whole is not fetched again, so a broken download goes on where it was.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Where to; the user's cache by default.
+    address : str
+        Of the folder that holds ``FaceXModel/``.
+    files : dict, optional
+        SHA-256 by path; those of the whole kit by default.
+
+    Returns
+    -------
+    Path
+        The folder ``FaceXModel``.
+
+    Raises
+    ------
+    AssetError
+        If a file cannot be fetched, or is another one.
+    """
+    import pooch
+    from tqdm import tqdm
+
+    if files is None:
+        lines = read_asset(ICT_KIT_FILES).decode().splitlines()
+        files = {path: digest for digest, _, path in map(str.split, lines)}
+    target = Path(folder) if folder is not None else pooch.os_cache("lprnet_utils") / "ict-facekit"
+    kit = pooch.create(target, address, registry={path: f"sha256:{digest}" for path, digest in files.items()})
+    pooch.get_logger().setLevel("WARNING")
+    for path in tqdm(sorted(files), unit="file", desc="ICT-FaceKit"):
+        try:
+            kit.fetch(path)
+        except Exception as error:  # requests and pooch each have their own
+            raise AssetError(f"{address}{path} could not be fetched into {target}: {error}") from error
+    return target / "FaceXModel"

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .assets import DatasetError, load_arrays, read_mat
 from .face_model import MorphableModel
 from .fitting import Fits, fit_landmarks
 from .images import ImageError, read_image
@@ -28,36 +29,10 @@ HELD_OUT = 20  # one duplicate group in so many is kept out of training
 TRUST = {2: 1.0, 1: 0.3, 0: 0.0}  # by the quality flag of the labels
 
 
-class DatasetError(ValueError):
-    """A data file is missing or is not what it should be; the message names file and field."""
-
-
 def landmark_box(landmarks: ArrayLike) -> Array:
     """Box (..., 4) = (x0, y0, x1, y1) of the extremes of landmarks (..., 68, 2 or 3)."""
     xy = np.asarray(landmarks, float)[..., :2]
     return np.concatenate([xy.min(-2), xy.max(-2)], -1)
-
-
-def load_arrays(path: Path, *names: str) -> list[NDArray]:
-    """Named arrays of an ``.npz`` file, without pickle.
-
-    Raises
-    ------
-    DatasetError
-        Naming the file, and the array if one is missing or cannot be read.
-    """
-    if not path.is_file():
-        raise DatasetError(f"{path} is missing")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [n for n in names if n not in file]
-            if missing:
-                raise DatasetError(f"{path} has no array {', '.join(missing)}; it has {', '.join(file.files)}")
-            return [file[n] for n in names]
-    except DatasetError:
-        raise
-    except Exception as error:  # zipfile, zlib and numpy each have their own
-        raise DatasetError(f"{path} cannot be read ({error}); is it complete?") from error
 
 
 class AFLWTrain:
@@ -165,33 +140,6 @@ def fit_photos(photos: AFLWTrain, rows: ArrayLike) -> Fits:
     shape = mean[valid].mean(0) + np.einsum("nc,cd->nd", fits.coefficients, basis[:, valid].mean(1))
     fits.translation[:, 2] = -fits.scale * np.einsum("nj,nj->n", fits.rotation[:, 2], shape)
     return fits
-
-
-def read_mat(path: Path, *names: str) -> list[Array]:
-    """Fields of a Matlab file as float64 arrays.
-
-    Raises
-    ------
-    DatasetError
-        Naming the file, and the field if one is missing or not finite.
-    """
-    from scipy.io import loadmat
-
-    if not path.is_file():
-        raise DatasetError(f"{path} is missing")
-    try:
-        fields = loadmat(path, variable_names=names)
-    except Exception as error:  # scipy raises whatever the broken bytes lead to
-        raise DatasetError(f"{path} cannot be read ({error}); is it complete?") from error
-    out = []
-    for name in names:
-        if name not in fields:
-            raise DatasetError(f"{path} has no field {name}")
-        value = np.asarray(fields[name], float)
-        if not np.isfinite(value).all():
-            raise DatasetError(f"{path}: field {name} has values that are not finite")
-        out.append(value)
-    return out
 
 
 class AFLW2000:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .face_model import EXPRESSION_DEVIATION
 from .geometry import Camera
 
 Array = NDArray[np.floating]
 
 # What a landmark's label is worth, in mm on the face: across the picture and in depth, which is a machine's guess.
 NOISE = (1.5, 4.0)
-EXPRESSION_DEVIATION = 0.3  # of an expression weight; an identity coefficient has 1 by construction
 ITERATIONS = 8
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .face import Face
-from .geometry import rotation_matrix
+from .geometry import rotation_matrix, vertex_normals
 from .images import Image, sample_colors
 
 if TYPE_CHECKING:
@@ -93,17 +93,6 @@ def render(face: Face, size: int = 400, yaw: float = 0.0, pitch: float = 0.0, co
     picture = interpolate(base * shade[:, None], face.triangles, index, bary)
     picture[index < 0] = 255
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
-
-
-def vertex_normals(vertices: ArrayLike, triangles: NDArray) -> NDArray[np.float64]:
-    """Unit normals (M, 3) at the vertices: those of the triangles around, weighted by area; y up, right-handed."""
-    vertices = np.asarray(vertices, float)
-    a, b, c = (vertices[triangles[:, k]] for k in range(3))
-    normal = np.cross(b - a, c - a)
-    out = np.stack(
-        [sum(np.bincount(triangles[:, k], normal[:, j], len(vertices)) for k in range(3)) for j in range(3)], 1
-    )
-    return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
 
 
 def face_figure(face: Face, colors: bool = True, landmarks: bool = True) -> go.Figure:

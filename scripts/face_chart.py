@@ -14,6 +14,8 @@ import numpy as np
 import scipy.sparse as sp
 import scipy.sparse.linalg
 
+from lprnet_utils.geometry import border_loops
+
 SNAP = 0.12  # a border that passes this near a vertex (in edge lengths) passes through it: no slivers
 SQUIRCLE = 4  # exponent of the chart's outline
 MARGIN = 1.0 / 128  # between the outline and the unit square
@@ -32,21 +34,6 @@ def border_edges(faces: np.ndarray) -> list[tuple[int, int]]:
 def border_vertices(faces: np.ndarray) -> list[int]:
     """Vertices on the border of a set of faces."""
     return sorted({v for edge in border_edges(faces) for v in edge})
-
-
-def border_loops(triangles: np.ndarray) -> list[list[int]]:
-    """The border as closed loops, in the direction of the triangles' edges, the longest first."""
-    after = dict(border_edges(triangles))
-    loops = []
-    while after:
-        start, v = next(iter(after.items()))
-        loop = [start]
-        while v != start:
-            loop.append(v)
-            v = after.pop(v)
-        after.pop(start, None)
-        loops.append(loop)
-    return sorted(loops, key=len, reverse=True)
 
 
 def triangle_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:

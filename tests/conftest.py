@@ -28,3 +28,15 @@ def aflw2000_dir() -> Path:
 def aflw_train_dir() -> Path:
     """The training photos."""
     return _folder("LPRNET_AFLW_TRAIN")
+
+
+@pytest.fixture(scope="session")
+def ict_dir() -> Path:
+    """Arrays and sample files of ICT-FaceKit."""
+    return _folder("LPRNET_ICT")
+
+
+@pytest.fixture(scope="session")
+def w300_dir() -> Path:
+    """Samples of 300W-LP."""
+    return _folder("LPRNET_300WLP")

@@ -2,12 +2,20 @@
 
 import json
 import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 
 from lprnet_utils import assets
 from lprnet_utils.assets import AssetError, MissingAssetError, data_path, read_arrays, read_asset, sha256, verify
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
 
 
 @pytest.fixture
@@ -100,7 +108,7 @@ def test_the_bundled_files_are_what_checksums_json_says():
 
 def test_every_bundled_file_that_a_program_loads_has_a_checksum():
     root = assets.data_root()
-    loaded = [p for pattern in ("*.npz", "*.tflite", "detection/*.json") for p in root.rglob(pattern)]
+    loaded = [p for pattern in ("*.npz", "*.tflite", "detection/*.json", "*sha256.txt") for p in root.rglob(pattern)]
     assert {p.relative_to(root).as_posix() for p in loaded} == set(assets.checksums())
 
 
@@ -119,3 +127,35 @@ def test_the_detector_refuses_an_altered_network(folder):
     (folder / "detection" / real.name).write_bytes(damaged)
     with pytest.raises(AssetError, match="altered"):
         BlazeFace("short")
+
+
+def test_the_kit_is_fetched_checked_and_resumed(tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    (source / "FaceXModel").mkdir(parents=True)
+    files = {}
+    for name in ("a", "b"):
+        (source / "FaceXModel" / f"{name}.obj").write_text(f"v {ord(name)} 0 0\n")
+        files[f"FaceXModel/{name}.obj"] = assets.sha256((source / "FaceXModel" / f"{name}.obj").read_bytes())
+    handler = partial(QuietHandler, directory=source)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/"
+        folder = assets.fetch_ict_kit(target, address, files)
+        assert folder == target / "FaceXModel" and (folder / "a.obj").read_text() == "v 97 0 0\n"
+        # what is whole is not fetched again, what was cut short is
+        (source / "FaceXModel" / "a.obj").unlink()
+        (folder / "b.obj").write_text("v 9")
+        assets.fetch_ict_kit(target, address, files)
+        assert (folder / "b.obj").read_text() == "v 98 0 0\n"
+        (source / "FaceXModel" / "b.obj").write_text("v 666 0 0\n")
+        (folder / "b.obj").unlink()
+        with pytest.raises(assets.AssetError, match="b.obj could not be fetched.*hash"):
+            assets.fetch_ict_kit(target, address, files)
+        assert not (folder / "b.obj").exists(), "nothing unverified stays"
+        server.shutdown()
+
+
+def test_the_kits_list_is_that_of_its_folder(ict_dir):
+    text = assets.read_asset(assets.ICT_KIT_FILES).decode()
+    assert len(text.splitlines()) == 158 and all(len(line.split()[0]) == 64 for line in text.splitlines())
+    assert text == (ict_dir / "SHA256SUMS.txt").read_text()

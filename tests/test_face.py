@@ -6,9 +6,9 @@ import trimesh
 
 from lprnet_utils.face import Face
 from lprnet_utils.face_model import MorphableModel
-from lprnet_utils.geometry import Camera, rotation_distance, rotation_matrix
+from lprnet_utils.geometry import Camera, rotation_distance, rotation_matrix, vertex_normals
 from lprnet_utils.uv import UVLayout
-from lprnet_utils.viewer import decimated, draw_landmarks, face_figure, render, vertex_normals
+from lprnet_utils.viewer import decimated, draw_landmarks, face_figure, render
 
 
 def made_face(pitch=0.0, yaw=0.0, roll=0.0, identity=(), size=300):
