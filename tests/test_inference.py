@@ -47,7 +47,7 @@ def test_the_landmarks_are_where_a_person_sees_them(faces, name):
         for point, p in POINTS[name].items()
     }
     assert len(error) >= 6
-    assert np.mean(list(error.values())) < 4.5 and max(error.values()) < 10, error
+    assert np.mean(list(error.values())) < 4 and max(error.values()) < 7.5, error
 
 
 def test_the_face_is_face_like(faces):
