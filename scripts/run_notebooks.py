@@ -49,7 +49,7 @@ def execute(path: Path) -> None:
         extra_arguments=["--log-level=ERROR"],  # not its warning about TCP, which stays on this machine
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
-        store_widget_state=False,
+        store_widget_state=True,  # an Output widget needs it while it runs; strip() drops it
         coalesce_streams=True,
     ).execute()
     new = path.with_name(f".{path.name}.new")

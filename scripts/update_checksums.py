@@ -12,7 +12,7 @@ from pathlib import Path
 from lprnet_utils.assets import sha256
 
 DATA = Path(__file__).resolve().parents[1] / "data"
-VERIFIED = ("*.npz", "*.tflite", "detection/*.json", "*sha256.txt")
+VERIFIED = ("*.npz", "*.tflite", "detection/*.json", "*sha256.txt", "skins/*")
 
 
 def main() -> None:

@@ -108,7 +108,11 @@ def test_the_bundled_files_are_what_checksums_json_says():
 
 def test_every_bundled_file_that_a_program_loads_has_a_checksum():
     root = assets.data_root()
-    loaded = [p for pattern in ("*.npz", "*.tflite", "detection/*.json", "*sha256.txt") for p in root.rglob(pattern)]
+    loaded = [
+        p
+        for pattern in ("*.npz", "*.tflite", "detection/*.json", "*sha256.txt", "skins/*")
+        for p in root.rglob(pattern)
+    ]
     assert {p.relative_to(root).as_posix() for p in loaded} == set(assets.checksums())
 
 

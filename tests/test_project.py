@@ -184,8 +184,8 @@ ROWS = """
 geometry assets images rasterizer networks
 face_model uv detection
 fitting registration rendering augmentation
-face datasets
-inference viewer
+face datasets prnet props
+inference viewer synthetic
 evaluation
 training export video applet
 body

@@ -1,0 +1,348 @@
+"""Synthetic photos of heads: geometry around the face, skins, light, and the picture with its depth.
+
+The face is a :class:`lprnet_utils.face_model.MorphableModel`'s; skull, ears, neck, eyeballs, teeth and hair are
+MakeHuman's and follow it. Everything is shaded at its vertices, which lie as densely as the pixels of a 128 x 128 crop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numba
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .assets import read_arrays, read_asset
+from .face_model import MorphableModel
+from .geometry import border_loops, rotation_matrix
+from .images import Image
+from .rasterizer import rasterize
+
+Array = NDArray[np.floating]
+
+SUPERSAMPLING = 2
+EYE_RINGS = np.deg2rad([0, 9, 11, 26, 30, 33, 55, 90, 130])  # from the axis of gaze: pupil, iris, limbus, white
+EYE_SEGMENTS = 20
+MOUTH_DEPTH = 28.0  # mm, of the dark pocket behind the lips
+CLOTHES = -55.0  # mm: height over the chin's underside below which skin is clothed
+# Ramamoorthi and Hanrahan, SIGGRAPH 2001: constants of the spherical harmonics times the cosine's kernel, over pi
+SH = (0.282095, 0.488603, 1.092548, 0.315392, 0.546274)
+KERNEL = (1.0, 2 / 3, 2 / 3, 2 / 3, 1 / 4, 1 / 4, 1 / 4, 1 / 4, 1 / 4)
+
+
+def sh_basis(normals: ArrayLike) -> Array:
+    """Spherical harmonics up to order 2 at unit vectors (n, 3): (n, 9)."""
+    x, y, z = np.asarray(normals, np.float32).T
+    one = np.ones_like(x)
+    a, b, c, d, e = (np.float32(v) for v in SH)
+    return np.stack(
+        [a * one, b * y, b * z, b * x, c * x * y, c * y * z, d * (3 * z * z - 1), c * x * z, e * (x * x - y * y)], 1
+    )
+
+
+@dataclass(frozen=True)
+class Light:
+    """Light from everywhere, as spherical harmonics, and one hard lamp.
+
+    Attributes
+    ----------
+    harmonics : (9, 3) array
+        Radiance of the surroundings in R, G, B.
+    lamp : (3,) array
+        Unit vector toward the lamp, in the camera's frame (x right, y up, z toward the camera).
+    color : (3,) array
+        Of the lamp; 1 is full white on a surface that faces it.
+    gloss : float
+        Strength of the skin's highlight.
+    """
+
+    harmonics: Array
+    lamp: Array
+    color: Array
+    gloss: float = 0.1
+
+    @classmethod
+    def sample(cls, rng: np.random.Generator) -> Light:
+        """A random light: a sky, a few soft lamps, a hard one; sometimes dim, sometimes from behind."""
+        tint = 1 + rng.normal(0, 0.07, 3)
+        sky = np.zeros((9, 3))
+        sky[0] = rng.uniform(0.5, 1.2) / SH[0] * tint
+        sky[1] = rng.uniform(0, 0.35) / SH[1] * tint
+        for _ in range(rng.integers(1, 4)):
+            direction = rng.normal(size=3) + [0, 0.4, 0.5]
+            direction /= np.linalg.norm(direction)
+            color = rng.uniform(0.1, 0.8) * (1 + rng.normal(0, 0.1, 3))
+            sky += 3.5 * sh_basis(direction[None])[0][:, None] * color
+        lamp = rng.normal(size=3) + [0, 0.5, 0.7 if rng.random() < 0.85 else -1.5]
+        color = max(rng.normal(0.35, 0.35), 0) * (1 + rng.normal(0, 0.1, 3))
+        return cls(sky, lamp / np.linalg.norm(lamp), color, gloss=abs(rng.normal(0.08, 0.08)))
+
+    def shade(self, normals: Array, openness: Array, shine: Array) -> tuple[Array, Array]:
+        """Irradiance (n, 3) and highlight of vertices with unit normals (n, 3)."""
+        kernel = np.array(KERNEL, np.float32)[:, None] * self.harmonics.astype(np.float32)
+        out = np.maximum(sh_basis(normals) @ kernel, 0.02) * openness[:, None]
+        lamp = self.lamp.astype(np.float32)
+        direct = np.maximum(normals @ lamp, 0)[:, None]
+        out += direct * self.color.astype(np.float32)
+        half = lamp + np.array([0, 0, 1], np.float32)
+        half /= np.linalg.norm(half)
+        return out, (np.maximum(normals @ half, 0) ** 24 * self.gloss * shine)[:, None] * self.color
+
+
+class Head:
+    """Mesh of a head around the bundled face.
+
+    Attributes
+    ----------
+    triangles : (T, 3) int32
+        Into the vertices of :meth:`vertices`: the face's V, then those of the head, the eyeballs, the mouth's pocket.
+    face_count : int
+        V.
+    kind : dict
+        Slices of the vertices by name: ``face``, ``head``, ``right eye``, ``left eye``, ``mouth``.
+    """
+
+    def __init__(self, model: MorphableModel | None = None):
+        self.model = model or MorphableModel.load()
+        self.file = read_arrays("head.npz")
+        model, v = self.model, len(self.model.mean)
+        h, ring = len(self.file["mean"]), len(EYE_RINGS) * EYE_SEGMENTS
+        faces = model.triangles[~model.membrane]
+        self.rim = np.array(min(border_loops(faces)[1:], key=lambda loop: model.mean[loop, 1].mean()))
+        edges = np.cumsum([0, v, h, ring, ring, len(self.rim) + 1])
+        names = "face", "head", "right eye", "left eye", "mouth"
+        self.kind = {n: slice(a, b) for n, a, b in zip(names, edges[:-1], edges[1:], strict=True)}
+        self.face_count, self.count = v, int(edges[-1])
+        grid = np.arange(ring).reshape(len(EYE_RINGS), EYE_SEGMENTS)
+        a, b = grid[:-1].ravel(), grid[1:].ravel()
+        c, d = np.roll(grid[1:], -1, 1).ravel(), np.roll(grid[:-1], -1, 1).ravel()
+        ball = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+        back = edges[4] + np.arange(len(self.rim))
+        here, there = np.roll(self.rim, -1), np.roll(back, -1)
+        pocket = [np.stack(t, 1) for t in ((self.rim, back, here), (here, back, there))]
+        pocket.append(np.stack([back, np.full(len(back), edges[5] - 1), there], 1))
+        parts = [faces, self.file["triangles"].astype(int) + v, self.file["teeth_triangles"].astype(int) + v]
+        parts += [ball + edges[2], ball + edges[3], *pocket]
+        self.triangles = np.ascontiguousarray(np.concatenate(parts), np.int32)
+        self._face = np.concatenate([model.identity, model.expression]).reshape(len(self.file["basis"]), -1)
+        self._around = self.file["basis"].astype(np.float32).reshape(len(self._face), -1)
+        self._eyes = self.file["eye_basis"].reshape(len(self._face), -1)
+        angle = np.arange(EYE_SEGMENTS) * 2 * np.pi / EYE_SEGMENTS
+        polar = EYE_RINGS[:, None]
+        ball = [np.sin(polar) * np.cos(angle), np.sin(polar) * np.sin(angle), np.cos(polar) + 0 * angle]
+        self._ball = np.stack(ball, -1).reshape(-1, 3) * float(self.file["eye_radius"])
+        teeth = np.unique(self.file["teeth_triangles"])
+        self.teeth = v + teeth
+        mean = self.vertices(np.zeros((1, len(self._face))), np.zeros((1, 2)))[0]
+        self.openness = openness(mean, self.triangles)
+        for name, value in (("right eye", 0.7), ("left eye", 0.7), ("mouth", 0.15)):
+            self.openness[self.kind[name]] = value
+        self.openness[self.teeth] = 0.55
+        self.clothed = np.flatnonzero(self.file["height"] < CLOTHES) + v
+
+    def vertices(self, coefficients: Array, gaze: ArrayLike) -> NDArray[np.float32]:
+        """Vertices (B, n, 3) in mm of the face frame of several heads.
+
+        Parameters
+        ----------
+        coefficients : (B, K + E) array
+            Identity, then expression.
+        gaze : (B, 2) array
+            Pitch and yaw of the eyes in degrees.
+        """
+        c = np.asarray(coefficients, np.float32)
+        out = np.empty((len(c), self.count, 3), np.float32)
+        out[:, self.kind["face"]] = self.model.mean + (c @ self._face).reshape(len(c), -1, 3)
+        out[:, self.kind["head"]] = self.file["mean"] + (c @ self._around).reshape(len(c), -1, 3)
+        centre = self.file["eye_centre"] + (c @ self._eyes).reshape(len(c), 2, 3)
+        for k, angles in enumerate(gaze):
+            ball = self._ball @ rotation_matrix(*angles, 0.0).T
+            out[k, self.kind["right eye"]], out[k, self.kind["left eye"]] = ball + centre[k, 0], ball + centre[k, 1]
+        rim = out[:, self.rim]
+        middle = rim.mean(1, keepdims=True)
+        back = [0, 0, MOUTH_DEPTH]
+        out[:, self.kind["mouth"]][:, :-1] = middle + (rim - middle) * np.float32([1.0, 1.6, 0.6]) - back
+        out[:, -1] = middle[:, 0] - back
+        return out
+
+
+@numba.njit(cache=True)
+def _normals(vertices, triangles):  # pragma: no cover - compiled
+    out = np.zeros_like(vertices)
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
+        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for v in (a, b, c):
+            out[v, 0] += nx
+            out[v, 1] += ny
+            out[v, 2] += nz
+    for v in range(out.shape[0]):
+        length = np.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2) + 1e-9
+        out[v] /= length
+    return out
+
+
+@numba.njit(cache=True)
+def _paint(colors, triangles, index, bary, image):  # pragma: no cover - compiled
+    for y in range(index.shape[0]):
+        for x in range(index.shape[1]):
+            t = index[y, x]
+            if t >= 0:
+                a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+                for k in range(3):
+                    image[y, x, k] = (
+                        bary[y, x, 0] * colors[a, k] + bary[y, x, 1] * colors[b, k] + bary[y, x, 2] * colors[c, k]
+                    )
+
+
+@numba.njit(cache=True)
+def _fill_blended(points, triangles, uv, texture, colors, cut, image, depth):  # pragma: no cover - compiled
+    """Triangles with a texture of brightness and opacity: over ``cut`` opaque, below it nothing (cut < 0: blended)."""
+    height, width = depth.shape
+    th, tw = texture.shape[0], texture.shape[1]
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ax, ay, bx, by, cx, cy = points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if not abs(area) > 1e-9:
+            continue
+        for y in range(max(int(np.ceil(min(ay, by, cy))), 0), min(int(np.floor(max(ay, by, cy))), height - 1) + 1):
+            for x in range(max(int(np.ceil(min(ax, bx, cx))), 0), min(int(np.floor(max(ax, bx, cx))), width - 1) + 1):
+                u = ((bx - x) * (cy - y) - (by - y) * (cx - x)) / area
+                v = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) / area
+                w = 1.0 - u - v
+                if u < 0 or v < 0 or w < 0:
+                    continue
+                z = u * points[a, 2] + v * points[b, 2] + w * points[c, 2]
+                if z <= depth[y, x]:
+                    continue
+                col = min(max(int((u * uv[a, 0] + v * uv[b, 0] + w * uv[c, 0]) * tw), 0), tw - 1)
+                row = min(max(int((u * uv[a, 1] + v * uv[b, 1] + w * uv[c, 1]) * th), 0), th - 1)
+                opacity = texture[row, col, 1] / 255.0
+                if cut >= 0:
+                    if opacity < cut:
+                        continue
+                    opacity = 1.0
+                    depth[y, x] = z
+                light = texture[row, col, 0] / 255.0
+                for k in range(3):
+                    value = light * (u * colors[a, k] + v * colors[b, k] + w * colors[c, k])
+                    image[y, x, k] += opacity * (value - image[y, x, k])
+
+
+@dataclass
+class Part:
+    """Something worn: vertices (n, 3) in mm of the face frame, triangles, colours (n, 3) in 0 to 1, and its texture.
+
+    ``texture`` (h, w, 2) holds brightness and opacity, uint8, read at ``uv``; ``cut`` is the opacity above which it is
+    solid, or negative where it lets light through.
+    """
+
+    vertices: Array
+    triangles: NDArray[np.int32]
+    colors: Array
+    uv: Array | None = None
+    texture: Image | None = None
+    cut: float = 0.5
+
+
+def draw_head(
+    head: Head,
+    vertices: Array,
+    albedo: Array,
+    shine: Array,
+    light: Light,
+    camera: tuple[Array, float, Array],
+    size: int,
+    parts: list[Part] = (),
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
+    """A picture of a head without surroundings.
+
+    Parameters
+    ----------
+    head, vertices, albedo, shine : the head, its vertices (n, 3) in mm, their colours (n, 3) in 0 to 1 and gloss (n,)
+    light : Light
+    camera : rotation (3, 3), scale, translation (3,)
+        Scaled orthographic, see :class:`lprnet_utils.geometry.Camera`, for a picture of ``size``.
+    size : int
+        Side in pixels; drawn ``SUPERSAMPLING`` times larger.
+    parts : list of Part
+
+    Returns
+    -------
+    picture : (size, size, 3) float32
+        0 to 1 and over, premultiplied by the coverage.
+    coverage : (size, size) float32
+    index : (s * size, s * size) int32
+        Triangle of the head seen at each finer pixel, -1 for none; parts are not in it.
+    """
+    rotation, scale, translation = camera
+    s = SUPERSAMPLING
+    flip = np.array([1, -1, 1], np.float32)
+
+    def project(points: Array) -> Array:
+        out = (points @ rotation.T.astype(np.float32)) * (scale * flip) + translation.astype(np.float32)
+        out[:, :2] = (out[:, :2] + 0.5) * s - 0.5
+        return out
+
+    triangles, normals = head.triangles, _normals(vertices, head.triangles) @ rotation.T.astype(np.float32)
+    irradiance, gloss = light.shade(normals, head.openness, shine)
+    colors = albedo * irradiance + gloss
+    index, bary, depth = rasterize(project(vertices), triangles, s * size, s * size)
+    image = np.zeros((s * size, s * size, 3), np.float32)
+    _paint(colors.astype(np.float32), triangles, index, bary, image)
+    depth = depth * s
+    for part in parts:
+        points = project(part.vertices)
+        points[:, 2] *= s
+        n = part.vertices - vertices[head.kind["head"]].mean(0)
+        if part.texture is None:
+            n = _normals(part.vertices.astype(np.float32), part.triangles)
+        n = (n / np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-6)).astype(np.float32)
+        n = n @ rotation.T.astype(np.float32)
+        n *= np.where(n[:, 2:] < 0, -1, 1) if part.texture is None else 1
+        one = np.ones(len(n), np.float32)
+        shaded, _ = light.shade(n.astype(np.float32), one, one)
+        uv = np.zeros((len(n), 2), np.float32) if part.uv is None else part.uv.astype(np.float32)
+        texture = np.full((1, 1, 2), 255, np.uint8) if part.texture is None else part.texture
+        _fill_blended(
+            points, part.triangles, uv, texture, (part.colors * shaded).astype(np.float32), part.cut, image, depth
+        )
+    covered = np.isfinite(depth).astype(np.float32)
+    picture = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+    return picture, cv2.resize(covered, (size, size), interpolation=cv2.INTER_AREA), index
+
+
+def openness(vertices: Array, triangles: NDArray, directions: int = 60) -> NDArray[np.float32]:
+    """Share (n,) of the sky that vertices see, weighted by the cosine: what is deep in a fold is darker."""
+    from .rasterizer import vertex_visibility
+
+    normals = _normals(np.ascontiguousarray(vertices, np.float32), triangles)
+    k = np.arange(directions) + 0.5
+    polar, turn = np.arccos(1 - 2 * k / directions), np.pi * (1 + 5**0.5) * k  # a Fibonacci sphere
+    seen, all_ = np.zeros(len(vertices)), np.full(len(vertices), 1e-6)
+    for p, t in zip(polar, turn, strict=True):
+        d = np.array([np.cos(t) * np.sin(p), np.sin(t) * np.sin(p), np.cos(p)])
+        x = np.cross([0.0, 1.0, 0.0], d)
+        x /= np.linalg.norm(x)
+        visible = vertex_visibility(vertices @ np.c_[x, np.cross(d, x), d], triangles, 1.0, 0.7)
+        cosine = np.maximum(normals @ d, 0)
+        seen, all_ = seen + cosine * visible, all_ + cosine
+    return (seen / all_).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def skin_sheets() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Skins (20, 256, 256, 3) RGB and eyebrows (12, 256, 256) opacity, in the UV layout."""
+
+    def tiles(name: str, columns: int) -> NDArray[np.uint8]:
+        sheet = cv2.imdecode(np.frombuffer(read_asset(name), np.uint8), cv2.IMREAD_UNCHANGED)
+        side = sheet.shape[1] // columns
+        rows = [np.stack(np.split(row, columns, 1)) for row in np.split(sheet, sheet.shape[0] // side)]
+        return np.concatenate(rows)
+
+    return tiles("skins/skins.webp", 5)[..., ::-1], tiles("skins/brows.png", 4)

@@ -1,0 +1,294 @@
+"""Synthetic training photos with exact position maps: who, how turned, how lit, and what is in the way.
+
+Everything about a sample follows from its number: :meth:`SyntheticFaces.sample` with the same seed and number gives the
+same picture on every machine with the same libraries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .assets import read_arrays
+from .geometry import Camera, rotation_matrix
+from .images import Image
+from .props import background, developed, fingers, glasses, hat
+from .rendering import EYE_SEGMENTS, Head, Light, Part, draw_head, skin_sheets
+from .uv import UVLayout
+
+Array = NDArray[np.floating]
+
+BLOCK = 32  # samples whose vertices are computed together
+CROP = 1.5  # the design's: side of the crop over the mean side of the box of the 68 landmarks
+HAIR_COLORS = np.array(  # linear RGB
+    [[0.01, 0.008, 0.006], [0.03, 0.018, 0.01], [0.09, 0.045, 0.02], [0.2, 0.11, 0.05], [0.45, 0.3, 0.14],
+     [0.25, 0.07, 0.02], [0.35, 0.34, 0.33], [0.75, 0.74, 0.72]]
+)  # fmt: skip
+# bob01 and Braid01 have a fringe before one eye
+HAIR_SHARE = np.array([1.2, 0.25, 0.8, 0.5, 1.0, 1.0, 1.6, 1.6, 1.6, 1.6]) / 11.15
+IRIS_COLORS = np.array(
+    [[0.05, 0.025, 0.01], [0.12, 0.06, 0.02], [0.2, 0.15, 0.05], [0.1, 0.2, 0.35], [0.15, 0.25, 0.15]]
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One synthetic photo.
+
+    Attributes
+    ----------
+    image : (N, N, 3) uint8
+    position_map : (N, N, 3) float32
+        In pixels of the image.
+    coefficients : (K + E,) float32
+    camera : Camera
+    labels : dict
+        What is known of the face: MakeHuman's settings where they were sampled, ``skin``, ``tone`` (mean luminance of
+        the unlit skin, 0 to 1), what is worn.
+    """
+
+    image: Image
+    position_map: NDArray[np.float32]
+    coefficients: Array
+    camera: Camera
+    labels: dict[str, float | str]
+
+
+class SyntheticFaces:
+    """An unlimited source of synthetic photos.
+
+    Parameters
+    ----------
+    seed : int
+    size : int
+        N, side of images and maps.
+    """
+
+    def __init__(self, seed: int = 0, size: int = 128):
+        self.seed, self.size = seed, size
+        self.head = Head()
+        self.model = self.head.model
+        self.layout = UVLayout(size)
+        self.read = self.layout.landmark_matrix @ self.layout.matrix
+        self._cache: tuple = (None, None)
+        self.statistics = read_arrays("face_statistics.npz")
+        skins, brows = skin_sheets()
+        place = np.clip((self.model.uv * skins.shape[1]).astype(int), 0, skins.shape[1] - 1)
+        linear = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
+        around = self.head.file["head_colors"]
+        self.skins = np.concatenate([linear[skins[:, place[:, 1], place[:, 0]]], linear[around]], 1)
+        self.brows = brows[:, place[:, 1], place[:, 0]].astype(np.float32) / 255
+        self._masks()
+
+    def _masks(self) -> None:
+        """Regions of the mean face that paint is put on: lashes, beard, lips."""
+        mean = self.model.mean
+        marks = self.read @ mean
+        distance = np.full(len(mean), 1e9)
+        for loop in (range(36, 42), range(42, 48)):
+            ring = np.array(
+                [
+                    marks[[*loop, loop[0]]][:-1] * (1 - t) + np.roll(marks[[*loop]], -1, 0) * t
+                    for t in np.linspace(0, 1, 12)
+                ]
+            ).reshape(-1, 3)
+            distance = np.minimum(distance, np.linalg.norm(mean[:, None, :2] - ring[None, :, :2], axis=2).min(1))
+        self.lashes = np.exp(-((distance / 1.6) ** 2)).astype(np.float32)
+        lips = np.array([marks[48:60] * (1 - t) + np.roll(marks[48:60], -1, 0) * t for t in np.linspace(0, 1, 9)])
+        gap = np.linalg.norm(mean[:, None] - lips.reshape(1, -1, 3), axis=2).min(1)
+        inside = cv2.pointPolygonTest
+        outline = marks[48:60, :2].astype(np.float32)[:, None]
+        on_lips = np.array([inside(outline, (float(x), float(y)), False) >= 0 for x, y, _ in mean])
+        below = np.clip((marks[33, 1] - mean[:, 1]) / 6, 0, 1)
+        side = np.clip((np.abs(mean[:, 0]) - 0.75 * marks[16, 0]) / 8, 0, 1) * np.clip(
+            (marks[30, 1] - mean[:, 1]) / 25 + 1, 0, 1
+        )
+        cheek = np.clip((marks[48, 1] + 12 - mean[:, 1] + 0.25 * (np.abs(mean[:, 0]) - 25)) / 10, 0, 1)
+        moustache = np.exp(-(((mean[:, 0]) / 26) ** 4)) * below * (mean[:, 1] > marks[66, 1] - 4)
+        beard = np.maximum(cheek * below, side * 0.8)
+        keep = np.where(on_lips, 0, np.clip((gap - 0.5) / 2.5, 0, 1))
+        self.beard, self.moustache = (beard * keep).astype(np.float32), (moustache * keep).astype(np.float32)
+
+    # ---- who and how
+
+    def _coefficients(self, rng: np.random.Generator) -> tuple[Array, dict]:
+        """Identity and expression, from what real photos hold or from the model's own span."""
+        k, e = len(self.model.identity), len(self.model.expression)
+        labels: dict = {}
+        if rng.random() < 0.5:
+            mean, root = self.statistics["mean"], self.statistics["root"]
+            c = mean + rng.standard_normal(k + e) @ root * rng.uniform(1.0, 1.6)
+            # 68 points leave most of the identity open, where a fit is 0 and a face is not
+            c[:k] += rng.standard_normal(k) * np.sqrt(np.maximum(0.6**2 - (root[:, :k] ** 2).sum(0), 0))
+            return c.astype(np.float32), labels
+        identity, labels = self.model.sample_identity(
+            rng,
+            {
+                "male": float(rng.beta(0.5, 0.5)),
+                "child": float(rng.random() < 0.12) * rng.uniform(0.3, 1),
+                "old": float(rng.random() < 0.3) * rng.uniform(0.2, 1),
+                **dict(zip(("african", "asian", "caucasian"), rng.dirichlet([0.5] * 3).tolist(), strict=True)),
+            },
+        )
+        expression = np.zeros(e)
+        if rng.random() < 0.8:
+            few = rng.choice(e, rng.integers(1, 7), replace=False)
+            expression[few] = rng.uniform(0, 0.8, len(few))
+            pair = self.expression_pairs
+            both = rng.random() < 0.7
+            expression = np.maximum(expression, expression[pair]) if both else expression
+        if rng.random() < 0.25:
+            expression[self.model.expression_names.index("jawOpen")] = rng.uniform(0.1, 0.9)
+        return np.r_[identity, expression].astype(np.float32), labels
+
+    @property
+    def expression_pairs(self) -> NDArray[np.intp]:
+        """The mirror twin of each expression."""
+        names = list(self.model.expression_names)
+        return np.array(
+            [names.index(n.replace("Left", "#").replace("Right", "Left").replace("#", "Right")) for n in names]
+        )
+
+    def _pose(self, rng: np.random.Generator) -> Array:
+        """A natural head pose, then a turn of the whole picture in its plane: a rotation matrix."""
+        yaw = rng.normal(0, 22) if rng.random() < 0.45 else rng.uniform(-92, 92)
+        natural = rotation_matrix(np.clip(rng.normal(-3, 14), -50, 50), np.clip(yaw, -95, 95), rng.normal(0, 7))
+        turn = np.clip(rng.normal(0, 18), -60, 60) if rng.random() < 0.85 else rng.uniform(-180, 180)
+        return rotation_matrix(0, 0, turn) @ natural
+
+    def _camera(self, rng: np.random.Generator, points: Array, rotation: Array) -> Camera:
+        """Scale and place so that the crop is that of the design, varied as a detector's box would be."""
+        flat = points @ rotation.T * [1, -1, 1]
+        low, high = flat.min(0), flat.max(0)
+        side = CROP * (high - low)[:2].mean()
+        scale = self.size / side * np.exp(rng.uniform(np.log(0.85), np.log(1.2)))
+        centre = (self.size - 1) / 2 + rng.uniform(-0.08, 0.08, 2) * self.size
+        shift = centre - scale * (low + high)[:2] / 2
+        return Camera(rotation, float(scale), np.r_[shift, 0.0])
+
+    # ---- what it looks like
+
+    def _albedo(self, rng: np.random.Generator, labels: dict) -> tuple[Array, Array, Array]:
+        """Colours (n, 3) and gloss (n,) of the head's vertices, and the colour of its hair."""
+        head = self.head
+        v = head.face_count
+        which = int(rng.integers(len(self.skins)))
+        albedo = np.full((head.count, 3), 0.5, np.float32)
+        skin = self.skins[which].copy()
+        if rng.random() < 0.35:  # between two skins
+            skin += rng.random() * (self.skins[int(rng.integers(len(self.skins)))] - skin)
+        skin *= np.exp(rng.normal(0, 0.12)) * (1 + rng.normal(0, 0.05, 3))
+        skin = np.clip(skin * np.exp(rng.normal(0, 0.04) * rng.standard_normal((len(skin), 1))), 0.004, 0.95)
+        tone = float((skin[:v].mean(0) @ [0.2126, 0.7152, 0.0722]) ** (1 / 2.2))
+        labels |= {"skin": str(head.file["skin_names"][which]), "tone": tone}
+        dark = tone < 0.45
+        hair = HAIR_COLORS[rng.integers(3 if dark else len(HAIR_COLORS))] * rng.uniform(0.7, 1.3)
+        if rng.random() < 0.05:
+            hair = rng.uniform(0, 0.7, 3)  # dyed
+        face = skin[:v]
+        brow = self.brows[rng.integers(len(self.brows))] * rng.uniform(0.3, 1.2)
+        face += np.clip(brow, 0, 1)[:, None] * (hair * rng.uniform(0.5, 1.2) - face)
+        face *= 1 - (self.lashes * rng.uniform(0.2, 0.9))[:, None]
+        for mask, chance in ((self.beard, 0.2), (self.moustache, 0.25)):
+            if rng.random() < chance:
+                strands = np.clip(rng.normal(0.75, 0.25, v), 0, 1) * rng.uniform(0.3, 1)
+                face += (mask * strands)[:, None] * (hair * rng.uniform(0.6, 1.2) - face)
+                labels["beard"] = 1.0
+        albedo[: len(skin)] = skin
+        clothes = rng.uniform(0.01, 0.8, 3) ** 1.5
+        albedo[head.clothed] = clothes
+        if rng.random() < 0.3:
+            stripes = np.sin(self.head.file["mean"][head.clothed - v, 1] * rng.uniform(0.2, 1)) > 0
+            albedo[head.clothed[stripes]] = rng.uniform(0.01, 0.8, 3)
+        iris = IRIS_COLORS[0 if dark else rng.integers(len(IRIS_COLORS))] * rng.uniform(0.6, 1.5)
+        white = np.array([0.5, 0.48, 0.45]) * rng.uniform(0.7, 1.1) * (0.35 + tone)
+        rings = np.array([[0.01] * 3, [0.01] * 3, iris, iris, iris * 0.4, white, white, white * 0.8, white * 0.6])
+        for eye in ("right eye", "left eye"):
+            albedo[head.kind[eye]] = np.repeat(rings, EYE_SEGMENTS, 0)
+        albedo[head.kind["mouth"]] = [0.1, 0.02, 0.02]
+        albedo[head.teeth] = np.array([0.65, 0.6, 0.5]) * rng.uniform(0.6, 1.1) * (0.4 + tone)
+        shine = np.ones(head.count, np.float32)
+        shine[head.clothed] = 0.2
+        shine[head.kind["right eye"]] = shine[head.kind["left eye"]] = 4.0
+        return albedo, shine, hair
+
+    def _worn(self, rng: np.random.Generator, vertices: Array, hair: Array, labels: dict) -> list[Part]:
+        """Hair, hat, glasses."""
+        parts = []
+        file, around = self.head.file, vertices[self.head.kind["head"]]
+        if rng.random() < 0.8:
+            k = int(rng.choice(len(HAIR_SHARE), p=HAIR_SHARE))
+            spots = around[file[f"hair{k}_reference"]] * file[f"hair{k}_weight"].astype(np.float32)[..., None]
+            points = spots.sum(1) + file[f"hair{k}_offset"].astype(np.float32)
+            texture = file[f"hair{k}_texture"].copy()
+            grey = texture[..., 0].astype(np.float32)
+            solid = texture[..., 1] > 60
+            level = grey[solid].mean() if solid.any() else 128.0
+            texture[..., 0] = np.clip(grey / max(level, 1) * 150, 20, 255)
+            colors = np.tile(hair.astype(np.float32) * 255 / 150, (len(points), 1))
+            parts.append(
+                Part(points, file[f"hair{k}_triangles"].astype(np.int32), colors, file[f"hair{k}_uv"], texture, 0.35)
+            )
+            labels["hair"] = str(file["hair_names"][k])
+        marks = self.read @ vertices[: self.head.face_count]
+        if rng.random() < 0.12:
+            parts.append(hat(rng, around, marks))
+            labels["hat"] = 1.0
+        if rng.random() < 0.22:
+            parts += glasses(rng, marks)
+            labels["glasses"] = 1.0
+        return parts
+
+    def sample(self, number: int) -> Sample:
+        """Sample ``number`` of this seed."""
+        coefficients, labels, around = self._block(number // BLOCK)
+        k = number % BLOCK
+        rng = np.random.default_rng([self.seed, number, 1])
+        vertices, labels = around[k], dict(labels[k])
+        face = vertices[: self.head.face_count]
+        camera = self._camera(rng, self.read @ face, self._pose(rng))
+        position_map = self.layout.vertices_to_map(camera.project(face).astype(np.float32))
+        position_map[..., 2] -= position_map[self.layout.mask][:, 2].mean()
+        light = Light.sample(rng)
+        out = background(rng, self.size)
+        if rng.random() < 0.12:
+            out = self._bystander(rng, out, around[(k + 1) % BLOCK], camera)
+        picture, coverage = self._person(rng, vertices, camera, light, labels)
+        out = picture + (1 - coverage[..., None]) * out
+        if rng.random() < 0.1:
+            out = fingers(rng, out, picture[coverage > 0.9])
+        return Sample(developed(rng, out), position_map, coefficients[k], camera, labels)
+
+    def _block(self, number: int) -> tuple[Array, list[dict], Array]:
+        """Coefficients, labels and vertices of a block of samples: one matrix product for all of them."""
+        if self._cache[0] != number:
+            drawn = []
+            for k in range(BLOCK):
+                rng = np.random.default_rng([self.seed, number * BLOCK + k, 0])
+                drawn.append((*self._coefficients(rng), rng.normal(0, [6, 12])))
+            coefficients, labels, gaze = zip(*drawn, strict=True)
+            self._cache = number, (np.array(coefficients), labels, self.head.vertices(np.array(coefficients), gaze))
+        return self._cache[1]
+
+    def _person(
+        self, rng: np.random.Generator, vertices: Array, camera: Camera, light: Light, labels: dict
+    ) -> tuple[Array, Array]:
+        """Picture, exposed, and coverage of one person."""
+        albedo, shine, hair = self._albedo(rng, labels)
+        parts = self._worn(rng, vertices, hair, labels)
+        pose = camera.rotation, camera.scale, camera.translation
+        picture, coverage, _ = draw_head(self.head, vertices, albedo, shine, light, pose, self.size, parts)
+        bright = np.percentile(picture[coverage > 0.5], 90) if (coverage > 0.5).any() else 1.0
+        exposure = (0.75 / max(bright, 0.03)) ** rng.uniform(0.4, 1.0) * np.exp(rng.normal(0, 0.3))
+        return picture * np.float32(exposure), coverage
+
+    def _bystander(self, rng: np.random.Generator, out: Array, vertices: Array, camera: Camera) -> Array:
+        """Another person behind, beside the crop's middle."""
+        side = rng.choice([-1, 1]) * rng.uniform(0.45, 0.8) * self.size
+        shift = camera.translation + [side, rng.uniform(-0.3, 0.3) * self.size, 0]
+        other = Camera(self._pose(rng), camera.scale * rng.uniform(0.5, 1.0), shift)
+        picture, coverage = self._person(rng, vertices, other, Light.sample(rng), {})
+        return picture + (1 - coverage[..., None]) * out

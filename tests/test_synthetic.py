@@ -1,0 +1,101 @@
+"""Synthetic photos: reproducible, complete, and with maps that belong to them."""
+
+import numpy as np
+import pytest
+
+from lprnet_utils.geometry import rotation_distance
+from lprnet_utils.rendering import Light, openness, sh_basis
+from lprnet_utils.synthetic import SyntheticFaces
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return SyntheticFaces(seed=5)
+
+
+@pytest.fixture(scope="module")
+def samples(faces):
+    return [faces.sample(k) for k in range(64)]
+
+
+def test_a_number_is_a_picture(faces, samples):
+    again = SyntheticFaces(seed=5)
+    for k in (40, 3, 41):  # in another order, across blocks
+        one = again.sample(k)
+        assert (one.image == samples[k].image).all() and (one.position_map == samples[k].position_map).all()
+    other = SyntheticFaces(seed=6).sample(3)
+    assert (other.image != samples[3].image).mean() > 0.5
+
+
+def test_maps_keep_the_conventions(faces, samples):
+    layout = faces.layout
+    for sample in samples:
+        assert sample.image.shape == (128, 128, 3) and sample.image.dtype == np.uint8
+        assert np.isfinite(sample.position_map).all()
+        assert abs(sample.position_map[layout.mask][:, 2].mean()) < 1e-2
+        marks = layout.landmarks(sample.position_map)
+        box = np.r_[marks[:, :2].min(0), marks[:, :2].max(0)]
+        side = 1.5 * ((box[2] - box[0]) + (box[3] - box[1])) / 2
+        assert 0.8 < 128 / side < 1.25, "the crop of the design, scaled by 0.85 to 1.2"
+        assert np.abs((box[:2] + box[2:]) / 2 - 63.5).max() < 0.09 * 128, "shifted by at most 8 %"
+        # the camera and the coefficients make the map
+        vertices = faces.model.vertices(sample.coefficients[:80], sample.coefficients[80:])
+        made = layout.vertices_to_map(sample.camera.project(vertices))
+        assert np.abs((made - sample.position_map)[..., :2]).max() < 0.01
+
+
+def test_the_face_is_where_the_map_says(faces):
+    """Skin against its surroundings: a head painted white before black covers its own vertices."""
+    from lprnet_utils.rendering import draw_head
+
+    head = faces.head
+    vertices = head.vertices(np.zeros((1, 131)), np.zeros((1, 2)))[0]
+    camera = faces._camera(np.random.default_rng(0), faces.read @ vertices[: head.face_count], np.eye(3))
+    glow = Light(np.zeros((9, 3)), np.array([0.0, 0, 1]), np.zeros(3))
+    glow.harmonics[0] = 1 / 0.282095
+    albedo = np.zeros((head.count, 3), np.float32)
+    nose = np.argmax(head.model.mean[:, 2])
+    near = np.linalg.norm(head.model.mean - head.model.mean[nose], axis=1) < 6
+    albedo[: head.face_count][near] = 1
+    pose = camera.rotation, camera.scale, camera.translation
+    picture, coverage, index = draw_head(head, vertices, albedo, np.zeros(head.count, np.float32), glow, pose, 128)
+    row, column = np.nonzero(picture[..., 0] > 0.5)
+    tip = camera.project(head.model.mean[near]).mean(0)
+    assert np.abs([column.mean() - tip[0], row.mean() - tip[1]]).max() < 0.5, "pixel centres are whole numbers"
+    assert index.shape == (256, 256) and 0.3 < coverage.mean() < 0.95
+
+
+def test_variety(samples):
+    yaw = np.array([abs(s.camera.angles[1]) for s in samples])
+    assert (yaw > 60).mean() > 0.1 and (yaw < 30).mean() > 0.2
+    level = np.array([s.image.mean() for s in samples])
+    assert level.std() > 15 and level.min() < 90 and level.max() > 130
+    tones = np.array([s.labels["tone"] for s in samples])
+    assert tones.min() < 0.4 < 0.65 < tones.max()
+    for worn in ("hair", "glasses", "hat", "beard"):
+        assert 0 < sum(worn in s.labels for s in samples) < len(samples)
+    poses = [s.camera.rotation for s in samples]
+    assert min(rotation_distance(a, b) for a, b in zip(poses, poses[1:], strict=False)) > 0.1
+
+
+def test_spherical_harmonics_are_orthonormal():
+    k = np.arange(20000) + 0.5
+    polar, turn = np.arccos(1 - 2 * k / 20000), np.pi * (1 + 5**0.5) * k
+    directions = np.stack([np.cos(turn) * np.sin(polar), np.sin(turn) * np.sin(polar), np.cos(polar)], 1)
+    basis = sh_basis(directions).astype(float)
+    assert np.allclose(4 * np.pi * basis.T @ basis / 20000, np.eye(9), atol=2e-3)
+
+
+def test_a_lamp_lights_the_side_that_faces_it():
+    normals = np.eye(3, dtype=np.float32)
+    light = Light(np.zeros((9, 3)), np.array([1.0, 0, 0]), np.ones(3), gloss=0.0)
+    shaded, gloss = light.shade(normals, np.ones(3, np.float32), np.ones(3, np.float32))
+    assert shaded[0, 0] > 0.9 > 0.1 > shaded[1, 0] and np.allclose(gloss, 0)
+
+
+def test_what_lies_deep_sees_little_of_the_sky():
+    # a pit: a square funnel with its tip 5 deep
+    vertices = np.array([[-5.0, -5, 0], [5, -5, 0], [5, 5, 0], [-5, 5, 0], [0, 0, -9], [-20, -20, 0], [20, -20, 0]])
+    triangles = np.array([[0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4], [0, 5, 6]])
+    seen = openness(vertices, triangles)
+    assert seen[4] < seen[:4].min() and seen.max() <= 1
