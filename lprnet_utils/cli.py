@@ -26,9 +26,15 @@ def train(options: argparse.Namespace) -> int:
 
     from . import networks
     from .datasets import AFLWTrain, FittedPhotos, fit_photos
+    from .shards import Shards
     from .training import Trainer, TrainingConfig
 
     config = TrainingConfig.load(options.config)
+    if options.shards:
+        trainer = Trainer(getattr(networks, config.network)(), config, options.run)
+        best = trainer.run(Shards(options.shards), Shards(options.shards, held_out=True), stop_after=options.stop_after)
+        print(f"best held-out NME {best:.3f} %; weights in {options.run}")
+        return 0
     photos = AFLWTrain(_folder(options.aflw_train, "LPRNET_AFLW_TRAIN", "training photos"))
     trainer = Trainer(
         getattr(networks, config.network)(), config, options.run
@@ -42,6 +48,20 @@ def train(options: argparse.Namespace) -> int:
     print(f"training from sample {trainer.sample} of {config.samples}; Ctrl-C or a kill loses nothing", flush=True)
     best = trainer.run(*sources, stop_after=options.stop_after)
     print(f"best held-out NME {best:.3f} %; weights in {options.run}")
+    return 0
+
+
+def synthesize(options: argparse.Namespace) -> int:
+    """Make synthetic training pairs, as shards; killed, it goes on with the shards that are missing."""
+    from tqdm import tqdm
+
+    from . import shards
+
+    total = -(-options.samples // shards.SHARD)
+    shards.synthesize(
+        options.folder, options.samples, options.seed, options.workers, lambda r: tqdm(r, total=total, unit="shard")
+    )
+    print(f"{total * shards.SHARD} pairs in {options.folder}")
     return 0
 
 
@@ -72,8 +92,16 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--config", default="published-wild", help="a bundled recipe or a TOML file (%(default)s)")
     one.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoints, log, weights")
     one.add_argument("--aflw-train", help="folder of training photos (else LPRNET_AFLW_TRAIN)")
+    one.add_argument("--shards", type=Path, help="train on shards of synthetic pairs instead (lprnet synthesize)")
     one.add_argument("--stop-after", type=int, help="stop with a checkpoint after so many steps")
     one.set_defaults(function=train)
+
+    one = commands.add_parser("synthesize", help="make synthetic training data", description=synthesize.__doc__)
+    one.add_argument("folder", type=Path, help="gets the shards, of 1,024 pairs and about 8 MB each")
+    one.add_argument("--samples", type=int, default=51_200, help="how many pairs, rounded up to shards (%(default)s)")
+    one.add_argument("--seed", type=int, default=0)
+    one.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
+    one.set_defaults(function=synthesize)
 
     one = commands.add_parser("evaluate", help="measure a network", description=evaluate.__doc__)
     one.add_argument("--aflw2000", help="folder of AFLW2000-3D's .jpg and .mat files (else LPRNET_AFLW2000)")

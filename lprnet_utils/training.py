@@ -130,9 +130,12 @@ def make_batch(source: Source, config: TrainingConfig, number: int) -> tuple[NDA
     size = maps.shape[1]
     crops = np.empty((len(indices), size, size, 3), np.uint8)
     for k, i in enumerate(indices):
-        matrix, flip = sample_matrix(rng, source.box(i), setting, size)
-        crop = warp_image(source.image(i), matrix, size)
-        maps[k] = transform_points(matrix.astype(np.float32), maps[k])
+        if getattr(source, "cropped", False):  # placed and turned when it was made
+            crop, flip = source.image(i), rng.random() < setting.flip
+        else:
+            matrix, flip = sample_matrix(rng, source.box(i), setting, size)
+            crop = warp_image(source.image(i), matrix, size)
+            maps[k] = transform_points(matrix.astype(np.float32), maps[k])
         if flip:
             crop, maps[k] = mirror_crop(crop), mirror_map(maps[k], size)
         crops[k] = augment_picture(rng, crop, setting)

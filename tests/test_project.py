@@ -186,7 +186,7 @@ face_model uv detection
 fitting registration rendering augmentation
 face datasets prnet props
 inference viewer synthetic
-evaluation
+evaluation shards
 training export video applet
 body
 cli
