@@ -65,6 +65,19 @@ def synthesize(options: argparse.Namespace) -> int:
     return 0
 
 
+def convert_300wlp(options: argparse.Namespace) -> int:
+    """Turn 300W-LP and the Basel Face Model into training shards; killed, it goes on with those that are missing."""
+    from tqdm import tqdm
+
+    from .face_model import MorphableModel
+    from .shards import convert_300wlp
+
+    source = _folder(options.source, "LPRNET_300WLP", "copy of 300W-LP")
+    basel = MorphableModel.from_basel(*options.basel)
+    convert_300wlp(source, options.folder, basel, options.workers, lambda r: tqdm(r, unit="shard"))
+    return 0
+
+
 def evaluate(options: argparse.Namespace) -> int:
     """Measure a network on AFLW2000-3D: 2D NME of 68 landmarks by yaw, boxes from the ground truth."""
     from tqdm import tqdm
@@ -102,6 +115,13 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
     one.set_defaults(function=synthesize)
+
+    one = commands.add_parser("convert-300wlp", help="300W-LP to training data", description=convert_300wlp.__doc__)
+    one.add_argument("folder", type=Path, help="gets the shards, and the registered Basel model")
+    one.add_argument("--source", help="folder of 300W-LP (else LPRNET_300WLP)")
+    one.add_argument("--basel", type=Path, nargs="+", required=True, help="BFM.mat, or Model_Shape.mat Model_Exp.mat")
+    one.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
+    one.set_defaults(function=convert_300wlp)
 
     one = commands.add_parser("evaluate", help="measure a network", description=evaluate.__doc__)
     one.add_argument("--aflw2000", help="folder of AFLW2000-3D's .jpg and .mat files (else LPRNET_AFLW2000)")

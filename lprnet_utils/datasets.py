@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from .assets import DatasetError, load_arrays, read_mat
 from .face_model import MorphableModel
 from .fitting import Fits, fit_landmarks
+from .geometry import Camera, rotation_matrix
 from .images import ImageError, read_image
 from .uv import UVLayout
 
@@ -191,3 +193,92 @@ class AFLW2000:
             return read_image(path)
         except ImageError as error:
             raise DatasetError(str(error)) from error
+
+
+@dataclass(frozen=True)
+class Fit300W:
+    """What a file of 300W-LP says of its photo.
+
+    Attributes
+    ----------
+    shape : (199,), expression : (29,)
+        Raw coefficients of the Basel model, to be divided by its ``deviations``.
+    camera : Camera
+        From mm of the Basel model's own frame to 0-based pixels of the photo, y down.
+    points : (68, 2) or None
+        The 300-W landmarks in 0-based pixels, left and right as in the picture; None where the file has none that fit.
+    """
+
+    shape: Array
+    expression: Array
+    camera: Camera
+    points: Array | None
+
+
+class W300LP:
+    """300W-LP (Zhu et al., CVPR 2016): photos of 300-W turned to profile, with fits of the Basel Face Model.
+
+    Research use only: http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm has the 122,450 files.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``AFW``, ``HELEN``, ``IBUG``, ``LFPW`` and their ``_Flip`` twins, or the pairs themselves.
+
+    Attributes
+    ----------
+    paths : list of Path
+        The ``.mat`` files, sorted.
+
+    Raises
+    ------
+    DatasetError
+        If there is none.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        subsets = [self.folder / (name + flip) for name in ("AFW", "HELEN", "IBUG", "LFPW") for flip in ("", "_Flip")]
+        found = [p for s in subsets if s.is_dir() for p in s.glob("*.mat")] or list(self.folder.glob("*.mat"))
+        self.paths = sorted(found)
+        if not self.paths:
+            raise DatasetError(f"{self.folder} holds no .mat file; is it the folder of 300W-LP?")
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Photo i, (450, 450, 3) uint8 RGB."""
+        try:
+            return read_image(self.paths[i].with_suffix(".jpg"))
+        except ImageError as error:
+            raise DatasetError(str(error)) from error
+
+    def fit(self, i: int, height: int = 450) -> Fit300W:
+        """The fit of photo i, whose picture has the given height.
+
+        The traps: pixels count from 1 and y points up (``y := height + 1 - y``), the model is in micrometres, mirrored
+        files keep left and right of the landmarks' order, and files turned by 300W-LP (``_1`` and higher) carry the
+        landmarks of the photo before it was turned.
+        """
+        path = self.paths[i]
+        shape, expression, pose = read_mat(path, "Shape_Para", "Exp_Para", "Pose_Para")
+        sizes = shape.size, expression.size, pose.size
+        if sizes[0] != 199 or sizes[1] != 29 or sizes[2] < 7:
+            raise DatasetError(f"{path}: Shape_Para, Exp_Para, Pose_Para hold {sizes} numbers, not 199, 29 and 7")
+        pitch, yaw, roll, tx, ty, tz, scale = pose.ravel()[:7]
+        camera = Camera(
+            rotation_matrix(*np.rad2deg([pitch, yaw, roll])), 1000 * scale, np.array([tx - 1, height - ty, tz])
+        )
+        points = None
+        if path.stem.endswith("_0"):
+            try:
+                points = read_mat(path, "pt2d")[0].T - 1
+            except DatasetError as error:
+                if "has no field" not in str(error):
+                    raise
+            if points is not None and points.shape != (68, 2):
+                raise DatasetError(f"{path}: pt2d has shape {points.T.shape}, not (2, 68)")
+            if points is not None and path.parent.name.endswith("_Flip"):
+                points = points[MIRROR_68]
+        return Fit300W(shape.ravel(), expression.ravel(), camera, points)

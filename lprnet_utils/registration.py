@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -125,13 +126,33 @@ class Registration:
     matrix: csr_matrix
     distance: Array
 
-    def upright(self) -> tuple[Array, NDArray[np.float32]]:
-        """Rotation (3, 3) into the face frame, and the vertices (V, 3) there: their size stays."""
+    @cached_property
+    def frame(self) -> tuple[Array, Array]:
+        """Rotation (3, 3) and shift (3,) into the face frame: ``v @ rotation.T - shift``; the size stays."""
         layout = UVLayout()
         rotation = similarity_alignment(self.vertices, MorphableModel.load().mean)[1]
-        vertices = self.vertices @ rotation.T
-        vertices -= (layout.matrix @ vertices)[layout.mask.ravel()].mean(0)
-        return rotation, vertices.astype(np.float32)
+        return rotation, (layout.matrix @ (self.vertices @ rotation.T))[layout.mask.ravel()].mean(0)
+
+    def upright(self) -> NDArray[np.float32]:
+        """The vertices (V, 3) in the face frame."""
+        rotation, shift = self.frame
+        return (self.vertices @ rotation.T - shift).astype(np.float32)
+
+    def carry(self, model: MorphableModel) -> MorphableModel:
+        """The model whose mean was the target, in the bundled topology and face frame."""
+        rotation = self.frame[0]
+
+        def read(basis: Array) -> NDArray[np.float32]:
+            return np.array([self.matrix @ direction @ rotation.T for direction in basis], np.float32)
+
+        return replace(
+            model,
+            mean=self.upright(),
+            identity=read(model.identity),
+            expression=read(model.expression),
+            landmark_vertices=None,
+            **{name: getattr(MorphableModel.load(), name) for name in ("triangles", "membrane", "mirror", "uv")},
+        )
 
 
 def curve_positions(curve: Array) -> Array:
@@ -359,17 +380,4 @@ def register_model(model: MorphableModel, rims: Sequence[Sequence[NDArray]] = ()
     """
     if model.landmark_vertices is None:
         raise ValueError("the model has no landmark_vertices: a registration begins with landmarks")
-    found = register(model.mean, model.triangles, model.mean[model.landmark_vertices], rims)
-    rotation, mean = found.upright()
-
-    def read(basis: Array) -> NDArray[np.float32]:
-        return np.array([found.matrix @ direction @ rotation.T for direction in basis], np.float32)
-
-    return replace(
-        model,
-        mean=mean,
-        identity=read(model.identity),
-        expression=read(model.expression),
-        landmark_vertices=None,
-        **{name: getattr(MorphableModel.load(), name) for name in ("triangles", "membrane", "mirror", "uv")},
-    )
+    return register(model.mean, model.triangles, model.mean[model.landmark_vertices], rims).carry(model)

@@ -11,7 +11,8 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .assets import DatasetError
+from .datasets import W300LP
 from .face_model import MorphableModel
 from .fitting import Fits
-from .images import Image
+from .geometry import Camera
+from .images import Image, crop_matrix, warp_image
+from .registration import register
 from .synthetic import Sample, SyntheticFaces
 from .uv import UVLayout
 
@@ -30,6 +34,7 @@ Array = NDArray[np.floating]
 
 SHARD = 1024  # pairs in a shard
 QUALITY = 95  # of the crops' JPEG
+STORED, MARGIN = 192, 1.4  # photos are cut this many times wider than a crop, to leave augmentation its room
 
 
 def write_checked(path: Path, arrays: dict[str, Any]) -> None:
@@ -97,13 +102,75 @@ def synthesize(folder: str | Path, count: int, seed: int = 0, workers: int = 1, 
     bar : callable
         Wraps the iterator over shards, for a progress bar.
     """
+    _fill(folder, -(-count // SHARD), partial(_synthesize_shard, seed=seed), workers, bar)
+
+
+def convert_300wlp(
+    source: str | Path, folder: str | Path, basel: MorphableModel, workers: int = 1, bar: Callable = iter
+) -> None:
+    """Turn 300W-LP into shards: photos cut around the face, and the Basel model's coefficients.
+
+    The Basel model is registered to the bundled topology (20 seconds) and kept beside the shards, as ``model.bin``: it
+    must not be passed on. What is there already and whole is kept, so a killed conversion goes on.
+
+    Parameters
+    ----------
+    source : path
+        See :class:`lprnet_utils.datasets.W300LP`.
+    folder : path
+    basel : MorphableModel
+        From :meth:`MorphableModel.from_basel`.
+    workers, bar : see :func:`synthesize`
+
+    Raises
+    ------
+    DatasetError
+        Naming the file and field that is not what it should be.
+    """
+    data, folder = W300LP(source), Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not is_whole(folder / "model.bin"):
+        found = register(basel.mean, basel.triangles, basel.mean[basel.landmark_vertices])
+        model, (rotation, shift) = found.carry(basel), found.frame
+        arrays = {n: getattr(model, n) for n in ("mean", "identity", "expression", "deviations")}
+        write_checked(folder / "model.bin", arrays | {"rotation": rotation, "shift": shift})
+    _fill(folder, -(-len(data) // SHARD), partial(_convert_shard, data=data, model=folder / "model.bin"), workers, bar)
+
+
+def _convert_shard(path: Path, number: int, data: W300LP, model: Path) -> None:
+    arrays = read_checked(model)
+    layout = UVLayout()
+    read = layout.landmark_matrix @ layout.matrix
+    basis = np.concatenate([arrays["identity"], arrays["expression"]])
+    marks = np.stack([read @ direction for direction in basis])
+    samples = []
+    for i in range(number * SHARD, min((number + 1) * SHARD, len(data))):
+        photo = data.image(i)
+        fit = data.fit(i, photo.shape[0])
+        coefficients = np.r_[fit.shape, fit.expression] / arrays["deviations"]
+        # the camera speaks of the model as it was: v = (upright + shift) @ rotation
+        turn = fit.camera.rotation @ arrays["rotation"].T
+        moved = fit.camera.translation + fit.camera.scale * (turn @ arrays["shift"]) * [1, -1, 1]
+        points = Camera(turn, fit.camera.scale, moved).project(
+            read @ arrays["mean"] + np.tensordot(coefficients, marks, 1)
+        )
+        matrix = crop_matrix(np.r_[points[:, :2].min(0), points[:, :2].max(0)], STORED)
+        zoom = np.hypot(*matrix[0, :2]) / MARGIN
+        matrix = np.c_[matrix[:, :2] / MARGIN, (matrix[:, 2] - STORED / 2 + 0.5) / MARGIN + STORED / 2 - 0.5]
+        place = np.r_[matrix[:, :2] @ moved[:2] + matrix[:, 2], moved[2] * zoom]
+        camera = Camera(turn, fit.camera.scale * zoom, place)
+        samples.append(Sample(warp_image(photo, matrix, STORED), np.empty(0), coefficients, camera, {}))
+    write_checked(path, pack(samples) | {"cropped": np.array(False)})
+
+
+def _fill(folder: str | Path, count: int, make: Callable, workers: int, bar: Callable) -> None:
+    """Make the shards of a folder that are not there, or not whole."""
     from joblib import Parallel, delayed
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = {k: folder / f"shard-{k:05d}.bin" for k in range(-(-count // SHARD))}
-    missing = [k for k, path in paths.items() if not is_whole(path)]
-    jobs = (delayed(_synthesize_shard)(paths[k], k, seed) for k in missing)
+    paths = {k: folder / f"shard-{k:05d}.bin" for k in range(count)}
+    jobs = (delayed(make)(path, k) for k, path in paths.items() if not is_whole(path))
     for _ in bar(Parallel(n_jobs=workers, return_as="generator_unordered")(jobs)):
         pass
 
@@ -142,7 +209,7 @@ class Shards:
     Attributes
     ----------
     cropped : bool
-        The images are the network's crops already.
+        The images are the network's crops already, not photos with room around.
     fits : Fits
     weights : (n,) array
         Ones.
@@ -153,8 +220,6 @@ class Shards:
         Naming a shard that is missing, truncated or altered.
     """
 
-    cropped = True
-
     def __init__(self, folder: str | Path, size: int = 128, held_out: bool = False):
         paths = sorted(Path(folder).glob("shard-*.bin"))
         if len(paths) < 2:
@@ -164,10 +229,14 @@ class Shards:
         self._place = [
             (k, a, b) for k, s in enumerate(shards) for a, b in zip(s["offset"], s["offset"][1:], strict=False)
         ]
+        self.cropped = bool(shards[0].get("cropped", True))
         joined = [np.concatenate([s[n] for s in shards]) for n in ("coefficients", "rotation", "scale", "translation")]
         self.fits = Fits(*joined)
         self.size, self.layout = size, UVLayout(size)
         model = MorphableModel.load()
+        if (Path(folder) / "model.bin").exists():
+            own = read_checked(Path(folder) / "model.bin")
+            model = replace(model, **{n: own[n] for n in ("mean", "identity", "expression")})
         self._mean, self._basis = model.position_basis(self.layout)
         read = self.layout.landmark_matrix
         self._marks = read @ self._mean, np.stack([read @ direction for direction in self._basis])

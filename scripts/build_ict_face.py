@@ -67,7 +67,7 @@ def main() -> None:
         kit = MorphableModel.from_ict_kit(fetch_ict_kit() if options.kit == "DOWNLOAD" else options.kit)
     triangles, rims = skin(kit)
     found = register(kit.mean, triangles, kit.mean[list(ICT_LANDMARKS)], rims)
-    rotation, mean = found.upright()
+    rotation = found.frame[0]
 
     bundled = MorphableModel.load()
     faces = bundled.triangles[~bundled.membrane]
@@ -85,7 +85,7 @@ def main() -> None:
     used, local = np.unique(found.matrix.indices, return_inverse=True)
     np.savez_compressed(
         options.output,
-        mean=mean,
+        mean=found.upright(),
         identity=(kit.identity[:, used] @ rotation.T).astype(np.float16),
         expression=(kit.expression[:, used] @ rotation.T).astype(np.float16),
         expression_names=np.array(kit.expression_names),

@@ -2,20 +2,16 @@
 
 import numpy as np
 import pytest
-from scipy.io import savemat
+from basel import basel_files, faces_of
 
 from lprnet_utils import MorphableModel, UVLayout
-from lprnet_utils.geometry import border_loops, nested_loops, rotation_matrix, similarity_alignment
+from lprnet_utils.geometry import border_loops, nested_loops, similarity_alignment
 from lprnet_utils.registration import Surface, match_curve, register, register_model
 
 
 @pytest.fixture(scope="module")
 def model():
     return MorphableModel.load()
-
-
-def faces_of(model):
-    return model.triangles[~model.membrane]
 
 
 def normals_of(vertices, triangles):
@@ -122,52 +118,15 @@ def test_registration_of_the_kit(model, ict_dir):
             assert max(gap.min(0).max(), gap.min(1).max()) < 2.0, f"rim in {name}"
     # the bundled file is this registration
     ict = MorphableModel.load("ict")
-    assert np.abs(found.upright()[1] - ict.mean).max() < 0.05
-    assert np.abs(found.matrix @ kit.identity[0] @ found.upright()[0].T - ict.identity[0]).max() < 0.05
-
-
-def basel_files(model, folder):
-    """Files of the Basel model's layout that hold our own model: shuffled, in micrometres, triangles turned."""
-    rng = np.random.default_rng(1)
-    faces = faces_of(model)
-    used = np.unique(faces)
-    order = rng.permutation(used)
-    number = np.full(len(model.mean), -1)
-    number[order] = np.arange(len(order))
-    truth = model.vertices(rng.normal(0, 0.7, 80))
-    layout = UVLayout()
-    marks = layout.landmarks(layout.vertices_to_map(truth))
-    keypoints = [int(np.linalg.norm(truth[order] - p, axis=1).argmin()) for p in marks]
-    turn = rotation_matrix(4, 0, 0)
-
-    def column(v):
-        return 1000 * (v[order] @ turn.T).reshape(-1, 1)
-
-    deviation = rng.uniform(0.5, 3, 10)
-    modes = np.concatenate([column(m) for m in model.identity[:10]], 1) / deviation
-    shapes = np.concatenate([column(m) for m in model.expression[:29]], 1)
-    savemat(
-        folder / "Model_Shape.mat",
-        {
-            "mu_shape": column(truth + [5.0, -30.0, 80.0]),
-            "w": modes,
-            "sigma": deviation[:, None],
-            "tri": number[faces[:, ::-1]].T + 1,
-            "keypoints": np.array(keypoints)[None] + 1,
-        },
-    )
-    savemat(
-        folder / "Model_Exp.mat",
-        {"mu_exp": np.zeros((3 * len(order), 1)), "w_exp": shapes, "sigma_exp": np.ones((29, 1))},
-    )
-    return truth, used
+    assert np.abs(found.upright() - ict.mean).max() < 0.05
+    assert np.abs(found.matrix @ kit.identity[0] @ found.frame[0].T - ict.identity[0]).max() < 0.05
 
 
 def test_basel_model_is_read_and_registered(model, tmp_path):
     truth, used = basel_files(model, tmp_path)
     basel = MorphableModel.from_basel(tmp_path / "Model_Shape.mat", tmp_path / "Model_Exp.mat")
-    assert basel.identity.shape == (10, len(used), 3) and basel.expression.shape == (29, len(used), 3)
-    assert basel.deviations.shape == (39,) and basel.uv is None
+    assert basel.identity.shape == (199, len(used), 3) and basel.expression.shape == (29, len(used), 3)
+    assert basel.deviations.shape == (228,) and basel.uv is None
     with pytest.raises(ValueError, match="register_model"):
         basel.position_basis(UVLayout())
     registered = register_model(basel)  # nobody names the rims of the real files: the 68 points have to do
