@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-@numba.njit(cache=True, fastmath=False)
-def _fill(points, triangles, height, width, index, bary, depth):  # pragma: no cover - compiled
+@numba.njit(cache=True, error_model="numpy")
+def _fill(points, triangles, culled, height, width, index, bary, depth):  # pragma: no cover - compiled
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
@@ -21,14 +21,19 @@ def _fill(points, triangles, height, width, index, bary, depth):  # pragma: no c
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if not abs(area) > 1e-12:  # edge-on, or not finite
             continue
+        if t < culled and area > 0:  # y points down: clockwise is the front
+            continue
         x0 = max(int(np.ceil(min(ax, bx, cx) - 1e-9)), 0)
         x1 = min(int(np.floor(max(ax, bx, cx) + 1e-9)), width - 1)
         y0 = max(int(np.ceil(min(ay, by, cy) - 1e-9)), 0)
         y1 = min(int(np.floor(max(ay, by, cy) + 1e-9)), height - 1)
+        inverse = 1.0 / area
+        du, dv = (by - cy) * inverse, (cy - ay) * inverse  # barycentric weights are linear along a row
         for y in range(y0, y1 + 1):
+            u0 = (bx * (cy - y) - (by - y) * cx) * inverse
+            v0 = (cx * (ay - y) - (cy - y) * ax) * inverse
             for x in range(x0, x1 + 1):
-                u = ((bx - x) * (cy - y) - (by - y) * (cx - x)) / area
-                v = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) / area
+                u, v = u0 + x * du, v0 + x * dv
                 w = 1.0 - u - v
                 # a pixel centre on a shared edge belongs to both: no cracks, the nearer one stays
                 if u < -1e-9 or v < -1e-9 or w < -1e-9:
@@ -41,9 +46,9 @@ def _fill(points, triangles, height, width, index, bary, depth):  # pragma: no c
 
 
 def rasterize(
-    points: ArrayLike, triangles: ArrayLike, height: int, width: int
+    points: ArrayLike, triangles: ArrayLike, height: int, width: int, culled: int = 0
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
-    """Rasterise triangles with a z-buffer, from either side (no culling).
+    """Rasterise triangles with a z-buffer, from either side.
 
     Parameters
     ----------
@@ -52,6 +57,8 @@ def rasterize(
     triangles : (m, 3) int array
     height, width : int
         Size of the picture.
+    culled : int
+        So many of the first triangles are drawn from outside alone: a closed surface hides its own back.
 
     Returns
     -------
@@ -71,7 +78,7 @@ def rasterize(
     index = np.full((height, width), -1, np.int32)
     bary = np.zeros((height, width, 3))
     depth = np.full((height, width), -np.inf)
-    _fill(points, triangles, height, width, index, bary, depth)
+    _fill(points, triangles, culled, height, width, index, bary, depth)
     return index, bary, depth
 
 

@@ -126,6 +126,7 @@ class Head:
         parts = [faces, self.file["triangles"].astype(int) + v, self.file["teeth_triangles"].astype(int) + v]
         parts += [ball + edges[2], ball + edges[3], *pocket]
         self.triangles = np.ascontiguousarray(np.concatenate(parts), np.int32)
+        self.skin_triangles = len(parts[0]) + len(parts[1])
         self._face = np.concatenate([model.identity, model.expression]).reshape(len(self.file["basis"]), -1)
         self._around = self.file["basis"].astype(np.float32).reshape(len(self._face), -1)
         self._eyes = self.file["eye_basis"].reshape(len(self._face), -1)
@@ -168,7 +169,7 @@ class Head:
         return out
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _normals(vertices, triangles):  # pragma: no cover - compiled
     out = np.zeros_like(vertices)
     for t in range(triangles.shape[0]):
@@ -186,7 +187,7 @@ def _normals(vertices, triangles):  # pragma: no cover - compiled
     return out
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _paint(colors, triangles, index, bary, image):  # pragma: no cover - compiled
     for y in range(index.shape[0]):
         for x in range(index.shape[1]):
@@ -199,7 +200,7 @@ def _paint(colors, triangles, index, bary, image):  # pragma: no cover - compile
                     )
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _fill_blended(points, triangles, uv, texture, colors, cut, image, depth):  # pragma: no cover - compiled
     """Triangles with a texture of brightness and opacity: over ``cut`` opaque, below it nothing (cut < 0: blended)."""
     height, width = depth.shape
@@ -210,10 +211,13 @@ def _fill_blended(points, triangles, uv, texture, colors, cut, image, depth):  #
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if not abs(area) > 1e-9:
             continue
+        inverse = 1.0 / area
+        du, dv = (by - cy) * inverse, (cy - ay) * inverse
         for y in range(max(int(np.ceil(min(ay, by, cy))), 0), min(int(np.floor(max(ay, by, cy))), height - 1) + 1):
+            u0 = (bx * (cy - y) - (by - y) * cx) * inverse
+            v0 = (cx * (ay - y) - (cy - y) * ax) * inverse
             for x in range(max(int(np.ceil(min(ax, bx, cx))), 0), min(int(np.floor(max(ax, bx, cx))), width - 1) + 1):
-                u = ((bx - x) * (cy - y) - (by - y) * (cx - x)) / area
-                v = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) / area
+                u, v = u0 + x * du, v0 + x * dv
                 w = 1.0 - u - v
                 if u < 0 or v < 0 or w < 0:
                     continue
@@ -292,7 +296,7 @@ def draw_head(
     triangles, normals = head.triangles, _normals(vertices, head.triangles) @ rotation.T.astype(np.float32)
     irradiance, gloss = light.shade(normals, head.openness, shine)
     colors = albedo * irradiance + gloss
-    index, bary, depth = rasterize(project(vertices), triangles, s * size, s * size)
+    index, bary, depth = rasterize(project(vertices), triangles, s * size, s * size, head.skin_triangles)
     image = np.zeros((s * size, s * size, 3), np.float32)
     _paint(colors.astype(np.float32), triangles, index, bary, image)
     depth = depth * s

@@ -46,3 +46,29 @@ def test_degenerate_and_outside_triangles_draw_nothing():
     points = np.array([[0, 0, 0], [5, 5, 0], [10, 10, 0], [-9, -9, 0], [-5, -9, 0], [-9, -5, 0], [np.nan] * 3])
     index, _, _ = rasterize(points, [[0, 1, 2], [3, 4, 5], [0, 1, 6]], 8, 8)
     assert (index == -1).all()
+
+
+def test_the_z_buffer_agrees_with_a_ray_cast():
+    """trimesh casts a ray through each pixel's centre, by a tree of boxes and no rasterisation at all."""
+    import trimesh
+
+    from lprnet_utils import MorphableModel
+    from lprnet_utils.geometry import Camera, rotation_matrix
+
+    model = MorphableModel.load()
+    camera = Camera(rotation_matrix(10, 50, -15), 0.35, np.array([32.0, 32.0, 0.0]))
+    points = camera.project(model.vertices(np.random.default_rng(0).normal(size=80)))
+    index, bary, depth = rasterize(points, model.triangles, 64, 64)
+    mesh = trimesh.Trimesh(points, model.triangles, process=False)
+    column, row = (grid.ravel() for grid in np.meshgrid(np.arange(64), np.arange(64)))
+    start = np.stack([column, row, np.full(len(row), 500.0)], 1)
+    place, ray, triangle = mesh.ray.intersects_location(start, np.tile([0.0, 0, -1], (len(row), 1)))
+    nearest = np.full(64 * 64, -np.inf)
+    np.maximum.at(nearest, ray, place[:, 2])
+    hit, seen = np.isfinite(nearest), (index >= 0).ravel()
+    assert 800 < hit.sum() and (hit != seen).sum() <= 5, "but for centres that lie on an edge"
+    both = hit & seen
+    assert np.abs(nearest[both] - depth.ravel()[both]).max() < 1e-6
+    corners = points[model.triangles[index.ravel()[both]]]
+    again = (corners * bary.reshape(-1, 3)[both][..., None]).sum(1)
+    assert np.abs(again - np.stack([column, row, depth.ravel()], 1)[both]).max() < 1e-6
