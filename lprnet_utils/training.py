@@ -142,6 +142,39 @@ def make_batch(source: Source, config: TrainingConfig, number: int) -> tuple[NDA
     return crops.astype(np.float32) / np.float32(255), encode_map(maps)
 
 
+class Batches(keras.utils.PyDataset):
+    """The batches of a run as Keras' own kind of data set, for ``model.fit`` on any backend.
+
+    Parameters
+    ----------
+    source : Source
+    config : TrainingConfig
+    **options
+        Of ``keras.utils.PyDataset``: ``workers``, ``use_multiprocessing``, ``max_queue_size``.
+    """
+
+    def __init__(self, source: Source, config: TrainingConfig, **options):
+        super().__init__(**options)
+        self.source, self.config = source, config
+
+    def __len__(self) -> int:
+        return -(-self.config.samples // self.config.batch_size)
+
+    def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return make_batch(self.source, self.config, number)
+
+
+def tf_batches(source: Source, config: TrainingConfig):
+    """The same batches, in the same order, as a ``tf.data.Dataset`` of pairs (B, N, N, 3); imports TensorFlow."""
+    import tensorflow as tf
+
+    batches = Batches(source, config)
+    shape = tf.TensorSpec((None, *batches[0][1].shape[1:]), tf.float32)
+    return tf.data.Dataset.from_generator(
+        lambda: (batches[k] for k in range(len(batches))), output_signature=(shape, shape)
+    ).prefetch(2)
+
+
 def learning_rate(config: TrainingConfig, sample: int) -> float:
     """Linear warm-up, then half a cosine down to 0 at the last sample."""
     if sample < config.warmup:

@@ -50,6 +50,19 @@ def test_training_reads_the_crops_as_they_are(folder, samples):
         assert np.abs(decode_map(y[k]) - samples[i].position_map).max() < 0.02
 
 
+def test_keras_and_tensorflow_see_the_same_batches(folder):
+    from lprnet_utils.training import Batches, TrainingConfig, make_batch, tf_batches
+
+    source = Shards(folder)
+    config = TrainingConfig(samples=10, batch_size=4, seed=3)
+    keras_way, tf_way = Batches(source, config), list(tf_batches(source, config))
+    assert len(keras_way) == len(tf_way) == 3
+    for k in range(3):
+        x, y = make_batch(source, config, k)
+        assert (keras_way[k][0] == x).all() and (keras_way[k][1] == y).all()
+        assert (tf_way[k][0].numpy() == x).all() and (tf_way[k][1].numpy() == y).all()
+
+
 def test_damaged_shards_are_named(folder):
     path = folder / "shard-00001.bin"
     data = path.read_bytes()
