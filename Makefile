@@ -18,7 +18,7 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-install lab notebooks student format lock clean
+.PHONY: help quickstart test test-install lab notebooks benchmark student format lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ lab: $(STAMP) ## JupyterLab with the notebooks
 
 notebooks: $(STAMP) ## Execute the notebooks again, in place
 	$(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/notebooks" $(BIN)/python scripts/run_notebooks.py notebooks/*.ipynb
+
+benchmark: $(STAMP) ## Time what is claimed to be fast, into docs/benchmark.json
+	$(BIN)/python scripts/benchmark.py
 
 student: $(STAMP) ## The notebooks without solutions, into outputs/student/
 	$(BIN)/python scripts/student_notebooks.py "$(OUTPUTS)/student" notebooks/*.ipynb

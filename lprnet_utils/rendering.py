@@ -82,13 +82,32 @@ class Light:
     def shade(self, normals: Array, openness: Array, shine: Array) -> tuple[Array, Array]:
         """Irradiance (n, 3) and highlight of vertices with unit normals (n, 3)."""
         kernel = np.array(KERNEL, np.float32)[:, None] * self.harmonics.astype(np.float32)
-        out = np.maximum(sh_basis(normals) @ kernel, 0.02) * openness[:, None]
-        lamp = self.lamp.astype(np.float32)
-        direct = np.maximum(normals @ lamp, 0)[:, None]
-        out += direct * self.color.astype(np.float32)
-        half = lamp + np.array([0, 0, 1], np.float32)
-        half /= np.linalg.norm(half)
-        return out, (np.maximum(normals @ half, 0) ** 24 * self.gloss * shine)[:, None] * self.color
+        half = self.lamp + [0, 0, 1]
+        half = (half / max(np.linalg.norm(half), 1e-6)).astype(np.float32)
+        out, gloss = np.empty((2, len(normals), 3), np.float32)
+        lamp, color = self.lamp.astype(np.float32), self.color.astype(np.float32)
+        _shade(normals, kernel, SH, lamp, color, half, self.gloss, openness, shine, out, gloss)
+        return out, gloss
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _shade(
+    normals, kernel, sh, lamp, color, half, strength, openness, shine, out, gloss
+):  # pragma: no cover - compiled
+    for i in range(normals.shape[0]):
+        x, y, z = normals[i, 0], normals[i, 1], normals[i, 2]
+        direct = max(x * lamp[0] + y * lamp[1] + z * lamp[2], 0.0)
+        glint = strength * shine[i] * max(x * half[0] + y * half[1] + z * half[2], 0.0) ** 24
+        for k in range(3):
+            sky = (
+                sh[0] * kernel[0, k]
+                + sh[1] * (y * kernel[1, k] + z * kernel[2, k] + x * kernel[3, k])
+                + sh[2] * (x * y * kernel[4, k] + y * z * kernel[5, k] + x * z * kernel[7, k])
+                + sh[3] * (3 * z * z - 1) * kernel[6, k]
+                + sh[4] * (x * x - y * y) * kernel[8, k]
+            )
+            out[i, k] = max(sky, 0.02) * openness[i] + direct * color[k]
+            gloss[i, k] = glint * color[k]
 
 
 class Head:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lprnet_utils.geometry import rotation_distance
-from lprnet_utils.rendering import Light, openness, sh_basis
+from lprnet_utils.rendering import KERNEL, Light, openness, sh_basis
 from lprnet_utils.synthetic import SyntheticFaces
 
 
@@ -84,6 +84,18 @@ def test_spherical_harmonics_are_orthonormal():
     directions = np.stack([np.cos(turn) * np.sin(polar), np.sin(turn) * np.sin(polar), np.cos(polar)], 1)
     basis = sh_basis(directions).astype(float)
     assert np.allclose(4 * np.pi * basis.T @ basis / 20000, np.eye(9), atol=2e-3)
+
+
+def test_the_sky_shades_as_its_harmonics_say():
+    rng = np.random.default_rng(0)
+    normals = rng.normal(size=(50, 3)).astype(np.float32)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    harmonics = np.abs(rng.normal(size=(9, 3))) * 0.1
+    harmonics[0] += 5
+    light = Light(harmonics, np.array([0.0, 0, 1]), np.zeros(3))
+    shaded, _ = light.shade(normals, np.full(50, 0.5, np.float32), np.ones(50, np.float32))
+    expected = 0.5 * sh_basis(normals) @ (np.array(KERNEL)[:, None] * harmonics)
+    assert np.allclose(shaded, expected, atol=1e-4)
 
 
 def test_a_lamp_lights_the_side_that_faces_it():
