@@ -94,7 +94,8 @@ class Surface:
         best = distance.argmin(1)
         rows = np.arange(len(points))
         triangle = near[rows, best]
-        weights = points_to_barycentric(self.corners[triangle], found[rows, best])
+        with np.errstate(divide="ignore", invalid="ignore"):  # a triangle without area: its middle, below
+            weights = points_to_barycentric(self.corners[triangle], found[rows, best])
         weights = np.clip(np.nan_to_num(weights, nan=1 / 3), 0, 1)
         return triangle, weights / weights.sum(1, keepdims=True), distance[rows, best]
 
