@@ -65,6 +65,61 @@ def lprnet(size: int = 128, name: str = "lprnet") -> keras.Model:
     return keras.Model(inputs, outputs, name=name)
 
 
+# stages of the encoder: (stride, width, expansion, blocks); each halves the side
+LITE = ((2, 24, 4, 2), (2, 48, 4, 2), (2, 96, 4, 3), (2, 160, 4, 3))
+
+
+def lprnet_lite(size: int = 128, name: str = "lprnet_lite") -> keras.Model:
+    """Our own network: inverted residuals, and a decoder that enlarges between convolutions instead of with them.
+
+    A position map is smooth, so the decoder works at up to half of the map's side and enlarges bilinearly: no
+    checkerboards. No operation needs more than LiteRT's built-in ones.
+
+    Parameters
+    ----------
+    size : int
+        Side of the crop and of the position map, a multiple of 32.
+
+    Returns
+    -------
+    keras.Model
+        (B, size, size, 3) RGB in 0 to 1 to (B, size, size, 3) encoded position map, about 0 to 1.
+
+    References
+    ----------
+    Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018; Odena et al., "Deconvolution
+    and Checkerboard Artifacts", Distill 2016.
+    """
+    if size % 32:
+        raise ValueError(f"the encoder halves the crop five times: its side must be a multiple of 32, not {size}")
+
+    def pointwise(x, width, relu=True):
+        x = BatchNormalization()(layers.Conv2D(width, 1, use_bias=False)(x))
+        return layers.ReLU()(x) if relu else x
+
+    def depthwise(x, stride=1):
+        x = layers.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=False)(x)
+        return layers.ReLU()(BatchNormalization()(x))
+
+    def inverted_residual(x, width, expansion, stride=1):
+        y = pointwise(depthwise(pointwise(x, expansion * x.shape[-1]), stride), width, relu=False)
+        return layers.Add()([x, y]) if stride == 1 and x.shape[-1] == width else y
+
+    inputs = keras.Input((size, size, 3))
+    x = layers.Conv2D(16, 3, strides=2, padding="same", use_bias=False)(inputs)
+    x = layers.ReLU()(BatchNormalization()(x))
+    x = pointwise(depthwise(x), 16, relu=False)
+    for stride, width, expansion, blocks in LITE:
+        for k in range(blocks):
+            x = inverted_residual(x, width, expansion, stride if k == 0 else 1)
+    for width in (128, 96, 64, 32):  # sides 8, 16, 32, 64 of 128
+        x = layers.UpSampling2D(2, interpolation="bilinear")(pointwise(x, width))
+        x = depthwise(x) if width < 128 else inverted_residual(x, width, 2)
+    x = layers.Conv2D(3, 1, bias_initializer=keras.initializers.Constant(0.5))(x)
+    outputs = layers.UpSampling2D(2, interpolation="bilinear")(x)
+    return keras.Model(inputs, outputs, name=name)
+
+
 def count_multiply_adds(model: keras.Model) -> int:
     """Multiply-adds of one image: convolutions and dense layers only, without bias, batch norm or activation.
 

@@ -60,8 +60,8 @@ class PRNetLayout:
             raise DatasetError(f"{folder / 'canonical_vertices.npy'} cannot be read ({error})") from error
         if points.shape != (2, 68) or self.texels.max() >= SIZE**2 or vertices.shape != (len(self.texels), 3):
             raise DatasetError(
-                f"{folder}: uv_kpt_ind.txt {points.shape}, face_ind.txt up to {self.texels.max()}, canonical_vertices.npy "
-                f"{vertices.shape} should be (2, 68), under {SIZE**2}, ({len(self.texels)}, 3)"
+                f"{folder}: uv_kpt_ind.txt {points.shape}, face_ind.txt up to {self.texels.max()}, "
+                f"canonical_vertices.npy {vertices.shape} should be (2, 68), under {SIZE**2}, ({len(self.texels)}, 3)"
             )
         column, row = points.astype(int)
         self.landmark_texels = row * SIZE + column

@@ -273,6 +273,48 @@ class Part:
     cut: float = 0.5
 
 
+@dataclass(frozen=True)
+class Rendering:
+    """A picture of a head without surroundings, and what the same z-buffer knows of it.
+
+    Attributes
+    ----------
+    picture : (N, N, 3) float32
+        0 to 1 and over, premultiplied by the coverage.
+    coverage : (N, N) float32
+    index : (s N, s N) int32
+        Triangle of the head seen at each of the s x s finer pixels, -1 for none; parts are not in it.
+    barycentric : (s N, s N, 3) float64
+        Weights of its corners.
+    depth : (s N, s N) float64
+        z in pixels of the picture, toward the camera, -inf for none; solid parts are in it.
+    vertex_normals : (n, 3) float32
+        Of the head in the camera's frame: x right, y up, z toward the camera.
+    """
+
+    picture: NDArray[np.float32]
+    coverage: NDArray[np.float32]
+    index: NDArray[np.int32]
+    barycentric: Array
+    depth: Array
+    vertex_normals: Array
+
+    def normals(self, triangles: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Unit normals (N, N, 3) of the head's surface, 0 where there is none."""
+        fine = np.zeros((*self.index.shape, 3), np.float32)
+        _paint(self.vertex_normals, triangles, self.index, self.barycentric, fine)
+        out = cv2.resize(fine, self.coverage.shape, interpolation=cv2.INTER_AREA)
+        return out / np.maximum(np.linalg.norm(out, axis=-1, keepdims=True), 1e-6)
+
+    def sees(self, points: ArrayLike, tolerance: float = 1.0) -> NDArray[np.bool_]:
+        """Which points (..., 3), in pixels, lie in the picture and at most ``tolerance`` behind its surface."""
+        points = np.asarray(points, float)
+        cell = np.rint((points[..., :2] + 0.5) * SUPERSAMPLING - 0.5).astype(int)
+        inside = ((cell >= 0) & (cell < len(self.depth))).all(-1)
+        column, row = np.moveaxis(np.where(inside[..., None], cell, 0), -1, 0)
+        return inside & (points[..., 2] >= self.depth[row, column] - tolerance)
+
+
 def draw_head(
     head: Head,
     vertices: Array,
@@ -282,8 +324,8 @@ def draw_head(
     camera: tuple[Array, float, Array],
     size: int,
     parts: list[Part] = (),
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
-    """A picture of a head without surroundings.
+) -> Rendering:
+    """Draw a head.
 
     Parameters
     ----------
@@ -294,14 +336,6 @@ def draw_head(
     size : int
         Side in pixels; drawn ``SUPERSAMPLING`` times larger.
     parts : list of Part
-
-    Returns
-    -------
-    picture : (size, size, 3) float32
-        0 to 1 and over, premultiplied by the coverage.
-    coverage : (size, size) float32
-    index : (s * size, s * size) int32
-        Triangle of the head seen at each finer pixel, -1 for none; parts are not in it.
     """
     rotation, scale, translation = camera
     s = SUPERSAMPLING
@@ -337,7 +371,8 @@ def draw_head(
         )
     covered = np.isfinite(depth).astype(np.float32)
     picture = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-    return picture, cv2.resize(covered, (size, size), interpolation=cv2.INTER_AREA), index
+    coverage = cv2.resize(covered, (size, size), interpolation=cv2.INTER_AREA)
+    return Rendering(picture, coverage, index, bary, depth / s, normals)
 
 
 def openness(vertices: Array, triangles: NDArray, directions: int = 60) -> NDArray[np.float32]:

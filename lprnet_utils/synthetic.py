@@ -16,7 +16,7 @@ from .assets import read_arrays
 from .geometry import Camera, rotation_matrix
 from .images import Image
 from .props import background, developed, fingers, glasses, hat
-from .rendering import EYE_SEGMENTS, Head, Light, Part, draw_head, skin_sheets
+from .rendering import EYE_SEGMENTS, SUPERSAMPLING, Head, Light, Part, Rendering, draw_head, skin_sheets
 from .uv import UVLayout
 
 Array = NDArray[np.floating]
@@ -48,6 +48,12 @@ class Sample:
     labels : dict
         What is known of the face: MakeHuman's settings where they were sampled, ``skin``, ``tone`` (mean luminance of
         the unlit skin, 0 to 1), what is worn.
+    depth : (N, N) float32, optional
+        z of the person in pixels, with the zero of the map, -inf beside; a hand before the camera is not in it.
+    normals : (N, N, 3) float32, optional
+        Of the bare head, camera's frame, y up; 0 beside.
+    visible : (N, N) bool, optional
+        Texels of the map that the camera sees, not behind the head itself, hair, hat, a frame or the picture's edge.
     """
 
     image: Image
@@ -55,6 +61,9 @@ class Sample:
     coefficients: Array
     camera: Camera
     labels: dict[str, float | str]
+    depth: NDArray[np.float32] | None = None
+    normals: NDArray[np.float32] | None = None
+    visible: NDArray[np.bool_] | None = None
 
 
 class SyntheticFaces:
@@ -114,7 +123,7 @@ class SyntheticFaces:
 
     # ---- who and how
 
-    def _coefficients(self, rng: np.random.Generator) -> tuple[Array, dict]:
+    def person(self, rng: np.random.Generator) -> tuple[Array, dict]:
         """Identity and expression, from what real photos hold or from the model's own span."""
         k, e = len(self.model.identity), len(self.model.expression)
         labels: dict = {}
@@ -152,14 +161,19 @@ class SyntheticFaces:
             [names.index(n.replace("Left", "#").replace("Right", "Left").replace("#", "Right")) for n in names]
         )
 
-    def _pose(self, rng: np.random.Generator) -> Array:
-        """A natural head pose, then a turn of the whole picture in its plane: a rotation matrix."""
+    def pose(self, rng: np.random.Generator) -> Array:
+        """A natural head pose: yaw to profile, some pitch, little roll; a rotation matrix."""
         yaw = rng.normal(0, 22) if rng.random() < 0.45 else rng.uniform(-92, 92)
-        natural = rotation_matrix(np.clip(rng.normal(-3, 14), -50, 50), np.clip(yaw, -95, 95), rng.normal(0, 7))
-        turn = np.clip(rng.normal(0, 18), -60, 60) if rng.random() < 0.85 else rng.uniform(-180, 180)
-        return rotation_matrix(0, 0, turn) @ natural
+        return rotation_matrix(np.clip(rng.normal(-3, 14), -50, 50), np.clip(yaw, -95, 95), rng.normal(0, 7))
 
-    def _camera(self, rng: np.random.Generator, points: Array, rotation: Array) -> Camera:
+    def turn(self, rng: np.random.Generator) -> float:
+        """Degrees by which the picture is turned in its plane: few by much, very few upside down."""
+        kind = rng.random()
+        if kind < 0.85:
+            return float(np.clip(rng.normal(0, 15), -50, 50))
+        return float(rng.uniform(-100, 100) if kind < 0.97 else rng.uniform(-180, 180))
+
+    def camera(self, rng: np.random.Generator, points: Array, rotation: Array) -> Camera:
         """Scale and place so that the crop is that of the design, varied as a detector's box would be."""
         flat = points @ rotation.T * [1, -1, 1]
         low, high = flat.min(0), flat.max(0)
@@ -171,7 +185,7 @@ class SyntheticFaces:
 
     # ---- what it looks like
 
-    def _albedo(self, rng: np.random.Generator, labels: dict) -> tuple[Array, Array, Array]:
+    def albedo(self, rng: np.random.Generator, labels: dict) -> tuple[Array, Array, Array]:
         """Colours (n, 3) and gloss (n,) of the head's vertices, and the colour of its hair."""
         head = self.head
         v = head.face_count
@@ -215,7 +229,7 @@ class SyntheticFaces:
         shine[head.kind["right eye"]] = shine[head.kind["left eye"]] = 4.0
         return albedo, shine, hair
 
-    def _worn(self, rng: np.random.Generator, vertices: Array, hair: Array, labels: dict) -> list[Part]:
+    def worn(self, rng: np.random.Generator, vertices: Array, hair: Array, labels: dict) -> list[Part]:
         """Hair, hat, glasses."""
         parts = []
         file, around = self.head.file, vertices[self.head.kind["head"]]
@@ -242,53 +256,61 @@ class SyntheticFaces:
             labels["glasses"] = 1.0
         return parts
 
-    def sample(self, number: int) -> Sample:
-        """Sample ``number`` of this seed."""
-        coefficients, labels, around = self._block(number // BLOCK)
+    def sample(self, number: int, geometry: bool = False) -> Sample:
+        """Sample ``number`` of this seed, with depth, normals and visibility if ``geometry``."""
+        coefficients, labels, around = self.block(number // BLOCK)
         k = number % BLOCK
         rng = np.random.default_rng([self.seed, number, 1])
         vertices, labels = around[k], dict(labels[k])
         face = vertices[: self.head.face_count]
-        camera = self._camera(rng, self.read @ face, self._pose(rng))
+        camera = self.camera(rng, self.read @ face, rotation_matrix(0, 0, self.turn(rng)) @ self.pose(rng))
         position_map = self.layout.vertices_to_map(camera.project(face).astype(np.float32))
-        position_map[..., 2] -= position_map[self.layout.mask][:, 2].mean()
+        middle = position_map[self.layout.mask][:, 2].mean()
         light = Light.sample(rng)
         out = background(rng, self.size)
         if rng.random() < 0.12:
             out = self._bystander(rng, out, around[(k + 1) % BLOCK], camera)
-        picture, coverage = self._person(rng, vertices, camera, light, labels)
-        out = picture + (1 - coverage[..., None]) * out
+        drawn = self._exposed(rng, vertices, camera, light, labels)
+        seen = []
+        if geometry:
+            depth = drawn.depth.reshape(self.size, -1, self.size, SUPERSAMPLING).max((1, 3)) - middle
+            seen = [depth.astype(np.float32), drawn.normals(self.head.triangles), drawn.sees(position_map)]
+        position_map[..., 2] -= middle
+        out = drawn.picture + (1 - drawn.coverage[..., None]) * out
         if rng.random() < 0.1:
-            out = fingers(rng, out, picture[coverage > 0.9])
-        return Sample(developed(rng, out), position_map, coefficients[k], camera, labels)
+            out = fingers(rng, out, drawn.picture[drawn.coverage > 0.9])
+        return Sample(developed(rng, out), position_map, coefficients[k], camera, labels, *seen)
 
-    def _block(self, number: int) -> tuple[Array, list[dict], Array]:
+    def block(self, number: int) -> tuple[Array, list[dict], Array]:
         """Coefficients, labels and vertices of a block of samples: one matrix product for all of them."""
         if self._cache[0] != number:
             drawn = []
             for k in range(BLOCK):
                 rng = np.random.default_rng([self.seed, number * BLOCK + k, 0])
-                drawn.append((*self._coefficients(rng), rng.normal(0, [6, 12])))
+                drawn.append((*self.person(rng), rng.normal(0, [6, 12])))
             coefficients, labels, gaze = zip(*drawn, strict=True)
             self._cache = number, (np.array(coefficients), labels, self.head.vertices(np.array(coefficients), gaze))
         return self._cache[1]
 
-    def _person(
+    def _exposed(
         self, rng: np.random.Generator, vertices: Array, camera: Camera, light: Light, labels: dict
-    ) -> tuple[Array, Array]:
-        """Picture, exposed, and coverage of one person."""
-        albedo, shine, hair = self._albedo(rng, labels)
-        parts = self._worn(rng, vertices, hair, labels)
+    ) -> Rendering:
+        """One person, drawn and exposed."""
+        albedo, shine, hair = self.albedo(rng, labels)
+        parts = self.worn(rng, vertices, hair, labels)
         pose = camera.rotation, camera.scale, camera.translation
-        picture, coverage, _ = draw_head(self.head, vertices, albedo, shine, light, pose, self.size, parts)
-        bright = np.percentile(picture[coverage > 0.5], 90) if (coverage > 0.5).any() else 1.0
+        drawn = draw_head(self.head, vertices, albedo, shine, light, pose, self.size, parts)
+        face = drawn.coverage > 0.5
+        bright = np.percentile(drawn.picture[face], 90) if face.any() else 1.0
         exposure = (0.75 / max(bright, 0.03)) ** rng.uniform(0.4, 1.0) * np.exp(rng.normal(0, 0.3))
-        return picture * np.float32(exposure), coverage
+        drawn.picture[:] *= np.float32(exposure)
+        return drawn
 
     def _bystander(self, rng: np.random.Generator, out: Array, vertices: Array, camera: Camera) -> Array:
         """Another person behind, beside the crop's middle."""
         side = rng.choice([-1, 1]) * rng.uniform(0.45, 0.8) * self.size
         shift = camera.translation + [side, rng.uniform(-0.3, 0.3) * self.size, 0]
-        other = Camera(self._pose(rng), camera.scale * rng.uniform(0.5, 1.0), shift)
-        picture, coverage = self._person(rng, vertices, other, Light.sample(rng), {})
-        return picture + (1 - coverage[..., None]) * out
+        rotation = rotation_matrix(0, 0, self.turn(rng)) @ self.pose(rng)
+        other = Camera(rotation, camera.scale * rng.uniform(0.5, 1.0), shift)
+        drawn = self._exposed(rng, vertices, other, Light.sample(rng), {})
+        return drawn.picture + (1 - drawn.coverage[..., None]) * out

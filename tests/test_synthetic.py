@@ -50,7 +50,7 @@ def test_the_face_is_where_the_map_says(faces):
 
     head = faces.head
     vertices = head.vertices(np.zeros((1, 131)), np.zeros((1, 2)))[0]
-    camera = faces._camera(np.random.default_rng(0), faces.read @ vertices[: head.face_count], np.eye(3))
+    camera = faces.camera(np.random.default_rng(0), faces.read @ vertices[: head.face_count], np.eye(3))
     glow = Light(np.zeros((9, 3)), np.array([0.0, 0, 1]), np.zeros(3))
     glow.harmonics[0] = 1 / 0.282095
     albedo = np.zeros((head.count, 3), np.float32)
@@ -58,11 +58,40 @@ def test_the_face_is_where_the_map_says(faces):
     near = np.linalg.norm(head.model.mean - head.model.mean[nose], axis=1) < 6
     albedo[: head.face_count][near] = 1
     pose = camera.rotation, camera.scale, camera.translation
-    picture, coverage, index = draw_head(head, vertices, albedo, np.zeros(head.count, np.float32), glow, pose, 128)
-    row, column = np.nonzero(picture[..., 0] > 0.5)
+    drawn = draw_head(head, vertices, albedo, np.zeros(head.count, np.float32), glow, pose, 128)
+    row, column = np.nonzero(drawn.picture[..., 0] > 0.5)
     tip = camera.project(head.model.mean[near]).mean(0)
     assert np.abs([column.mean() - tip[0], row.mean() - tip[1]]).max() < 0.5, "pixel centres are whole numbers"
-    assert index.shape == (256, 256) and 0.3 < coverage.mean() < 0.95
+    assert drawn.index.shape == (256, 256) and 0.3 < drawn.coverage.mean() < 0.95
+
+
+def test_depth_normals_and_visibility_belong_to_the_same_picture(faces, samples):
+    plain = 0
+    for k in range(12):
+        sample = faces.sample(k, geometry=True)
+        assert (sample.image == samples[k].image).all(), "asking for more changes nothing"
+        assert sample.depth.shape == (128, 128) and sample.normals.shape == (128, 128, 3)
+        person = np.isfinite(sample.depth)
+        # the map's texels lie on the depth picture where they are seen, and behind it where they are not
+        column, row = np.rint(sample.position_map[sample.visible][:, :2]).astype(int).T
+        inside = (row >= 0) & (row < 128) & (column >= 0) & (column < 128)
+        inside[inside] = sample.normals[row[inside], column[inside], 2] > 0.5  # where half a pixel aside changes little
+        off = sample.depth[row[inside], column[inside]] - sample.position_map[sample.visible][inside, 2]
+        assert np.abs(np.median(off)) < 1.0 and (np.abs(off) < 3).mean() > 0.9
+        hidden = faces.layout.mask & ~sample.visible
+        yaw = abs(sample.camera.angles[1])
+        assert yaw < 60 or hidden.sum() > 0.25 * faces.layout.mask.sum(), "a profile hides the other half"
+        length = np.linalg.norm(sample.normals, axis=2)
+        assert (length[~person] < 1e-5).all() and (np.abs(length[length > 0.5] - 1) < 1e-3).all()
+        # a normal points toward the camera where the head is seen from outside
+        assert (sample.normals[length > 0.5][:, 2] > -0.2).mean() > 0.97
+        if not {"hair", "hat", "glasses"} & set(sample.labels):
+            plain += 1
+            gradient = -np.gradient(np.where(person, sample.depth, np.nan))[1]
+            flat = (sample.normals[..., 2] > 0.7) & (np.abs(gradient) < 1.5)  # no jumps of depth
+            slope = sample.normals[..., 0] / np.maximum(sample.normals[..., 2], 0.1)
+            assert np.corrcoef(gradient[flat], slope[flat])[0, 1] > 0.8, "normals are the depth's slopes"
+    assert plain
 
 
 def test_variety(samples):
