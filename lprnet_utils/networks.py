@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 from keras import layers
+
+from .uv import SPAN, UVLayout
 
 ENCODER = ((2, 64), (1, 64), (2, 128), (1, 128), (2, 256), (1, 256), (2, 512), (1, 512))  # stride, width
 DECODER = (512, 256, 128, 64, 32)
@@ -69,6 +72,27 @@ def lprnet(size: int = 128, name: str = "lprnet") -> keras.Model:
 LITE = ((2, 24, 4, 2), (2, 48, 4, 2), (2, 96, 4, 3), (2, 160, 4, 3))
 
 
+def _posed_mean(code, size: int):
+    """The mean face under an affine map of twelve numbers read from the code (B, c): encoded positions (B, s, s, 3).
+
+    Where a face is, how large and how turned, is most of what a position map says; twelve numbers say it at once.
+    """
+    layout = UVLayout(2 * size)
+    mean = layout.mean_map.reshape(size, 2, size, 2, 3).mean((1, 3)).reshape(-1, 3)
+    marks = layout.landmarks(layout.mean_map)
+    low, high = marks.min(0), marks.max(0)
+    side = 1.5 * (high - low)[:2].mean()  # of the design's crop, mm
+    basis = np.c_[(mean - (low + high) / 2) / side, np.ones(len(mean))]  # (s s, 4)
+    kernel = np.einsum("ti,jk->ijtk", basis, np.eye(3)).reshape(12, -1)
+    start = np.vstack([np.diag([1, -1, 1]) / SPAN, [0.5, 0.5, 0.5]])  # upright, from the front, in the middle
+    pose = layers.Dense(12, kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3))
+    mixing = layers.Dense(kernel.shape[1], use_bias=False, trainable=False)
+    out = layers.Reshape((size, size, 3))(mixing(pose(code)))
+    pose.set_weights([pose.get_weights()[0], start.ravel()])
+    mixing.set_weights([kernel])
+    return out
+
+
 def lprnet_lite(size: int = 128, name: str = "lprnet_lite") -> keras.Model:
     """Our own network: inverted residuals, and a decoder that enlarges between convolutions instead of with them.
 
@@ -112,10 +136,16 @@ def lprnet_lite(size: int = 128, name: str = "lprnet_lite") -> keras.Model:
     for stride, width, expansion, blocks in LITE:
         for k in range(blocks):
             x = inverted_residual(x, width, expansion, stride if k == 0 else 1)
-    for width in (128, 96, 64, 32):  # sides 8, 16, 32, 64 of 128
+    # from the picture's plane to the chart's nothing stays in place: one code of the whole face lies between them
+    grid = size // 32
+    code = layers.Dense(192, activation="relu")(layers.Flatten()(pointwise(x, 96)))
+    x = layers.Reshape((grid, grid, 128))(layers.Dense(grid * grid * 128, activation="relu")(code))
+    for width in (128, 96, 64, 24):  # sides 8, 16, 32, 64 of 128
         x = layers.UpSampling2D(2, interpolation="bilinear")(pointwise(x, width))
         x = depthwise(x) if width < 128 else inverted_residual(x, width, 2)
-    x = layers.Conv2D(3, 1, bias_initializer=keras.initializers.Constant(0.5))(x)
+    small = keras.initializers.RandomNormal(stddev=1e-3)
+    x = layers.Conv2D(3, 1, kernel_initializer=small)(x)
+    x = layers.Add()([x, _posed_mean(code, size // 2)])
     outputs = layers.UpSampling2D(2, interpolation="bilinear")(x)
     return keras.Model(inputs, outputs, name=name)
 

@@ -113,23 +113,61 @@ def fingers(rng: np.random.Generator, picture: Array, skin: Array) -> Array:
     return picture + mask[..., None] * (color * (0.4 + 0.6 * round_[..., None]) - picture)
 
 
+def obstacle(rng: np.random.Generator, picture: Array) -> Array:
+    """Something between camera and face: one or two patches of any place, up to a fifth of the picture together."""
+    n = picture.shape[0]
+    mask = np.zeros((n, n), np.float32)
+    for _ in range(int(rng.integers(1, 3))):
+        corners = rng.uniform(0.05, 0.95, 2) + rng.uniform(-1, 1, (6, 2)) * rng.uniform(0.08, 0.3, 2)
+        cv2.fillConvexPoly(mask, cv2.convexHull((corners * n * 16).astype(np.int32)), 1.0, cv2.LINE_AA, 4)
+    return picture + mask[..., None] * (background(rng, n) - picture)
+
+
+def shadow(rng: np.random.Generator, picture: Array) -> Array:
+    """The edge of a shadow across the picture, straight or round, sharp or soft."""
+    n = picture.shape[0]
+    x, y = np.meshgrid(np.linspace(-1, 1, n, dtype=np.float32), np.linspace(-1, 1, n, dtype=np.float32))
+    angle, offset, bend = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.3), rng.normal(0, 0.6)
+    across, along = np.cos(angle) * x + np.sin(angle) * y - offset, np.cos(angle) * y - np.sin(angle) * x
+    lit = 1 / (1 + np.exp(-np.clip((across + bend * along**2) / np.exp(rng.uniform(-4, -0.7)), -30, 30)))
+    dark = rng.uniform(0.1, 0.6) * (1 + rng.normal(0, 0.08, 3))
+    return picture * (dark + (1 - dark) * lit[..., None]).astype(np.float32)
+
+
 def developed(rng: np.random.Generator, linear: Array) -> Image:
-    """From linear light to the picture of a camera: colour cast, frame, blur, noise, tone curve, JPEG."""
+    """From linear light to the picture in an album: colour cast, frame, blur, noise, tone curve, filters, JPEG."""
     n = linear.shape[0]
-    out = np.maximum(linear, 0).astype(np.float32) * (1 + rng.normal(0, 0.06, 3)).astype(np.float32)
-    if rng.random() < 0.12:  # the photo ends here: its edge is repeated, as in every crop
-        k = int(rng.integers(1, n // 4))
-        out = np.rot90(out, turns := int(rng.integers(4)))
-        out = np.rot90(np.concatenate([np.repeat(out[k : k + 1], k, 0), out[k:]]), -turns)
+    cast = rng.normal(0, 0.06 if rng.random() < 0.7 else 0.35, 3)
+    out = np.maximum(linear, 0).astype(np.float32) * np.exp(cast - cast.mean()).astype(np.float32)
+    if rng.random() < 0.2:  # the photo ends here: its edge is repeated, as in every crop, or the border is plain
+        plain = rng.uniform(0, 1, 3) ** 2 if rng.random() < 0.4 else None
+        for _ in range(int(rng.integers(1, 3))):
+            k, turns = int(rng.integers(1, n // 4)), int(rng.integers(4))
+            out = np.rot90(out, turns)
+            edge = out[k : k + 1] if plain is None else np.full_like(out[:1], plain)
+            out = np.rot90(np.concatenate([np.repeat(edge, k, 0), out[k:]]), -turns)
+        out = np.ascontiguousarray(out, np.float32)
     if rng.random() < 0.35:
-        out = cv2.GaussianBlur(np.ascontiguousarray(out), (0, 0), rng.uniform(0.4, 1.6))
+        out = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.4, 1.6))
+    elif rng.random() < 0.2:
+        small = int(n * rng.uniform(0.22, 0.7))
+        out = cv2.resize(cv2.resize(out, (small, small), interpolation=cv2.INTER_AREA), (n, n))
     if rng.random() < 0.5:  # shot noise and read noise
         level = rng.uniform(0.002, 0.03)
         out = out + rng.standard_normal(out.shape, np.float32) * (level * np.sqrt(out + 0.02))
-    out = 255 * np.clip(out, 0, 1) ** np.float32(1 / rng.uniform(1.9, 2.5))
-    if rng.random() < 0.1:
-        out = np.repeat(out @ np.array([[0.299], [0.587], [0.114]], np.float32), 3, 2)
-    image = np.ascontiguousarray(out.astype(np.uint8))
+    out = np.clip(out, 0, 1) ** np.float32(1 / rng.uniform(1.9, 2.5))
+    grey = (out @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
+    kind = rng.random()
+    if kind < 0.12:
+        out = np.repeat(grey, 3, 2)
+    elif kind < 0.16:  # tinted, as old prints and stage lights are
+        tint = rng.uniform(0.15, 1, 3).astype(np.float32)
+        out = grey * tint / tint.max()
+    elif kind < 0.5:
+        out = grey + (out - grey) * np.float32(rng.uniform(0.3, 1.6))
+    if rng.random() < 0.5:  # contrast and brightness
+        out = (out - 0.5) * np.float32(np.exp(rng.normal(0, 0.3))) + np.float32(0.5 + rng.normal(0, 0.08))
+    image = (255 * np.clip(out, 0, 1)).astype(np.uint8)
     if rng.random() < 0.5:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 96))]
         image = cv2.imdecode(cv2.imencode(".jpg", image, quality)[1], cv2.IMREAD_COLOR)

@@ -145,7 +145,7 @@ class Head:
         parts = [faces, self.file["triangles"].astype(int) + v, self.file["teeth_triangles"].astype(int) + v]
         parts += [ball + edges[2], ball + edges[3], *pocket]
         self.triangles = np.ascontiguousarray(np.concatenate(parts), np.int32)
-        self.skin_triangles = len(parts[0]) + len(parts[1])
+        self.face_triangles, self.skin_triangles = len(parts[0]), len(parts[0]) + len(parts[1])
         self._face = np.concatenate([model.identity, model.expression]).reshape(len(self.file["basis"]), -1)
         self._around = self.file["basis"].astype(np.float32).reshape(len(self._face), -1)
         self._eyes = self.file["eye_basis"].reshape(len(self._face), -1)
@@ -290,6 +290,8 @@ class Rendering:
         z in pixels of the picture, toward the camera, -inf for none; solid parts are in it.
     vertex_normals : (n, 3) float32
         Of the head in the camera's frame: x right, y up, z toward the camera.
+    hidden : float
+        Share of the face's own pixels that parts lie before.
     """
 
     picture: NDArray[np.float32]
@@ -298,6 +300,7 @@ class Rendering:
     barycentric: Array
     depth: Array
     vertex_normals: Array
+    hidden: float
 
     def normals(self, triangles: NDArray[np.int32]) -> NDArray[np.float32]:
         """Unit normals (N, N, 3) of the head's surface, 0 where there is none."""
@@ -352,7 +355,7 @@ def draw_head(
     index, bary, depth = rasterize(project(vertices), triangles, s * size, s * size, head.skin_triangles)
     image = np.zeros((s * size, s * size, 3), np.float32)
     _paint(colors.astype(np.float32), triangles, index, bary, image)
-    depth = depth * s
+    bare, depth = depth * s, depth * s
     for part in parts:
         points = project(part.vertices)
         points[:, 2] *= s
@@ -372,7 +375,9 @@ def draw_head(
     covered = np.isfinite(depth).astype(np.float32)
     picture = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
     coverage = cv2.resize(covered, (size, size), interpolation=cv2.INTER_AREA)
-    return Rendering(picture, coverage, index, bary, depth / s, normals)
+    face = (index >= 0) & (index < head.face_triangles)
+    hidden = float((depth > bare)[face].mean()) if face.any() else 1.0
+    return Rendering(picture, coverage, index, bary, depth / s, normals, hidden)
 
 
 def openness(vertices: Array, triangles: NDArray, directions: int = 60) -> NDArray[np.float32]:

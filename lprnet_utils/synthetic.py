@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .assets import read_arrays
 from .geometry import Camera, rotation_matrix
 from .images import Image
-from .props import background, developed, fingers, glasses, hat
+from .props import background, developed, fingers, glasses, hat, obstacle, shadow
 from .rendering import EYE_SEGMENTS, SUPERSAMPLING, Head, Light, Part, Rendering, draw_head, skin_sheets
 from .uv import UVLayout
 
@@ -32,6 +32,20 @@ HAIR_SHARE = np.array([1.2, 0.25, 0.8, 0.5, 1.0, 1.0, 1.6, 1.6, 1.6, 1.6]) / 11.
 IRIS_COLORS = np.array(
     [[0.05, 0.025, 0.01], [0.12, 0.06, 0.02], [0.2, 0.15, 0.05], [0.1, 0.2, 0.35], [0.15, 0.25, 0.15]]
 )
+# what faces do in photos: how often, and from where to where each expression goes ("*": left and right alike)
+ACTS: dict[str, tuple[float, dict[str, tuple[float, float]]]] = {
+    "smile": (0.36, {"mouthSmile*": (0.3, 1), "cheekSquint*": (0.1, 0.8), "eyeSquint*": (0, 0.6),
+                     "mouthUpperUp*": (0, 0.4), "mouthDimple*": (0, 0.5), "jawOpen": (0, 0.15)}),
+    "laugh": (0.16, {"mouthSmile*": (0.4, 1), "cheekSquint*": (0.3, 1), "eyeSquint*": (0.1, 0.9),
+                     "mouthUpperUp*": (0.1, 0.5), "mouthLowerDown*": (0, 0.6), "jawOpen": (0.15, 0.7)}),
+    "frown": (0.1, {"browDown*": (0.3, 1), "mouthFrown*": (0.1, 0.8), "noseSneer*": (0, 0.6), "eyeSquint*": (0, 0.6)}),
+    "surprise": (0.08, {"browInnerUp": (0.3, 1), "browOuterUp*": (0.3, 1), "eyeWide*": (0.2, 1),
+                        "jawOpen": (0.1, 0.7)}),
+    "kiss": (0.06, {"mouthPucker": (0.4, 1), "mouthFunnel": (0, 0.5)}),
+    "speech": (0.16, {"jawOpen": (0.05, 0.4), "mouthFunnel": (0, 0.6), "mouthLowerDown*": (0, 0.5),
+                      "mouthUpperUp*": (0, 0.3), "mouthStretch*": (0, 0.4)}),
+    "shout": (0.08, {"jawOpen": (0.5, 1), "browDown*": (0, 0.7), "noseSneer*": (0, 0.7), "mouthUpperUp*": (0, 0.5)}),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -118,40 +132,59 @@ class SyntheticFaces:
         cheek = np.clip((marks[48, 1] + 12 - mean[:, 1] + 0.25 * (np.abs(mean[:, 0]) - 25)) / 10, 0, 1)
         moustache = np.exp(-(((mean[:, 0]) / 26) ** 4)) * below * (mean[:, 1] > marks[66, 1] - 4)
         beard = np.maximum(cheek * below, side * 0.8)
+        half = np.clip((marks[29, 1] - mean[:, 1]) / 20, 0.35, 1) * 0.9 * marks[16, 0]
+        self.masked = (mean[:, 1] < marks[29, 1]) & (mean[:, 1] > marks[8, 1]) & (np.abs(mean[:, 0]) < half)
         keep = np.where(on_lips, 0, np.clip((gap - 0.5) / 2.5, 0, 1))
         self.beard, self.moustache = (beard * keep).astype(np.float32), (moustache * keep).astype(np.float32)
 
     # ---- who and how
 
     def person(self, rng: np.random.Generator) -> tuple[Array, dict]:
-        """Identity and expression, from what real photos hold or from the model's own span."""
-        k, e = len(self.model.identity), len(self.model.expression)
+        """Identity and expression (K + E,), from what real photos hold or from the model's own span, and its labels."""
+        k = len(self.model.identity)
         labels: dict = {}
         if rng.random() < 0.5:
             mean, root = self.statistics["mean"], self.statistics["root"]
-            c = mean + rng.standard_normal(k + e) @ root * rng.uniform(1.0, 1.6)
+            c = rng.standard_normal(len(mean)) @ root
             # 68 points leave most of the identity open, where a fit is 0 and a face is not
             c[:k] += rng.standard_normal(k) * np.sqrt(np.maximum(0.6**2 - (root[:, :k] ** 2).sum(0), 0))
-            return c.astype(np.float32), labels
-        identity, labels = self.model.sample_identity(
-            rng,
-            {
-                "male": float(rng.beta(0.5, 0.5)),
-                "child": float(rng.random() < 0.12) * rng.uniform(0.3, 1),
-                "old": float(rng.random() < 0.3) * rng.uniform(0.2, 1),
-                **dict(zip(("african", "asian", "caucasian"), rng.dirichlet([0.5] * 3).tolist(), strict=True)),
-            },
-        )
-        expression = np.zeros(e)
-        if rng.random() < 0.8:
-            few = rng.choice(e, rng.integers(1, 7), replace=False)
-            expression[few] = rng.uniform(0, 0.8, len(few))
-            pair = self.expression_pairs
-            both = rng.random() < 0.7
-            expression = np.maximum(expression, expression[pair]) if both else expression
-        if rng.random() < 0.25:
-            expression[self.model.expression_names.index("jawOpen")] = rng.uniform(0.1, 0.9)
-        return np.r_[identity, expression].astype(np.float32), labels
+            c[:k] *= rng.uniform(1.0, 1.6)
+            c[k:] *= rng.uniform(1.0, 2.5)  # and a fit's ridge makes expressions smaller than they were
+            identity, expression = c[:k] + mean[:k], c[k:] + mean[k:]
+        else:
+            identity, labels = self.model.sample_identity(
+                rng,
+                {
+                    "male": float(rng.beta(0.5, 0.5)),
+                    "child": float(rng.random() < 0.2) * rng.uniform(0.2, 1),
+                    "old": float(rng.random() < 0.3) * rng.uniform(0.2, 1),
+                    **dict(zip(("african", "asian", "caucasian"), rng.dirichlet([0.5] * 3).tolist(), strict=True)),
+                },
+            )
+            identity = identity + self.statistics["mean"][:k]  # photographed heads are deeper than MakeHuman's middle
+            expression = np.zeros(len(self.model.expression))
+        if rng.random() < 0.6:
+            expression = expression + self.act(rng)
+        if rng.random() < 0.25:  # and anything else a face can do
+            few = rng.choice(len(expression), rng.integers(1, 5), replace=False)
+            odd = np.zeros(len(expression))
+            odd[few] = rng.uniform(0, 0.8, len(few))
+            expression = expression + (np.maximum(odd, odd[self.expression_pairs]) if rng.random() < 0.7 else odd)
+        return np.r_[identity, np.clip(expression, -0.5, 1.1)].astype(np.float32), labels
+
+    def act(self, rng: np.random.Generator) -> Array:
+        """One of the expressions (E,) that people show to a camera, more or less even; sometimes closing the eyes."""
+        names = list(self.model.expression_names)
+        out = np.zeros(len(names))
+        shares = np.array([share for share, _ in ACTS.values()])
+        _, parts = list(ACTS.values())[rng.choice(len(shares), p=shares / shares.sum())]
+        for name, (low, high) in parts.items():
+            value = rng.uniform(low, high)
+            for side in ("Left", "Right") if "*" in name else ("",):
+                out[names.index(name.replace("*", side))] += value * np.exp(rng.normal(0, 0.15))
+        if rng.random() < 0.2:
+            out[[names.index("eyeBlinkLeft"), names.index("eyeBlinkRight")]] += rng.uniform(0.2, 1)
+        return out
 
     @property
     def expression_pairs(self) -> NDArray[np.intp]:
@@ -169,9 +202,9 @@ class SyntheticFaces:
     def turn(self, rng: np.random.Generator) -> float:
         """Degrees by which the picture is turned in its plane: few by much, very few upside down."""
         kind = rng.random()
-        if kind < 0.85:
+        if kind < 0.88:
             return float(np.clip(rng.normal(0, 15), -50, 50))
-        return float(rng.uniform(-100, 100) if kind < 0.97 else rng.uniform(-180, 180))
+        return float(rng.uniform(-100, 100) if kind < 0.98 else rng.uniform(-180, 180))
 
     def camera(self, rng: np.random.Generator, points: Array, rotation: Array) -> Camera:
         """Scale and place so that the crop is that of the design, varied as a detector's box would be."""
@@ -192,10 +225,11 @@ class SyntheticFaces:
         which = int(rng.integers(len(self.skins)))
         albedo = np.full((head.count, 3), 0.5, np.float32)
         skin = self.skins[which].copy()
-        if rng.random() < 0.35:  # between two skins
-            skin += rng.random() * (self.skins[int(rng.integers(len(self.skins)))] - skin)
-        skin *= np.exp(rng.normal(0, 0.12)) * (1 + rng.normal(0, 0.05, 3))
-        skin = np.clip(skin * np.exp(rng.normal(0, 0.04) * rng.standard_normal((len(skin), 1))), 0.004, 0.95)
+        if rng.random() < 0.6:  # between two skins: most people are
+            skin += np.float32(rng.random()) * (self.skins[int(rng.integers(len(self.skins)))] - skin)
+        skin *= np.exp(np.float32(rng.normal(0, 0.04)) * rng.standard_normal((len(skin), 1), np.float32))
+        skin *= (np.exp(rng.normal(0, 0.12)) * (1 + rng.normal(0, 0.05, 3))).astype(np.float32)
+        np.clip(skin, 0.004, 0.95, out=skin)
         tone = float((skin[:v].mean(0) @ [0.2126, 0.7152, 0.0722]) ** (1 / 2.2))
         labels |= {"skin": str(head.file["skin_names"][which]), "tone": tone}
         dark = tone < 0.45
@@ -206,17 +240,29 @@ class SyntheticFaces:
         brow = self.brows[rng.integers(len(self.brows))] * rng.uniform(0.3, 1.2)
         face += np.clip(brow, 0, 1)[:, None] * (hair * rng.uniform(0.5, 1.2) - face)
         face *= 1 - (self.lashes * rng.uniform(0.2, 0.9))[:, None]
-        for mask, chance in ((self.beard, 0.2), (self.moustache, 0.25)):
-            if rng.random() < chance:
+        grown = labels.get("male", 1.0) > 0.5 and not labels.get("child", 0.0) > 0.1
+        for mask, chance in ((self.beard, 0.3), (self.moustache, 0.35)):
+            if rng.random() < chance * grown:
                 strands = np.clip(rng.normal(0.75, 0.25, v), 0, 1) * rng.uniform(0.3, 1)
                 face += (mask * strands)[:, None] * (hair * rng.uniform(0.6, 1.2) - face)
                 labels["beard"] = 1.0
+        if rng.random() < 0.1:  # make-up, marks, face paint
+            for middle in self.model.mean[rng.integers(v, size=rng.integers(1, 6))]:
+                reach = np.exp(-(((self.model.mean - middle) / rng.uniform(3, 18, 3)) ** 2).sum(1))
+                face += (reach * rng.uniform(0.2, 1))[:, None] * (rng.uniform(0, 0.7, 3) - face)
         albedo[: len(skin)] = skin
         clothes = rng.uniform(0.01, 0.8, 3) ** 1.5
         albedo[head.clothed] = clothes
         if rng.random() < 0.3:
             stripes = np.sin(self.head.file["mean"][head.clothed - v, 1] * rng.uniform(0.2, 1)) > 0
             albedo[head.clothed[stripes]] = rng.uniform(0.01, 0.8, 3)
+        if rng.random() < 0.06:  # a scarf around the head
+            labels["scarf"] = 1.0
+            albedo[self.wrapped(rng)] = clothes
+        if rng.random() < 0.03:
+            labels["mask"] = 1.0
+            cloth = rng.uniform(0.1, 0.9, 3)
+            albedo[:v][self.masked] = cloth
         iris = IRIS_COLORS[0 if dark else rng.integers(len(IRIS_COLORS))] * rng.uniform(0.6, 1.5)
         white = np.array([0.5, 0.48, 0.45]) * rng.uniform(0.7, 1.1) * (0.35 + tone)
         rings = np.array([[0.01] * 3, [0.01] * 3, iris, iris, iris * 0.4, white, white, white * 0.8, white * 0.6])
@@ -224,16 +270,28 @@ class SyntheticFaces:
             albedo[head.kind[eye]] = np.repeat(rings, EYE_SEGMENTS, 0)
         albedo[head.kind["mouth"]] = [0.1, 0.02, 0.02]
         albedo[head.teeth] = np.array([0.65, 0.6, 0.5]) * rng.uniform(0.6, 1.1) * (0.4 + tone)
+        if "mask" in labels:
+            albedo[head.kind["mouth"]] = albedo[head.teeth] = cloth
         shine = np.ones(head.count, np.float32)
         shine[head.clothed] = 0.2
         shine[head.kind["right eye"]] = shine[head.kind["left eye"]] = 4.0
         return albedo, shine, hair
 
+    def wrapped(self, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Vertices of face and head that a scarf covers: all but an oval around the features, and the eyes."""
+        points = np.concatenate([self.model.mean, self.head.file["mean"]])
+        centre, half = (self.read @ self.model.mean)[[27, 30]].mean(0), rng.uniform([56, 64], [68, 80])
+        oval = (((points - centre)[:, :2] / half) ** 2).sum(1) < 1
+        behind = points[:, 2] < centre[2] - rng.uniform(60, 80)
+        covered = ~oval | behind
+        covered[self.head.teeth] = False
+        return np.flatnonzero(covered)
+
     def worn(self, rng: np.random.Generator, vertices: Array, hair: Array, labels: dict) -> list[Part]:
         """Hair, hat, glasses."""
         parts = []
         file, around = self.head.file, vertices[self.head.kind["head"]]
-        if rng.random() < 0.8:
+        if rng.random() < 0.8 and "scarf" not in labels:
             k = int(rng.choice(len(HAIR_SHARE), p=HAIR_SHARE))
             spots = around[file[f"hair{k}_reference"]] * file[f"hair{k}_weight"].astype(np.float32)[..., None]
             points = spots.sum(1) + file[f"hair{k}_offset"].astype(np.float32)
@@ -277,8 +335,12 @@ class SyntheticFaces:
             seen = [depth.astype(np.float32), drawn.normals(self.head.triangles), drawn.sees(position_map)]
         position_map[..., 2] -= middle
         out = drawn.picture + (1 - drawn.coverage[..., None]) * out
+        if rng.random() < 0.15:
+            out = shadow(rng, out)
         if rng.random() < 0.1:
             out = fingers(rng, out, drawn.picture[drawn.coverage > 0.9])
+        elif rng.random() < 0.15:
+            out = obstacle(rng, out)
         return Sample(developed(rng, out), position_map, coefficients[k], camera, labels, *seen)
 
     def block(self, number: int) -> tuple[Array, list[dict], Array]:
@@ -300,6 +362,8 @@ class SyntheticFaces:
         parts = self.worn(rng, vertices, hair, labels)
         pose = camera.rotation, camera.scale, camera.translation
         drawn = draw_head(self.head, vertices, albedo, shine, light, pose, self.size, parts)
+        if drawn.hidden > 0.6:  # nothing left to learn from
+            drawn = draw_head(self.head, vertices, albedo, shine, light, pose, self.size)
         face = drawn.coverage > 0.5
         bright = np.percentile(drawn.picture[face], 90) if face.any() else 1.0
         exposure = (0.75 / max(bright, 0.03)) ** rng.uniform(0.4, 1.0) * np.exp(rng.normal(0, 0.3))

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from lprnet_utils.networks import BatchNormalization, count_multiply_adds, lprnet
+from lprnet_utils.networks import BatchNormalization, count_multiply_adds, lprnet, lprnet_lite
+from lprnet_utils.uv import UVLayout, decode_map
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,26 @@ def test_shapes_and_range(network):
     assert lprnet(64).output_shape == (None, 64, 64, 3)
     with pytest.raises(ValueError, match="multiple of 32"):
         lprnet(100)
+
+
+def test_lite_keeps_its_budget_and_starts_at_the_mean_face():
+    lite = lprnet_lite()
+    assert lite.count_params() <= 2_000_000 and count_multiply_adds(lite) <= 60_000_000
+    crops = np.random.default_rng(0).random((2, 128, 128, 3), np.float32)
+    out = np.asarray(lite.predict_on_batch(crops))
+    assert out.shape == (2, 128, 128, 3)
+    layout = UVLayout()
+    marks, mean = layout.landmarks(decode_map(out[0])), layout.landmarks(layout.mean_map)
+    box = np.ptp(marks, axis=0)[:2]
+    assert abs(128 / box.mean() - 1.5) < 0.02, "the crop of the design"
+    assert np.abs(marks[[36, 45, 30, 8], 0] - [37.3, 89.7, 63.5, 63.5]).max() < 1.5
+    relative = (marks - marks.mean(0)) / box.mean() - (mean - mean.mean(0)) * [1, -1, 1] / np.ptp(mean, axis=0)[
+        :2
+    ].mean()
+    assert np.abs(relative).max() < 0.02
+    assert np.abs(np.diff(out[0], n=2, axis=0)).max() < 0.02, "no checkerboard before training either"
+    with pytest.raises(ValueError, match="multiple of 32"):
+        lprnet_lite(100)
 
 
 def test_multiply_adds_by_hand():

@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 
 from lprnet_utils import MorphableModel, UVLayout
-from lprnet_utils.props import background, backgrounds, developed, fingers, glasses, hat, joined, strip
+from lprnet_utils.props import (
+    background,
+    backgrounds,
+    developed,
+    fingers,
+    glasses,
+    hat,
+    joined,
+    obstacle,
+    shadow,
+    strip,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +62,22 @@ def test_fingers_have_the_colour_of_the_skin():
     colour = after[touched].mean(0)
     assert colour[0] > colour[1] > colour[2]
     assert np.isfinite(fingers(rng, before, np.empty((0, 3)))).all(), "where no skin is seen"
+
+
+def test_an_obstacle_hides_a_part_of_the_picture():
+    before = np.full((128, 128, 3), -1.0, np.float32)  # no place has it
+    hidden = [(obstacle(np.random.default_rng(k), before) > -0.5).all(2).mean() for k in range(60)]
+    assert 0.005 < min(hidden) and max(hidden) < 0.3 and np.std(hidden) > 0.02
+
+
+def test_a_shadow_darkens_one_side():
+    white = np.ones((128, 128, 3), np.float32)
+    shares = []
+    for k in range(40):
+        out = shadow(np.random.default_rng(k), white)
+        assert out.shape == white.shape and out.min() > 0 and out.max() <= 1.01
+        shares.append((out.mean(2) < 0.8).mean())
+    assert 0.2 < np.mean(shares) < 0.8, "neither always all nor nothing of the picture"
 
 
 def test_backgrounds_are_pictures():

@@ -107,6 +107,31 @@ def test_variety(samples):
     assert min(rotation_distance(a, b) for a, b in zip(poses, poses[1:], strict=False)) > 0.1
 
 
+def test_acts_are_expressions_of_the_model(faces):
+    acts = np.array([faces.act(np.random.default_rng(k)) for k in range(200)])
+    names = list(faces.model.expression_names)
+    assert acts.shape == (200, 51) and acts.min() >= 0
+    smile = acts[:, [names.index("mouthSmileLeft"), names.index("mouthSmileRight")]]
+    assert 0.3 < (smile.min(1) > 0.2).mean() < 0.7, "half of the people in photos smile"
+    assert np.abs(np.diff(smile, axis=1)).max() < 0.6 and (acts[:, names.index("eyeBlinkLeft")] > 0.2).mean() > 0.1
+
+
+def test_what_is_worn_leaves_something_of_the_face(faces):
+    """Hair before the whole face is left out, and a scarf leaves the features free."""
+    for k in range(10):
+        covered = faces.wrapped(np.random.default_rng(k))
+        marks = faces.read @ faces.model.mean
+        free = np.setdiff1d(np.arange(faces.head.face_count), covered)
+        for point in marks[[*range(36, 48), 30, 48, 54]]:
+            assert np.linalg.norm(faces.model.mean[free] - point, axis=1).min() < 4
+        assert len(covered) > 0.3 * len(faces.model.mean)
+    seen = []
+    for k in range(96):
+        sample = faces.sample(k, geometry=True)
+        seen.append(sample.visible[faces.layout.mask].mean())
+    assert min(seen) > 0.05 and np.mean(seen) > 0.4
+
+
 def test_spherical_harmonics_are_orthonormal():
     k = np.arange(20000) + 0.5
     polar, turn = np.arccos(1 - 2 * k / 20000), np.pi * (1 + 5**0.5) * k
