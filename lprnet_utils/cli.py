@@ -26,8 +26,9 @@ def train(options: argparse.Namespace) -> int:
 
     from . import networks
     from .datasets import AFLWTrain, FittedPhotos, fit_photos
+    from .recipes import TrainingConfig
     from .shards import Shards
-    from .training import Trainer, TrainingConfig
+    from .training import Trainer
 
     config = TrainingConfig.load(options.config)
     if options.shards:

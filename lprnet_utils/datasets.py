@@ -103,6 +103,8 @@ class FittedPhotos:
         How often each is drawn, relative to the others.
     """
 
+    cropped = False
+
     def __init__(self, photos: AFLWTrain, rows: ArrayLike, fits: Fits, weights: ArrayLike, size: int = 128):
         self.photos, self.rows, self.fits = photos, np.asarray(rows), fits
         self.weights = np.asarray(weights, float)

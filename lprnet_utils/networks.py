@@ -83,9 +83,11 @@ def _posed_mean(code, size: int):
     low, high = marks.min(0), marks.max(0)
     side = 1.5 * (high - low)[:2].mean()  # of the design's crop, mm
     basis = np.c_[(mean - (low + high) / 2) / side, np.ones(len(mean))]  # (s s, 4)
-    kernel = np.einsum("ti,jk->ijtk", basis, np.eye(3)).reshape(12, -1)
-    start = np.vstack([np.diag([1, -1, 1]) / SPAN, [0.5, 0.5, 0.5]])  # upright, from the front, in the middle
-    pose = layers.Dense(12, kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3))
+    # a small unit: Adam moves every weight as far, and these twelve move the whole face
+    unit = 0.05
+    kernel = unit * np.einsum("ti,jk->ijtk", basis, np.eye(3)).reshape(12, -1)
+    start = np.vstack([np.diag([1, -1, 1]) / SPAN, [0.5, 0.5, 0.5]]) / unit  # upright, from the front, in the middle
+    pose = layers.Dense(12)
     mixing = layers.Dense(kernel.shape[1], use_bias=False, trainable=False)
     out = layers.Reshape((size, size, 3))(mixing(pose(code)))
     pose.set_weights([pose.get_weights()[0], start.ravel()])

@@ -18,6 +18,7 @@ from .assets import read_arrays, read_asset
 from .face_model import MorphableModel
 from .geometry import border_loops, rotation_matrix
 from .images import Image
+from .light import Light
 from .rasterizer import rasterize
 
 Array = NDArray[np.floating]
@@ -27,87 +28,6 @@ EYE_RINGS = np.deg2rad([0, 9, 11, 26, 30, 33, 55, 90, 130])  # from the axis of 
 EYE_SEGMENTS = 20
 MOUTH_DEPTH = 28.0  # mm, of the dark pocket behind the lips
 CLOTHES = -55.0  # mm: height over the chin's underside below which skin is clothed
-# Ramamoorthi and Hanrahan, SIGGRAPH 2001: constants of the spherical harmonics times the cosine's kernel, over pi
-SH = (0.282095, 0.488603, 1.092548, 0.315392, 0.546274)
-KERNEL = (1.0, 2 / 3, 2 / 3, 2 / 3, 1 / 4, 1 / 4, 1 / 4, 1 / 4, 1 / 4)
-
-
-def sh_basis(normals: ArrayLike) -> Array:
-    """Spherical harmonics up to order 2 at unit vectors (n, 3): (n, 9)."""
-    x, y, z = np.asarray(normals, np.float32).T
-    one = np.ones_like(x)
-    a, b, c, d, e = (np.float32(v) for v in SH)
-    return np.stack(
-        [a * one, b * y, b * z, b * x, c * x * y, c * y * z, d * (3 * z * z - 1), c * x * z, e * (x * x - y * y)], 1
-    )
-
-
-@dataclass(frozen=True)
-class Light:
-    """Light from everywhere, as spherical harmonics, and one hard lamp.
-
-    Attributes
-    ----------
-    harmonics : (9, 3) array
-        Radiance of the surroundings in R, G, B.
-    lamp : (3,) array
-        Unit vector toward the lamp, in the camera's frame (x right, y up, z toward the camera).
-    color : (3,) array
-        Of the lamp; 1 is full white on a surface that faces it.
-    gloss : float
-        Strength of the skin's highlight.
-    """
-
-    harmonics: Array
-    lamp: Array
-    color: Array
-    gloss: float = 0.1
-
-    @classmethod
-    def sample(cls, rng: np.random.Generator) -> Light:
-        """A random light: a sky, a few soft lamps, a hard one; sometimes dim, sometimes from behind."""
-        tint = 1 + rng.normal(0, 0.07, 3)
-        sky = np.zeros((9, 3))
-        sky[0] = rng.uniform(0.5, 1.2) / SH[0] * tint
-        sky[1] = rng.uniform(0, 0.35) / SH[1] * tint
-        for _ in range(rng.integers(1, 4)):
-            direction = rng.normal(size=3) + [0, 0.4, 0.5]
-            direction /= np.linalg.norm(direction)
-            color = rng.uniform(0.1, 0.8) * (1 + rng.normal(0, 0.1, 3))
-            sky += 3.5 * sh_basis(direction[None])[0][:, None] * color
-        lamp = rng.normal(size=3) + [0, 0.5, 0.7 if rng.random() < 0.85 else -1.5]
-        color = max(rng.normal(0.35, 0.35), 0) * (1 + rng.normal(0, 0.1, 3))
-        return cls(sky, lamp / np.linalg.norm(lamp), color, gloss=abs(rng.normal(0.08, 0.08)))
-
-    def shade(self, normals: Array, openness: Array, shine: Array) -> tuple[Array, Array]:
-        """Irradiance (n, 3) and highlight of vertices with unit normals (n, 3)."""
-        kernel = np.array(KERNEL, np.float32)[:, None] * self.harmonics.astype(np.float32)
-        half = self.lamp + [0, 0, 1]
-        half = (half / max(np.linalg.norm(half), 1e-6)).astype(np.float32)
-        out, gloss = np.empty((2, len(normals), 3), np.float32)
-        lamp, color = self.lamp.astype(np.float32), self.color.astype(np.float32)
-        _shade(normals, kernel, SH, lamp, color, half, self.gloss, openness, shine, out, gloss)
-        return out, gloss
-
-
-@numba.njit(cache=True, error_model="numpy")
-def _shade(
-    normals, kernel, sh, lamp, color, half, strength, openness, shine, out, gloss
-):  # pragma: no cover - compiled
-    for i in range(normals.shape[0]):
-        x, y, z = normals[i, 0], normals[i, 1], normals[i, 2]
-        direct = max(x * lamp[0] + y * lamp[1] + z * lamp[2], 0.0)
-        glint = strength * shine[i] * max(x * half[0] + y * half[1] + z * half[2], 0.0) ** 24
-        for k in range(3):
-            sky = (
-                sh[0] * kernel[0, k]
-                + sh[1] * (y * kernel[1, k] + z * kernel[2, k] + x * kernel[3, k])
-                + sh[2] * (x * y * kernel[4, k] + y * z * kernel[5, k] + x * z * kernel[7, k])
-                + sh[3] * (3 * z * z - 1) * kernel[6, k]
-                + sh[4] * (x * x - y * y) * kernel[8, k]
-            )
-            out[i, k] = max(sky, 0.02) * openness[i] + direct * color[k]
-            gloss[i, k] = glint * color[k]
 
 
 class Head:
@@ -354,19 +274,20 @@ def draw_head(
     colors = albedo * irradiance + gloss
     index, bary, depth = rasterize(project(vertices), triangles, s * size, s * size, head.skin_triangles)
     image = np.zeros((s * size, s * size, 3), np.float32)
-    _paint(colors.astype(np.float32), triangles, index, bary, image)
-    bare, depth = depth * s, depth * s
+    _paint(np.asarray(colors, np.float32), triangles, index, bary, image)
+    some = (slice(None, None, 3),) * 2  # a ninth of the pixels tells what share of the face is hidden
+    bare, face = depth[some].copy(), (index[some] >= 0) & (index[some] < head.face_triangles)
+    middle = vertices[head.kind["head"]].mean(0)
     for part in parts:
         points = project(part.vertices)
-        points[:, 2] *= s
-        n = part.vertices - vertices[head.kind["head"]].mean(0)
         if part.texture is None:
-            n = _normals(part.vertices.astype(np.float32), part.triangles)
-        n = (n / np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-6)).astype(np.float32)
-        n = n @ rotation.T.astype(np.float32)
-        n *= np.where(n[:, 2:] < 0, -1, 1) if part.texture is None else 1
+            n = _normals(np.asarray(part.vertices, np.float32), part.triangles) @ rotation.T.astype(np.float32)
+            n *= np.where(n[:, 2:] < 0, np.float32(-1), np.float32(1))
+        else:  # hair: as a ball around the head's middle
+            n = np.asarray(part.vertices - middle, np.float32) @ rotation.T.astype(np.float32)
+            n /= np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-6)
         one = np.ones(len(n), np.float32)
-        shaded, _ = light.shade(n.astype(np.float32), one, one)
+        shaded, _ = light.shade(n, one, one)
         uv = np.zeros((len(n), 2), np.float32) if part.uv is None else part.uv.astype(np.float32)
         texture = np.full((1, 1, 2), 255, np.uint8) if part.texture is None else part.texture
         _fill_blended(
@@ -375,9 +296,8 @@ def draw_head(
     covered = np.isfinite(depth).astype(np.float32)
     picture = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
     coverage = cv2.resize(covered, (size, size), interpolation=cv2.INTER_AREA)
-    face = (index >= 0) & (index < head.face_triangles)
-    hidden = float((depth > bare)[face].mean()) if face.any() else 1.0
-    return Rendering(picture, coverage, index, bary, depth / s, normals, hidden)
+    hidden = float((depth[some] > bare)[face].mean()) if face.any() else 1.0
+    return Rendering(picture, coverage, index, bary, depth, normals, hidden)
 
 
 def openness(vertices: Array, triangles: NDArray, directions: int = 60) -> NDArray[np.float32]:

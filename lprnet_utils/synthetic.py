@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from .assets import read_arrays
 from .geometry import Camera, rotation_matrix
 from .images import Image
+from .light import Light
 from .props import background, developed, fingers, glasses, hat, obstacle, shadow
-from .rendering import EYE_SEGMENTS, SUPERSAMPLING, Head, Light, Part, Rendering, draw_head, skin_sheets
+from .rendering import EYE_SEGMENTS, SUPERSAMPLING, Head, Part, Rendering, draw_head, skin_sheets
 from .uv import UVLayout
 
 Array = NDArray[np.floating]
@@ -236,6 +237,7 @@ class SyntheticFaces:
         hair = HAIR_COLORS[rng.integers(3 if dark else len(HAIR_COLORS))] * rng.uniform(0.7, 1.3)
         if rng.random() < 0.05:
             hair = rng.uniform(0, 0.7, 3)  # dyed
+        hair = hair.astype(np.float32)  # else every vertex is counted in double precision below
         face = skin[:v]
         brow = self.brows[rng.integers(len(self.brows))] * rng.uniform(0.3, 1.2)
         face += np.clip(brow, 0, 1)[:, None] * (hair * rng.uniform(0.5, 1.2) - face)
@@ -243,13 +245,13 @@ class SyntheticFaces:
         grown = labels.get("male", 1.0) > 0.5 and not labels.get("child", 0.0) > 0.1
         for mask, chance in ((self.beard, 0.3), (self.moustache, 0.35)):
             if rng.random() < chance * grown:
-                strands = np.clip(rng.normal(0.75, 0.25, v), 0, 1) * rng.uniform(0.3, 1)
+                strands = np.clip(0.75 + 0.25 * rng.standard_normal(v, np.float32), 0, 1) * rng.uniform(0.3, 1)
                 face += (mask * strands)[:, None] * (hair * rng.uniform(0.6, 1.2) - face)
                 labels["beard"] = 1.0
         if rng.random() < 0.1:  # make-up, marks, face paint
             for middle in self.model.mean[rng.integers(v, size=rng.integers(1, 6))]:
-                reach = np.exp(-(((self.model.mean - middle) / rng.uniform(3, 18, 3)) ** 2).sum(1))
-                face += (reach * rng.uniform(0.2, 1))[:, None] * (rng.uniform(0, 0.7, 3) - face)
+                reach = np.exp(-(((self.model.mean - middle) / rng.uniform(3, 18, 3).astype(np.float32)) ** 2).sum(1))
+                face += (reach * rng.uniform(0.2, 1))[:, None] * (rng.uniform(0, 0.7, 3).astype(np.float32) - face)
         albedo[: len(skin)] = skin
         clothes = rng.uniform(0.01, 0.8, 3) ** 1.5
         albedo[head.clothed] = clothes
@@ -364,8 +366,8 @@ class SyntheticFaces:
         drawn = draw_head(self.head, vertices, albedo, shine, light, pose, self.size, parts)
         if drawn.hidden > 0.6:  # nothing left to learn from
             drawn = draw_head(self.head, vertices, albedo, shine, light, pose, self.size)
-        face = drawn.coverage > 0.5
-        bright = np.percentile(drawn.picture[face], 90) if face.any() else 1.0
+        coarse = drawn.picture[::3, ::3][drawn.coverage[::3, ::3] > 0.5]
+        bright = np.percentile(coarse, 90) if coarse.size else 1.0
         exposure = (0.75 / max(bright, 0.03)) ** rng.uniform(0.4, 1.0) * np.exp(rng.normal(0, 0.3))
         drawn.picture[:] *= np.float32(exposure)
         return drawn

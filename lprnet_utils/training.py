@@ -9,84 +9,24 @@ import json
 import os
 import shutil
 import time
-import tomllib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from .assets import data_path
-from .augmentation import SETTINGS, augment_picture, mirror_crop, sample_matrix
+from .batches import Source, make_batch
 from .evaluation import landmark_nme
 from .geometry import invert_similarity, transform_points
 from .images import crop_matrix, warp_image
-from .uv import SPAN, UVLayout, decode_map, encode_map, fraction_outside, mirror_map
+from .recipes import TrainingConfig
+from .uv import SPAN, UVLayout, decode_map, fraction_outside
 
 Array = NDArray[np.floating]
-
-
-class Source(Protocol):
-    """Where training pairs come from, see :class:`lprnet_utils.datasets.FittedPhotos`."""
-
-    weights: Array
-
-    def __len__(self) -> int: ...
-
-    def image(self, i: int) -> NDArray[np.uint8]:
-        """Photo i, (h, w, 3) uint8 RGB."""
-
-    def box(self, i: int) -> Array:
-        """The box (4,) of its landmarks."""
-
-    def landmarks(self, i: int) -> Array:
-        """Its labelled landmarks (68, 2 or 3), pixels."""
-
-    def maps(self, indices: Array) -> Array:
-        """Position maps (B, N, N, 3) of some photos, in their pixels."""
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """A recipe. ``samples`` counts images over the whole run; the learning rate follows a cosine over it."""
-
-    network: str = "lprnet"
-    samples: int = 500_000
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    warmup: int = 10_000  # samples over which the learning rate rises
-    loss: str = "l1"  # or "l2"
-    landmark_weight: float = 1.0  # of the mean landmark distance against that of the texels
-    gradient_norm: float = 1.0  # clip
-    average: float = 0.998  # momentum of the running average of the weights, which is what is evaluated and kept
-    augmentation: str = "wide"
-    checkpoint_every: int = 8_000  # samples
-    validate_every: int = 32_000
-    seed: int = 0
-
-    @classmethod
-    def load(cls, name: str | Path) -> TrainingConfig:
-        """From a TOML file, or by the name of a bundled recipe such as ``published-wild``."""
-        path = Path(name)
-        if path.suffix != ".toml":
-            path = data_path(f"recipes/{name}.toml")
-        if not path.is_file():
-            raise ValueError(f"no training recipe at {path}")
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
-            raise ValueError(f"{path} is not valid TOML: {error}") from error
-        known = {f.name for f in fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise ValueError(f"{path} sets {', '.join(unknown)}; a recipe has {', '.join(sorted(known))}")
-        config = cls(**values)
-        if config.loss not in ("l1", "l2") or config.augmentation not in SETTINGS:
-            raise ValueError(f"{path}: loss is l1 or l2, augmentation one of {', '.join(SETTINGS)}")
-        return config
 
 
 def map_loss(layout: UVLayout, kind: str = "l1", landmark_weight: float = 1.0):
@@ -118,61 +58,6 @@ def map_loss(layout: UVLayout, kind: str = "l1", landmark_weight: float = 1.0):
         return unit * (texels + landmark_weight * ops.mean(penalty(landmarks), axis=(1, 2)))
 
     return loss
-
-
-def make_batch(source: Source, config: TrainingConfig, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Batch ``number`` of a run: crops in 0 to 1 and encoded maps. The same number always gives the same batch."""
-    rng = np.random.default_rng([config.seed, number])
-    setting = SETTINGS[config.augmentation]
-    share = source.weights / source.weights.sum()
-    indices = rng.choice(len(source), config.batch_size, p=share)
-    maps = source.maps(indices)
-    size = maps.shape[1]
-    crops = np.empty((len(indices), size, size, 3), np.uint8)
-    for k, i in enumerate(indices):
-        if getattr(source, "cropped", False):  # placed and turned when it was made
-            crop, flip = source.image(i), rng.random() < setting.flip
-        else:
-            matrix, flip = sample_matrix(rng, source.box(i), setting, size)
-            crop = warp_image(source.image(i), matrix, size)
-            maps[k] = transform_points(matrix.astype(np.float32), maps[k])
-        if flip:
-            crop, maps[k] = mirror_crop(crop), mirror_map(maps[k], size)
-        crops[k] = augment_picture(rng, crop, setting)
-    return crops.astype(np.float32) / np.float32(255), encode_map(maps)
-
-
-class Batches(keras.utils.PyDataset):
-    """The batches of a run as Keras' own kind of data set, for ``model.fit`` on any backend.
-
-    Parameters
-    ----------
-    source : Source
-    config : TrainingConfig
-    **options
-        Of ``keras.utils.PyDataset``: ``workers``, ``use_multiprocessing``, ``max_queue_size``.
-    """
-
-    def __init__(self, source: Source, config: TrainingConfig, **options):
-        super().__init__(**options)
-        self.source, self.config = source, config
-
-    def __len__(self) -> int:
-        return -(-self.config.samples // self.config.batch_size)
-
-    def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return make_batch(self.source, self.config, number)
-
-
-def tf_batches(source: Source, config: TrainingConfig):
-    """The same batches, in the same order, as a ``tf.data.Dataset`` of pairs (B, N, N, 3); imports TensorFlow."""
-    import tensorflow as tf
-
-    batches = Batches(source, config)
-    shape = tf.TensorSpec((None, *batches[0][1].shape[1:]), tf.float32)
-    return tf.data.Dataset.from_generator(
-        lambda: (batches[k] for k in range(len(batches))), output_signature=(shape, shape)
-    ).prefetch(2)
 
 
 def learning_rate(config: TrainingConfig, sample: int) -> float:

@@ -18,7 +18,7 @@ from lprnet_utils import networks
 from lprnet_utils.datasets import AFLWTrain, landmark_box
 from lprnet_utils.export import export_litert
 from lprnet_utils.images import crop_matrix, warp_image
-from lprnet_utils.training import TrainingConfig
+from lprnet_utils.recipes import TrainingConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 LICENCE = "Research use only: trained on photos of AFLW, which may be used for non-commercial research."

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from toy import ToySource, tiny_network
 
+from lprnet_utils.batches import make_batch
 from lprnet_utils.export import ExportError, export_litert
 from lprnet_utils.inference import LPRNet, read_metadata
-from lprnet_utils.training import Trainer, TrainingConfig, make_batch
+from lprnet_utils.recipes import TrainingConfig
+from lprnet_utils.training import Trainer
 
 
 @pytest.fixture(scope="module")

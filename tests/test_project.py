@@ -181,12 +181,12 @@ def test_modules_stay_short(record_property):
 
 
 ROWS = """
-geometry assets images rasterizer networks
+geometry assets images rasterizer light
 face_model uv detection
-fitting registration rendering augmentation
-face datasets prnet props
+fitting registration rendering augmentation networks
+face datasets prnet props recipes
 inference viewer synthetic
-evaluation shards
+evaluation shards batches
 training export video applet
 body
 cli

@@ -38,7 +38,8 @@ def test_shards_give_back_crops_and_maps(folder, samples):
 
 
 def test_training_reads_the_crops_as_they_are(folder, samples):
-    from lprnet_utils.training import TrainingConfig, make_batch
+    from lprnet_utils.batches import make_batch
+    from lprnet_utils.recipes import TrainingConfig
     from lprnet_utils.uv import decode_map
 
     source = Shards(folder)
@@ -51,7 +52,8 @@ def test_training_reads_the_crops_as_they_are(folder, samples):
 
 
 def test_keras_and_tensorflow_see_the_same_batches(folder):
-    from lprnet_utils.training import Batches, TrainingConfig, make_batch, tf_batches
+    from lprnet_utils.batches import Batches, make_batch, tf_batches
+    from lprnet_utils.recipes import TrainingConfig
 
     source = Shards(folder)
     config = TrainingConfig(samples=10, batch_size=4, seed=3)

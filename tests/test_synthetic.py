@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from lprnet_utils.geometry import rotation_distance
-from lprnet_utils.rendering import KERNEL, Light, openness, sh_basis
+from lprnet_utils.light import KERNEL, Light, sh_basis
+from lprnet_utils.rendering import openness
 from lprnet_utils.synthetic import SyntheticFaces
 
 

@@ -15,16 +15,9 @@ import numpy as np
 import pytest
 from toy import ToySource, tiny_network
 
-from lprnet_utils.training import (
-    CheckpointError,
-    Trainer,
-    TrainingConfig,
-    learning_rate,
-    load_checkpoint,
-    make_batch,
-    map_loss,
-    save_checkpoint,
-)
+from lprnet_utils.batches import Mixture, make_batch
+from lprnet_utils.recipes import TrainingConfig
+from lprnet_utils.training import CheckpointError, Trainer, learning_rate, load_checkpoint, map_loss, save_checkpoint
 from lprnet_utils.uv import SPAN, UVLayout, decode_map
 
 CONFIG = TrainingConfig(
@@ -53,6 +46,31 @@ def test_batches_depend_on_seed_and_number_only():
     assert (make_batch(source, CONFIG, 6)[0] != x).any()
     assert x.shape == y.shape == (8, 128, 128, 3) and x.dtype == y.dtype == np.float32
     assert x.min() >= 0 and x.max() <= 1
+
+
+def test_a_mixture_draws_from_its_sources_by_their_shares():
+    first, second = ToySource(6), ToySource(3, seed=1)
+    second.cropped = True
+    both = Mixture([first, second], [3, 1])
+    assert len(both) == 9 and both.cropped.tolist() == [False] * 6 + [True] * 3
+    assert both.weights[:6].sum() == pytest.approx(0.75) and both.weights.sum() == pytest.approx(1)
+    for i, (source, row) in enumerate([(first, k) for k in range(6)] + [(second, k) for k in range(3)]):
+        assert (both.image(i) == source.image(row)).all() and (both.landmarks(i) == source.landmarks(row)).all()
+        assert (both.box(i) == source.box(row)).all()
+    maps = both.maps([7, 2, 8])
+    assert (maps == np.stack([second.maps([1])[0], first.maps([2])[0], second.maps([2])[0]])).all()
+    with pytest.raises(ValueError, match="as many shares"):
+        Mixture([first, second], [1])
+
+
+def test_what_was_varied_when_made_is_only_mirrored():
+    source = ToySource(1)
+    source.cropped = True
+    shown = source.image(0)[:128, :128]
+    source.image = lambda i: shown
+    crops = make_batch(source, CONFIG, 0)[0]
+    for crop in crops:
+        assert np.allclose(crop, shown / 255, atol=1e-6) or np.allclose(crop, shown[:, ::-1] / 255, atol=1e-6)
 
 
 def test_batch_shows_the_face_where_the_map_says():
@@ -149,7 +167,8 @@ def test_sigkill_loses_nothing(tmp_path):
     script = (
         "import sys; sys.path[:0] = sys.argv[2:]\n"
         "from toy import ToySource, tiny_network\n"
-        "from lprnet_utils.training import Trainer, TrainingConfig\n"
+        "from lprnet_utils.recipes import TrainingConfig\n"
+        "from lprnet_utils.training import Trainer\n"
         "c = TrainingConfig(samples=100000, batch_size=2, checkpoint_every=2, validate_every=10**6)\n"
         "t = Trainer(tiny_network(), c, sys.argv[1]); print('resumed', t.step, flush=True)\n"
         "t.run(ToySource(2), ToySource(1))\n"

@@ -17,6 +17,8 @@ SETTINGS["geometry"] = Augmentation(0.5, 20, 60, 0.1, (0.85, 1.2), 0.08, (1, 1))
 class ToySource:
     """Faces of the model, drawn as one bright dot at the tip of the nose of a 160 x 160 photo."""
 
+    cropped = False
+
     def __init__(self, count, seed=0):
         rng = np.random.default_rng(seed)
         layout, model = UVLayout(), MorphableModel.load()

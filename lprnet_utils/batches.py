@@ -1,0 +1,145 @@
+"""Where training pairs come from, and how they become batches: the same number always gives the same batch."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from .augmentation import SETTINGS, augment_picture, mirror_crop, sample_matrix
+from .geometry import transform_points
+from .images import warp_image
+from .recipes import TrainingConfig
+from .uv import encode_map, mirror_map
+
+Array = NDArray[np.floating]
+
+
+class Source(Protocol):
+    """Where training pairs come from, see :class:`lprnet_utils.datasets.FittedPhotos`."""
+
+    weights: Array
+    cropped: Any  # bool, or one for each photo: placed and varied when it was made, so it is only mirrored
+
+    def __len__(self) -> int: ...
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Photo i, (h, w, 3) uint8 RGB."""
+
+    def box(self, i: int) -> Array:
+        """The box (4,) of its landmarks."""
+
+    def landmarks(self, i: int) -> Array:
+        """Its labelled landmarks (68, 2 or 3), pixels."""
+
+    def maps(self, indices: Array) -> Array:
+        """Position maps (B, N, N, 3) of some photos, in their pixels."""
+
+
+class Mixture:
+    """Several sources as one.
+
+    Parameters
+    ----------
+    sources : list of Source
+    shares : list of float
+        What share of the samples each gives.
+    """
+
+    def __init__(self, sources: list[Source], shares: list[float]):
+        if len(sources) != len(shares) or min(shares) < 0 or sum(shares) <= 0:
+            raise ValueError(f"{len(sources)} sources need as many shares, none negative: {shares}")
+        self.sources = sources
+        self.starts = np.cumsum([0, *map(len, sources)])
+        parts = [share * s.weights / s.weights.sum() for s, share in zip(sources, shares, strict=True)]
+        self.weights = np.concatenate(parts) / sum(shares)
+        self.cropped = np.concatenate([np.broadcast_to(s.cropped, len(s)) for s in sources])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def _place(self, i: int) -> tuple[Source, int]:
+        k = int(np.searchsorted(self.starts, i, "right")) - 1
+        return self.sources[k], int(i - self.starts[k])
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Photo i."""
+        source, row = self._place(i)
+        return source.image(row)
+
+    def box(self, i: int) -> Array:
+        """The box (4,) of its landmarks."""
+        source, row = self._place(i)
+        return source.box(row)
+
+    def landmarks(self, i: int) -> Array:
+        """Its landmarks (68, 2 or 3)."""
+        source, row = self._place(i)
+        return source.landmarks(row)
+
+    def maps(self, indices: Array) -> Array:
+        """Position maps (B, N, N, 3)."""
+        indices = np.asarray(indices)
+        which = np.searchsorted(self.starts, indices, "right") - 1
+        found = {k: self.sources[k].maps(indices[which == k] - self.starts[k]) for k in np.unique(which)}
+        out = np.empty((len(indices), *next(iter(found.values())).shape[1:]), np.float32)
+        for k, maps in found.items():
+            out[which == k] = maps
+        return out
+
+
+def make_batch(source: Source, config: TrainingConfig, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Batch ``number`` of a run: crops in 0 to 1 and encoded maps. The same number always gives the same batch."""
+    rng = np.random.default_rng([config.seed, number])
+    setting = SETTINGS[config.augmentation]
+    share = source.weights / source.weights.sum()
+    indices = rng.choice(len(source), config.batch_size, p=share)
+    maps = source.maps(indices)
+    size, cropped = maps.shape[1], np.broadcast_to(source.cropped, len(source))
+    crops = np.empty((len(indices), size, size, 3), np.uint8)
+    for k, i in enumerate(indices):
+        if cropped[i]:
+            crop, flip = source.image(i), rng.random() < setting.flip
+        else:
+            matrix, flip = sample_matrix(rng, source.box(i), setting, size)
+            crop = warp_image(source.image(i), matrix, size)
+            maps[k] = transform_points(matrix.astype(np.float32), maps[k])
+        if flip:
+            crop, maps[k] = mirror_crop(crop), mirror_map(maps[k], size)
+        crops[k] = crop if cropped[i] else augment_picture(rng, crop, setting)
+    return crops.astype(np.float32) / np.float32(255), encode_map(maps)
+
+
+class Batches(keras.utils.PyDataset):
+    """The batches of a run as Keras' own kind of data set, for ``model.fit`` on any backend.
+
+    Parameters
+    ----------
+    source : Source
+    config : TrainingConfig
+    **options
+        Of ``keras.utils.PyDataset``: ``workers``, ``use_multiprocessing``, ``max_queue_size``.
+    """
+
+    def __init__(self, source: Source, config: TrainingConfig, **options):
+        super().__init__(**options)
+        self.source, self.config = source, config
+
+    def __len__(self) -> int:
+        return -(-self.config.samples // self.config.batch_size)
+
+    def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return make_batch(self.source, self.config, number)
+
+
+def tf_batches(source: Source, config: TrainingConfig):
+    """The same batches, in the same order, as a ``tf.data.Dataset`` of pairs (B, N, N, 3); imports TensorFlow."""
+    import tensorflow as tf
+
+    batches = Batches(source, config)
+    shape = tf.TensorSpec((None, *batches[0][1].shape[1:]), tf.float32)
+    return tf.data.Dataset.from_generator(
+        lambda: (batches[k] for k in range(len(batches))), output_signature=(shape, shape)
+    ).prefetch(2)

@@ -1,0 +1,49 @@
+"""Recipes of training runs: what a TOML file of ``data/recipes`` or a reader's own may set."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from .assets import data_path
+from .augmentation import SETTINGS
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A recipe. ``samples`` counts images over the whole run; the learning rate follows a cosine over it."""
+
+    network: str = "lprnet"
+    samples: int = 500_000
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    warmup: int = 10_000  # samples over which the learning rate rises
+    loss: str = "l1"  # or "l2"
+    landmark_weight: float = 1.0  # of the mean landmark distance against that of the texels
+    gradient_norm: float = 1.0  # clip
+    average: float = 0.998  # momentum of the running average of the weights, which is what is evaluated and kept
+    augmentation: str = "wide"
+    checkpoint_every: int = 8_000  # samples
+    validate_every: int = 32_000
+    seed: int = 0
+
+    @classmethod
+    def load(cls, name: str | Path) -> TrainingConfig:
+        """From a TOML file, or by the name of a bundled recipe such as ``published-wild``."""
+        path = Path(name)
+        if path.suffix != ".toml":
+            path = data_path(f"recipes/{name}.toml")
+        if not path.is_file():
+            raise ValueError(f"no training recipe at {path}")
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"{path} is not valid TOML: {error}") from error
+        known = {f.name for f in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ValueError(f"{path} sets {', '.join(unknown)}; a recipe has {', '.join(sorted(known))}")
+        config = cls(**values)
+        if config.loss not in ("l1", "l2") or config.augmentation not in SETTINGS:
+            raise ValueError(f"{path}: loss is l1 or l2, augmentation one of {', '.join(SETTINGS)}")
+        return config
