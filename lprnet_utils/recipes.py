@@ -19,6 +19,7 @@ class TrainingConfig:
     batch_size: int = 32
     learning_rate: float = 1e-3
     warmup: int = 10_000  # samples over which the learning rate rises
+    optimizer: str = "adam"  # or "muon"
     loss: str = "l1"  # or "l2"
     landmark_weight: float = 1.0  # of the mean landmark distance against that of the texels
     gradient_norm: float = 1.0  # clip
@@ -44,6 +45,8 @@ class TrainingConfig:
         if unknown := sorted(set(values) - known):
             raise ValueError(f"{path} sets {', '.join(unknown)}; a recipe has {', '.join(sorted(known))}")
         config = cls(**values)
-        if config.loss not in ("l1", "l2") or config.augmentation not in SETTINGS:
-            raise ValueError(f"{path}: loss is l1 or l2, augmentation one of {', '.join(SETTINGS)}")
+        choices = {"optimizer": ("adam", "muon"), "loss": ("l1", "l2"), "augmentation": tuple(SETTINGS)}
+        for name, known in choices.items():
+            if getattr(config, name) not in known:
+                raise ValueError(f"{path}: {name} is one of {', '.join(known)}, not {getattr(config, name)}")
         return config

@@ -104,6 +104,7 @@ class SyntheticFaces:
         linear = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
         around = self.head.file["head_colors"]
         self.skins = np.concatenate([linear[skins[:, place[:, 1], place[:, 0]]], linear[around]], 1)
+        self.dark = self.skins[:, : len(place)].mean(1) @ [0.2126, 0.7152, 0.0722] < 0.15
         self.brows = brows[:, place[:, 1], place[:, 0]].astype(np.float32) / 255
         self._masks()
 
@@ -226,8 +227,10 @@ class SyntheticFaces:
         which = int(rng.integers(len(self.skins)))
         albedo = np.full((head.count, 3), 0.5, np.float32)
         skin = self.skins[which].copy()
-        if rng.random() < 0.6:  # between two skins: most people are
-            skin += np.float32(rng.random()) * (self.skins[int(rng.integers(len(self.skins)))] - skin)
+        if rng.random() < 0.6:  # between a dark and a light skin, as most people's is; even in what the eye sees
+            other = int(rng.choice(np.flatnonzero(self.dark != self.dark[which])))
+            low, high = (which, other) if self.dark[which] else (other, which)
+            skin = self.skins[low] + np.float32(rng.random() ** 2.2) * (self.skins[high] - self.skins[low])
         skin *= np.exp(np.float32(rng.normal(0, 0.04)) * rng.standard_normal((len(skin), 1), np.float32))
         skin *= (np.exp(rng.normal(0, 0.12)) * (1 + rng.normal(0, 0.05, 3))).astype(np.float32)
         np.clip(skin, 0.004, 0.95, out=skin)
