@@ -20,36 +20,47 @@ def _folder(value: str | None, variable: str, what: str) -> Path:
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train a network on the real photos, or go on with a run that was stopped."""
+    """Train a network on photos, synthetic or real, or go on with a run that was stopped."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import numpy as np
-
     from . import networks
-    from .datasets import AFLWTrain, FittedPhotos, fit_photos
+    from .batches import Mixture
     from .recipes import TrainingConfig
-    from .shards import Shards
     from .training import Trainer
 
     config = TrainingConfig.load(options.config)
+    mixed = 0 < config.synthetic < 1
+    if config.synthetic and not options.shards:
+        raise SystemExit(f"lprnet: recipe {options.config} takes synthetic photos: give --shards (lprnet synthesize)")
+    with_photos = mixed or not options.shards
+    photos = _folder(options.aflw_train, "LPRNET_AFLW_TRAIN", "training photos") if with_photos else None
+    # before the photos are fitted: it may refuse the run
+    trainer = Trainer(getattr(networks, config.network)(), config, options.run)
     if options.shards:
-        trainer = Trainer(getattr(networks, config.network)(), config, options.run)
-        best = trainer.run(Shards(options.shards), Shards(options.shards, held_out=True), stop_after=options.stop_after)
-        print(f"best held-out NME {best:.3f} %; weights in {options.run}")
-        return 0
-    photos = AFLWTrain(_folder(options.aflw_train, "LPRNET_AFLW_TRAIN", "training photos"))
-    trainer = Trainer(
-        getattr(networks, config.network)(), config, options.run
-    )  # before the fits: it may refuse the run
-    sources = []
+        from .shards import Shards
+
+        source, validation = Shards(options.shards), Shards(options.shards, held_out=True)
+    if with_photos:
+        real, validation = _fitted_photos(photos)
+        source = Mixture([real, source], [1 - config.synthetic, config.synthetic]) if mixed else real
+    print(f"training from sample {trainer.sample} of {config.samples}; Ctrl-C or a kill loses nothing", flush=True)
+    best = trainer.run(source, validation, stop_after=options.stop_after)
+    print(f"best held-out NME {best:.3f} %; weights in {options.run}")
+    return 0
+
+
+def _fitted_photos(folder: Path) -> list:
+    """Real photos with fitted maps: those to train on and those held out."""
+    import numpy as np
+
+    from .datasets import AFLWTrain, FittedPhotos, fit_photos
+
+    photos, sources = AFLWTrain(folder), []
     for chosen in (~photos.held_out, photos.held_out):
         rows = np.flatnonzero(chosen & (photos.trust > 0))
         print(f"fitting the face model to {len(rows)} photos", flush=True)
         weights = photos.trust[rows] * np.where(np.abs(photos.yaw[rows]) > 60, 2.0, 1.0)  # profiles are rare and hard
         sources.append(FittedPhotos(photos, rows, fit_photos(photos, rows), weights))
-    print(f"training from sample {trainer.sample} of {config.samples}; Ctrl-C or a kill loses nothing", flush=True)
-    best = trainer.run(*sources, stop_after=options.stop_after)
-    print(f"best held-out NME {best:.3f} %; weights in {options.run}")
-    return 0
+    return sources
 
 
 def synthesize(options: argparse.Namespace) -> int:
@@ -106,7 +117,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--config", default="published-wild", help="a bundled recipe or a TOML file (%(default)s)")
     one.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoints, log, weights")
     one.add_argument("--aflw-train", help="folder of training photos (else LPRNET_AFLW_TRAIN)")
-    one.add_argument("--shards", type=Path, help="train on shards of synthetic pairs instead (lprnet synthesize)")
+    one.add_argument(
+        "--shards", type=Path, help="train on shards (lprnet synthesize), or mix them in as the recipe says"
+    )
     one.add_argument("--stop-after", type=int, help="stop with a checkpoint after so many steps")
     one.set_defaults(function=train)
 

@@ -25,6 +25,7 @@ class TrainingConfig:
     gradient_norm: float = 1.0  # clip
     average: float = 0.998  # momentum of the running average of the weights, which is what is evaluated and kept
     augmentation: str = "wide"
+    synthetic: float = 0.0  # share of the samples that comes from shards beside real photos
     checkpoint_every: int = 8_000  # samples
     validate_every: int = 32_000
     seed: int = 0
@@ -49,4 +50,6 @@ class TrainingConfig:
         for name, known in choices.items():
             if getattr(config, name) not in known:
                 raise ValueError(f"{path}: {name} is one of {', '.join(known)}, not {getattr(config, name)}")
+        if not 0 <= config.synthetic <= 1:
+            raise ValueError(f"{path}: synthetic is a share from 0 to 1, not {config.synthetic}")
         return config

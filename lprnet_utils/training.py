@@ -94,6 +94,7 @@ class Muon(keras.optimizers.Muon):
         return not matrix or min(shape[-2:]) < 16  # the last layers: a few outputs
 
     def lr_adjust(self, x: Any) -> Any:
+        """The step scaled to the size of Adam's, by the matrix' larger side."""
         return x * self.rms_rate * max(x.shape[-2:]) ** 0.5
 
 

@@ -65,3 +65,14 @@ def test_the_model_card_tells_what_is_measured(aflw2000_dir, capsys):
     readme = (root / "README.md").read_text(encoding="utf-8")
     row = re.search(r"^\| `published`[^|]*\| ([\d. |]+) \| research only \|$", readme, re.MULTILINE)[1]
     assert [float(v) for v in row.split("|")] == stated[:4]
+
+
+def test_a_recipe_with_synthetic_photos_needs_them(tmp_path):
+    recipe = tmp_path / "mixed.toml"
+    recipe.write_text('synthetic = 0.5\nnetwork = "lprnet_lite"\n')
+    with pytest.raises(SystemExit, match="--shards"):
+        main(["train", "--config", str(recipe), "--run", str(tmp_path / "run")])
+    recipe.write_text("synthetic = 1.5\n")
+    assert main(["train", "--config", str(recipe), "--run", str(tmp_path / "run")]) == 2
+    recipe.write_text('optimizer = "sgd"\n')
+    assert main(["train", "--config", str(recipe), "--run", str(tmp_path / "run")]) == 2

@@ -17,12 +17,37 @@ from toy import ToySource, tiny_network
 
 from lprnet_utils.batches import Mixture, make_batch
 from lprnet_utils.recipes import TrainingConfig
-from lprnet_utils.training import CheckpointError, Trainer, learning_rate, load_checkpoint, map_loss, save_checkpoint
+from lprnet_utils.training import (
+    CheckpointError,
+    Muon,
+    Trainer,
+    learning_rate,
+    load_checkpoint,
+    map_loss,
+    save_checkpoint,
+)
 from lprnet_utils.uv import SPAN, UVLayout, decode_map
 
 CONFIG = TrainingConfig(
     samples=64, batch_size=8, warmup=16, checkpoint_every=16, validate_every=32, augmentation="wide", seed=3
 )
+
+
+def test_muon_makes_the_steps_of_matrices_orthogonal():
+    """1 x 1 convolutions and dense layers alike; 3 x 3 kernels, biases and thin last layers are Adam's."""
+    rng = np.random.default_rng(0)
+    shapes = {"point": (1, 1, 24, 32), "dense": (40, 20), "depth": (3, 3, 24, 1), "bias": (24,), "last": (1, 1, 24, 3)}
+    variables = {n: keras.Variable(np.zeros(s, np.float32), name=n) for n, s in shapes.items()}
+    muon = Muon(0.01, weight_decay=None, adam_weight_decay=None)
+    gradients = [keras.ops.convert_to_tensor(rng.normal(size=s).astype(np.float32)) for s in shapes.values()]
+    muon.apply(gradients, list(variables.values()))
+    for name, shape in shapes.items():
+        step = np.asarray(variables[name]).reshape(-1, shape[-1])
+        if name in ("point", "dense"):
+            sigma = np.linalg.svd(step, compute_uv=False) / (0.01 * 0.2 * max(shape[-2:]) ** 0.5)
+            assert 0.5 < sigma.min() and sigma.max() < 1.5, "five Newton-Schulz steps bring all near 1"
+        else:
+            assert np.allclose(np.abs(step), 0.01, rtol=1e-3), "the first step of Adam"
 
 
 def test_loss_by_hand():
