@@ -47,7 +47,7 @@ def test_muon_makes_the_steps_of_matrices_orthogonal():
             sigma = np.linalg.svd(step, compute_uv=False) / (0.01 * 0.2 * max(shape[-2:]) ** 0.5)
             assert 0.5 < sigma.min() and sigma.max() < 1.5, "five Newton-Schulz steps bring all near 1"
         else:
-            assert np.allclose(np.abs(step), 0.01, rtol=1e-3), "the first step of Adam"
+            assert np.allclose(np.abs(step), 0.01, rtol=0.05), "the first step of Adam"
 
 
 def test_loss_by_hand():
@@ -129,7 +129,7 @@ def test_recipes_and_their_errors(tmp_path):
     with pytest.raises(ValueError, match="not valid TOML"):
         TrainingConfig.load(path)
     path.write_text('loss = "huber"')
-    with pytest.raises(ValueError, match="l1 or l2"):
+    with pytest.raises(ValueError, match="one of l1, l2"):
         TrainingConfig.load(path)
 
 
