@@ -198,15 +198,15 @@ class SyntheticFaces:
 
     def pose(self, rng: np.random.Generator) -> Array:
         """A natural head pose: yaw to profile, some pitch, little roll; a rotation matrix."""
-        yaw = rng.normal(0, 22) if rng.random() < 0.45 else rng.uniform(-92, 92)
+        yaw = rng.normal(0, 22) if rng.random() < 0.4 else rng.uniform(-92, 92)
         return rotation_matrix(np.clip(rng.normal(-3, 14), -50, 50), np.clip(yaw, -95, 95), rng.normal(0, 7))
 
     def turn(self, rng: np.random.Generator) -> float:
         """Degrees by which the picture is turned in its plane: few by much, very few upside down."""
         kind = rng.random()
-        if kind < 0.88:
+        if kind < 0.94:
             return float(np.clip(rng.normal(0, 15), -50, 50))
-        return float(rng.uniform(-100, 100) if kind < 0.98 else rng.uniform(-180, 180))
+        return float(rng.uniform(-100, 100) if kind < 0.99 else rng.uniform(-180, 180))
 
     def camera(self, rng: np.random.Generator, points: Array, rotation: Array) -> Camera:
         """Scale and place so that the crop is that of the design, varied as a detector's box would be."""
@@ -342,9 +342,9 @@ class SyntheticFaces:
         out = drawn.picture + (1 - drawn.coverage[..., None]) * out
         if rng.random() < 0.15:
             out = shadow(rng, out)
-        if rng.random() < 0.1:
+        if rng.random() < 0.08:
             out = fingers(rng, out, drawn.picture[drawn.coverage > 0.9])
-        elif rng.random() < 0.15:
+        elif rng.random() < 0.12:
             out = obstacle(rng, out)
         return Sample(developed(rng, out), position_map, coefficients[k], camera, labels, *seen)
 
@@ -367,7 +367,7 @@ class SyntheticFaces:
         parts = self.worn(rng, vertices, hair, labels)
         pose = camera.rotation, camera.scale, camera.translation
         drawn = draw_head(self.head, vertices, albedo, shine, light, pose, self.size, parts)
-        if drawn.hidden > 0.6:  # nothing left to learn from
+        if drawn.hidden > 0.5:  # nothing left to learn from
             drawn = draw_head(self.head, vertices, albedo, shine, light, pose, self.size)
         coarse = drawn.picture[::3, ::3][drawn.coverage[::3, ::3] > 0.5]
         bright = np.percentile(coarse, 90) if coarse.size else 1.0
