@@ -127,6 +127,16 @@ def _normals(vertices, triangles):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, error_model="numpy")
+def _project(points, matrix, shift):  # pragma: no cover - compiled
+    out = np.empty(points.shape, np.float64)
+    for i in range(points.shape[0]):
+        x, y, z = points[i, 0], points[i, 1], points[i, 2]
+        for k in range(3):
+            out[i, k] = matrix[k, 0] * x + matrix[k, 1] * y + matrix[k, 2] * z + shift[k]
+    return out
+
+
+@numba.njit(cache=True, error_model="numpy")
 def _paint(colors, triangles, index, bary, image):  # pragma: no cover - compiled
     for y in range(index.shape[0]):
         for x in range(index.shape[1]):
@@ -262,24 +272,22 @@ def draw_head(
     """
     rotation, scale, translation = camera
     s = SUPERSAMPLING
-    flip = np.array([1, -1, 1], np.float32)
-
-    def project(points: Array) -> Array:
-        out = (points @ rotation.T.astype(np.float32)) * (scale * flip) + translation.astype(np.float32)
-        out[:, :2] = (out[:, :2] + 0.5) * s - 0.5
-        return out
-
+    # the finer picture's camera, one product for rotation, scale and shift
+    matrix = np.asarray(rotation, float) * (scale * np.array([[s], [-s], [1]]))
+    shift = np.asarray(translation, float) * [s, s, 1] + np.array([0.5 * s - 0.5, 0.5 * s - 0.5, 0])
     triangles, normals = head.triangles, _normals(vertices, head.triangles) @ rotation.T.astype(np.float32)
     irradiance, gloss = light.shade(normals, head.openness, shine)
     colors = albedo * irradiance + gloss
-    index, bary, depth = rasterize(project(vertices), triangles, s * size, s * size, head.skin_triangles)
+    index, bary, depth = rasterize(
+        _project(vertices, matrix, shift), triangles, s * size, s * size, head.skin_triangles
+    )
     image = np.zeros((s * size, s * size, 3), np.float32)
     _paint(np.asarray(colors, np.float32), triangles, index, bary, image)
     some = (slice(None, None, 3),) * 2  # a ninth of the pixels tells what share of the face is hidden
     bare, face = depth[some].copy(), (index[some] >= 0) & (index[some] < head.face_triangles)
     middle = vertices[head.kind["head"]].mean(0)
     for part in parts:
-        points = project(part.vertices)
+        points = _project(part.vertices, matrix, shift)
         if part.texture is None:
             n = _normals(np.asarray(part.vertices, np.float32), part.triangles) @ rotation.T.astype(np.float32)
             n *= np.where(n[:, 2:] < 0, np.float32(-1), np.float32(1))

@@ -328,7 +328,7 @@ class SyntheticFaces:
         face = vertices[: self.head.face_count]
         camera = self.camera(rng, self.read @ face, rotation_matrix(0, 0, self.turn(rng)) @ self.pose(rng))
         position_map = self.layout.vertices_to_map(camera.project(face).astype(np.float32))
-        middle = position_map[self.layout.mask][:, 2].mean()
+        middle = position_map[..., 2][self.layout.mask].mean()
         light = Light.sample(rng)
         out = background(rng, self.size)
         if rng.random() < 0.12:
