@@ -198,7 +198,7 @@ class SyntheticFaces:
 
     def pose(self, rng: np.random.Generator) -> Array:
         """A natural head pose: yaw to profile, some pitch, little roll; a rotation matrix."""
-        yaw = rng.normal(0, 22) if rng.random() < 0.4 else rng.uniform(-92, 92)
+        yaw = rng.normal(0, 25) if rng.random() < 0.3 else rng.uniform(-92, 92)
         return rotation_matrix(np.clip(rng.normal(-3, 14), -50, 50), np.clip(yaw, -95, 95), rng.normal(0, 7))
 
     def turn(self, rng: np.random.Generator) -> float:
