@@ -68,6 +68,53 @@ def lprnet(size: int = 128, name: str = "lprnet") -> keras.Model:
     return keras.Model(inputs, outputs, name=name)
 
 
+# PRNet's: (width, stride) of the residual blocks, and of the transposed convolutions
+PRNET_ENCODER = ((32, 2), (32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1))
+PRNET_DECODER = ((512, 1), (256, 2), (256, 1), (256, 1), (128, 2), (128, 1), (128, 1), (64, 2), (64, 1), (64, 1),
+                 (32, 2), (32, 1), (16, 2), (16, 1), (3, 1), (3, 1))  # fmt: skip
+
+
+def prnet(size: int = 256, name: str = "prnet") -> keras.Model:
+    """PRNet's residual encoder and transposed-convolution decoder, as in its code, for comparison.
+
+    Parameters
+    ----------
+    size : int
+        Side of the crop and of the position map, a multiple of 32.
+
+    Returns
+    -------
+    keras.Model
+        (B, size, size, 3) RGB in 0 to 1 to (B, size, size, 3) in 0 to 1.
+
+    References
+    ----------
+    Feng et al., ECCV 2018, section 3.2, and ``predictor.py`` of https://github.com/yfeng95/PRNet.
+    """
+    if size % 32:
+        raise ValueError(f"the encoder halves the crop five times: its side must be a multiple of 32, not {size}")
+
+    def normalised(x):
+        return layers.ReLU()(BatchNormalization(epsilon=1e-3)(x))
+
+    def convolution(x, width, kernel=1, stride=1):
+        return layers.Conv2D(width, kernel, strides=stride, padding="same", use_bias=False)(x)
+
+    inputs = keras.Input((size, size, 3))
+    x = normalised(convolution(inputs, 16, 4))
+    for width, stride in PRNET_ENCODER:
+        same = stride == 1 and x.shape[-1] == width
+        shortcut = x if same else convolution(x, width, 1, stride)
+        y = normalised(convolution(x, width // 2))
+        y = normalised(convolution(y, width // 2, 4, stride))
+        x = normalised(layers.Add()([convolution(y, width), shortcut]))
+    for width, stride in PRNET_DECODER:
+        x = normalised(layers.Conv2DTranspose(width, 4, strides=stride, padding="same", use_bias=False)(x))
+    x = layers.Conv2DTranspose(3, 4, padding="same", use_bias=False)(x)
+    outputs = layers.Activation("sigmoid")(BatchNormalization(epsilon=1e-3)(x))
+    return keras.Model(inputs, outputs, name=name)
+
+
 # stages of the encoder: (stride, width, expansion, blocks); each halves the side
 LITE = ((2, 24, 4, 2), (2, 48, 4, 2), (2, 96, 4, 3), (2, 160, 4, 3))
 

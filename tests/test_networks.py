@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from lprnet_utils.networks import BatchNormalization, count_multiply_adds, lprnet, lprnet_lite
+from lprnet_utils.networks import BatchNormalization, count_multiply_adds, lprnet, lprnet_lite, prnet
 from lprnet_utils.uv import UVLayout, decode_map
 
 
@@ -48,6 +48,17 @@ def test_lite_keeps_its_budget_and_starts_at_the_mean_face():
     assert np.abs(np.diff(out[0], n=2, axis=0)).max() < 0.02, "no checkerboard before training either"
     with pytest.raises(ValueError, match="multiple of 32"):
         lprnet_lite(100)
+
+
+def test_prnet_is_prnet():
+    network = prnet()
+    trained = sum(int(np.prod(w.shape)) for w in network.trainable_weights)
+    assert round(trained / 1e6, 2) == 13.35 and round(count_multiply_adds(network) / 1e9, 2) == 4.13
+    assert network.output_shape == (None, 256, 256, 3)
+    out = np.asarray(prnet(64).predict_on_batch(np.zeros((1, 64, 64, 3), np.float32)))
+    assert out.shape == (1, 64, 64, 3) and 0 <= out.min() and out.max() <= 1
+    with pytest.raises(ValueError, match="multiple of 32"):
+        prnet(100)
 
 
 def test_multiply_adds_by_hand():
