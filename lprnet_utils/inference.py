@@ -92,7 +92,7 @@ class LPRNet:
         self._input = self._network.get_input_details()[0]
         self._output = self._network.get_output_details()[0]
         self.size = int(self._input["shape"][1])
-        self._layout = UVLayout(self.size)
+        self._layout = UVLayout(self.size, self.metadata.get("landmark_uv"))
         self._threads = threads
         self._detector: FaceDetector | None = None
 

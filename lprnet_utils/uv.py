@@ -141,6 +141,9 @@ class UVLayout:
     ----------
     size : int
         N, the side of the maps; 128 is precomputed, others are rasterised on creation (needs numba).
+    landmark_uv : (68, 2) array, optional
+        Where the 68 landmarks lie in the chart, 0 to 1, for weights that were trained with other places than the
+        model's.
 
     Attributes
     ----------
@@ -155,11 +158,18 @@ class UVLayout:
         Triangles into ``texels``, counter-clockwise from outside (y up).
     """
 
-    def __init__(self, size: int = 128):
+    def __init__(self, size: int = 128, landmark_uv: ArrayLike | None = None):
         file = read_arrays("face_model.npz")
         self.size = size
         self._uv = file["uv"]
         self._landmarks = file["landmarks"]
+        if landmark_uv is not None:
+            places = np.asarray(landmark_uv, float)
+            if places.shape != (68, 2) or not ((places >= 0) & (places <= 1)).all():
+                raise ValueError(
+                    f"landmark_uv has shape {places.shape}, or values outside 0 to 1; it should be (68, 2)"
+                )
+            self._landmarks = np.c_[np.arange(68), places, np.ones(68)]
         if size == 128:
             self._vertices, self._weights = file["texel_vertices"], file["texel_weights"]
             self.kind = file["texel_kind"]

@@ -14,6 +14,7 @@ from lprnet_utils.export import ExportError, export_litert
 from lprnet_utils.inference import LPRNet, read_metadata
 from lprnet_utils.recipes import TrainingConfig
 from lprnet_utils.training import Trainer
+from lprnet_utils.uv import UVLayout
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,18 @@ def test_export_agrees_and_is_loaded(trained, tmp_path, float16):
     expected = model.predict(crop[None].astype(np.float32) / 255, verbose=0)[0]
     assert np.abs(net.predict_uv(crop) - expected).max() < 2e-3
     assert net._network.get_input_details()[0]["shape"].tolist() == [1, 128, 128, 3], "a fixed batch"
+
+
+def test_weights_bring_their_own_landmarks(trained, tmp_path):
+    model, examples = trained
+    photo = (examples[0] * 255).round().astype(np.uint8)
+    places = UVLayout().landmark_uv[::-1]
+    for name, metadata in (("with", {"landmark_uv": places.tolist()}), ("without", {})):
+        export_litert(model, tmp_path / f"{name}.tflite", metadata, examples)
+    nets = (LPRNet(tmp_path / f"{n}.tflite") for n in ("with", "without"))
+    own, plain = (net.reconstruct_in_box(photo, [20, 20, 100, 100]) for net in nets)
+    assert (own.position_map == plain.position_map).all()
+    assert np.allclose(own.landmarks[::-1], plain.landmarks, atol=0.05)
 
 
 def test_a_file_that_disagrees_is_not_written(trained, tmp_path, monkeypatch):

@@ -94,6 +94,16 @@ def test_precomputed_layout_is_the_rasterised_one(model, layout):
     assert np.abs(again - layout.vertices_to_map(model.mean).reshape(-1, 3)).max() < 1e-3
 
 
+def test_weights_may_bring_their_own_landmarks(layout):
+    same = UVLayout(landmark_uv=layout.landmark_uv)
+    assert np.allclose(same.landmarks(layout.mean_map), layout.landmarks(layout.mean_map), atol=1e-2)
+    moved = UVLayout(landmark_uv=layout.landmark_uv[MIRROR_68])
+    assert np.allclose(moved.landmarks(layout.mean_map)[MIRROR_68], layout.landmarks(layout.mean_map), atol=1e-2)
+    for wrong in (np.zeros((5, 2)), layout.landmark_uv + 1):
+        with pytest.raises(ValueError, match="landmark_uv"):
+            UVLayout(landmark_uv=wrong)
+
+
 def test_weights_are_prnets(layout):
     values, counts = np.unique(layout.weights, return_counts=True)
     assert values.tolist() == [0, 3, 4, 16]
