@@ -65,7 +65,10 @@ def export_litert(
     if len(data) < least:
         raise ExportError(f"the converted model has {len(data)} bytes, its weights alone need {least:.0f}")
     size = model.output_shape[1]
-    described = {"span": SPAN, "size": size, "network": model.name, "parameters": model.count_params(), **metadata}
+    layout = UVLayout(size)
+    described = {"span": SPAN, "size": size, "network": model.name, "parameters": model.count_params()}
+    described["landmark_uv"] = layout.landmark_uv.round(6).tolist()  # as they were when the network was trained
+    described.update(metadata)
     archive = io.BytesIO(data)
     with zipfile.ZipFile(archive, "a") as zipped:
         entry = zipfile.ZipInfo(METADATA, date_time=(1980, 1, 1, 0, 0, 0))
@@ -75,7 +78,7 @@ def export_litert(
     network = Interpreter(model_content=data, num_threads=1)
     network.allocate_tensors()
     entry, result = network.get_input_details()[0]["index"], network.get_output_details()[0]["index"]
-    mask = UVLayout(size).mask
+    mask = layout.mask
     found = []
     for example, expected in zip(examples, model.predict(examples, verbose=0), strict=True):
         network.set_tensor(entry, example[None])

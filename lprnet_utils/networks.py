@@ -120,9 +120,10 @@ LITE = ((2, 24, 4, 2), (2, 48, 4, 2), (2, 96, 4, 3), (2, 160, 4, 3))
 
 
 def _posed_mean(code, size: int):
-    """The mean face under an affine map of twelve numbers read from the code (B, c): encoded positions (B, s, s, 3).
+    """The mean face under an affine map of twelve numbers read from the code (B, c).
 
-    Where a face is, how large and how turned, is most of what a position map says; twelve numbers say it at once.
+    The result (B, s, s, 3) are encoded positions less 1/2. Where a face is, how large and how turned, is most of what
+    a position map says; twelve numbers say it at once.
     """
     layout = UVLayout(2 * size)
     mean = layout.mean_map.reshape(size, 2, size, 2, 3).mean((1, 3)).reshape(-1, 3)
@@ -130,10 +131,10 @@ def _posed_mean(code, size: int):
     low, high = marks.min(0), marks.max(0)
     side = 1.5 * (high - low)[:2].mean()  # of the design's crop, mm
     basis = np.c_[(mean - (low + high) / 2) / side, np.ones(len(mean))]  # (s s, 4)
-    # a small unit: Adam moves every weight as far, and these twelve move the whole face
-    unit = 0.05
+    # a small unit: Adam moves every weight as far, and these twelve move the whole face; exact in half precision
+    unit = 1 / 16
     kernel = unit * np.einsum("ti,jk->ijtk", basis, np.eye(3)).reshape(12, -1)
-    start = np.vstack([np.diag([1, -1, 1]) / SPAN, [0.5, 0.5, 0.5]]) / unit  # upright, from the front, in the middle
+    start = np.vstack([np.diag([1, -1, 1]) / SPAN, np.zeros(3)]) / unit  # upright, from the front, in the middle
     pose = layers.Dense(12)
     mixing = layers.Dense(kernel.shape[1], use_bias=False, trainable=False)
     out = layers.Reshape((size, size, 3))(mixing(pose(code)))
@@ -195,6 +196,7 @@ def lprnet_lite(size: int = 128, name: str = "lprnet_lite") -> keras.Model:
     small = keras.initializers.RandomNormal(stddev=1e-3)
     x = layers.Conv2D(3, 1, kernel_initializer=small)(x)
     x = layers.Add()([x, _posed_mean(code, size // 2)])
+    x = layers.Rescaling(1.0, offset=0.5)(x)  # apart, so that half precision rounds none of the numbers before by it
     outputs = layers.UpSampling2D(2, interpolation="bilinear")(x)
     return keras.Model(inputs, outputs, name=name)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .assets import read_arrays
 from .face_model import EXPRESSION_DEVIATION, MorphableModel
 from .geometry import border_loops, nested_loops, similarity_alignment, vertex_normals
 from .uv import UVLayout
@@ -196,7 +197,8 @@ class _Template:
     def __init__(self, model: MorphableModel):
         from scipy.sparse import csr_matrix, diags, identity
 
-        layout = UVLayout()
+        # other models' makers set brows and jaw where they lie on the skin, not where labels of photos have them
+        layout = UVLayout(landmark_uv=read_arrays("face_model.npz")["landmarks_between_models"][:, 1:3])
         self.model = model
         self.triangles = model.triangles[~model.membrane]
         loops = sorted(

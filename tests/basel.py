@@ -5,6 +5,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from lprnet_utils import UVLayout
+from lprnet_utils.assets import read_arrays
 from lprnet_utils.geometry import rotation_matrix
 
 
@@ -21,7 +22,7 @@ def basel_files(model, folder):
     number = np.full(len(model.mean), -1)
     number[order] = np.arange(len(order))
     truth = model.vertices(rng.normal(0, 0.7, 80))
-    layout = UVLayout()
+    layout = UVLayout(landmark_uv=read_arrays("face_model.npz")["landmarks_between_models"][:, 1:3])
     marks = layout.landmarks(layout.vertices_to_map(truth))
     keypoints = [int(np.linalg.norm(truth[order] - p, axis=1).argmin()) for p in marks]
     turn = rotation_matrix(4, 0, 0)

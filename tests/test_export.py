@@ -38,6 +38,7 @@ def test_export_agrees_and_is_loaded(trained, tmp_path, float16):
     assert done["bytes"] == path.stat().st_size and done["difference"] < 0.03
     metadata = read_metadata(path.read_bytes(), "tiny")
     assert metadata["licence"] == "test only" and metadata["span"] == 2.2 and metadata["size"] == 128
+    assert np.allclose(metadata["landmark_uv"], UVLayout().landmark_uv, atol=1e-6)
     net = LPRNet(path)
     crop = (examples[0] * 255).round().astype(np.uint8)
     expected = model.predict(crop[None].astype(np.float32) / 255, verbose=0)[0]
