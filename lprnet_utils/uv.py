@@ -206,12 +206,17 @@ class UVLayout:
 
     @cached_property
     def landmark_matrix(self) -> csr_matrix:
-        """Sparse (68, N*N): reads the iBUG landmarks, each a weighted set of UV positions."""
+        """Sparse (68, N*N): reads the iBUG landmarks, each a weighted set of UV positions.
+
+        Texels off the face, where a network's output means nothing, are never read: the nearest on it stands for them.
+        """
         from scipy.sparse import csr_matrix
 
         number, weight = self._landmarks[:, 0].astype(int), self._landmarks[:, 3]
         gather = csr_matrix((weight, (number, np.arange(len(number)))), shape=(68, len(number)))
-        return (gather @ bilinear_matrix(self._landmarks[:, 1:3], self.size)).astype(np.float32).tocsr()
+        read = (gather @ bilinear_matrix(self._landmarks[:, 1:3], self.size)).tocoo()
+        column = self._nearest.ravel()[read.col]
+        return csr_matrix((read.data, (read.row, column)), shape=read.shape).astype(np.float32)
 
     @property
     def landmark_uv(self) -> Array:
