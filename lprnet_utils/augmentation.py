@@ -42,8 +42,6 @@ class Augmentation:
 # The PRNet paper's (Feng et al., ECCV 2018, section 3.4) and ours, wider.
 SETTINGS = {
     "none": Augmentation(0, 1e-9, 0, 0, (1, 1), 0, (1, 1)),
-    # for synthetic photos, which were varied when they were made
-    "flip": Augmentation(0.5, 1e-9, 0, 0, (1, 1), 0, (1, 1)),
     "prnet": Augmentation(0, 0, 45, 0, (0.9, 1.2), 0.1, (0.6, 1.4), occlusion=0.5),
     "wide": Augmentation(
         flip=0.5,

@@ -34,7 +34,10 @@ def train(options: argparse.Namespace) -> int:
     with_photos = mixed or not options.shards
     photos = _folder(options.aflw_train, "LPRNET_AFLW_TRAIN", "training photos") if with_photos else None
     # before the photos are fitted: it may refuse the run
-    trainer = Trainer(getattr(networks, config.network)(), config, options.run)
+    model = getattr(networks, config.network)()
+    if options.start:
+        model.load_weights(options.start)
+    trainer = Trainer(model, config, options.run)
     if options.shards:
         from .shards import Shards
 
@@ -120,6 +123,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--shards", type=Path, help="train on shards (lprnet synthesize), or mix them in as the recipe says"
     )
+    one.add_argument("--start", type=Path, help="weights of an earlier run to begin with: its best.weights.h5")
     one.add_argument("--stop-after", type=int, help="stop with a checkpoint after so many steps")
     one.set_defaults(function=train)
 

@@ -91,3 +91,22 @@ def _shade(
             )
             out[i, k] = max(sky, 0.02) * openness[i] + direct * color[k]
             gloss[i, k] = glint * color[k]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def blend(colors, opacity, color):  # pragma: no cover - compiled
+    """Paint of one color (3,) over colors (n, 3), in place, with an opacity (n,) each.
+
+    Numpy is ten times slower where the last axis has three numbers.
+    """
+    for i in range(colors.shape[0]):
+        for k in range(3):
+            colors[i, k] += opacity[i] * (color[k] - colors[i, k])
+
+
+@numba.njit(cache=True, error_model="numpy")
+def stain(colors, factor, gain, low, high):  # pragma: no cover - compiled
+    """Colors (n, 3) times a factor (n,) and a gain (3,), in place, kept from ``low`` to ``high``."""
+    for i in range(colors.shape[0]):
+        for k in range(3):
+            colors[i, k] = min(max(colors[i, k] * factor[i] * gain[k], low), high)

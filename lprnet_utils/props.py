@@ -159,7 +159,8 @@ def developed(rng: np.random.Generator, linear: Array) -> Image:
     if rng.random() < 0.5:  # shot noise and read noise
         level = rng.uniform(0.002, 0.03)
         start = int(rng.integers(NOISE.size - out.size)) if out.size < NOISE.size else 0
-        noise = np.resize(NOISE[start : start + out.size], out.shape)
+        noise = NOISE[start : start + out.size]
+        noise = noise.reshape(out.shape) if len(noise) == out.size else np.resize(noise, out.shape)
         out = out + noise * cv2.sqrt(np.maximum(out, 0) + np.float32(0.02)) * np.float32(level)
     out = cv2.pow(np.clip(out, 0, 1), 1 / rng.uniform(1.9, 2.5))
     grey = (out @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .assets import read_arrays
 from .geometry import Camera, rotation_matrix
 from .images import Image
-from .light import Light
+from .light import Light, blend, stain
 from .props import background, developed, fingers, glasses, hat, obstacle, shadow
 from .rendering import EYE_SEGMENTS, SUPERSAMPLING, Head, Part, Rendering, draw_head, skin_sheets
 from .uv import UVLayout
@@ -30,6 +30,8 @@ HAIR_COLORS = np.array(  # linear RGB
 )  # fmt: skip
 # bob01 and Braid01 have a fringe before one eye
 HAIR_SHARE = np.array([1.2, 0.25, 0.8, 0.5, 1.0, 1.0, 1.6, 1.6, 1.6, 1.6]) / 11.15
+HAIR_LEVEL = 150.0  # mean brightness of every hair's texture
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear RGB, ITU-R BT.709
 IRIS_COLORS = np.array(
     [[0.05, 0.025, 0.01], [0.12, 0.06, 0.02], [0.2, 0.15, 0.05], [0.1, 0.2, 0.35], [0.15, 0.25, 0.15]]
 )
@@ -104,9 +106,20 @@ class SyntheticFaces:
         linear = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
         around = self.head.file["head_colors"]
         self.skins = np.concatenate([linear[skins[:, place[:, 1], place[:, 0]]], linear[around]], 1)
-        self.dark = self.skins[:, : len(place)].mean(1) @ [0.2126, 0.7152, 0.0722] < 0.15
+        self.dark = (self.skins[:, : len(place)] @ LUMINANCE).mean(1) < 0.15
         self.brows = brows[:, place[:, 1], place[:, 0]].astype(np.float32) / 255
+        self.hairs = [self._hair(k) for k in range(len(HAIR_SHARE))]
         self._masks()
+
+    def _hair(self, k: int) -> tuple[Array, ...]:
+        """Hair k: where it is bound to the head, its triangles, and its texture brought to one mean level."""
+        file = self.head.file
+        weight, offset = (file[f"hair{k}_{name}"].astype(np.float32) for name in ("weight", "offset"))
+        texture = file[f"hair{k}_texture"].copy()
+        grey, solid = texture[..., 0].astype(np.float32), texture[..., 1] > 60
+        level = grey[solid].mean() if solid.any() else 128.0
+        texture[..., 0] = np.clip(grey / max(level, 1) * HAIR_LEVEL, 20, 255)
+        return file[f"hair{k}_reference"], weight, offset, file[f"hair{k}_triangles"].astype(np.int32), texture
 
     def _masks(self) -> None:
         """Regions of the mean face that paint is put on: lashes, beard, lips."""
@@ -231,30 +244,28 @@ class SyntheticFaces:
             other = int(rng.choice(np.flatnonzero(self.dark != self.dark[which])))
             low, high = (which, other) if self.dark[which] else (other, which)
             skin = self.skins[low] + np.float32(rng.random() ** 2.2) * (self.skins[high] - self.skins[low])
-        skin *= np.exp(np.float32(rng.normal(0, 0.04)) * rng.standard_normal((len(skin), 1), np.float32))
-        skin *= (np.exp(rng.normal(0, 0.12)) * (1 + rng.normal(0, 0.05, 3))).astype(np.float32)
-        np.clip(skin, 0.004, 0.95, out=skin)
-        tone = float((skin[:v].mean(0) @ [0.2126, 0.7152, 0.0722]) ** (1 / 2.2))
+        mottling = np.exp(np.float32(rng.normal(0, 0.04)) * rng.standard_normal(len(skin), np.float32))
+        stain(skin, mottling, np.exp(rng.normal(0, 0.12)) * (1 + rng.normal(0, 0.05, 3)), 0.004, 0.95)
+        tone = float((skin[:v] @ LUMINANCE).mean() ** (1 / 2.2))
         labels |= {"skin": str(head.file["skin_names"][which]), "tone": tone}
         dark = tone < 0.45
         hair = HAIR_COLORS[rng.integers(3 if dark else len(HAIR_COLORS))] * rng.uniform(0.7, 1.3)
         if rng.random() < 0.05:
             hair = rng.uniform(0, 0.7, 3)  # dyed
-        hair = hair.astype(np.float32)  # else every vertex is counted in double precision below
         face = skin[:v]
         brow = self.brows[rng.integers(len(self.brows))] * rng.uniform(0.3, 1.2)
-        face += np.clip(brow, 0, 1)[:, None] * (hair * rng.uniform(0.5, 1.2) - face)
-        face *= 1 - (self.lashes * rng.uniform(0.2, 0.9))[:, None]
+        blend(face, np.clip(brow, 0, 1), hair * rng.uniform(0.5, 1.2))
+        blend(face, self.lashes * rng.uniform(0.2, 0.9), np.zeros(3))
         grown = labels.get("male", 1.0) > 0.5 and not labels.get("child", 0.0) > 0.1
         for mask, chance in ((self.beard, 0.3), (self.moustache, 0.35)):
             if rng.random() < chance * grown:
                 strands = np.clip(0.75 + 0.25 * rng.standard_normal(v, np.float32), 0, 1) * rng.uniform(0.3, 1)
-                face += (mask * strands)[:, None] * (hair * rng.uniform(0.6, 1.2) - face)
+                blend(face, mask * strands, hair * rng.uniform(0.6, 1.2))
                 labels["beard"] = 1.0
         if rng.random() < 0.1:  # make-up, marks, face paint
             for middle in self.model.mean[rng.integers(v, size=rng.integers(1, 6))]:
                 reach = np.exp(-(((self.model.mean - middle) / rng.uniform(3, 18, 3).astype(np.float32)) ** 2).sum(1))
-                face += (reach * rng.uniform(0.2, 1))[:, None] * (rng.uniform(0, 0.7, 3).astype(np.float32) - face)
+                blend(face, reach * rng.uniform(0.2, 1), rng.uniform(0, 0.7, 3))
         albedo[: len(skin)] = skin
         clothes = rng.uniform(0.01, 0.8, 3) ** 1.5
         albedo[head.clothed] = clothes
@@ -298,17 +309,10 @@ class SyntheticFaces:
         file, around = self.head.file, vertices[self.head.kind["head"]]
         if rng.random() < 0.8 and "scarf" not in labels:
             k = int(rng.choice(len(HAIR_SHARE), p=HAIR_SHARE))
-            spots = around[file[f"hair{k}_reference"]] * file[f"hair{k}_weight"].astype(np.float32)[..., None]
-            points = spots.sum(1) + file[f"hair{k}_offset"].astype(np.float32)
-            texture = file[f"hair{k}_texture"].copy()
-            grey = texture[..., 0].astype(np.float32)
-            solid = texture[..., 1] > 60
-            level = grey[solid].mean() if solid.any() else 128.0
-            texture[..., 0] = np.clip(grey / max(level, 1) * 150, 20, 255)
-            colors = np.tile(hair.astype(np.float32) * 255 / 150, (len(points), 1))
-            parts.append(
-                Part(points, file[f"hair{k}_triangles"].astype(np.int32), colors, file[f"hair{k}_uv"], texture, 0.35)
-            )
+            reference, weight, offset, triangles, texture = self.hairs[k]
+            points = (weight[:, None] @ around[reference])[:, 0] + offset
+            colors = np.tile(hair.astype(np.float32) * 255 / HAIR_LEVEL, (len(points), 1))
+            parts.append(Part(points, triangles, colors, file[f"hair{k}_uv"], texture, 0.35))
             labels["hair"] = str(file["hair_names"][k])
         marks = self.read @ vertices[: self.head.face_count]
         if rng.random() < 0.12:
@@ -370,7 +374,8 @@ class SyntheticFaces:
         if drawn.hidden > 0.5:  # nothing left to learn from
             drawn = draw_head(self.head, vertices, albedo, shine, light, pose, self.size)
         coarse = drawn.picture[::3, ::3][drawn.coverage[::3, ::3] > 0.5]
-        bright = np.percentile(coarse, 90) if coarse.size else 1.0
+        tenth = 9 * coarse.size // 10
+        bright = np.partition(coarse, tenth, None)[tenth] if coarse.size else 1.0
         exposure = (0.75 / max(bright, 0.03)) ** rng.uniform(0.4, 1.0) * np.exp(rng.normal(0, 0.3))
         drawn.picture[:] *= np.float32(exposure)
         return drawn
