@@ -119,19 +119,26 @@ class Batches(keras.utils.PyDataset):
     ----------
     source : Source
     config : TrainingConfig
+    process, processes : int
+        Which of so many equal parts of each batch: one for each process of a distributed training.
     **options
         Of ``keras.utils.PyDataset``: ``workers``, ``use_multiprocessing``, ``max_queue_size``.
     """
 
-    def __init__(self, source: Source, config: TrainingConfig, **options):
+    def __init__(self, source: Source, config: TrainingConfig, process: int = 0, processes: int = 1, **options):
         super().__init__(**options)
+        if config.batch_size % processes or not 0 <= process < processes:
+            raise ValueError(f"a batch of {config.batch_size} has no part {process} of {processes} equal ones")
         self.source, self.config = source, config
+        part = config.batch_size // processes
+        self.part = slice(process * part, (process + 1) * part)
 
     def __len__(self) -> int:
         return -(-self.config.samples // self.config.batch_size)
 
     def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return make_batch(self.source, self.config, number)
+        crops, codes = make_batch(self.source, self.config, number)
+        return crops[self.part], codes[self.part]
 
 
 def tf_batches(source: Source, config: TrainingConfig):

@@ -34,10 +34,20 @@ def train(options: argparse.Namespace) -> int:
     with_photos = mixed or not options.shards
     photos = _folder(options.aflw_train, "LPRNET_AFLW_TRAIN", "training photos") if with_photos else None
     # before the photos are fitted: it may refuse the run
+    import keras
+
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.precision)
+    if options.deterministic:
+        if keras.backend.backend() != "tensorflow":
+            raise SystemExit(f"lprnet: --deterministic is TensorFlow's; the backend is {keras.backend.backend()}")
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
     model = getattr(networks, config.network)()
     if options.start:
         model.load_weights(options.start)
-    trainer = Trainer(model, config, options.run)
+    trainer = Trainer(model, config, options.run, options.tensorboard)
     if options.shards:
         from .shards import Shards
 
@@ -125,6 +135,10 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--start", type=Path, help="weights of an earlier run to begin with: its best.weights.h5")
     one.add_argument("--stop-after", type=int, help="stop with a checkpoint after so many steps")
+    one.add_argument("--tensorboard", action="store_true", help="write the log for TensorBoard too")
+    one.add_argument(
+        "--deterministic", action="store_true", help="the same bits each time, on TensorFlow; a little slower"
+    )
     one.set_defaults(function=train)
 
     one = commands.add_parser("synthesize", help="make synthetic training data", description=synthesize.__doc__)

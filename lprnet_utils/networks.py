@@ -64,7 +64,8 @@ def lprnet(size: int = 128, name: str = "lprnet") -> keras.Model:
     for k, width in enumerate(DECODER):
         x = layers.Conv2DTranspose(width, 3, strides=2, padding="same")(x)
         x = normalised(x, relu=k >= 2)
-    outputs = layers.Conv2DTranspose(3, 3, padding="same", activation="sigmoid")(x)
+    x = layers.Conv2DTranspose(3, 3, padding="same")(x)
+    outputs = layers.Activation("sigmoid", dtype="float32")(x)  # whole also where training computes in half precision
     return keras.Model(inputs, outputs, name=name)
 
 
@@ -111,7 +112,7 @@ def prnet(size: int = 256, name: str = "prnet") -> keras.Model:
     for width, stride in PRNET_DECODER:
         x = normalised(layers.Conv2DTranspose(width, 4, strides=stride, padding="same", use_bias=False)(x))
     x = layers.Conv2DTranspose(3, 4, padding="same", use_bias=False)(x)
-    outputs = layers.Activation("sigmoid")(BatchNormalization(epsilon=1e-3)(x))
+    outputs = layers.Activation("sigmoid", dtype="float32")(BatchNormalization(epsilon=1e-3)(x))
     return keras.Model(inputs, outputs, name=name)
 
 
@@ -135,8 +136,8 @@ def _posed_mean(code, size: int):
     unit = 1 / 16
     kernel = unit * np.einsum("ti,jk->ijtk", basis, np.eye(3)).reshape(12, -1)
     start = np.vstack([np.diag([1, -1, 1]) / SPAN, np.zeros(3)]) / unit  # upright, from the front, in the middle
-    pose = layers.Dense(12)
-    mixing = layers.Dense(kernel.shape[1], use_bias=False, trainable=False)
+    pose = layers.Dense(12, dtype="float32")
+    mixing = layers.Dense(kernel.shape[1], use_bias=False, trainable=False, dtype="float32")
     out = layers.Reshape((size, size, 3))(mixing(pose(code)))
     pose.set_weights([pose.get_weights()[0], start.ravel()])
     mixing.set_weights([kernel])
@@ -194,10 +195,12 @@ def lprnet_lite(size: int = 128, name: str = "lprnet_lite") -> keras.Model:
         x = layers.UpSampling2D(2, interpolation="bilinear")(pointwise(x, width))
         x = depthwise(x) if width < 128 else inverted_residual(x, width, 2)
     small = keras.initializers.RandomNormal(stddev=1e-3)
-    x = layers.Conv2D(3, 1, kernel_initializer=small)(x)
-    x = layers.Add()([x, _posed_mean(code, size // 2)])
-    x = layers.Rescaling(1.0, offset=0.5)(x)  # apart, so that half precision rounds none of the numbers before by it
-    outputs = layers.UpSampling2D(2, interpolation="bilinear")(x)
+    # the last layers compute in whole precision under any policy
+    x = layers.Conv2D(3, 1, kernel_initializer=small, dtype="float32")(x)
+    x = layers.Add(dtype="float32")([x, _posed_mean(code, size // 2)])
+    # apart, so that half precision rounds none of the numbers before by it
+    x = layers.Rescaling(1.0, offset=0.5, dtype="float32")(x)
+    outputs = layers.UpSampling2D(2, interpolation="bilinear", dtype="float32")(x)
     return keras.Model(inputs, outputs, name=name)
 
 

@@ -12,17 +12,20 @@ from .augmentation import SETTINGS
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """A recipe. ``samples`` counts images over the whole run; the learning rate follows a cosine over it."""
+    """A recipe. ``samples`` counts images over the whole run; the learning rate follows a cosine over it, or halves."""
 
     network: str = "lprnet"
     samples: int = 500_000
     batch_size: int = 32
     learning_rate: float = 1e-3
     warmup: int = 10_000  # samples over which the learning rate rises
+    halve_every: int = 0  # samples after which the learning rate halves, again and again; 0: a cosine instead
     optimizer: str = "adam"  # or "muon"
     loss: str = "l1"  # or "l2"
     landmark_weight: float = 1.0  # of the mean landmark distance against that of the texels
-    gradient_norm: float = 1.0  # clip
+    similarity_weight: float = 0.0  # of the whole face's shift, scale and turn against the texels
+    gradient_norm: float = 1.0  # clip; 0: none
+    precision: str = "float32"  # Keras' policy: or "mixed_bfloat16", "mixed_float16"
     average: float = 0.998  # momentum of the running average of the weights, which is what is evaluated and kept
     augmentation: str = "wide"
     synthetic: float = 0.0  # share of the samples that comes from shards beside real photos
@@ -47,6 +50,7 @@ class TrainingConfig:
             raise ValueError(f"{path} sets {', '.join(unknown)}; a recipe has {', '.join(sorted(known))}")
         config = cls(**values)
         choices = {"optimizer": ("adam", "muon"), "loss": ("l1", "l2"), "augmentation": tuple(SETTINGS)}
+        choices["precision"] = ("float32", "mixed_bfloat16", "mixed_float16")
         for name, known in choices.items():
             if getattr(config, name) not in known:
                 raise ValueError(f"{path}: {name} is one of {', '.join(known)}, not {getattr(config, name)}")

@@ -29,11 +29,27 @@ from .uv import SPAN, UVLayout, decode_map, fraction_outside
 Array = NDArray[np.floating]
 
 
-def map_loss(layout: UVLayout, kind: str = "l1", landmark_weight: float = 1.0):
-    """Loss between encoded maps: the weighted mean over texels, and over the 68 landmarks read from the maps.
+def map_loss(layout: UVLayout, kind: str = "l1", landmark_weight: float = 1.0, similarity_weight: float = 0.0):
+    """Loss between encoded maps: of the texels, of the 68 landmarks read from the maps, and of the face as a whole.
 
-    ``l1`` takes absolute differences, ``l2`` squares, of x, y and z alike; the weights are PRNet's mask. The result
-    is scaled so that 1 is a mean error of 1 % of the crop's side (for l2: its square).
+    Parameters
+    ----------
+    layout : UVLayout
+        Whose weights, PRNet's mask, the texels have.
+    kind : str
+        ``l1`` takes absolute differences, ``l2`` squares, of x, y and z alike.
+    landmark_weight : float
+        Of the mean over the landmarks.
+    similarity_weight : float
+        Of the mean of four: the landmarks' shift in x and y, their growth and their turn in the picture's plane, the
+        latter two at the landmarks' mean distance from their middle. To first order these are the similarity
+        transform between the two faces, of which the other terms see a small part each.
+
+    Returns
+    -------
+    callable
+        Of true and predicted codes (B, N, N, 3): (B,), scaled so that 1 is a mean error of 1 % of the crop's side (for
+        l2: its square).
     """
     weights = layout.weights / layout.weights.sum()
     weights = ops.convert_to_tensor(weights[..., None].astype(np.float32) / 3)
@@ -50,20 +66,34 @@ def map_loss(layout: UVLayout, kind: str = "l1", landmark_weight: float = 1.0):
     unit = 100 * SPAN if kind == "l1" else (100 * SPAN) ** 2
 
     def loss(y_true, y_pred):
+        y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
         difference = y_pred - y_true
         texels = ops.sum(penalty(difference) * weights, axis=(1, 2, 3))
         flat = ops.reshape(difference, (-1, layout.size**2, 3))
         corners = ops.reshape(ops.take(flat, index.ravel(), axis=1), (-1, 68, width, 3))
         landmarks = ops.sum(corners * value, axis=2)
-        return unit * (texels + landmark_weight * ops.mean(penalty(landmarks), axis=(1, 2)))
+        total = texels + landmark_weight * ops.mean(penalty(landmarks), axis=(1, 2))
+        if similarity_weight:
+            flat = ops.reshape(y_true, (-1, layout.size**2, 3))
+            corners = ops.reshape(ops.take(flat, index.ravel(), axis=1), (-1, 68, width, 3))
+            points = ops.sum(corners * value, axis=2)[..., :2]
+            points = points - ops.mean(points, axis=1, keepdims=True)
+            x, y, dx, dy = points[..., 0], points[..., 1], landmarks[..., 0], landmarks[..., 1]
+            radius = ops.sqrt(ops.mean(x * x + y * y, axis=1))
+            growth, turn = (ops.mean(v, axis=1) / radius for v in (x * dx + y * dy, x * dy - y * dx))
+            whole = ops.stack([ops.mean(dx, axis=1), ops.mean(dy, axis=1), growth, turn], axis=1)
+            total = total + similarity_weight * ops.mean(penalty(whole), axis=1)
+        return unit * total
 
     return loss
 
 
 def learning_rate(config: TrainingConfig, sample: int) -> float:
-    """Linear warm-up, then half a cosine down to 0 at the last sample."""
+    """Linear warm-up, then half a cosine down to 0 at the last sample, or halved again and again."""
     if sample < config.warmup:
         return config.learning_rate * (sample + config.batch_size) / (config.warmup + config.batch_size)
+    if config.halve_every:
+        return config.learning_rate * 0.5 ** (sample // config.halve_every)
     t = min((sample - config.warmup) / max(config.samples - config.warmup, 1), 1.0)
     return config.learning_rate * 0.5 * (1 + np.cos(np.pi * t))
 
@@ -150,18 +180,32 @@ class Trainer:
     folder : path
         Gets ``checkpoint.bin`` (and the one before), ``log.csv``, ``best.weights.h5``, ``last.weights.h5``.
         The log's ``outside`` is the share of maps that the encoding could not hold.
+    tensorboard : bool
+        Write the log for TensorBoard too, into ``tensorboard/``.
+
+    Raises
+    ------
+    CheckpointError
+        If the folder holds a run with another recipe, or its checkpoints are damaged.
     """
 
-    def __init__(self, model: keras.Model, config: TrainingConfig, folder: str | Path):
+    def __init__(self, model: keras.Model, config: TrainingConfig, folder: str | Path, tensorboard: bool = False):
         self.model, self.config, self.folder = model, config, Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.layout = UVLayout(model.output_shape[1])
         kind = {"adam": keras.optimizers.Adam, "muon": Muon}[config.optimizer]
-        self.optimizer = kind(config.learning_rate, global_clipnorm=config.gradient_norm)
-        loss = map_loss(self.layout, config.loss, config.landmark_weight)
-        model.compile(optimizer=self.optimizer, loss=loss, jit_compile=keras.backend.backend() == "jax")
+        optimizer = kind(config.learning_rate, global_clipnorm=config.gradient_norm or None)
+        loss = map_loss(self.layout, config.loss, config.landmark_weight, config.similarity_weight)
+        model.compile(optimizer=optimizer, loss=loss, jit_compile=keras.backend.backend() == "jax")
+        self.optimizer = model.optimizer  # half precision wraps it, to scale the loss
         self.optimizer.build(model.trainable_variables)
+        self._board = None
+        if tensorboard:
+            from tensorboard.summary import Writer
+
+            self._board = Writer(str(self.folder / "tensorboard"))
         self.step, self.best = 0, float("inf")
+        self._since: dict[str, list[float]] = {"losses": [], "outside": []}  # of the steps since the last log
         self.average = [np.array(w) for w in model.get_weights()]
         self._resume()
 
@@ -177,7 +221,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint."""
-        info = {"step": self.step, "best": self.best, "config": asdict(self.config)}
+        info = {"step": self.step, "best": self.best, "config": asdict(self.config), "since": self._since}
         save_checkpoint(self.folder / "checkpoint.bin", self._state(), info)
 
     def _resume(self) -> None:
@@ -192,8 +236,8 @@ class Trainer:
                 raise
             print(f"{error}; going on from the one before it")
             arrays, info = load_checkpoint(previous)
-        if info["config"] != asdict(self.config):
-            changed = sorted(k for k, v in asdict(self.config).items() if info["config"].get(k) != v)
+        before = asdict(TrainingConfig()) | info["config"]  # it may be older than a setting
+        if changed := sorted(k for k, v in asdict(self.config).items() if before[k] != v):
             raise CheckpointError(
                 f"{self.folder} holds a run with another recipe (differs in {', '.join(changed)}); "
                 "give another folder, or remove this one"
@@ -204,6 +248,7 @@ class Trainer:
         for k, variable in enumerate(self.optimizer.variables):
             variable.assign(arrays[f"optimizer_{k}"])
         self.step, self.best = info["step"], info["best"]
+        self._since = info.get("since", self._since)
         log = self.folder / "log.csv"
         if log.exists():  # what was logged after the checkpoint will be logged again
             with open(log, newline="", encoding="utf-8") as file:
@@ -220,6 +265,14 @@ class Trainer:
             if new:
                 writer.writeheader()
             writer.writerow(row)
+
+    def _show(self, row: dict[str, float]) -> None:
+        """The row for TensorBoard, and written out at once."""
+        if self._board:
+            for name, value in row.items():
+                if name != "sample":
+                    self._board.add_scalar(name, float(value), step=int(row["sample"]))
+            self._board.flush()
 
     def _evaluate(self, validation: Source) -> float:
         """NME of the averaged weights; they are saved, and kept as the best if they are."""
@@ -255,7 +308,7 @@ class Trainer:
         steps = -(-config.samples // config.batch_size)
         last = steps if stop_after is None else min(steps, self.step + stop_after)
         every = {k: max(getattr(config, f"{k}_every") // config.batch_size, 1) for k in ("checkpoint", "validate")}
-        losses, outside, since = [], [], time.perf_counter()
+        counted, since = 0, time.perf_counter()
         bar = tqdm(total=config.samples, initial=self.sample, unit="img", smoothing=0.02, mininterval=5)
         with ThreadPoolExecutor(workers) as pool:
             ahead = [pool.submit(make_batch, source, config, k) for k in range(self.step, min(self.step + 4, last))]
@@ -268,9 +321,11 @@ class Trainer:
                 loss = float(self.model.train_on_batch(x, y))
                 if not np.isfinite(loss):
                     raise RuntimeError(f"the loss is {loss} at step {self.step}: lower the learning rate")
+                losses, outside = self._since.values()
                 losses.append(loss)
                 outside.append(fraction_outside(y))
                 self.step += 1
+                counted += 1
                 # early in the run a long average would mostly hold the random start
                 momentum = min(config.average, (1 + self.step) / (10 + self.step))
                 for a, w in zip(self.average, self.model.get_weights(), strict=True):
@@ -279,13 +334,15 @@ class Trainer:
                 bar.update(config.batch_size)
                 bar.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
                 if self.step % every["validate"] == 0 or self.step == steps:
-                    speed = len(losses) * config.batch_size / (time.perf_counter() - since)
+                    speed = counted * config.batch_size / (time.perf_counter() - since)
                     error = self._evaluate(validation)
                     row = {"sample": self.sample, "loss": np.mean(losses), "learning_rate": rate}
                     row |= {"images_per_second": speed, "nme": error, "outside": np.mean(outside)}
                     self._log({k: f"{v:.6g}" for k, v in row.items()})
+                    self._show(row)
                     bar.write(f"{self.sample} samples: loss {np.mean(losses):.3f}, held-out NME {error:.3f} %")
-                    losses, outside, since = [], [], time.perf_counter()
+                    self._since = {"losses": [], "outside": []}
+                    counted, since = 0, time.perf_counter()
                 if self.step % every["checkpoint"] == 0 or self.step == last:
                     self.save()
         bar.close()

@@ -63,6 +63,30 @@ def test_loss_by_hand():
         assert loss[1] == pytest.approx(0, abs=1e-5 * penalty)
 
 
+def test_loss_of_the_similarity_by_hand():
+    """A face shifted, grown and turned costs what it was shifted, grown and turned; a change of shape costs nothing."""
+    layout = UVLayout()
+    truth = (layout.mean_map * [0.5, -0.5, 0.5] / (SPAN * 128) + 0.5).astype(np.float32)
+    points = layout.landmarks(truth)[:, :2]
+    radius = np.sqrt(((points - points.mean(0)) ** 2).sum(1).mean())
+
+    def extra(predicted):
+        with_, without = (
+            float(map_loss(layout, "l1", 1.0, weight)(truth[None], predicted[None].astype(np.float32))[0])
+            for weight in (1.0, 0.0)
+        )
+        return (with_ - without) / (100 * SPAN)
+
+    assert extra(truth + [0.01, -0.02, 0.5]) == pytest.approx(0.03 / 4, rel=1e-3)
+    centre = np.r_[points.mean(0), 0.5]
+    assert extra((truth - centre) * 1.03 + centre) == pytest.approx(0.03 * radius / 4, rel=1e-3)
+    turn = np.array([[0, 0.02, 0], [-0.02, 0, 0], [0, 0, 0]])
+    assert extra(truth + (truth - centre) @ turn) == pytest.approx(0.02 * radius / 4, rel=1e-3)
+    deeper = truth.copy()
+    deeper[..., 2] = 0.5 + 1.2 * (deeper[..., 2] - 0.5)
+    assert extra(deeper) == pytest.approx(0, abs=1e-6)
+
+
 def test_batches_depend_on_seed_and_number_only():
     source = ToySource(6)
     x, y = make_batch(source, CONFIG, 5)
@@ -117,6 +141,15 @@ def test_learning_rate_rises_and_falls_to_nothing():
     rates = [learning_rate(config, s) for s in range(0, 1001, 10)]
     assert np.argmax(rates) == 10 and max(rates) == pytest.approx(0.1)
     assert rates[55] == pytest.approx(0.05, rel=0.01) and rates[-1] == pytest.approx(0, abs=1e-9)
+    original = TrainingConfig.load("published-original")
+    epoch = original.samples / 15
+    assert [learning_rate(original, int(e * epoch)) for e in (0, 4.9, 5, 10, 14.9)] == [
+        1e-4,
+        1e-4,
+        5e-5,
+        2.5e-5,
+        2.5e-5,
+    ]
 
 
 def test_recipes_and_their_errors(tmp_path):
@@ -185,6 +218,114 @@ def test_a_damaged_checkpoint_falls_back_and_another_recipe_is_refused(tmp_path,
     (tmp_path / "checkpoint.bin.previous").unlink()
     with pytest.raises(CheckpointError, match="truncated"):
         Trainer(tiny_network(), CONFIG, tmp_path)
+
+
+def test_an_interrupted_write_leaves_the_checkpoint(tmp_path):
+    """Killed in the middle of writing, or between its two renames."""
+    run(tmp_path, stop_after=5)
+    path = tmp_path / "checkpoint.bin"
+    (tmp_path / "checkpoint.bin.part").write_bytes(path.read_bytes()[:777])
+    assert Trainer(tiny_network(), CONFIG, tmp_path).step == 5
+    path.unlink()
+    assert Trainer(tiny_network(), CONFIG, tmp_path).step == 4
+
+
+def test_a_checkpoint_from_before_a_setting_was_known(tmp_path):
+    run(tmp_path, stop_after=5)
+    path = tmp_path / "checkpoint.bin"
+    arrays, info = load_checkpoint(path)
+    del info["config"]["similarity_weight"]
+    save_checkpoint(path, arrays, info)
+    assert Trainer(tiny_network(), CONFIG, tmp_path).step == 5
+
+
+RESUME = """
+import sys; sys.path[:0] = sys.argv[2:]
+import keras
+import numpy as np
+from dataclasses import replace
+from pathlib import Path
+from toy import ToySource
+from keras import layers
+from lprnet_utils.networks import BatchNormalization
+from lprnet_utils.recipes import TrainingConfig
+from lprnet_utils.training import Trainer
+folder = Path(sys.argv[1])
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+    tf.config.experimental.enable_op_determinism()
+config = TrainingConfig(samples=24, batch_size=4, warmup=8, optimizer="muon", learning_rate=4e-3,
+                        checkpoint_every=4, validate_every=12, average=0.9, seed=3)
+def network():
+    inputs = keras.Input((128, 128, 3))
+    x = BatchNormalization()(layers.Conv2D(16, 5, strides=8, padding="same")(inputs))
+    x = BatchNormalization()(layers.Conv2D(24, 1)(layers.DepthwiseConv2D(3, padding="same")(x)))
+    x = layers.UpSampling2D(8, interpolation="bilinear")(layers.Conv2D(3, 1)(layers.ReLU()(x)))
+    return keras.Model(inputs, x)
+def part(name, **options):
+    keras.utils.set_random_seed(1)
+    trainer = Trainer(network(), config, folder / name, **options.pop("trainer", {}))
+    trainer.run(ToySource(6), ToySource(2, seed=9), **options)
+part("whole", trainer={"tensorboard": keras.backend.backend() == "tensorflow"})
+part("parts", stop_after=2)
+part("parts", stop_after=3)
+part("parts")
+"""
+
+
+def resumed(tmp_path, backend):
+    here = Path(__file__).resolve()
+    command = [sys.executable, "-c", RESUME, str(tmp_path), str(here.parent), str(here.parents[1])]
+    environment = os.environ | {"KERAS_BACKEND": backend}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return (load_checkpoint(tmp_path / name / "checkpoint.bin") for name in ("whole", "parts"))
+
+
+def test_resume_is_exact_to_the_bit(tmp_path):
+    """With Muon, on TensorFlow's CPU with deterministic operations: weights, averages, statistics and moments."""
+    (whole, one), (parts, other) = resumed(tmp_path, "tensorflow")
+    assert one["step"] == other["step"] == 6 and one["best"] == other["best"]
+    assert whole.keys() == parts.keys() and len(whole) > 40
+    for name in whole:
+        assert (whole[name] == parts[name]).all(), name
+    assert (tmp_path / "whole/best.weights.h5").read_bytes()
+    rows = [(tmp_path / name / "log.csv").read_text().splitlines() for name in ("whole", "parts")]
+    drop = [[",".join(c for k, c in enumerate(row.split(",")) if k != 3) for row in log] for log in rows]  # the rate
+    assert drop[0][0] == drop[1][0] and drop[0][-1] == drop[1][-1]
+    assert list((tmp_path / "whole/tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_resume_on_jax_is_equal_to_rounding(tmp_path):
+    pytest.importorskip("jax", reason="JAX is not installed: pip install jax")
+    (whole, one), (parts, other) = resumed(tmp_path, "jax")
+    assert one["step"] == other["step"] == 6
+    for name in whole:
+        assert np.allclose(whole[name], parts[name], rtol=1e-4, atol=1e-5), name
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_ends_in_whole_numbers(precision, tmp_path):
+    """Under half precision the loss still falls, weights and results stay float32, and the checkpoint resumes."""
+    from dataclasses import replace
+
+    from lprnet_utils import networks
+
+    config = replace(CONFIG, precision=precision, samples=16, batch_size=4, learning_rate=3e-3, warmup=4)
+    keras.config.set_dtype_policy(precision)
+    try:
+        for name in ("lprnet_lite", "lprnet"):
+            net = getattr(networks, name)(128)
+            assert net.layers[-1].compute_dtype == "float32" != net.layers[1].compute_dtype, name
+            assert {w.dtype for w in net.get_weights()} == {np.dtype("float32")}
+        trainer = Trainer(networks.lprnet_lite(128), config, tmp_path)
+        trainer.run(ToySource(4), ToySource(1), stop_after=2)
+        again = Trainer(networks.lprnet_lite(128), config, tmp_path)
+        assert again.step == 2 and again.model.predict_on_batch(np.zeros((1, 128, 128, 3), np.float32)).dtype == "f4"
+        again.run(ToySource(4), ToySource(1))
+        assert again.step == 4
+    finally:
+        keras.config.set_dtype_policy("float32")
 
 
 def test_sigkill_loses_nothing(tmp_path):
