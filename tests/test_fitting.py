@@ -5,7 +5,7 @@ import pytest
 
 from lprnet_utils.datasets import MIRROR_68
 from lprnet_utils.face_model import MorphableModel
-from lprnet_utils.fitting import Fits, fit_landmarks
+from lprnet_utils.fitting import Fits, fit_landmarks, fuse_points
 from lprnet_utils.geometry import rotation_distance, rotation_matrix
 from lprnet_utils.uv import UVLayout
 
@@ -72,3 +72,85 @@ def test_bad_labels_are_refused(landmark_model):
     labels[1, 5] = np.nan
     with pytest.raises(ValueError, match="1 faces"):
         fit_landmarks(mean, basis, 80, labels)
+
+
+# AFLW's 21 points as means of the 68 landmarks, as 3DDFA's benchmark_aflw.py compares them
+AFLW_21 = [
+    (17,),
+    (19,),
+    (21,),
+    (22,),
+    (24,),
+    (26,),
+    (36,),
+    tuple(range(36, 42)),
+    (39,),
+    (42,),
+    tuple(range(42, 48)),
+    (45,),
+]
+AFLW_21 += [(2,), (31,), (30,), (35,), (14,), (48,), tuple(range(60, 68)), (54,), (8,)]
+EARS = (12, 16)
+
+
+def error(a, b):
+    side = np.sqrt(np.prod(np.ptp(b[..., :2], axis=1), axis=1))
+    return 100 * (np.linalg.norm((a - b)[..., :2], axis=2).mean(1) / side).mean()
+
+
+def test_human_points_correct_machine_labels(landmark_model):
+    """Labels shifted, grown, turned and of another face; points that mean something a little else, with noise."""
+    mean, basis = landmark_model
+    rng = np.random.default_rng(4)
+    faces, truth = sampled(mean, basis, 150, rng)
+    wrong = Fits(
+        faces.coefficients + np.c_[rng.normal(0, 0.5, (150, 80)), rng.normal(0, 0.1, (150, 51))],
+        np.array([rotation_matrix(*rng.normal(0, 2, 3)) @ r for r in faces.rotation]),
+        faces.scale * np.exp(rng.normal(0, 0.02, 150)),
+        faces.translation,
+    )
+    labels = wrong.evaluate(mean, basis)
+    labels += rng.normal(0, 0.02, (150, 1, 3)) * faces.scale[:, None, None] * 120 * [1, 1, 0]
+    side = np.sqrt(np.prod(np.ptp(truth[..., :2], axis=1), axis=1))[:, None, None]
+    groups = [g for k, g in enumerate(AFLW_21) if k not in EARS]
+    points = np.stack([truth[:, list(g), :2].mean(1) for g in groups], 1)
+    points += side * (rng.normal(0, 0.01, (1, len(groups), 2)) + rng.normal(0, 0.006, points.shape))
+    points[rng.random(points.shape[:2]) < 0.2] = np.nan
+    yaw = rng.uniform(-80, 80, 150)
+    fused, moved = fuse_points(mean, basis, wrong, labels, points, groups, yaw)
+    assert error(fused, truth) < 0.6 * error(labels, truth), "half of the mistake and more is gone"
+    jaw = [np.arange(17)]
+    assert error(fused[:, jaw[0]], truth[:, jaw[0]]) < 0.8 * error(labels[:, jaw[0]], truth[:, jaw[0]]), (
+        "where no point is"
+    )
+    assert (fused[..., 2] == labels[..., 2]).all() and 0.005 < moved.mean() < 0.05
+    none = np.full_like(points, np.nan)
+    same, moved = fuse_points(mean, basis, wrong, labels, none, groups, yaw)
+    assert (same == labels).all() and (moved == 0).all(), "without points nothing moves"
+    with pytest.raises(ValueError, match="do not fit"):
+        fuse_points(mean, basis, wrong, labels, points[:, :5], groups, yaw)
+
+
+def test_human_points_correct_the_labels_of_real_photos(landmark_model, aflw2000_dir):
+    """3DDFA_V2's landmarks of 400 photos: an error of 3.81 %; corrected by AFLW's points 3.3 or less."""
+    from lprnet_utils.assets import load_arrays, read_mat
+    from lprnet_utils.datasets import AFLW2000
+    from lprnet_utils.evaluation import landmark_nme, summarise_by_yaw
+
+    mean, basis = landmark_model
+    data = AFLW2000(aflw2000_dir)
+    names, found = load_arrays(aflw2000_dir / "3ddfa_v2_mb05.npz", "names", "lm68")
+    place = {name: k for k, name in enumerate(names.tolist())}
+    labels = np.array([found[place[name]] for name in data.names], float)
+    points = np.array([read_mat(aflw2000_dir / f"{name}.mat", "pt2d")[0].T for name in data.names], float)
+    points[(points[..., 0] < 0) | (points[..., 1] > 450)] = np.nan
+    keep = [k for k in range(21) if k not in EARS]
+    fits = fit_landmarks(mean, basis, 80, labels)
+    groups = [AFLW_21[k] for k in keep]
+    fused, _ = fuse_points(mean, basis, fits, labels, points[:, keep] - 1, groups, data.angles[:, 1])
+    before, after = (
+        summarise_by_yaw([landmark_nme(p, t) for p, t in zip(some, data.landmarks, strict=True)], data.angles[:, 1])
+        for some in (labels, fused)
+    )
+    print({k: round(v, 2) for k, v in after.items()})
+    assert before["mean of bins"] == pytest.approx(3.81, abs=0.005) and after["mean of bins"] < 3.3
