@@ -104,20 +104,47 @@ def convert_300wlp(options: argparse.Namespace) -> int:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """Measure a network on AFLW2000-3D: 2D NME of 68 landmarks by yaw, boxes from the ground truth."""
+    """Measure a network by yaw: 68 landmarks on AFLW2000-3D (true boxes), or the whole map on synthetic faces."""
     from tqdm import tqdm
 
-    from .datasets import AFLW2000
-    from .evaluation import evaluate_aflw2000
     from .inference import LPRNet
 
+    net = LPRNet(options.weights, passes=options.passes)
+    if options.synthetic:
+        return _evaluate_synthetic(net, options)
+    from .datasets import AFLW2000
+    from .evaluation import evaluate_aflw2000
+
     data = AFLW2000(_folder(options.aflw2000, "LPRNET_AFLW2000", "copy of AFLW2000-3D"))
-    report, _ = evaluate_aflw2000(LPRNet(options.weights), data, lambda r: tqdm(r, unit="photo", leave=False))
+    report, _ = evaluate_aflw2000(net, data, lambda r: tqdm(r, unit="photo", leave=False))
     print(f"{options.weights} on {report['photos']} photos of {data.folder.name}")
     print("2D NME, 68 landmarks, % of sqrt(width x height) of the true landmarks' box")
     for name, value in report["nme"].items():
         print(f"  {name:18s}{value:8.3f}")
     print(f"photo against its mirror image: {report['flip']:.3f} %")
+    return 0
+
+
+def _evaluate_synthetic(net, options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from .evaluation import evaluate_synthetic
+    from .synthetic import SyntheticFaces
+
+    faces = SyntheticFaces(options.seed, net.size)
+    numbers = tqdm(range(options.synthetic), unit="photo", leave=False)
+    report = evaluate_synthetic(net, (faces.sample(k) for k in numbers))
+    print(f"{options.weights} on {report['photos']} synthetic photos of seed {options.seed}")
+    columns = list(report["mm"])
+    print(f"{'':18s}" + "".join(f"{c:>18s}" for c in columns))
+    for name in ("mm", "95 % mm", "aligned mm", "nme"):
+        print(f"  {name:16s}" + "".join(f"{report[name][c]:18.2f}" for c in columns))
+    rough = report["roughness"]
+    print(f"roughness {rough['prediction']:.2f} degrees, of the truth {rough['truth']:.2f}")
+    print(f"normals are off by {report['normals']:.1f} degrees")
+    print(f"{'':18s}{'photos':>18s}{'mm':>18s}{'nme':>18s}")
+    for kind, row in report["people"].items():
+        print(f"  {kind:16s}{row['photos']:18d}{row['mm']:18.2f}{row['nme']:18.2f}")
     return 0
 
 
@@ -158,6 +185,9 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("evaluate", help="measure a network", description=evaluate.__doc__)
     one.add_argument("--aflw2000", help="folder of AFLW2000-3D's .jpg and .mat files (else LPRNET_AFLW2000)")
     one.add_argument("--weights", default="published", help="bundled weights or a .tflite file (%(default)s)")
+    one.add_argument("--synthetic", type=int, metavar="N", help="on so many synthetic photos instead")
+    one.add_argument("--seed", type=int, default=77, help="of the synthetic photos, not that of training (%(default)s)")
+    one.add_argument("--passes", type=int, default=1, help="2: look again, at an upright crop (%(default)s)")
     one.set_defaults(function=evaluate)
     return top
 

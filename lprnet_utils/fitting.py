@@ -224,7 +224,7 @@ def fuse_points(
 
 
 def _definitions(residual: Array, bins: NDArray[np.intp], good: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Offset and robust spread (n, P, 2) of each point, for the range of yaw of each photo, or of all if few are given."""
+    """Offset and robust spread (n, P, 2) of each point in each photo's range of yaw; of all photos if few have it."""
     offset, spread = np.zeros_like(residual), np.full_like(residual, 0.03)
     for b in np.unique(bins):
         for j in range(residual.shape[1]):

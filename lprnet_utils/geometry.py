@@ -195,6 +195,29 @@ def vertex_normals(vertices: ArrayLike, triangles: NDArray) -> NDArray[np.float6
     return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
 
 
+def surface_angles(vertices: ArrayLike, triangles: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How rough a surface is: angles between neighbouring triangles, and the triangles' normals.
+
+    Returns
+    -------
+    angles : (E,) degrees
+        Between the normals of the two triangles at each inner edge; 0 where the surface is flat.
+    normals : (T, 3)
+        Of unit length.
+    """
+    vertices = np.asarray(vertices, float)
+    a, b, c = (vertices[triangles[:, k]] for k in range(3))
+    normals = np.cross(b - a, c - a)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), 1)
+    code = edges[:, 0].astype(np.int64) * len(vertices) + edges[:, 1]
+    order = np.argsort(code, kind="stable")
+    owner = np.tile(np.arange(len(triangles)), 3)[order]
+    twin = np.flatnonzero(np.diff(code[order]) == 0)
+    cosine = np.clip((normals[owner[twin]] * normals[owner[twin + 1]]).sum(1), -1, 1)
+    return np.degrees(np.arccos(cosine)), normals
+
+
 def border_loops(triangles: NDArray) -> list[list[int]]:
     """The borders of a mesh (T, 3) as closed loops of vertices, along the edges of the triangles, longest first."""
     edges = np.stack([triangles, np.roll(triangles, -1, axis=1)], -1).reshape(-1, 2)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .assets import read_arrays
-from .geometry import Camera, rotation_matrix
+from .geometry import Camera, rotation_angles, rotation_matrix
 from .images import Image
 from .light import Light, blend, stain
 from .props import background, developed, fingers, glasses, hat, obstacle, shadow
@@ -64,7 +64,7 @@ class Sample:
     camera : Camera
     labels : dict
         What is known of the face: MakeHuman's settings where they were sampled, ``skin``, ``tone`` (mean luminance of
-        the unlit skin, 0 to 1), what is worn.
+        the unlit skin, 0 to 1), what is worn, ``yaw`` in degrees before the picture was turned in its plane.
     depth : (N, N) float32, optional
         z of the person in pixels, with the zero of the map, -inf beside; a hand before the camera is not in it.
     normals : (N, N, 3) float32, optional
@@ -330,7 +330,9 @@ class SyntheticFaces:
         rng = np.random.default_rng([self.seed, number, 1])
         vertices, labels = around[k], dict(labels[k])
         face = vertices[: self.head.face_count]
-        camera = self.camera(rng, self.read @ face, rotation_matrix(0, 0, self.turn(rng)) @ self.pose(rng))
+        turn, pose = self.turn(rng), self.pose(rng)
+        labels["yaw"] = rotation_angles(pose)[1]
+        camera = self.camera(rng, self.read @ face, rotation_matrix(0, 0, turn) @ pose)
         position_map = self.layout.vertices_to_map(camera.project(face).astype(np.float32))
         middle = position_map[..., 2][self.layout.mask].mean()
         light = Light.sample(rng)

@@ -67,6 +67,16 @@ def test_the_model_card_tells_what_is_measured(aflw2000_dir, capsys):
     assert [float(v) for v in row.split("|")] == stated[:4]
 
 
+def test_evaluate_on_synthetic_photos(capsys):
+    assert main(["evaluate", "--synthetic", "12", "--seed", "3", "--passes", "1"]) == 0
+    text = capsys.readouterr().out
+    rows = dict(re.findall(r"^  (\S.*?)\s+([\d.nan ]+)$", text, re.MULTILINE))
+    assert {"mm", "95 % mm", "aligned mm", "nme"} <= set(rows) and "12 synthetic photos of seed 3" in text
+    mean = [float(rows[name].split()[-1]) for name in ("aligned mm", "mm", "95 % mm")]
+    assert 0 < mean[0] < mean[1] < mean[2]
+    assert float(re.search(r"roughness ([\d.]+)", text)[1]) > 0
+
+
 def test_a_recipe_with_synthetic_photos_needs_them(tmp_path):
     recipe = tmp_path / "mixed.toml"
     recipe.write_text('synthetic = 0.5\nnetwork = "lprnet_lite"\n')

@@ -10,6 +10,7 @@ from lprnet_utils.geometry import (
     rotation_distance,
     rotation_matrix,
     similarity_alignment,
+    surface_angles,
     transform_points,
 )
 
@@ -72,3 +73,11 @@ def test_transform_points_scales_depth_and_inverts():
     assert transform_points(matrix, [[1.0, 2.0, 3.0]]) == pytest.approx(np.array([[1.0, 9.0, 6.0]]))
     back = transform_points(invert_similarity(matrix), transform_points(matrix, [[1.0, 2.0, 3.0]]))
     assert back == pytest.approx(np.array([[1.0, 2.0, 3.0]]))
+
+
+def test_surface_angles_by_hand():
+    """A roof of two triangles at a right angle, and a flat third one beside."""
+    vertices = np.array([[0, 0, 0], [0, 1, 0], [1, 0, 0], [0, 0, -1], [1, 1, 0]], float)
+    angles, normals = surface_angles(vertices, np.array([[0, 2, 1], [0, 1, 3], [1, 2, 4]]))
+    assert sorted(angles) == pytest.approx([0, 90])
+    assert np.allclose(normals, [[0, 0, 1], [-1, 0, 0], [0, 0, 1]])

@@ -146,6 +146,28 @@ def test_boxes_of_many_photos(net, photos, faces):
         net.reconstruct_in_boxes([photos[names[0]]], boxes)
 
 
+def test_a_second_pass_turns_the_face_upright(net, photos):
+    """A head turned by 50 degrees and a box a fifth too large: two passes agree with the upright face."""
+    name = "astronaut.jpg"
+    photo = photos[name]
+    careful = LPRNet(passes=2)
+    (face,) = careful.reconstruct(photo)
+    centre = face.landmarks[:, :2].mean(0)
+    matrix = cv2.getRotationMatrix2D(centre.tolist(), -50, 1.0)
+    turned = cv2.warpAffine(photo, matrix, photo.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+    truth = face.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+    box = landmark_box(truth)
+    side = np.sqrt((box[2] - box[0]) * (box[3] - box[1]))
+    centre, half = (box[:2] + box[2:]) / 2, 0.6 * (box[2:] - box[:2])
+    box = np.r_[centre - half, centre + half]
+    one, two = (n.reconstruct_in_box(turned, box) for n in (net, careful))
+    error = [100 * np.linalg.norm(f.landmarks[:, :2] - truth, axis=1).mean() / side for f in (one, two)]
+    assert error[1] < 2 and error[1] < 0.5 * error[0], error
+    assert two.pose.roll == pytest.approx(face.pose.roll + 50, abs=3)
+    with pytest.raises(ValueError, match="at least one pass"):
+        LPRNet(passes=0)
+
+
 # ---- bad input
 
 
