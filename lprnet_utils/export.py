@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -60,7 +62,8 @@ def export_litert(
     if float16:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
-    data = converter.convert()
+    with contextlib.redirect_stdout(io.StringIO()):  # it lists every variable
+        data = converter.convert()
     least = model.count_params() * (2 if float16 else 4) * 0.9
     if len(data) < least:
         raise ExportError(f"the converted model has {len(data)} bytes, its weights alone need {least:.0f}")
@@ -92,3 +95,35 @@ def export_litert(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return {"bytes": len(data), "difference": difference, "worst": worst}
+
+
+def time_litert(files: dict[str, str | Path], threads: int = 1, repeats: int = 20) -> dict[str, float]:
+    """Seconds of one run of each LiteRT file on this machine's CPU: medians.
+
+    The files take turns, after one round that does not count, so that a busy moment of the machine hits all of them:
+    trust the ratios more than the seconds.
+
+    Parameters
+    ----------
+    files : dict
+        Path by name.
+    threads : int
+    repeats : int
+        Rounds.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    networks, times = {}, {name: [] for name in files}
+    for name, path in files.items():
+        networks[name] = network = Interpreter(model_path=str(path), num_threads=threads)
+        network.allocate_tensors()
+        entry = network.get_input_details()[0]
+        picture = np.random.default_rng(0).random(entry["shape"], np.float32)
+        network.set_tensor(entry["index"], picture)
+    for turn in range(repeats + 1):
+        for name, network in networks.items():
+            start = time.perf_counter()
+            network.invoke()
+            if turn:
+                times[name].append(time.perf_counter() - start)
+    return {name: float(np.median(t)) for name, t in times.items()}

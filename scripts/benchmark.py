@@ -2,8 +2,8 @@
 
     make benchmark
 
-One thread; every pair is timed in turn, warm, and the ratio of the medians is what counts: machines differ, and so do
-their moods.
+One thread unless it says otherwise; what is compared is timed in turn, warm, and the ratio of the medians is what
+counts: machines differ, and so do their moods.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported
 
 import argparse
 import json
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +61,51 @@ def triangle_loop(vertices: np.ndarray, uv: np.ndarray, triangles: np.ndarray, s
     return out
 
 
+def network_table(repeats: int) -> dict[str, dict[str, float]]:
+    """The three networks, untrained: what they cost does not depend on their weights."""
+    import keras
+
+    from lprnet_utils import networks
+    from lprnet_utils.export import export_litert, time_litert
+
+    rows: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        files = {}
+        for name in ("prnet", "lprnet", "lprnet_lite"):
+            keras.utils.set_random_seed(0)
+            model = getattr(networks, name)()
+            crops = np.random.default_rng(0).random((1, *model.input_shape[1:]), np.float32)
+            half, files[name] = Path(folder) / f"{name}-16.tflite", Path(folder) / f"{name}.tflite"
+            rows[name] = {
+                "parameters": model.count_params(),
+                "multiply-adds": networks.count_multiply_adds(model),
+                "MB": round(export_litert(model, files[name], {}, crops, float16=False)["bytes"] / 1e6, 2),
+                "MB, float16": round(export_litert(model, half, {}, crops)["bytes"] / 1e6, 2),
+            }
+            rows[name] |= gpu_milliseconds(model, repeats)
+        for threads in (1, 2):
+            for name, seconds in time_litert(files, threads, repeats).items():
+                rows[name][f"ms, {threads} thread" + "s" * (threads > 1)] = round(1000 * seconds, 3)
+    for name in ("lprnet", "lprnet_lite"):
+        ratio = rows["prnet"]["ms, 1 thread"] / rows[name]["ms, 1 thread"]
+        rows[name]["times as fast as prnet, 1 thread"] = round(ratio, 1)
+    ratio = rows["lprnet"]["ms, 1 thread"] / rows["lprnet_lite"]["ms, 1 thread"]
+    rows["lprnet_lite"]["times as fast as lprnet, 1 thread"] = round(ratio, 1)
+    return rows
+
+
+def gpu_milliseconds(model, repeats: int, batch: int = 32) -> dict[str, float]:
+    """Milliseconds an image of Keras in batches on TensorFlow's first GPU; nothing where there is none."""
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        return {}
+    run = tf.function(lambda x: model(x, training=False))
+    crops = tf.zeros((batch, *model.input_shape[1:]))
+    seconds = medians(repeats, run=lambda: run(crops).numpy())["run"]
+    return {f"ms an image on the GPU, batches of {batch}": round(1000 * seconds / batch, 3)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmark.json")
@@ -91,7 +137,9 @@ def main() -> None:
         buffer=lambda: rasterize(points, model.triangles, 128, 128),
         rays=lambda: mesh.ray.intersects_first(*rays),
     )
+    networks = network_table(4 * options.repeats)
     report = {
+        "networks": networks,
         "synthetic samples a second, one thread": round(rate, 1),
         "UV map: per-triangle loop over sparse matrix": round(uv_times["loop"] / uv_times["matrix"]),
         "face at 128 x 128: trimesh's ray cast over the z-buffer": round(draw_times["rays"] / draw_times["buffer"]),

@@ -10,7 +10,7 @@ import pytest
 from toy import ToySource, tiny_network
 
 from lprnet_utils.batches import make_batch
-from lprnet_utils.export import ExportError, export_litert
+from lprnet_utils.export import ExportError, export_litert, time_litert
 from lprnet_utils.inference import LPRNet, read_metadata
 from lprnet_utils.recipes import TrainingConfig
 from lprnet_utils.training import Trainer
@@ -64,3 +64,18 @@ def test_a_file_that_disagrees_is_not_written(trained, tmp_path, monkeypatch):
     with pytest.raises(ExportError, match="differs from Keras"):
         export_litert(model, tmp_path / "wrong.tflite", {}, examples)
     assert not (tmp_path / "wrong.tflite").exists()
+
+
+def test_a_larger_network_takes_longer(tmp_path):
+    """Of two untrained networks, one with sixteen times the work."""
+    files = {}
+    for name, width in (("small", 16), ("large", 64)):
+        inputs = keras.Input((128, 128, 3))
+        x = keras.layers.Conv2D(width, 3, strides=2, padding="same")(inputs)
+        for _ in range(2):
+            x = keras.layers.Conv2D(width, 3, padding="same", activation="relu")(x)
+        x = keras.layers.UpSampling2D(2)(keras.layers.Conv2D(3, 1)(x))
+        files[name] = tmp_path / f"{name}.tflite"
+        export_litert(keras.Model(inputs, x), files[name], {}, np.zeros((1, 128, 128, 3), np.float32))
+    seconds = time_litert(files, repeats=5)
+    assert 0 < seconds["small"] < seconds["large"] < 5
