@@ -27,7 +27,7 @@ def train(options: argparse.Namespace) -> int:
     from .recipes import TrainingConfig
     from .training import Trainer
 
-    config = TrainingConfig.load(options.config)
+    config = TrainingConfig.load(options.config, options.set)
     mixed = 0 < config.synthetic < 1
     if config.synthetic and not options.shards:
         raise SystemExit(f"lprnet: recipe {options.config} takes synthetic photos: give --shards (lprnet synthesize)")
@@ -44,7 +44,7 @@ def train(options: argparse.Namespace) -> int:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-    model = getattr(networks, config.network)()
+    model = getattr(networks, config.network)(**config.network_options)
     if options.start:
         model.load_weights(options.start)
     trainer = Trainer(model, config, options.run, options.tensorboard)
@@ -161,6 +161,9 @@ def parser() -> argparse.ArgumentParser:
         "--shards", type=Path, help="train on shards (lprnet synthesize), or mix them in as the recipe says"
     )
     one.add_argument("--start", type=Path, help="weights of an earlier run to begin with: its best.weights.h5")
+    one.add_argument(
+        "--set", action="append", default=[], metavar="LINE", help="a line instead of the recipe's: 'loss = \"l2\"'"
+    )
     one.add_argument("--stop-after", type=int, help="stop with a checkpoint after so many steps")
     one.add_argument("--tensorboard", action="store_true", help="write the log for TensorBoard too")
     one.add_argument(

@@ -144,7 +144,7 @@ def _posed_mean(code, size: int):
     return out
 
 
-def lprnet_lite(size: int = 128, name: str = "lprnet_lite") -> keras.Model:
+def lprnet_lite(size: int = 128, name: str = "lprnet_lite", code: int = 192, posed: bool = True) -> keras.Model:
     """Our own network: inverted residuals, and a decoder that enlarges between convolutions instead of with them.
 
     A position map is smooth, so the decoder works at up to half of the map's side and enlarges bilinearly: no
@@ -154,6 +154,11 @@ def lprnet_lite(size: int = 128, name: str = "lprnet_lite") -> keras.Model:
     ----------
     size : int
         Side of the crop and of the position map, a multiple of 32.
+    code : int
+        Numbers that describe the whole face between encoder and decoder. 0: none, the cells of the picture go on as
+        those of the chart.
+    posed : bool
+        Move the mean face by twelve numbers read from the code, and let the decoder say only what differs.
 
     Returns
     -------
@@ -189,38 +194,42 @@ def lprnet_lite(size: int = 128, name: str = "lprnet_lite") -> keras.Model:
             x = inverted_residual(x, width, expansion, stride if k == 0 else 1)
     # from the picture's plane to the chart's nothing stays in place: one code of the whole face lies between them
     grid = size // 32
-    code = layers.Dense(192, activation="relu")(layers.Flatten()(pointwise(x, 96)))
-    x = layers.Reshape((grid, grid, 128))(layers.Dense(grid * grid * 128, activation="relu")(code))
+    if code:
+        whole = layers.Dense(code, activation="relu")(layers.Flatten()(pointwise(x, 96)))
+        x = layers.Reshape((grid, grid, 128))(layers.Dense(grid * grid * 128, activation="relu")(whole))
+    else:
+        x = pointwise(x, 128)
+        whole = layers.GlobalAveragePooling2D()(x)
     for width in (128, 96, 64, 24):  # sides 8, 16, 32, 64 of 128
         x = layers.UpSampling2D(2, interpolation="bilinear")(pointwise(x, width))
         x = depthwise(x) if width < 128 else inverted_residual(x, width, 2)
     small = keras.initializers.RandomNormal(stddev=1e-3)
     # the last layers compute in whole precision under any policy
     x = layers.Conv2D(3, 1, kernel_initializer=small, dtype="float32")(x)
-    x = layers.Add(dtype="float32")([x, _posed_mean(code, size // 2)])
+    if posed:
+        x = layers.Add(dtype="float32")([x, _posed_mean(whole, size // 2)])
     # apart, so that half precision rounds none of the numbers before by it
     x = layers.Rescaling(1.0, offset=0.5, dtype="float32")(x)
     outputs = layers.UpSampling2D(2, interpolation="bilinear", dtype="float32")(x)
     return keras.Model(inputs, outputs, name=name)
 
 
-def count_multiply_adds(model: keras.Model) -> int:
-    """Multiply-adds of one image: convolutions and dense layers only, without bias, batch norm or activation.
+def layer_multiply_adds(layer: keras.Layer) -> int:
+    """Multiply-adds of one layer for one image: convolutions and dense layers, without bias; others count nothing.
 
     A transposed convolution counts every product of an input value with a weight, as a convolution counts every
     product that makes an output value.
     """
-    total = 0
-    for layer in model._flatten_layers(include_self=False):
-        if not hasattr(layer, "kernel"):
-            continue
-        kernel = tuple(layer.kernel.shape)
-        if isinstance(layer, layers.Conv2DTranspose):
-            positions = layer.input.shape[1] * layer.input.shape[2]
-            total += positions * kernel[0] * kernel[1] * kernel[2] * kernel[3]
-        elif isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)):
-            positions = layer.output.shape[1] * layer.output.shape[2]
-            total += positions * kernel[0] * kernel[1] * kernel[2] * kernel[3]
-        elif isinstance(layer, layers.Dense):
-            total += kernel[0] * kernel[1]
-    return int(total)
+    if not hasattr(layer, "kernel"):
+        return 0
+    work = int(np.prod(layer.kernel.shape))
+    if isinstance(layer, layers.Conv2DTranspose):
+        return work * layer.input.shape[1] * layer.input.shape[2]
+    if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)):
+        return work * layer.output.shape[1] * layer.output.shape[2]
+    return work if isinstance(layer, layers.Dense) else 0
+
+
+def count_multiply_adds(model: keras.Model) -> int:
+    """Multiply-adds of one image: convolutions and dense layers only, without bias, batch norm or activation."""
+    return sum(map(layer_multiply_adds, model._flatten_layers(include_self=False)))

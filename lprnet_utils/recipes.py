@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from .assets import data_path
 from .augmentation import SETTINGS
@@ -14,7 +16,8 @@ from .augmentation import SETTINGS
 class TrainingConfig:
     """A recipe. ``samples`` counts images over the whole run; the learning rate follows a cosine over it, or halves."""
 
-    network: str = "lprnet"
+    network: str = "lprnet"  # or "lprnet_lite", "prnet"
+    network_options: dict[str, Any] = field(default_factory=dict)  # what its function takes, such as posed = false
     samples: int = 500_000
     batch_size: int = 32
     learning_rate: float = 1e-3
@@ -34,26 +37,41 @@ class TrainingConfig:
     seed: int = 0
 
     @classmethod
-    def load(cls, name: str | Path) -> TrainingConfig:
-        """From a TOML file, or by the name of a bundled recipe such as ``published-wild``."""
+    def load(cls, name: str | Path, changes: Iterable[str] = ()) -> TrainingConfig:
+        """From a TOML file, or by the name of a bundled recipe such as ``lite-open``.
+
+        ``changes`` are further lines of TOML that take the place of the recipe's, such as ``loss = "l2"``.
+
+        Raises
+        ------
+        ValueError
+            For a recipe that is not there, is not TOML, or sets what there is not.
+        """
         path = Path(name)
         if path.suffix != ".toml":
             path = data_path(f"recipes/{name}.toml")
         if not path.is_file():
             raise ValueError(f"no training recipe at {path}")
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
-            raise ValueError(f"{path} is not valid TOML: {error}") from error
-        known = {f.name for f in fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise ValueError(f"{path} sets {', '.join(unknown)}; a recipe has {', '.join(sorted(known))}")
+        values: dict[str, Any] = {}
+        for source, text in ((str(path), path.read_text(encoding="utf-8")), *((repr(c), c) for c in changes)):
+            try:
+                values |= tomllib.loads(text)
+            except tomllib.TOMLDecodeError as error:
+                raise ValueError(f"{source} is not valid TOML: {error}") from error
+        types = {f.name: type(getattr(cls(), f.name)) for f in fields(cls)}
+        if unknown := sorted(set(values) - set(types)):
+            raise ValueError(f"{path} sets {', '.join(unknown)}; a recipe has {', '.join(sorted(types))}")
+        for key, value in values.items():
+            kind = (float, int) if types[key] is float else types[key]
+            if not isinstance(value, kind) or isinstance(value, bool) != (types[key] is bool):
+                raise ValueError(f"{path}: {key} is of type {types[key].__name__}, not {value!r}")
         config = cls(**values)
         choices = {"optimizer": ("adam", "muon"), "loss": ("l1", "l2"), "augmentation": tuple(SETTINGS)}
         choices["precision"] = ("float32", "mixed_bfloat16", "mixed_float16")
-        for name, known in choices.items():
-            if getattr(config, name) not in known:
-                raise ValueError(f"{path}: {name} is one of {', '.join(known)}, not {getattr(config, name)}")
+        choices["network"] = ("lprnet", "lprnet_lite", "prnet")
+        for key, known in choices.items():
+            if getattr(config, key) not in known:
+                raise ValueError(f"{path}: {key} is one of {', '.join(known)}, not {getattr(config, key)}")
         if not 0 <= config.synthetic <= 1:
             raise ValueError(f"{path}: synthetic is a share from 0 to 1, not {config.synthetic}")
         return config

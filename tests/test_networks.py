@@ -50,6 +50,17 @@ def test_lite_keeps_its_budget_and_starts_at_the_mean_face():
         lprnet_lite(100)
 
 
+def test_parts_of_lite_can_be_left_out():
+    crops = np.zeros((1, 64, 64, 3), np.float32)
+    start = UVLayout(64).landmarks(decode_map(np.asarray(lprnet_lite(64).predict_on_batch(crops))[0]))
+    for options in ({"code": 0}, {"posed": False}, {"code": 0, "posed": False}):
+        network = lprnet_lite(64, **options)
+        out = np.asarray(network.predict_on_batch(crops))
+        assert out.shape == (1, 64, 64, 3) and network.count_params() < lprnet_lite(64).count_params()
+        at_the_mean = np.abs(UVLayout(64).landmarks(decode_map(out[0])) - start).max() < 1
+        assert at_the_mean == options.get("posed", True)
+
+
 def test_prnet_is_prnet():
     network = prnet()
     trained = sum(int(np.prod(w.shape)) for w in network.trainable_weights)

@@ -164,6 +164,15 @@ def test_recipes_and_their_errors(tmp_path):
     path.write_text('loss = "huber"')
     with pytest.raises(ValueError, match="one of l1, l2"):
         TrainingConfig.load(path)
+    for wrong in ('samples = "many"', "samples = 1.5", "loss = 1", "network_options = 3", "learning_rate = true"):
+        path.write_text(wrong)
+        with pytest.raises(ValueError, match="is of type"):
+            TrainingConfig.load(path)
+    path.write_text("samples = 10\nlearning_rate = 1")
+    changed = TrainingConfig.load(path, ['loss = "l2"', "network_options = {code = 0}"])
+    assert (changed.samples, changed.loss, changed.network_options) == (10, "l2", {"code": 0})
+    with pytest.raises(ValueError, match="'loss = l2' is not valid TOML"):
+        TrainingConfig.load(path, ["loss = l2"])
 
 
 def test_checkpoint_round_trip_and_damage(tmp_path):

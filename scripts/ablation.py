@@ -1,0 +1,124 @@
+"""What each part of the recipe and of the network is worth: short trainings that differ in one thing.
+
+    lprnet synthesize runs/synthetic --samples 52224
+    LPRNET_AFLW_TRAIN=... python scripts/ablation.py runs/synthetic runs/ablation
+
+Each row trains the recipe ``lite-yardstick`` for 25,600 synthetic photos with one change, by the command that the table
+shows. Measured: 2D NME of 68 landmarks on the held-out shard and, where the real photos are given, on 600 of their
+held-out ones (mean of the three bins of yaw). Two rows run at a time, each on a core of its own; killed, the command
+goes on. Writes ``docs/ablation.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Queue
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+BASE = ["samples = 25600", "validate_every = 25600"]
+ROWS = {
+    "as it is": [],
+    "another seed": ["seed = 1"],
+    "squares instead of absolute values": ['loss = "l2"'],
+    "texels alone, no landmarks": ["landmark_weight = 0"],
+    "landmarks as much as texels": ["landmark_weight = 1"],
+    "landmarks 20 times the texels": ["landmark_weight = 20"],
+    "the whole face's similarity too": ["similarity_weight = 3"],
+    "Adam instead of Muon": ['optimizer = "adam"', "learning_rate = 2e-3"],
+    "no running average": ["average = 0"],
+    "twice the batch": ["batch_size = 32"],
+    "no posed mean": ["network_options = {posed = false}"],
+    "no code of the whole face": ["network_options = {code = 0}"],
+    "neither": ["network_options = {code = 0, posed = false}"],
+    "the published L-PRNet": ['network = "lprnet"', "learning_rate = 2e-3"],
+}
+ONE_CORE = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def command(changes: list[str], shards: Path, run: Path) -> list[str]:
+    """The training of one row."""
+    sets = [word for change in (*BASE, *changes) for word in ("--set", change)]
+    return ["lprnet", "train", "--config", "lite-yardstick", *sets, "--shards", str(shards), "--run", str(run)]
+
+
+def train(name: str, shards: Path, run: Path, cores: Queue) -> None:
+    core = cores.get()
+    pin = ["taskset", "-c", str(core)] if sys.platform == "linux" else []
+    program, *rest = command(ROWS[name], shards, run)
+    try:
+        with open(run.with_suffix(".txt"), "a", encoding="utf-8") as log:
+            called = [*pin, str(Path(sys.executable).with_name(program)), *rest]
+            subprocess.run(called, check=True, stdout=log, stderr=log, env=os.environ | ONE_CORE)
+    finally:
+        cores.put(core)
+
+
+def real_error(run: Path, changes: list[str], folder: Path) -> float:
+    """NME on held-out real photos, mean of bins."""
+    from lprnet_utils import networks
+    from lprnet_utils.datasets import AFLWTrain, landmark_box
+    from lprnet_utils.evaluation import landmark_nme, summarise_by_yaw
+    from lprnet_utils.geometry import invert_similarity, transform_points
+    from lprnet_utils.images import crop_matrix, warp_image
+    from lprnet_utils.recipes import TrainingConfig
+    from lprnet_utils.uv import UVLayout, decode_map
+
+    config = TrainingConfig.load("lite-yardstick", [*BASE, *changes])
+    model = getattr(networks, config.network)(**config.network_options)
+    model.load_weights(run / "last.weights.h5")
+    photos, layout = AFLWTrain(folder), UVLayout(model.output_shape[1])
+    rows = np.flatnonzero(photos.held_out & (photos.trust > 0))
+    rows = np.random.default_rng(0).choice(rows, min(600, len(rows)), replace=False)
+    errors = []
+    for part in np.array_split(rows, len(rows) // 30):
+        matrices = [crop_matrix(landmark_box(photos.landmarks[i]), layout.size) for i in part]
+        crops = np.stack([warp_image(photos.image(i), m, layout.size) for i, m in zip(part, matrices, strict=True)])
+        codes = np.asarray(model.predict_on_batch(crops.astype(np.float32) / 255))
+        for i, matrix, code in zip(part, matrices, codes, strict=True):
+            points = transform_points(invert_similarity(matrix), layout.landmarks(decode_map(code)))
+            errors.append(landmark_nme(points, photos.landmarks[i]))
+    return summarise_by_yaw(errors, photos.yaw[rows])["mean of bins"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shards", type=Path)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--aflw-train", type=Path, default=os.environ.get("LPRNET_AFLW_TRAIN"))
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "ablation.md")
+    options = parser.parse_args()
+    options.runs.mkdir(parents=True, exist_ok=True)
+    folders = {name: options.runs / name.replace(" ", "-").replace("'", "") for name in ROWS}
+    cores: Queue = Queue()
+    for core in range(min(2, os.cpu_count() or 1)):
+        cores.put(core)
+    with ThreadPoolExecutor(cores.qsize()) as pool:
+        jobs = [pool.submit(train, name, options.shards, folder, cores) for name, folder in folders.items()]
+        for job in jobs:
+            job.result()
+    lines = ["| change | synthetic | real | by |", "|---|---|---|---|"]
+    for name, folder in folders.items():
+        log = np.genfromtxt(folder / "log.csv", delimiter=",", names=True)
+        real = f"{real_error(folder, ROWS[name], options.aflw_train):.2f}" if options.aflw_train else ""
+        changes = " ".join(f"--set '{change}'" for change in ROWS[name])
+        changes = f"`{changes}`" if changes else "nothing"
+        lines.append(f"| {name} | {float(np.atleast_1d(log['nme'])[-1]):.2f} | {real} | {changes} |")
+    head = (
+        "# What each part is worth\n\nMade by `scripts/ablation.py`, which says what the columns are: NME in % on "
+        "held-out photos, synthetic and real. Every row is\n\n    "
+        + " ".join(f"'{w}'" if " " in w else w for w in command([], Path("SHARDS"), Path("RUN")))
+        + "\n\nwith the changes of its last column.\n\n"
+    )
+    options.output.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
