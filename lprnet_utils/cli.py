@@ -53,7 +53,7 @@ def train(options: argparse.Namespace) -> int:
 
         source, validation = Shards(options.shards), Shards(options.shards, held_out=True)
     if with_photos:
-        real, validation = _fitted_photos(photos)
+        real, validation = _fitted_photos(photos, config)
         source = Mixture([real, source], [1 - config.synthetic, config.synthetic]) if mixed else real
     print(f"training from sample {trainer.sample} of {config.samples}; Ctrl-C or a kill loses nothing", flush=True)
     best = trainer.run(source, validation, stop_after=options.stop_after)
@@ -61,7 +61,7 @@ def train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _fitted_photos(folder: Path) -> list:
+def _fitted_photos(folder: Path, config) -> list:
     """Real photos with fitted maps: those to train on and those held out."""
     import numpy as np
 
@@ -71,7 +71,8 @@ def _fitted_photos(folder: Path) -> list:
     for chosen in (~photos.held_out, photos.held_out):
         rows = np.flatnonzero(chosen & (photos.trust > 0))
         print(f"fitting the face model to {len(rows)} photos", flush=True)
-        weights = photos.trust[rows] * np.where(np.abs(photos.yaw[rows]) > 60, 2.0, 1.0)  # profiles are rare and hard
+        weights = photos.trust[rows] if config.trust else np.ones(len(rows))
+        weights = weights * np.where(np.abs(photos.yaw[rows]) > 60, config.profile_weight, 1.0)  # rare and hard
         sources.append(FittedPhotos(photos, rows, fit_photos(photos, rows), weights))
     return sources
 

@@ -24,13 +24,16 @@ class TrainingConfig:
     warmup: int = 10_000  # samples over which the learning rate rises
     halve_every: int = 0  # samples after which the learning rate halves, again and again; 0: a cosine instead
     optimizer: str = "adam"  # or "muon"
-    loss: str = "l1"  # or "l2"
+    loss: str = "l1"  # or "l2", "wing"
     landmark_weight: float = 1.0  # of the mean landmark distance against that of the texels
     similarity_weight: float = 0.0  # of the whole face's shift, scale and turn against the texels
+    edge_weight: float = 0.0  # of the vectors between neighbouring texels against the texels
     gradient_norm: float = 1.0  # clip; 0: none
     precision: str = "float32"  # Keras' policy: or "mixed_bfloat16", "mixed_float16"
     average: float = 0.998  # momentum of the running average of the weights, which is what is evaluated and kept
     augmentation: str = "wide"
+    profile_weight: float = 2.0  # how often real photos past 60 degrees of yaw are drawn, against the others
+    trust: bool = True  # draw real photos with doubtful labels less often
     synthetic: float = 0.0  # share of the samples that comes from shards beside real photos
     checkpoint_every: int = 8_000  # samples
     validate_every: int = 32_000
@@ -66,7 +69,7 @@ class TrainingConfig:
             if not isinstance(value, kind) or isinstance(value, bool) != (types[key] is bool):
                 raise ValueError(f"{path}: {key} is of type {types[key].__name__}, not {value!r}")
         config = cls(**values)
-        choices = {"optimizer": ("adam", "muon"), "loss": ("l1", "l2"), "augmentation": tuple(SETTINGS)}
+        choices = {"optimizer": ("adam", "muon"), "loss": ("l1", "l2", "wing"), "augmentation": tuple(SETTINGS)}
         choices["precision"] = ("float32", "mixed_bfloat16", "mixed_float16")
         choices["network"] = ("lprnet", "lprnet_lite", "prnet")
         for key, known in choices.items():

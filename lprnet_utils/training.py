@@ -29,21 +29,39 @@ from .uv import SPAN, UVLayout, decode_map, fraction_outside
 Array = NDArray[np.floating]
 
 
-def map_loss(layout: UVLayout, kind: str = "l1", landmark_weight: float = 1.0, similarity_weight: float = 0.0):
-    """Loss between encoded maps: of the texels, of the 68 landmarks read from the maps, and of the face as a whole.
+WING = 0.04 / SPAN, 0.008 / SPAN  # w and epsilon: 4 % and 0.8 % of the crop's side
+
+
+def wing(x: Any) -> Any:
+    """The Wing loss (Feng et al., CVPR 2018): w ln(1 + |x| / epsilon) near 0, |x| less a constant from w on."""
+    w, epsilon = WING
+    x = ops.abs(x)
+    return ops.where(x < w, w * ops.log(1 + x / epsilon), x - w + w * float(np.log(1 + w / epsilon)))
+
+
+def map_loss(
+    layout: UVLayout,
+    kind: str = "l1",
+    landmark_weight: float = 1.0,
+    similarity_weight: float = 0.0,
+    edge_weight: float = 0.0,
+):
+    """Loss between encoded maps: of texels, of the 68 landmarks read from the maps, of edges, of the face as a whole.
 
     Parameters
     ----------
     layout : UVLayout
         Whose weights, PRNet's mask, the texels have.
     kind : str
-        ``l1`` takes absolute differences, ``l2`` squares, of x, y and z alike.
+        ``l1`` takes absolute differences, ``l2`` squares, ``wing`` the Wing loss, of x, y and z alike.
     landmark_weight : float
         Of the mean over the landmarks.
     similarity_weight : float
         Of the mean of four: the landmarks' shift in x and y, their growth and their turn in the picture's plane, the
         latter two at the landmarks' mean distance from their middle. To first order these are the similarity
         transform between the two faces, of which the other terms see a small part each.
+    edge_weight : float
+        Of the mean over neighbouring texels of the face: the vectors between them, so lengths and directions.
 
     Returns
     -------
@@ -62,8 +80,11 @@ def map_loss(layout: UVLayout, kind: str = "l1", landmark_weight: float = 1.0, s
     index = np.array([[j for j, _ in r] + [0] * (width - len(r)) for r in rows])
     value = np.array([[w for _, w in r] + [0.0] * (width - len(r)) for r in rows], np.float32)
     value = ops.convert_to_tensor(value[None, :, :, None])
-    penalty = ops.abs if kind == "l1" else ops.square
-    unit = 100 * SPAN if kind == "l1" else (100 * SPAN) ** 2
+    penalty = {"l1": ops.abs, "l2": ops.square, "wing": wing}[kind]
+    unit = (100 * SPAN) ** 2 if kind == "l2" else 100 * SPAN
+    mask = layout.mask.astype(np.float32)[None, ..., None]
+    along_u, along_v = mask[:, :, 1:] * mask[:, :, :-1], mask[:, 1:] * mask[:, :-1]
+    edges = 3 * (along_u.sum() + along_v.sum())
 
     def loss(y_true, y_pred):
         y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
@@ -73,6 +94,10 @@ def map_loss(layout: UVLayout, kind: str = "l1", landmark_weight: float = 1.0, s
         corners = ops.reshape(ops.take(flat, index.ravel(), axis=1), (-1, 68, width, 3))
         landmarks = ops.sum(corners * value, axis=2)
         total = texels + landmark_weight * ops.mean(penalty(landmarks), axis=(1, 2))
+        if edge_weight:
+            u = penalty(difference[:, :, 1:] - difference[:, :, :-1]) * along_u
+            v = penalty(difference[:, 1:] - difference[:, :-1]) * along_v
+            total = total + edge_weight / edges * (ops.sum(u, axis=(1, 2, 3)) + ops.sum(v, axis=(1, 2, 3)))
         if similarity_weight:
             flat = ops.reshape(y_true, (-1, layout.size**2, 3))
             corners = ops.reshape(ops.take(flat, index.ravel(), axis=1), (-1, 68, width, 3))
@@ -195,7 +220,8 @@ class Trainer:
         self.layout = UVLayout(model.output_shape[1])
         kind = {"adam": keras.optimizers.Adam, "muon": Muon}[config.optimizer]
         optimizer = kind(config.learning_rate, global_clipnorm=config.gradient_norm or None)
-        loss = map_loss(self.layout, config.loss, config.landmark_weight, config.similarity_weight)
+        terms = config.landmark_weight, config.similarity_weight, config.edge_weight
+        loss = map_loss(self.layout, config.loss, *terms)
         model.compile(optimizer=optimizer, loss=loss, jit_compile=keras.backend.backend() == "jax")
         self.optimizer = model.optimizer  # half precision wraps it, to scale the loss
         self.optimizer.build(model.trainable_variables)

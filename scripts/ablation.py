@@ -27,10 +27,12 @@ ROWS = {
     "as it is": [],
     "another seed": ["seed = 1"],
     "squares instead of absolute values": ['loss = "l2"'],
+    "Wing loss": ['loss = "wing"'],
     "texels alone, no landmarks": ["landmark_weight = 0"],
     "landmarks as much as texels": ["landmark_weight = 1"],
     "landmarks 20 times the texels": ["landmark_weight = 20"],
     "the whole face's similarity too": ["similarity_weight = 3"],
+    "the edges between texels too": ["edge_weight = 5"],
     "Adam instead of Muon": ['optimizer = "adam"', "learning_rate = 2e-3"],
     "no running average": ["average = 0"],
     "twice the batch": ["batch_size = 32"],
@@ -92,12 +94,13 @@ def main() -> None:
     parser.add_argument("shards", type=Path)
     parser.add_argument("runs", type=Path)
     parser.add_argument("--aflw-train", type=Path, default=os.environ.get("LPRNET_AFLW_TRAIN"))
+    parser.add_argument("--cores", type=int, nargs="+", default=[0, 1], help="one run on each at a time (0 1)")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "ablation.md")
     options = parser.parse_args()
     options.runs.mkdir(parents=True, exist_ok=True)
     folders = {name: options.runs / name.replace(" ", "-").replace("'", "") for name in ROWS}
     cores: Queue = Queue()
-    for core in range(min(2, os.cpu_count() or 1)):
+    for core in options.cores:
         cores.put(core)
     with ThreadPoolExecutor(cores.qsize()) as pool:
         jobs = [pool.submit(train, name, options.shards, folder, cores) for name, folder in folders.items()]

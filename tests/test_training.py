@@ -87,6 +87,27 @@ def test_loss_of_the_similarity_by_hand():
     assert extra(deeper) == pytest.approx(0, abs=1e-6)
 
 
+def test_losses_of_edges_and_wing_by_hand():
+    layout = UVLayout()
+    rng = np.random.default_rng(0)
+    truth = rng.random((1, 128, 128, 3)).astype(np.float32)
+    unit = 100 * SPAN
+
+    def loss(predicted, kind="l1", edge_weight=0.0):
+        return float(map_loss(layout, kind, 0.0, 0.0, edge_weight)(truth, predicted.astype(np.float32))[0]) / unit
+
+    shifted = truth + 0.01
+    assert loss(shifted, edge_weight=5.0) == pytest.approx(loss(shifted), rel=1e-3), "no edge changes"
+    ramp = np.arange(128)[None, None, :, None] * np.float32(0.001)  # every edge along u is longer by 0.001, in x, y, z
+    inner = layout.mask[:, 1:] & layout.mask[:, :-1], layout.mask[1:] & layout.mask[:-1]
+    share = inner[0].sum() / (inner[0].sum() + inner[1].sum())
+    assert loss(truth + ramp, edge_weight=5.0) - loss(truth + ramp) == pytest.approx(5 * 0.001 * share, rel=1e-2)
+    w, epsilon = 0.04 / SPAN, 0.008 / SPAN
+    small, large = 0.5 * w, 3 * w
+    assert loss(truth + small, "wing") == pytest.approx(w * np.log(1 + small / epsilon), rel=1e-3)
+    assert loss(truth + large, "wing") == pytest.approx(large - w + w * np.log(1 + w / epsilon), rel=1e-3)
+
+
 def test_batches_depend_on_seed_and_number_only():
     source = ToySource(6)
     x, y = make_batch(source, CONFIG, 5)
