@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from .augmentation import SETTINGS, augment_picture, mirror_crop, sample_matrix
+from .augmentation import SETTINGS, augment_picture, mirror_crop, sample_matrix, turn_quarters
 from .geometry import transform_points
 from .images import warp_image
 from .recipes import TrainingConfig
@@ -102,6 +102,8 @@ def make_batch(source: Source, config: TrainingConfig, number: int) -> tuple[NDA
     for k, i in enumerate(indices):
         if cropped[i]:
             crop, flip = source.image(i), rng.random() < setting.flip
+            if setting.quarter and rng.random() < setting.quarter:
+                crop, maps[k] = turn_quarters(crop, maps[k], int(rng.integers(1, 4)))
         else:
             matrix, flip = sample_matrix(rng, source.box(i), setting, size)
             crop = warp_image(source.image(i), matrix, size)

@@ -79,3 +79,20 @@ def test_pictures_stay_pictures_and_vary():
 def test_without_any_setting_nothing_changes():
     crop = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
     assert (augment_picture(np.random.default_rng(1), crop, SETTINGS["none"]) == crop).all()
+
+
+def test_quarter_turns_take_the_map_along():
+    """A bright dot at the tip of the nose stays there."""
+    from toy import ToySource
+
+    from lprnet_utils.augmentation import turn_quarters
+    from lprnet_utils.uv import UVLayout
+
+    source, layout = ToySource(1), UVLayout()
+    crop, position_map = source.image(0), source.maps([0])[0]
+    for turns in range(1, 5):
+        turned, moved = turn_quarters(crop, position_map, turns)
+        x, y, z = layout.landmarks(moved)[30]
+        row, column = np.unravel_index(turned[..., 0].argmax(), turned.shape[:2])
+        assert abs(column - x) < 0.6 and abs(row - y) < 0.6 and z == layout.landmarks(position_map)[30, 2]
+        assert (turns == 4) == np.allclose(moved, position_map)
