@@ -188,7 +188,7 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("evaluate", help="measure a network", description=evaluate.__doc__)
     one.add_argument("--aflw2000", help="folder of AFLW2000-3D's .jpg and .mat files (else LPRNET_AFLW2000)")
-    one.add_argument("--weights", default="published", help="bundled weights or a .tflite file (%(default)s)")
+    one.add_argument("--weights", default="wild", help="bundled weights or a .tflite file (%(default)s)")
     one.add_argument("--synthetic", type=int, metavar="N", help="on so many synthetic photos instead")
     one.add_argument("--seed", type=int, default=77, help="of the synthetic photos, not that of training (%(default)s)")
     one.add_argument("--passes", type=int, default=1, help="2: look again, at an upright crop (%(default)s)")

@@ -14,15 +14,20 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import minimize
 
 from lprnet_utils import networks
 from lprnet_utils.datasets import AFLWTrain, landmark_box
 from lprnet_utils.export import export_litert
 from lprnet_utils.images import crop_matrix, warp_image
+from lprnet_utils.inference import shape_distance
+from lprnet_utils.props import background
 from lprnet_utils.recipes import TrainingConfig
 from lprnet_utils.synthetic import SyntheticFaces
+from lprnet_utils.uv import UVLayout, decode_map
 
 ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = 400
 SYNTHETIC = (
     "Synthetic photos of MakeHuman heads (CC0) rendered by this project (lprnet synthesize). Their poses, identities "
     "and expressions follow means and covariances measured on fits to photos of AFLW, and the landmarks' places on the "
@@ -34,6 +39,32 @@ PHOTOS = (
 )
 RESEARCH = "Research use only: trained on photos of AFLW, which may be used for non-commercial research."
 FREE = "CC0 1.0: free for any use."
+
+
+def doubt(model, crops: np.ndarray) -> list[float]:
+    """The distance from the mean face that parts faces from places without one, and its width: a logistic regression.
+
+    What these networks make of a place differs from network to network, so the weights bring their own.
+    """
+    rng, layout = np.random.default_rng(0), UVLayout(model.output_shape[1])
+    places = np.stack([background(rng, layout.size) for _ in crops])
+    found = []
+    for pictures in (crops, np.clip(places, 0, 1) ** (1 / 2.2)):
+        codes = model.predict(pictures.astype(np.float32), verbose=0)
+        found.append([shape_distance(layout.smooth(decode_map(code)), layout) for code in codes])
+    distance = np.minimum(np.concatenate(found), 40.0)  # one torn shape should not draw the line
+    sign = np.repeat([1.0, -1.0], len(crops))
+    weight = np.repeat([0.9, 0.1], len(crops))  # of ten things that the detector finds nine are faces
+
+    def cost(p: np.ndarray) -> float:
+        return float((weight * np.logaddexp(0, sign * (distance - p[0]) / np.exp(p[1]))).mean())
+
+    middle, width = minimize(cost, [10.0, 0.5], method="Nelder-Mead").x
+    lost, kept = (np.mean(np.array(f) > middle) for f in found)
+    print(
+        f"doubt at {middle:.1f} mm: {100 * lost:.1f} % of the faces beyond, {100 - 100 * kept:.1f} % of the places not"
+    )
+    return [round(float(middle), 2), round(float(np.exp(width)), 2)]
 
 
 def main() -> None:
@@ -50,17 +81,19 @@ def main() -> None:
     model.load_weights(options.run / options.weights)
     if config.synthetic == 1:
         faces = SyntheticFaces(seed=1)
-        crops = [faces.sample(k).image for k in range(32)]
+        crops = [faces.sample(k).image for k in range(EXAMPLES)]
     elif options.aflw_train is None:
         raise SystemExit("give --aflw-train or set LPRNET_AFLW_TRAIN: the export is checked on held-out photos")
     else:
         photos = AFLWTrain(options.aflw_train)
-        rows = np.flatnonzero(photos.held_out & (photos.trust > 0))[:32]
+        rows = np.flatnonzero(photos.held_out & (photos.trust > 0))[:EXAMPLES]
         crops = [warp_image(photos.image(i), crop_matrix(landmark_box(photos.landmarks[i]))) for i in rows]
     data = [PHOTOS] * (config.synthetic < 1) + [SYNTHETIC] * (config.synthetic > 0)
     metadata = {"recipe": options.config, "licence": RESEARCH if config.synthetic < 1 else FREE}
     metadata["training_data"] = " ".join(data)
-    done = export_litert(model, options.output, metadata, np.stack(crops).astype(np.float32) / 255)
+    examples = np.stack(crops).astype(np.float32) / 255
+    metadata["doubt"] = doubt(model, examples)
+    done = export_litert(model, options.output, metadata, examples[:32])
     print(f"{options.output}: {done['bytes'] / 1e6:.1f} MB")
     print(f"differs from Keras by {done['difference']:.4f} pixels on average, {done['worst']:.3f} at most")
     subprocess.run([sys.executable, Path(__file__).with_name("update_checksums.py")], check=True)

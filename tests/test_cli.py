@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from test_datasets import write_aflw2000
 
+from lprnet_utils import LPRNet
 from lprnet_utils.cli import main
+
+WEIGHTS = "open", "wild", "published"
 
 
 def test_help_names_the_commands(capsys):
@@ -52,19 +55,51 @@ def test_evaluate_prints_bins_and_means(capsys, tmp_path):
     assert numbers[3] == pytest.approx(np.mean(numbers[:3]), abs=2e-3) and "mirror image" in text
 
 
-def test_the_model_card_tells_what_is_measured(aflw2000_dir, capsys):
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def card(name):
+    """The part of the model card that speaks of these weights."""
+    text = (ROOT / "data/weights/README.md").read_text(encoding="utf-8")
+    return re.search(rf"^# Model card: `{name}\.tflite`\n(.+?)(?=^# |\Z)", text, re.MULTILINE | re.DOTALL)[1]
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_the_model_card_tells_what_is_measured(name, aflw2000_dir, capsys):
     """On the real photos the command prints the figures of the model card and of README."""
-    assert main(["evaluate", "--aflw2000", str(aflw2000_dir)]) == 0
+    assert main(["evaluate", "--aflw2000", str(aflw2000_dir), "--weights", name]) == 0
     text = capsys.readouterr().out
     measured = [float(v) for v in re.findall(r"^  .+?\s+([\d.]+)$", text, re.MULTILINE)]
     measured.append(float(re.search(r"mirror image: ([\d.]+)", text)[1]))
-    root = Path(__file__).resolve().parents[1]
-    card = (root / "data/weights/README.md").read_text(encoding="utf-8")
-    stated = [float(v) for v in re.search(r"^\| ([\d. |]+) \|$", card, re.MULTILINE)[1].split("|")]
+    stated = [float(v) for v in re.search(r"^\| ([\d. |]+) \|$", card(name), re.MULTILINE)[1].split("|")]
     assert stated == pytest.approx(measured, abs=0.011)
-    readme = (root / "README.md").read_text(encoding="utf-8")
-    row = re.search(r"^\| `published`[^|]*\| ([\d. |]+) \| research only \|$", readme, re.MULTILINE)[1]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    row = re.search(rf"^\| `{name}`[^|]*\| ([\d. |]+) \|", readme, re.MULTILINE)[1]
     assert [float(v) for v in row.split("|")] == stated[:4]
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_the_model_card_tells_the_licence(name):
+    metadata = LPRNet(name).metadata
+    free = "free for any use" in metadata["licence"]
+    assert free == (name == "open") and free != ("esearch" in metadata["licence"])
+    assert ("any use" in card(name)) == free and ("esearch only" in card(name)) != free
+    assert ("AFLW (Koestinger" in metadata["training_data"]) != free, "what is free saw no photo of AFLW"
+
+
+@pytest.mark.parametrize("name", [w for w in WEIGHTS if w != "published"])
+def test_the_model_card_tells_the_dense_error(name, capsys):
+    """Every texel on synthetic faces: the figures of the card, by its command."""
+    assert main(["evaluate", "--synthetic", "1000", "--weights", name]) == 0
+    text = capsys.readouterr().out
+    for row in ("mm", "95 % mm", "aligned mm", "dark", "medium", "light", "female", "male", "child", "adult", "old"):
+        measured = re.search(rf"^  {row} +([\d. ]+)$", text, re.MULTILINE)[1].split()
+        stated = re.search(rf"^\| {row} \| ([\d. |]+) \|$", card(name), re.MULTILINE)[1].split("|")
+        assert [float(v) for v in stated] == pytest.approx([float(v) for v in measured], abs=0.021), row
+    rough = re.search(r"roughness ([\d.]+) degrees, of the truth ([\d.]+)", text)
+    assert [float(v) for v in re.search(r"roughness ([\d.]+) degrees \(truth ([\d.]+)\)", card(name)).groups()] == (
+        pytest.approx([float(v) for v in rough.groups()], abs=0.021)
+    )
 
 
 def test_evaluate_on_synthetic_photos(capsys):

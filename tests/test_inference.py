@@ -254,12 +254,13 @@ def test_weights_missing_truncated_or_altered(tmp_path, monkeypatch):
 def test_a_shape_that_is_no_face_is_unlikely(net, photos, faces):
     layout = faces["astronaut.jpg"][0].layout
     position = faces["astronaut.jpg"][0].position_map
-    assert face_likelihood(position, layout) > 0.8
+    doubt = net.metadata["doubt"]
+    assert face_likelihood(position, layout, doubt) > 0.8
     flat = position * [1, 1, 0]
     torn = position + np.random.default_rng(0).normal(0, 40, position.shape)
     turned_inside_out = position * [1, 1, -1]
     for shape in (flat, torn, turned_inside_out):
-        assert face_likelihood(shape, layout) < 0.3
+        assert face_likelihood(shape, layout, doubt) < 0.3
 
 
 # ---- weight and speed
