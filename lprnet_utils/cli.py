@@ -65,7 +65,7 @@ def _fitted_photos(folder: Path, config) -> list:
     """Real photos with fitted maps: those to train on and those held out."""
     import numpy as np
 
-    from .datasets import AFLWTrain, FittedPhotos, fit_photos
+    from .datasets import AFLWTrain, FittedPhotos, expressive, fit_photos
 
     photos, sources = AFLWTrain(folder), []
     for chosen in (~photos.held_out, photos.held_out):
@@ -73,6 +73,7 @@ def _fitted_photos(folder: Path, config) -> list:
         print(f"fitting the face model to {len(rows)} photos", flush=True)
         weights = photos.trust[rows] if config.trust else np.ones(len(rows))
         weights = weights * np.where(np.abs(photos.yaw[rows]) > 60, config.profile_weight, 1.0)  # rare and hard
+        weights = weights * np.where(expressive(photos.landmarks[rows]), config.expressive_weight, 1.0)
         sources.append(FittedPhotos(photos, rows, fit_photos(photos, rows), weights))
     return sources
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .assets import DatasetError, load_arrays, read_mat
 from .face_model import MorphableModel
-from .fitting import Fits, fit_landmarks
+from .fitting import Fits, fit_landmarks, graft_parts
 from .geometry import Camera, rotation_matrix
 from .images import ImageError, read_image
 from .uv import UVLayout
@@ -28,6 +28,14 @@ for _a, _b in _PAIRS:
     MIRROR_68[[_a, _b]] = _b, _a
 
 HELD_OUT = 20  # one duplicate group in so many is kept out of training
+# Points of MediaPipe's mesh at landmarks 36 to 67: eyes, then lips
+MESH_LANDMARKS = [33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380, 61, 39, 37, 0, 267, 269, 291, 405, 314, 17]
+MESH_LANDMARKS += [84, 181, 78, 82, 13, 312, 308, 317, 14, 87]
+# lids and lips: their landmarks, and what holds them in place: the corners, which people have marked, and the middle
+_EYES = [(tuple(range(k, k + 6)), ((k,), (k + 3,), tuple(range(k, k + 6)))) for k in (36, 42)]
+PARTS = [*_EYES, (tuple(range(48, 68)), ((48,), (54,), tuple(range(60, 68))))]
+MESH_ERROR = 5.0  # of a mesh against the human points, in % of the face's box, up to which its lids and lips are taken
+MESH_YAW = 50.0  # and degrees
 TRUST = {2: 1.0, 1: 0.3, 0: 0.0}  # by the quality flag of the labels
 
 
@@ -35,6 +43,34 @@ def landmark_box(landmarks: ArrayLike) -> Array:
     """Box (..., 4) = (x0, y0, x1, y1) of the extremes of landmarks (..., 68, 2 or 3)."""
     xy = np.asarray(landmarks, float)[..., :2]
     return np.concatenate([xy.min(-2), xy.max(-2)], -1)
+
+
+def openness(landmarks: ArrayLike) -> tuple[Array, Array]:
+    """How far the eyes (mean of both) and the mouth are open: height by width of lids and inner lips.
+
+    Parameters
+    ----------
+    landmarks : (..., 68, 2 or 3)
+
+    Returns
+    -------
+    eyes, mouth : (...)
+        An open eye has about 0.3, a shut mouth 0.05. Two coordinates do for a face seen from the front; of a turned
+        one the widths are foreshortened. The eye aspect ratio is of Soukupova and Cech, CVWW 2016.
+    """
+    points = np.asarray(landmarks, float)
+
+    def length(a: int, b: int) -> Array:
+        return np.linalg.norm(points[..., a, :] - points[..., b, :], axis=-1)
+
+    eyes = [(length(k + 1, k + 5) + length(k + 2, k + 4)) / (2 * length(k, k + 3)) for k in (36, 42)]
+    return (eyes[0] + eyes[1]) / 2, length(62, 66) / length(60, 64)
+
+
+def expressive(landmarks: ArrayLike) -> NDArray[np.bool_]:
+    """Faces (...) whose mouth is wide open or whose eyes are shut, which few photos show."""
+    eyes, mouth = openness(landmarks)
+    return (eyes < 0.15) | (mouth > 0.4)
 
 
 class AFLWTrain:
@@ -45,7 +81,10 @@ class AFLWTrain:
     Parameters
     ----------
     folder : path
-        Holds ``labels.npz``, ``lm68_fused.npz`` and ``crops-0.npz`` to ``crops-2.npz``.
+        Holds ``labels.npz``, ``lm68_fused.npz``, ``mp478.npz`` and ``crops-0.npz`` to ``crops-2.npz``.
+    lids_and_lips : bool
+        Take the shape of eyes and lips from the meshes of ``mp478.npz`` where these agree with the human points; the
+        other landmarks draw closed eyes open.
 
     Attributes
     ----------
@@ -59,13 +98,19 @@ class AFLWTrain:
         Photos to choose by: whole duplicate groups, never trained on.
     """
 
-    def __init__(self, folder: str | Path):
+    def __init__(self, folder: str | Path, lids_and_lips: bool = True):
         self.folder = Path(folder)
-        names = "shard", "offset", "length", "quality", "dup_group", "pose"
-        self._shard, self._offset, self._length, quality, group, pose = load_arrays(self.folder / "labels.npz", *names)
+        names = "shard", "offset", "length", "quality", "dup_group", "pose", "mp_nme19"
+        self._shard, self._offset, self._length, quality, group, pose, error = load_arrays(
+            self.folder / "labels.npz", *names
+        )
         centipixel, spread = load_arrays(self.folder / "lm68_fused.npz", "lm68_centipixel", "spread")
         self.landmarks = centipixel.astype(np.float32) / 100
         self.yaw = pose[:, 1]
+        if lids_and_lips:
+            good = (error <= MESH_ERROR) & (np.abs(self.yaw) < MESH_YAW)
+            xy = graft_parts(self.landmarks[..., :2], self._meshes(), PARTS, self.yaw, good)
+            self.landmarks[..., :2] = xy
         # where the labels' maker disagrees with itself on mirrored and shifted crops, they are worth less
         steadiness = np.clip(2.5 / np.maximum(spread, 1e-3), 0.2, 1.0)
         self.trust = (np.array([TRUST[int(q)] for q in quality]) * steadiness).astype(np.float32)
@@ -74,6 +119,15 @@ class AFLWTrain:
 
     def __len__(self) -> int:
         return len(self.landmarks)
+
+    def _meshes(self) -> Array:
+        """The x and y of MediaPipe's meshes (n, 68, 2) where the landmarks of lids and lips are; NaN where none is."""
+        arrays = load_arrays(self.folder / "mp478.npz", "rows", "mean", "coef", "coef_step", "basis")
+        rows, mean, coefficients, step, basis = arrays
+        columns = (3 * np.array(MESH_LANDMARKS)[:, None] + [0, 1]).ravel()
+        out = np.full((len(self), 68, 2), np.nan, np.float32)
+        out[rows, 36:] = (mean[columns] + (coefficients * step) @ basis[:, columns]).reshape(len(rows), -1, 2)
+        return out
 
     @cached_property
     def _bytes(self) -> list[NDArray[np.uint8]]:

@@ -24,6 +24,7 @@ ITERATIONS = 8
 # and of each landmark by itself.
 MISTAKES = {"shift": 0.015, "roll": 0.025, "scale": 0.015, "stretch": 0.01, "depth": 0.04, "mode": 0.25, "own": 0.004}
 YAW_EDGES = (-60.0, -30.0, -10.0, 10.0, 30.0, 60.0)  # the definitions of a point differ by how the face is turned
+GRAFT_EDGES = (-40.0, -30.0, -20.0, -10.0, 0.0, 10.0, 20.0, 30.0, 40.0)
 FEWEST = 20  # given points in a bin, for an offset of its own
 
 
@@ -221,6 +222,68 @@ def fuse_points(
     fused = labels.copy()
     fused[..., :2] += correction * side[:, None, None]
     return fused, np.linalg.norm(correction, axis=2).mean(1)
+
+
+def graft_parts(
+    labels: ArrayLike,
+    others: ArrayLike,
+    parts: list[tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]],
+    yaw: ArrayLike,
+    good: ArrayLike,
+) -> Array:
+    """Take the shape of some parts of the face, such as lids and lips, from a second machine's landmarks.
+
+    One machine places a face well and draws closed eyes open; another sees whether they are. Of the second only the
+    shape of each part is taken, less the median difference between the two at about the same yaw, which is one of
+    definitions. A similarity puts it where the first has the part's anchors.
+
+    Parameters
+    ----------
+    labels : (n, L, 2) array
+        Pixels.
+    others : (n, L, 2) array
+        The second machine's, in the same order; landmarks of no part are not looked at.
+    parts : list of (landmarks, anchors)
+        Each anchor is the mean of a tuple of landmarks.
+    yaw : (n,) array
+        Degrees.
+    good : (n,) bool
+        Photos to change, which the differences are estimated from too: where the second machine can be trusted.
+
+    Returns
+    -------
+    (n, L, 2)
+
+    Raises
+    ------
+    ValueError
+        If shapes do not agree, or a landmark to be used is not finite.
+    """
+    labels, others = np.asarray(labels, float), np.asarray(others, float)
+    yaw, good = np.asarray(yaw, float), np.asarray(good, bool)
+    if labels.ndim != 3 or labels.shape != others.shape or not len(labels) == len(yaw) == len(good):
+        raise ValueError(f"labels {labels.shape}, others {others.shape}, {len(yaw)} yaws, {len(good)} flags do not fit")
+    out, bins = labels.copy(), np.digitize(yaw[good], GRAFT_EDGES)
+    labels, others = labels[good], others[good]
+    side = np.sqrt(np.prod(np.ptp(labels, axis=1), axis=1))[:, None, None]
+    for part, anchors in parts:
+        rows = list(part)
+        shape = others[:, rows] - others[:, rows].mean(1, keepdims=True)
+        if not (np.isfinite(shape).all() and np.isfinite(labels[:, rows]).all()):
+            raise ValueError("landmarks of photos that are said to be good are not finite")
+        own = labels[:, rows] - labels[:, rows].mean(1, keepdims=True)
+        shape -= _definitions((shape - own) / side, bins, np.ones(len(bins), bool))[0] * side
+        full = np.zeros_like(labels)
+        full[:, rows] = shape
+        source, target = (np.stack([x[:, list(a)].mean(1) for a in anchors], 1) for x in (full, labels))
+        source_mean, target_mean = source.mean(1, keepdims=True), target.mean(1, keepdims=True)
+        # in the plane a similarity is a complex factor
+        a, b, c = (
+            (x[..., 0] + 1j * x[..., 1]) for x in (source - source_mean, target - target_mean, shape - source_mean)
+        )
+        turned = c * ((a.conj() * b).sum(1) / np.maximum((abs(a) ** 2).sum(1), 1e-9))[:, None]
+        out[np.ix_(good, rows)] = np.stack([turned.real, turned.imag], -1) + target_mean
+    return out
 
 
 def _definitions(residual: Array, bins: NDArray[np.intp], good: NDArray[np.bool_]) -> tuple[Array, Array]:

@@ -28,11 +28,13 @@ class TrainingConfig:
     landmark_weight: float = 1.0  # of the mean landmark distance against that of the texels
     similarity_weight: float = 0.0  # of the whole face's shift, scale and turn against the texels
     edge_weight: float = 0.0  # of the vectors between neighbouring texels against the texels
+    gap_weight: float = 0.0  # of the gaps between the lids and between the lips against the texels
     gradient_norm: float = 1.0  # clip; 0: none
     precision: str = "float32"  # Keras' policy: or "mixed_bfloat16", "mixed_float16"
     average: float = 0.998  # momentum of the running average of the weights, which is what is evaluated and kept
     augmentation: str = "wide"
     profile_weight: float = 2.0  # how often real photos past 60 degrees of yaw are drawn, against the others
+    expressive_weight: float = 1.0  # how often those with the mouth wide open or the eyes shut are
     trust: bool = True  # draw real photos with doubtful labels less often
     synthetic: float = 0.0  # share of the samples that comes from shards beside real photos
     checkpoint_every: int = 8_000  # samples

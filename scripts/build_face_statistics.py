@@ -26,7 +26,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.aflw_train is None:
         raise SystemExit("give --aflw-train or set LPRNET_AFLW_TRAIN to the folder of training photos")
-    photos = AFLWTrain(options.aflw_train)
+    photos = AFLWTrain(options.aflw_train, lids_and_lips=False)
     good = np.flatnonzero((photos.trust > 0.3) & ~photos.held_out)
     rows = np.random.default_rng(0).choice(good, options.photos, replace=False)
     plain = fit_photos(photos, rows).coefficients

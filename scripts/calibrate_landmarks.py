@@ -101,7 +101,7 @@ def main() -> None:
 
     model, layout = MorphableModel.load(), UVLayout()
     map_mean, map_basis = model.position_basis(layout)
-    photos = AFLWTrain(options.aflw_train)
+    photos = AFLWTrain(options.aflw_train, lids_and_lips=False)
     good = np.flatnonzero((photos.trust == 1) & ~photos.held_out)
     rows = np.sort(np.random.default_rng(0).choice(good, options.photos, replace=False))
     labels = photos.landmarks[rows].astype(float)

@@ -5,7 +5,7 @@ import pytest
 
 from lprnet_utils.datasets import MIRROR_68
 from lprnet_utils.face_model import MorphableModel
-from lprnet_utils.fitting import Fits, fit_landmarks, fuse_points
+from lprnet_utils.fitting import Fits, fit_landmarks, fuse_points, graft_parts
 from lprnet_utils.geometry import rotation_distance, rotation_matrix
 from lprnet_utils.uv import UVLayout
 
@@ -154,3 +154,34 @@ def test_human_points_correct_the_labels_of_real_photos(landmark_model, aflw2000
     )
     print({k: round(v, 2) for k, v in after.items()})
     assert before["mean of bins"] == pytest.approx(3.81, abs=0.005) and after["mean of bins"] < 3.3
+
+
+def test_shape_of_a_part_from_a_second_machine():
+    """The first machine places mouths well and draws all of them shut; the second sees how far they are open."""
+    rng = np.random.default_rng(5)
+    n, part = 200, (0, 1, 2, 3)  # corners of a mouth, upper and lower lip; two points elsewhere
+    shut = np.array([[-20.0, 0], [20, 0], [0, -1], [0, 1], [-50, -60], [50, 60]])
+    opened = rng.uniform(0, 15, n)
+    truth = np.repeat(shut[None], n, 0)
+    truth[:, 2, 1] -= opened
+    truth[:, 3, 1] += opened
+    labels = np.repeat(shut[None], n, 0)
+    second = 1.1 * truth + rng.normal(0, 5, (n, 1, 2)) + rng.normal(0, 0.2, truth.shape)
+    second[:, 4:] = np.nan
+    second[:, 0, 0] -= 3  # means something else by a corner
+    bad = np.arange(n) < 20
+    second[bad] = np.nan
+    yaw = rng.uniform(-40, 40, n)
+    anchors = ((0,), (1,), (2, 3))
+    grafted = graft_parts(labels, second, [(part, anchors)], yaw, ~bad)
+    assert (grafted[bad] == labels[bad]).all() and (grafted[:, 4:] == labels[:, 4:]).all()
+    assert np.abs(grafted[:, :2] - labels[:, :2]).max() < 2, "the corners stay"
+    gap = (grafted[:, 3] - grafted[:, 2])[~bad, 1]
+    assert np.corrcoef(gap, opened[~bad])[0, 1] > 0.97
+    # the median stays the first machine's, whose notion of lips it is; what varies is the second's
+    assert np.median(gap) == pytest.approx(2, abs=0.7)
+    assert np.polyfit(opened[~bad], gap, 1)[0] == pytest.approx(1.1 * 2, rel=0.1)
+    with pytest.raises(ValueError, match="not finite"):
+        graft_parts(labels, second, [(part, anchors)], yaw, np.ones(n, bool))
+    with pytest.raises(ValueError, match="do not fit"):
+        graft_parts(labels, second[:5], [(part, anchors)], yaw, ~bad)

@@ -108,6 +108,24 @@ def test_losses_of_edges_and_wing_by_hand():
     assert loss(truth + large, "wing") == pytest.approx(large - w + w * np.log(1 + w / epsilon), rel=1e-3)
 
 
+def test_loss_of_the_gaps_between_lids_and_lips_by_hand():
+    layout = UVLayout()
+    truth = np.random.default_rng(0).random((1, 128, 128, 3)).astype(np.float32)
+
+    def extra(predicted):
+        with_gaps, without = (
+            float(map_loss(layout, gap_weight=w)(truth, predicted.astype(np.float32))[0]) for w in (3.0, 0.0)
+        )
+        return (with_gaps - without) / (100 * SPAN)
+
+    assert extra(truth + 0.01) == pytest.approx(0, abs=1e-6), "a shift opens nothing"
+    ramp = np.arange(128)[None, :, None, None] * np.float32(0.001) * np.array([0, 1, 0])
+    points = layout.landmarks(np.broadcast_to(ramp[0], (128, 128, 3)))[:, 1]
+    pairs = [(37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65)]  # iBUG's upper and lower
+    grown = np.mean([abs(points[a] - points[b]) for a, b in pairs])
+    assert grown > 0.001 and extra(truth + ramp) == pytest.approx(3 * grown / 3, rel=1e-2), "y, of x, y and z"
+
+
 def test_batches_depend_on_seed_and_number_only():
     source = ToySource(6)
     x, y = make_batch(source, CONFIG, 5)
