@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 
@@ -106,31 +107,82 @@ def convert_300wlp(options: argparse.Namespace) -> int:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """Measure a network by yaw: 68 landmarks on AFLW2000-3D (true boxes), or the whole map on synthetic faces."""
+    """Measure a network by yaw: 68 landmarks on AFLW2000-3D, or the whole map on synthetic faces."""
+    import numpy as np
     from tqdm import tqdm
 
     from .inference import LPRNet
 
-    net = LPRNet(options.weights, passes=options.passes)
     if options.synthetic:
-        return _evaluate_synthetic(net, options)
+        return _evaluate_synthetic(LPRNet(options.weights, passes=options.passes), options)
+    from .assets import load_arrays
     from .datasets import AFLW2000
-    from .evaluation import evaluate_aflw2000
+    from .protocols import evaluate_aflw2000, match_predictions
 
-    data = AFLW2000(_folder(options.aflw2000, "LPRNET_AFLW2000", "copy of AFLW2000-3D"))
-    report, _ = evaluate_aflw2000(net, data, lambda r: tqdm(r, unit="photo", leave=False))
-    print(f"{options.weights} on {report['photos']} photos of {data.folder.name}")
+    data = AFLW2000(_folder(options.aflw2000, "LPRNET_AFLW2000", "copy of AFLW2000-3D"), strict=False)
+    what = str(options.predictions or options.weights)
+    if options.predictions:
+        report, predictions = match_predictions(*load_arrays(options.predictions, "names", "landmarks"), data)
+    else:
+        net = LPRNet(options.weights, passes=options.passes)
+        bar = partial(tqdm, unit="photo", leave=False)
+        report, predictions = evaluate_aflw2000(net, data, bar, options.detector)
+    print(f"{what} on {report['photos']} photos of {data.folder.name}{', own detector' * options.detector}")
+    if options.detector:
+        print(f"faces found: {100 * (1 - report['missed'] / report['photos']):.1f} %")
     print("2D NME, 68 landmarks, % of sqrt(width x height) of the true landmarks' box")
     for name, value in report["nme"].items():
         print(f"  {name:18s}{value:8.3f}")
-    print(f"photo against its mirror image: {report['flip']:.3f} %")
-    return 0
+    low, high = report["interval"]
+    print(f"mean of bins on other photos of this kind: {low:.2f} to {high:.2f} (95 %, bootstrap)")
+    if report["missed"]:
+        print(f"with {report['missed']} missed at 100 %: mean of bins {report['nme over all']['mean of bins']:.3f}")
+    print(f"CED to 10 %: area {report['area']:.4f}, failures {100 * report['failures']:.2f} %")
+    for name in (n for n in ("nme 3D, mean z", "nme 3D, minimum z") if n in report):
+        bins, photos = report[name]["mean of bins"], report[name]["mean over photos"]
+        print(f"{name}: mean of bins {bins:.3f}, over photos {photos:.3f}")
+    if "pose" in report:
+        angles = ", ".join(f"{name} {value:.2f}" for name, value in report["pose"].items() if name != "photos")
+        print(f"pose, degrees, {report['pose']['photos']} photos: {angles}")
+    if "flip" in report:
+        print(f"photo against its mirror image: {report['flip']:.3f} %")
+    report = {"weights": what, "detector": options.detector} | report
+    drawn = _write_report(report, options.output)
+    np.savez(options.output / "predictions.npz", **predictions)
+    print(f"report.json, predictions.npz{drawn} in {options.output}")
+    for name, problem in report["problems"].items():
+        print(f"lprnet: {name} left out: {problem}", file=sys.stderr)
+    if report["problems"]:
+        print(f"lprnet: {len(report['problems'])} photos could not be read", file=sys.stderr)
+    return int(bool(report["problems"]) and not options.keep_going)
+
+
+def _write_report(report: dict, folder: Path) -> str:
+    """Write a report as JSON, and its figures if matplotlib is there; says which figure it wrote."""
+    import json
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if "ced" not in report:
+        return ""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return " (no figures: matplotlib is not installed)"
+    from .plots import draw_ced, draw_on_face
+
+    figure = Figure((11, 5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    draw_ced(left, {"2D NME": report["ced"] | {k: report[k] for k in ("area", "failures")}})
+    draw_on_face(right, report["landmarks"], "mean error of each landmark, % of the box")
+    figure.savefig(folder / "report.png", dpi=100)
+    return ", report.png"
 
 
 def _evaluate_synthetic(net, options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from .evaluation import evaluate_synthetic
+    from .protocols import evaluate_synthetic
     from .synthetic import SyntheticFaces
 
     faces = SyntheticFaces(options.seed, net.size)
@@ -147,6 +199,8 @@ def _evaluate_synthetic(net, options: argparse.Namespace) -> int:
     print(f"{'':18s}{'photos':>18s}{'mm':>18s}{'nme':>18s}")
     for kind, row in report["people"].items():
         print(f"  {kind:16s}{row['photos']:18d}{row['mm']:18.2f}{row['nme']:18.2f}")
+    _write_report({"weights": str(options.weights), "seed": options.seed} | report, options.output)
+    print(f"report.json in {options.output}")
     return 0
 
 
@@ -192,6 +246,14 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--weights", default="wild", help="bundled weights or a .tflite file (%(default)s)")
     one.add_argument("--synthetic", type=int, metavar="N", help="on so many synthetic photos instead")
     one.add_argument("--seed", type=int, default=77, help="of the synthetic photos, not that of training (%(default)s)")
+    one.add_argument(
+        "--predictions", type=Path, help="a .npz of names and landmarks (n, 68, 2 or 3) instead of a network"
+    )
+    one.add_argument("--detector", action="store_true", help="end to end: find the faces; a missed one is a failure")
+    one.add_argument(
+        "--output", type=Path, default=Path("outputs/evaluation"), help="folder of the report (%(default)s)"
+    )
+    one.add_argument("--keep-going", action="store_true", help="exit with 0 although photos could not be read")
     one.add_argument("--passes", type=int, default=1, help="2: look again, at an upright crop (%(default)s)")
     one.set_defaults(function=evaluate)
     return top

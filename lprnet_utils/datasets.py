@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -208,6 +209,9 @@ class AFLW2000:
     folder : path
         Holds ``imageNNNNN.jpg`` and ``imageNNNNN.mat``.
 
+    strict : bool
+        Raise for a broken file; otherwise leave its photo out and name it in ``problems``.
+
     Attributes
     ----------
     names : list of str
@@ -215,6 +219,8 @@ class AFLW2000:
         0-based pixels (the files count from 1), y down; z toward the camera with an arbitrary zero.
     angles : (n, 3)
         pitch, yaw, roll in degrees.
+    problems : dict
+        What is wrong, by the photo's name.
 
     Raises
     ------
@@ -222,25 +228,43 @@ class AFLW2000:
         If there is no photo, or a file is missing or broken.
     """
 
-    def __init__(self, folder: str | Path):
+    def __init__(self, folder: str | Path, strict: bool = True):
         self.folder = Path(folder)
-        self.names = sorted(p.stem for p in self.folder.glob("*.mat"))
-        if not self.names:
-            raise DatasetError(f"{self.folder} holds no .mat file; is it the folder of AFLW2000-3D?")
-        landmarks, angles = [], []
-        for name in self.names:
-            path = self.folder / f"{name}.mat"
-            points, pose = read_mat(path, "pt3d_68", "Pose_Para")
-            if points.shape != (3, 68) or pose.size < 7:
-                raise DatasetError(
-                    f"{path}: pt3d_68 {points.shape} and Pose_Para {pose.shape} should be (3, 68), (1, 7)"
-                )
-            landmarks.append(points.T - [1, 1, 0])
-            angles.append(np.rad2deg(pose.ravel()[:3]))
-        self.landmarks, self.angles = np.array(landmarks), np.array(angles)
+        names = sorted({p.stem for p in self.folder.glob("*") if p.suffix in (".mat", ".jpg")})
+        self.problems: dict[str, str] = {}
+        labels = {}
+        for name in names:
+            try:
+                labels[name] = self._read(name)
+            except DatasetError as error:
+                if strict:
+                    raise
+                self.problems[name] = str(error)
+        if not labels:
+            first = next(iter(self.problems.values()), "is it the folder of AFLW2000-3D?")
+            raise DatasetError(f"{self.folder} holds no photo with its .mat file: {first}")
+        self.names = list(labels)
+        self.landmarks, self.angles = (np.array(columns) for columns in zip(*labels.values(), strict=True))
+
+    def _read(self, name: str) -> tuple[Array, Array]:
+        """Landmarks (68, 3) and angles (3,) of a photo."""
+        path = self.folder / f"{name}.mat"
+        if not path.with_suffix(".jpg").is_file():
+            raise DatasetError(f"{path.with_suffix('.jpg')} is missing")
+        points, pose = read_mat(path, "pt3d_68", "Pose_Para")
+        if points.shape != (3, 68) or pose.size < 7:
+            raise DatasetError(f"{path}: pt3d_68 {points.shape} and Pose_Para {pose.shape} should be (3, 68), (1, 7)")
+        return points.T - [1, 1, 0], np.rad2deg(pose.ravel()[:3])
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def select(self, rows: list[int]) -> AFLW2000:
+        """Some of the photos."""
+        part = copy(self)
+        part.names = [self.names[i] for i in rows]
+        part.landmarks, part.angles = self.landmarks[rows], self.angles[rows]
+        return part
 
     def image(self, i: int) -> NDArray[np.uint8]:
         """Photo i, (450, 450, 3) uint8 RGB."""

@@ -1,5 +1,6 @@
 """The command line: what it prints, and its exit status."""
 
+import json
 import re
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def test_missing_data_is_named(arguments, variable, monkeypatch, tmp_path):
 
 def test_errors_have_status_2(capsys, tmp_path):
     assert main(["evaluate", "--aflw2000", str(tmp_path)]) == 2
-    assert "holds no .mat file" in capsys.readouterr().err
+    assert "holds no photo with its .mat file" in capsys.readouterr().err
     write_aflw2000(tmp_path, "image00001", np.random.default_rng(0).uniform(100, 300, (3, 68)), [0.0] * 7)
     assert main(["evaluate", "--aflw2000", str(tmp_path), "--weights", "none"]) == 2
     assert "no bundled weights 'none'" in capsys.readouterr().err
@@ -47,7 +48,7 @@ def test_evaluate_prints_bins_and_means(capsys, tmp_path):
     rng = np.random.default_rng(0)
     for k, yaw in enumerate((0.1, -0.8, 1.4)):
         write_aflw2000(tmp_path, f"image{k:05d}", rng.uniform(100, 300, (3, 68)), [0.0, yaw, *[0.0] * 5])
-    assert main(["evaluate", "--aflw2000", str(tmp_path)]) == 0
+    assert main(["evaluate", "--aflw2000", str(tmp_path), "--output", str(tmp_path / "out")]) == 0
     text = capsys.readouterr().out
     values = dict(re.findall(r"^  (.+?)\s+([\d.]+)$", text, re.MULTILINE))
     assert list(values) == ["0-30", "30-60", "60-90", "mean of bins", "mean over photos"]
@@ -65,9 +66,9 @@ def card(name):
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
-def test_the_model_card_tells_what_is_measured(name, aflw2000_dir, capsys):
+def test_the_model_card_tells_what_is_measured(name, aflw2000_dir, tmp_path, capsys):
     """On the real photos the command prints the figures of the model card and of README."""
-    assert main(["evaluate", "--aflw2000", str(aflw2000_dir), "--weights", name]) == 0
+    assert main(["evaluate", "--aflw2000", str(aflw2000_dir), "--weights", name, "--output", str(tmp_path)]) == 0
     text = capsys.readouterr().out
     measured = [float(v) for v in re.findall(r"^  .+?\s+([\d.]+)$", text, re.MULTILINE)]
     measured.append(float(re.search(r"mirror image: ([\d.]+)", text)[1]))
@@ -88,9 +89,9 @@ def test_the_model_card_tells_the_licence(name):
 
 
 @pytest.mark.parametrize("name", [w for w in WEIGHTS if w != "published"])
-def test_the_model_card_tells_the_dense_error(name, capsys):
+def test_the_model_card_tells_the_dense_error(name, tmp_path, capsys):
     """Every texel on synthetic faces: the figures of the card, by its command."""
-    assert main(["evaluate", "--synthetic", "1000", "--weights", name]) == 0
+    assert main(["evaluate", "--synthetic", "1000", "--weights", name, "--output", str(tmp_path)]) == 0
     text = capsys.readouterr().out
     for row in ("mm", "95 % mm", "aligned mm", "dark", "medium", "light", "female", "male", "child", "adult", "old"):
         measured = re.search(rf"^  {row} +([\d. ]+)$", text, re.MULTILINE)[1].split()
@@ -102,14 +103,16 @@ def test_the_model_card_tells_the_dense_error(name, capsys):
     )
 
 
-def test_evaluate_on_synthetic_photos(capsys):
-    assert main(["evaluate", "--synthetic", "12", "--seed", "3", "--passes", "1"]) == 0
+def test_evaluate_on_synthetic_photos(tmp_path, capsys):
+    assert main(["evaluate", "--synthetic", "12", "--seed", "3", "--passes", "1", "--output", str(tmp_path)]) == 0
     text = capsys.readouterr().out
     rows = dict(re.findall(r"^  (\S.*?)\s+([\d.nan ]+)$", text, re.MULTILINE))
     assert {"mm", "95 % mm", "aligned mm", "nme"} <= set(rows) and "12 synthetic photos of seed 3" in text
     mean = [float(rows[name].split()[-1]) for name in ("aligned mm", "mm", "95 % mm")]
     assert 0 < mean[0] < mean[1] < mean[2]
     assert float(re.search(r"roughness ([\d.]+)", text)[1]) > 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["photos"] == 12 and report["mm"]["mean over photos"] == pytest.approx(mean[1], abs=0.006)
 
 
 def test_a_recipe_with_synthetic_photos_needs_them(tmp_path):

@@ -40,11 +40,15 @@ def test_aflw2000_counts_pixels_from_one(tmp_path):
 
 
 def test_broken_aflw2000_files_are_named(tmp_path):
-    with pytest.raises(DatasetError, match="no .mat file"):
+    with pytest.raises(DatasetError, match="no photo with its .mat file"):
         AFLW2000(tmp_path)
     points = np.ones((3, 68))
     write_aflw2000(tmp_path, "image00001", points, [0.0] * 7)
     savemat(tmp_path / "image00002.mat", {"pt3d_68": points})
+    with pytest.raises(DatasetError, match="image00002.jpg is missing"):
+        AFLW2000(tmp_path)
+    assert AFLW2000(tmp_path, strict=False).names == ["image00001"]
+    (tmp_path / "image00002.jpg").write_bytes(b"")
     with pytest.raises(DatasetError, match="image00002.mat has no field Pose_Para"):
         AFLW2000(tmp_path)
     write_aflw2000(tmp_path, "image00002", points[:, :60], [0.0] * 7)
@@ -55,6 +59,9 @@ def test_broken_aflw2000_files_are_named(tmp_path):
     with pytest.raises(DatasetError, match="image00002.mat cannot be read"):
         AFLW2000(tmp_path)
     (tmp_path / "image00002.mat").unlink()
+    with pytest.raises(DatasetError, match="image00002.mat is missing"):
+        AFLW2000(tmp_path)
+    (tmp_path / "image00002.jpg").unlink()
     (tmp_path / "image00001.jpg").write_bytes(b"nothing")
     with pytest.raises(DatasetError, match="image00001.jpg"):
         AFLW2000(tmp_path).image(0)

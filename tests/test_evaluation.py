@@ -3,9 +3,19 @@
 import numpy as np
 import pytest
 
-from lprnet_utils.evaluation import evaluate_synthetic, landmark_nme, summarise_by_yaw
-from lprnet_utils.synthetic import SyntheticFaces
-from lprnet_utils.uv import UVLayout, encode_map
+from lprnet_utils.assets import load_arrays
+from lprnet_utils.evaluation import (
+    confidence_interval,
+    cumulative_error,
+    jitter,
+    landmark_nme,
+    normaliser,
+    point_errors,
+    pose_errors,
+    summarise_by_yaw,
+    surface_error,
+)
+from lprnet_utils.geometry import rotation_matrix
 
 
 def test_nme_by_hand():
@@ -29,8 +39,125 @@ def test_bins_by_hand():
     assert np.isnan(summarise_by_yaw([1], [0])["60-90"])
 
 
+def test_normalisers_by_hand():
+    face = np.zeros((68, 3))
+    face[0, :2], face[1, :2] = [0, 0], [40, 90]
+    face[36], face[45] = [10, 20, 0], [40, 20, 40]
+    face[37:42], face[42:45], face[46:48] = [16, 20, 0], [34, 20, 0], [34, 20, 0]
+    assert normaliser(face) == pytest.approx(60) and normaliser(face, "diagonal") == pytest.approx(np.hypot(40, 90))
+    assert normaliser(face, "interocular") == pytest.approx(50), "3D: 30 across, 40 deep"
+    assert normaliser(face[:, :2], "interocular") == pytest.approx(30)
+    assert normaliser(face[:, :2], "interpupil") == pytest.approx((40 + 5 * 34) / 6 - (10 + 5 * 16) / 6)
+    assert normaliser(np.stack([face, 2 * face])) == pytest.approx([60, 120]), "many at once"
+    with pytest.raises(ValueError, match="one of box, diagonal"):
+        normaliser(face, "iod")
+    with pytest.raises(ValueError, match="68"):
+        normaliser(face[:5])
+
+
+def test_errors_in_space_by_hand():
+    truth = np.array([[0, 0, 0], [0, 0, 10], [0, 0, 20.0]])
+    predicted = truth + [3, 4, 100]  # only z's zero differs
+    assert point_errors(predicted, truth) == pytest.approx([5, 5, 5])
+    assert point_errors(predicted, truth, "mean") == pytest.approx([5, 5, 5])
+    predicted[0, 2] -= 12  # z -12, 10, 20 but for the zero
+    minimum = point_errors(predicted, truth, "minimum") ** 2 - 25  # against 0, 10, 20 are now 0, 22, 32
+    assert minimum == pytest.approx([0, 144, 144])
+    mean = point_errors(predicted, truth, "mean") ** 2 - 25  # means 6 and 10: -18, 4, 14 against -10, 0, 10
+    assert mean == pytest.approx([64, 16, 16])
+    with pytest.raises(ValueError, match="three coordinates"):
+        point_errors(predicted[:, :2], truth[:, :2], "mean")
+    with pytest.raises(ValueError, match="not 'median'"):
+        point_errors(predicted, truth, "median")
+
+
+def test_cumulative_error_by_hand():
+    ced = cumulative_error([2, 4, np.inf, 12], limit=10)
+    # half of the photos arrive: the staircase is 1/4 from 2 to 4 and 1/2 from 4 to 10
+    assert ced["area"] == pytest.approx((0.25 * 2 + 0.5 * 6) / 10) and ced["failures"] == 0.5
+    assert ced["error"] == pytest.approx([0, 2, 4, 10]) and ced["share"] == pytest.approx([0, 0.25, 0.5, 0.5])
+    steps = np.diff(ced["error"]) @ ced["share"][:-1]
+    assert steps / 10 == pytest.approx(ced["area"])
+    assert cumulative_error([0, 0])["area"] == 1 and cumulative_error([11])["area"] == 0
+    for bad in ([], [1, np.nan]):
+        with pytest.raises(ValueError, match="CED"):
+            cumulative_error(bad)
+
+
+def test_pose_errors_by_hand():
+    true = np.array([rotation_matrix(10, 20, 170), rotation_matrix(0, 0, 0), rotation_matrix(30, 89.9, 0)])
+    predicted = np.array([rotation_matrix(7, 24, -179), rotation_matrix(0, 5, 0), rotation_matrix(0, 89.9, -30)])
+    off = pose_errors(predicted, true)
+    assert off["pitch"][:2] == pytest.approx([3, 0]) and off["yaw"][:2] == pytest.approx([4, 5])
+    assert off["roll"][:2] == pytest.approx([11, 0]), "the short way round"
+    assert off["geodesic"][1] == pytest.approx(5)
+    # near yaw 90 pitch and roll turn about nearly the same axis: the angles differ by 30, the heads hardly
+    assert off["pitch"][2] == pytest.approx(30) and off["geodesic"][2] < 0.2
+    with pytest.raises(ValueError, match="n, 3, 3"):
+        pose_errors(predicted[0], true[0])
+
+
+def test_surface_error_after_rigid_alignment():
+    rng = np.random.default_rng(0)
+    grid = np.stack(np.meshgrid(np.linspace(-60, 60, 40), np.linspace(-80, 80, 50)), -1).reshape(-1, 2)
+    bump = 40 * np.exp(-(grid**2).sum(1) / 800) - (grid[:, 0] / 12) ** 2 + 3 * np.sin(grid[:, 1] / 15)
+    truth = np.c_[grid, bump]
+    moved = truth[rng.permutation(len(truth))] @ rotation_matrix(3, -4, 5).T + [4, -3, 6]
+    assert surface_error(moved, truth).max() < 0.01, "a rigid movement is no error, nor is the order of the points"
+    lifted = truth + [0, 0, 1] * (2 * (grid[:, :1] > 0) - 1) * 2.0  # one half 2 mm up, the other 2 mm down
+    assert 0.3 < surface_error(lifted, truth).mean() < 2
+    larger = surface_error(1.1 * truth, truth).mean(), surface_error(1.1 * truth, truth, scale=True).mean()
+    assert larger[1] < 0.1 < 1 < larger[0]
+    with pytest.raises(ValueError, match="points, 3"):
+        surface_error(truth[:, :2], truth)
+
+
+def test_jitter_by_hand():
+    still = np.zeros((4, 2, 2))
+    still[:, 0, 0], still[:, 1, 1] = [1, -1, 1, -1], [2, -2, 2, -2]
+    assert jitter(still) == pytest.approx((1 + 2) / 2)
+    noise = np.random.default_rng(0).normal(0, 0.5, (4000, 5, 2))
+    nod = 30 * np.sin(np.arange(4000) / 30)[:, None, None] + noise
+    assert jitter(noise, moving=True) == pytest.approx(0.5 * np.sqrt(2), rel=0.03)
+    assert jitter(noise) == pytest.approx(jitter(noise, moving=True), rel=0.03)
+    assert jitter(nod, moving=True) == pytest.approx(0.5 * np.sqrt(2), rel=0.03) and jitter(nod) > 20
+    with pytest.raises(ValueError, match="track"):
+        jitter(still[:1])
+
+
+def test_confidence_interval_of_a_known_spread():
+    rng = np.random.default_rng(1)
+    errors = rng.normal(4, 2, 400)
+    low, high = confidence_interval(errors)
+    assert (low + high) / 2 == pytest.approx(errors.mean(), abs=0.03)
+    assert (high - low) / 2 == pytest.approx(1.96 * errors.std() / 20, rel=0.1), "the standard error, twice"
+    yaw = np.r_[np.zeros(380), np.full(10, 45), np.full(10, 80)]
+    wide = confidence_interval(errors, yaw)
+    assert wide[1] - wide[0] > 2 * (high - low), "few photos decide two thirds of the mean of bins"
+    assert confidence_interval(errors, yaw) == wide, "seeded"
+    assert confidence_interval([1, 1, 1]) == (1, 1)
+    with pytest.raises(ValueError, match="no error"):
+        confidence_interval([])
+
+
+def test_prnets_own_outputs_give_their_published_figures(w300_dir, aflw2000_dir):
+    """Five meshes of PRNet: all three conventions of the sparse error, and the dense points that they are read from."""
+    from lprnet_utils.datasets import AFLW2000
+
+    data, folder = AFLW2000(aflw2000_dir), w300_dir / "prnet-outputs"
+    names = sorted(p.name.removesuffix("_kpt.txt") for p in folder.glob("*_kpt.txt"))
+    truth = data.landmarks[[data.names.index(name) for name in names]]
+    points = np.array([np.loadtxt(folder / f"{name}_kpt.txt") for name in names])
+    assert len(names) == 5 and landmark_nme(points, truth).mean() == pytest.approx(2.5216, abs=5e-5)
+    assert landmark_nme(points, truth) == pytest.approx([2.3038, 4.3486, 1.6145, 2.3372, 2.0037], abs=5e-5)
+    assert landmark_nme(points, truth, depth="mean").mean() == pytest.approx(3.5986, abs=5e-5)
+    assert landmark_nme(points, truth, depth="minimum").mean() == pytest.approx(4.0490, abs=5e-5)
+    as_stored = truth + [1, 1, 0]
+    assert landmark_nme(points, as_stored).mean() == pytest.approx(2.5397, abs=5e-5)
+
+
 def test_the_published_predictions_give_their_published_figures(aflw2000_dir):
-    from lprnet_utils.datasets import AFLW2000, load_arrays
+    from lprnet_utils.datasets import AFLW2000
 
     data = AFLW2000(aflw2000_dir)
     names, points = load_arrays(aflw2000_dir / "3ddfa_v2_mb05.npz", "names", "lm68")
@@ -39,64 +166,3 @@ def test_the_published_predictions_give_their_published_figures(aflw2000_dir):
     report = summarise_by_yaw(errors, data.angles[:, 1])
     expected = {"0-30": 2.75, "30-60": 3.57, "60-90": 5.10, "mean of bins": 3.81, "mean over photos": 3.27}
     assert {k: round(v, 2) for k, v in report.items()} == expected
-
-
-class Known:
-    """A network that knows the answer, and errs as it is told."""
-
-    def __init__(self, samples, error):
-        self.size, self.metadata = 128, {}
-        self._answers, self._error = {id(s.image): s.position_map for s in samples}, error
-
-    def predict_uv(self, image):
-        return encode_map(self._error(self._answers[id(image)].copy()))
-
-
-@pytest.fixture(scope="module")
-def samples():
-    faces = SyntheticFaces(seed=9)
-    return [faces.sample(k) for k in range(12)]
-
-
-def test_dense_errors_of_known_mistakes(samples):
-    perfect = evaluate_synthetic(Known(samples, lambda m: m), samples)
-    assert perfect["photos"] == 12 and perfect["mm"]["mean over photos"] < 0.01 and perfect["normals"] < 0.5
-    assert perfect["roughness"]["prediction"] == pytest.approx(perfect["roughness"]["truth"], rel=1e-2)
-    shifted = evaluate_synthetic(Known(samples, lambda m: m + [3, -4, 7]), samples)  # z of mean 0 on both sides
-    expected = np.mean([5 / s.camera.scale for s in samples])
-    assert shifted["mm"]["mean over photos"] == pytest.approx(expected, rel=1e-3)
-    assert shifted["95 % mm"]["mean over photos"] == pytest.approx(expected, rel=1e-3)
-    assert shifted["aligned mm"]["mean over photos"] < 0.01, "a similarity takes a shift off"
-    box = [np.sqrt(np.prod(np.ptp(UVLayout().landmarks(s.position_map)[:, :2], axis=0))) for s in samples]
-    assert shifted["nme"]["mean over photos"] == pytest.approx(np.mean(500 / np.array(box)), rel=1e-3)
-
-
-def test_a_checkerboard_is_rough(samples):
-    board = 0.5 * (-1.0) ** np.add.outer(np.arange(128), np.arange(128))[..., None]
-    rough = evaluate_synthetic(Known(samples[:4], lambda m: m + board), samples[:4])
-    assert rough["roughness"]["prediction"] > 3 * rough["roughness"]["truth"]
-    assert rough["mm"]["mean over photos"] < 5
-
-
-def test_people_are_told_apart_at_equal_yaw(samples):
-    """An error of 6 mm on the young and 3 on the old, however they are turned."""
-    sizes = {}
-
-    def wrong(position_map):
-        return position_map + [sizes[position_map.tobytes()], 0, 0]
-
-    from dataclasses import replace
-
-    ages = [{"male": 1.0, "old": k % 2, "child": 1 - k % 2, "yaw": 40.0 * (k // 4)} for k in range(12)]
-    some = [replace(s, labels=a) for s, a in zip(samples, ages, strict=True)]
-    sizes |= {s.position_map.tobytes(): (3 if s.labels["old"] else 6) * s.camera.scale for s in some}
-    people = evaluate_synthetic(Known(some, wrong), some)["people"]
-    assert people["child"] == {
-        "photos": 6,
-        "mm": pytest.approx(6, rel=1e-3),
-        "nme": pytest.approx(people["child"]["nme"]),
-    }
-    assert people["old"]["mm"] == pytest.approx(3, rel=1e-3) and people["male"]["mm"] == pytest.approx(4.5, rel=1e-3)
-    assert "female" not in people and "dark" not in people
-    with pytest.raises(ValueError, match="no sample"):
-        evaluate_synthetic(Known([], wrong), [])
