@@ -182,11 +182,11 @@ def test_modules_stay_short(record_property):
 
 ROWS = """
 geometry assets images rasterizer light
-face_model uv detection
-fitting registration rendering augmentation networks
+face_model uv detection evaluation
+fitting registration rendering augmentation networks plots
 face datasets prnet props recipes
 inference viewer synthetic
-evaluation shards batches
+protocols shards batches
 training export video applet
 body
 cli
