@@ -47,7 +47,7 @@ def train(options: argparse.Namespace) -> int:
         tf.config.experimental.enable_op_determinism()
     model = getattr(networks, config.network)(**config.network_options)
     if options.start:
-        model.load_weights(options.start)
+        _start(model, options.start)
     trainer = Trainer(model, config, options.run, options.tensorboard)
     if options.shards:
         from .shards import Shards
@@ -60,6 +60,17 @@ def train(options: argparse.Namespace) -> int:
     best = trainer.run(source, validation, stop_after=options.stop_after)
     print(f"best held-out NME {best:.3f} %; weights in {options.run}")
     return 0
+
+
+def _start(model, weights: str) -> None:
+    """Begin with the weights of an earlier run, or with a finished file."""
+    if weights.endswith(".h5"):
+        model.load_weights(weights)
+        return
+    from .export import load_litert
+    from .inference import read_weights
+
+    load_litert(model, read_weights(weights)[1])
 
 
 def _fitted_photos(folder: Path, config) -> list:
@@ -216,7 +227,12 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--shards", type=Path, help="train on shards (lprnet synthesize), or mix them in as the recipe says"
     )
-    one.add_argument("--start", type=Path, help="weights of an earlier run to begin with: its best.weights.h5")
+    one.add_argument(
+        "--start",
+        metavar="WEIGHTS",
+        help="weights to begin with: best.weights.h5 of a run, or, where the recipe's network is not normalised, "
+        "bundled ones by name or a .tflite file",
+    )
     one.add_argument(
         "--set", action="append", default=[], metavar="LINE", help="a line instead of the recipe's: 'loss = \"l2\"'"
     )

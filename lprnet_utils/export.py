@@ -97,6 +97,55 @@ def export_litert(
     return {"bytes": len(data), "difference": difference, "worst": worst}
 
 
+def load_litert(model: keras.Model, data: bytes) -> None:
+    """Give a network the weights of a LiteRT file, to go on training with.
+
+    A finished file has batch normalisation folded into its convolutions, so the network must be one without, such as
+    ``lprnet_lite(normalised=False)``.
+
+    Parameters
+    ----------
+    model : keras.Model
+    data : bytes
+        Of the file; half precision is widened.
+
+    Raises
+    ------
+    ExportError
+        If the file's layers are not the network's.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    network = Interpreter(model_content=data, num_threads=1)
+    network.allocate_tensors()
+    operations = network._get_ops_details()  # the only place where LiteRT tells which constant is whose kernel
+    whole = {o["outputs"][0]: o["inputs"][0] for o in operations if o["op_name"] == "DEQUANTIZE"}
+
+    def constant(index: int) -> np.ndarray:
+        return np.asarray(network.get_tensor(whole.get(index, index)), np.float32)
+
+    kinds = "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"
+    inputs = [o["inputs"] for o in operations if o["op_name"] in kinds]
+    layers = [layer for layer in model.layers if hasattr(layer, "kernel")]
+    left = []
+    for index in inputs:
+        kernel = constant(index[1])
+        kernel = kernel.T if kernel.ndim == 2 else kernel.transpose(1, 2, 3, 0)
+        left.append((kernel, constant(index[2]) if len(index) > 2 and index[2] >= 0 else None))
+    for layer in layers:
+        shape, bias = tuple(layer.kernel.shape), layer.use_bias
+        fitting = (k for k, (kernel, b) in enumerate(left) if kernel.shape == shape and (b is not None or not bias))
+        k = next(fitting, None)
+        if k is None:
+            raise ExportError(
+                f"the file has no weights for {layer.name} of {model.name}, {shape}{' with a bias' * bias}: {len(left)}"
+                f" of its {len(inputs)} layers are left (was the network made with normalised=False?)"
+            )
+        layer.set_weights(left.pop(k)[: 1 + bias])
+    if left:
+        raise ExportError(f"{len(left)} of the file's {len(inputs)} layers have no place in {model.name}")
+
+
 def time_litert(files: dict[str, str | Path], threads: int = 1, repeats: int = 20) -> dict[str, float]:
     """Seconds of one run of each LiteRT file on this machine's CPU: medians.
 

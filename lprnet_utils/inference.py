@@ -48,6 +48,26 @@ def read_metadata(data: bytes, name: str) -> dict[str, Any]:
     return metadata
 
 
+def read_weights(weights: str | Path) -> tuple[str, bytes]:
+    """Name and bytes of bundled weights, given by name, or of a ``.tflite`` file.
+
+    Raises
+    ------
+    AssetError
+        If there are none, or bundled ones were altered.
+    """
+    if isinstance(weights, Path) or str(weights).endswith(".tflite"):
+        path = Path(weights)
+        if not path.is_file():
+            raise AssetError(f"no weights at {path}")
+        return str(path), path.read_bytes()
+    known = sorted(p.stem for p in (data_root() / "weights").glob("*.tflite"))
+    if weights not in known:
+        raise AssetError(f"no bundled weights {weights!r}; there are {', '.join(known) or 'none'}, or give a path")
+    name = f"weights/{weights}.tflite"
+    return name, read_asset(name)
+
+
 @cache
 def _tell_the_default() -> None:
     """Once in a process: whoever did not choose should know what was chosen."""
@@ -90,19 +110,7 @@ class LPRNet:
         if weights is None:
             weights = DEFAULT_WEIGHTS
             _tell_the_default()
-        if isinstance(weights, Path) or str(weights).endswith(".tflite"):
-            path = Path(weights)
-            if not path.is_file():
-                raise AssetError(f"no weights at {path}")
-            data, name = path.read_bytes(), str(path)
-        else:
-            name = f"weights/{weights}.tflite"
-            known = sorted(p.stem for p in (data_root() / "weights").glob("*.tflite"))
-            if weights not in known:
-                raise AssetError(
-                    f"no bundled weights {weights!r}; there are {', '.join(known) or 'none'}, or give a path"
-                )
-            data = read_asset(name)
+        name, data = read_weights(weights)
         self.metadata = read_metadata(data, name)
         from ai_edge_litert.interpreter import Interpreter
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from .uv import SPAN, UVLayout
 
@@ -32,6 +32,25 @@ class BatchNormalization(layers.BatchNormalization):
         for moving, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + tf.stop_gradient(new) * (1 - self.momentum))
         return outputs
+
+
+class Conv2D(layers.Conv2D):
+    """Keras' convolution, whose 1 x 1 kind trains on TensorFlow as a product of matrices (its gradients: 1.6 times).
+
+    It keeps the name of its parent for the reason that :class:`BatchNormalization` does.
+    """
+
+    def call(self, inputs, training=None):
+        """Convolve (B, H, W, C)."""
+        plain = self.kernel_size == self.strides == (1, 1)
+        if not training or not plain or keras.backend.backend() != "tensorflow":
+            return super().call(inputs)
+        # each pixel is a row; oneDNN takes the usual path for the gradients of 1 x 1 kernels, Eigen's product is faster
+        rows = ops.reshape(inputs, (-1, inputs.shape[-1]))
+        rows = ops.matmul(rows, ops.reshape(self.kernel, self.kernel.shape[-2:]))
+        if self.use_bias:
+            rows = ops.add(rows, self.bias)
+        return ops.reshape(rows, (-1, *inputs.shape[1:-1], self.filters))
 
 
 def lprnet(size: int = 128, name: str = "lprnet") -> keras.Model:
@@ -144,7 +163,9 @@ def _posed_mean(code, size: int):
     return out
 
 
-def lprnet_lite(size: int = 128, name: str = "lprnet_lite", code: int = 192, posed: bool = True) -> keras.Model:
+def lprnet_lite(
+    size: int = 128, name: str = "lprnet_lite", code: int = 192, posed: bool = True, normalised: bool = True
+) -> keras.Model:
     """Our own network: inverted residuals, and a decoder that enlarges between convolutions instead of with them.
 
     A position map is smooth, so the decoder works at up to half of the map's side and enlarges bilinearly: no
@@ -159,6 +180,9 @@ def lprnet_lite(size: int = 128, name: str = "lprnet_lite", code: int = 192, pos
         those of the chart.
     posed : bool
         Move the mean face by twelve numbers read from the code, and let the decoder say only what differs.
+    normalised : bool
+        With batch normalisation. False: with biases instead, for finished weights that have it folded in, as a LiteRT
+        file does; they go on training nearly twice as fast on a CPU.
 
     Returns
     -------
@@ -173,21 +197,22 @@ def lprnet_lite(size: int = 128, name: str = "lprnet_lite", code: int = 192, pos
     if size % 32:
         raise ValueError(f"the encoder halves the crop five times: its side must be a multiple of 32, not {size}")
 
-    def pointwise(x, width, relu=True):
-        x = BatchNormalization()(layers.Conv2D(width, 1, use_bias=False)(x))
+    def finished(x, relu=True):
+        x = BatchNormalization()(x) if normalised else x
         return layers.ReLU()(x) if relu else x
 
+    def pointwise(x, width, relu=True):
+        return finished(Conv2D(width, 1, use_bias=not normalised)(x), relu)
+
     def depthwise(x, stride=1):
-        x = layers.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=False)(x)
-        return layers.ReLU()(BatchNormalization()(x))
+        return finished(layers.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=not normalised)(x))
 
     def inverted_residual(x, width, expansion, stride=1):
         y = pointwise(depthwise(pointwise(x, expansion * x.shape[-1]), stride), width, relu=False)
         return layers.Add()([x, y]) if stride == 1 and x.shape[-1] == width else y
 
     inputs = keras.Input((size, size, 3))
-    x = layers.Conv2D(16, 3, strides=2, padding="same", use_bias=False)(inputs)
-    x = layers.ReLU()(BatchNormalization()(x))
+    x = finished(Conv2D(16, 3, strides=2, padding="same", use_bias=not normalised)(inputs))
     x = pointwise(depthwise(x), 16, relu=False)
     for stride, width, expansion, blocks in LITE:
         for k in range(blocks):

@@ -10,8 +10,9 @@ import pytest
 from toy import ToySource, tiny_network
 
 from lprnet_utils.batches import make_batch
-from lprnet_utils.export import ExportError, export_litert, time_litert
-from lprnet_utils.inference import LPRNet, read_metadata
+from lprnet_utils.export import ExportError, export_litert, load_litert, time_litert
+from lprnet_utils.inference import LPRNet, read_metadata, read_weights
+from lprnet_utils.networks import lprnet_lite
 from lprnet_utils.recipes import TrainingConfig
 from lprnet_utils.training import Trainer
 from lprnet_utils.uv import UVLayout
@@ -64,6 +65,22 @@ def test_a_file_that_disagrees_is_not_written(trained, tmp_path, monkeypatch):
     with pytest.raises(ExportError, match="differs from Keras"):
         export_litert(model, tmp_path / "wrong.tflite", {}, examples)
     assert not (tmp_path / "wrong.tflite").exists()
+
+
+def test_bundled_weights_go_on_training():
+    """The network that they fill, without batch normalisation, is the bundled one, also in its mode of training."""
+    net, bare = LPRNet("open"), lprnet_lite(normalised=False)
+    load_litert(bare, read_weights("open")[1])
+    crop = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
+    values = crop[None].astype(np.float32) / 255
+    expected = net.predict_uv(crop)
+    assert np.ptp(expected) > 0.1
+    for training in (False, True):
+        assert np.abs(np.asarray(bare(values, training=training))[0] - expected).max() < 2e-3, training
+    with pytest.raises(ExportError, match="normalised=False"):
+        load_litert(lprnet_lite(code=0, normalised=False), read_weights("open")[1])
+    with pytest.raises(ExportError, match="have no place in"):
+        load_litert(keras.Model(bare.input, bare.layers[1].output), read_weights("open")[1])
 
 
 def test_a_larger_network_takes_longer(tmp_path):

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from lprnet_utils.networks import BatchNormalization, count_multiply_adds, lprnet, lprnet_lite, prnet
+from lprnet_utils.networks import BatchNormalization, Conv2D, count_multiply_adds, lprnet, lprnet_lite, prnet
 from lprnet_utils.uv import UVLayout, decode_map
 
 
@@ -50,10 +50,30 @@ def test_lite_keeps_its_budget_and_starts_at_the_mean_face():
         lprnet_lite(100)
 
 
+@pytest.mark.parametrize("bias", [False, True])
+def test_pointwise_convolution_trains_as_keras_own(bias):
+    """Outputs and gradients of the product of matrices are those of the convolution."""
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 5, 7, 6)).astype(np.float32)
+    ours, theirs = Conv2D(4, 1, use_bias=bias), keras.layers.Conv2D(4, 1, use_bias=bias)
+    found = []
+    for layer in (ours, theirs):
+        layer.build(x.shape)
+        layer.set_weights([rng.normal(size=w.shape) for w in layer.get_weights()] if layer is ours else found[0][0])
+        with tf.GradientTape() as tape:
+            y = layer(x, training=True) if layer is ours else layer(x)
+            total = tf.reduce_sum(y**2)
+        found.append((layer.get_weights(), y.numpy(), *tape.gradient(total, layer.trainable_weights)))
+    for a, b in zip(found[0][1:], found[1][1:], strict=True):
+        assert np.allclose(a, b, rtol=1e-5, atol=1e-4)
+
+
 def test_parts_of_lite_can_be_left_out():
     crops = np.zeros((1, 64, 64, 3), np.float32)
     start = UVLayout(64).landmarks(decode_map(np.asarray(lprnet_lite(64).predict_on_batch(crops))[0]))
-    for options in ({"code": 0}, {"posed": False}, {"code": 0, "posed": False}):
+    for options in ({"code": 0}, {"posed": False}, {"code": 0, "posed": False}, {"normalised": False}):
         network = lprnet_lite(64, **options)
         out = np.asarray(network.predict_on_batch(crops))
         assert out.shape == (1, 64, 64, 3) and network.count_params() < lprnet_lite(64).count_params()
