@@ -124,7 +124,7 @@ def evaluate(options: argparse.Namespace) -> int:
 
     from .inference import LPRNet
 
-    if options.synthetic:
+    if options.synthetic is not None:
         return _evaluate_synthetic(LPRNet(options.weights, passes=options.passes), options)
     from .assets import load_arrays
     from .datasets import AFLW2000
@@ -193,13 +193,27 @@ def _write_report(report: dict, folder: Path) -> str:
 def _evaluate_synthetic(net, options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
+    from .heldout import KINDS, held_out_faces
     from .protocols import evaluate_synthetic
     from .synthetic import SyntheticFaces
 
-    faces = SyntheticFaces(options.seed, net.size)
-    numbers = tqdm(range(options.synthetic), unit="photo", leave=False)
-    report = evaluate_synthetic(net, (faces.sample(k) for k in numbers))
-    print(f"{options.weights} on {report['photos']} synthetic photos of seed {options.seed}")
+    if options.synthetic:
+        faces = SyntheticFaces(options.seed, net.size)
+        sets = {f"seed {options.seed}": (faces.sample(k) for k in range(options.synthetic))}
+    else:
+        sets = {kind: held_out_faces(kind) for kind in KINDS}
+    reports = {}
+    for name, samples in sets.items():
+        total = options.synthetic or len(samples)
+        reports[name] = evaluate_synthetic(net, tqdm(samples, total=total, unit="photo", leave=False))
+        _print_synthetic(f"{options.weights} on {total} synthetic photos, {name}", reports[name])
+    _write_report({"weights": str(options.weights), "sets": reports}, options.output)
+    print(f"report.json in {options.output}")
+    return 0
+
+
+def _print_synthetic(title: str, report: dict) -> None:
+    print(title)
     columns = list(report["mm"])
     print(f"{'':18s}" + "".join(f"{c:>18s}" for c in columns))
     for name in ("mm", "95 % mm", "aligned mm", "nme"):
@@ -210,9 +224,6 @@ def _evaluate_synthetic(net, options: argparse.Namespace) -> int:
     print(f"{'':18s}{'photos':>18s}{'mm':>18s}{'nme':>18s}")
     for kind, row in report["people"].items():
         print(f"  {kind:16s}{row['photos']:18d}{row['mm']:18.2f}{row['nme']:18.2f}")
-    _write_report({"weights": str(options.weights), "seed": options.seed} | report, options.output)
-    print(f"report.json in {options.output}")
-    return 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -260,7 +271,14 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("evaluate", help="measure a network", description=evaluate.__doc__)
     one.add_argument("--aflw2000", help="folder of AFLW2000-3D's .jpg and .mat files (else LPRNET_AFLW2000)")
     one.add_argument("--weights", default="wild", help="bundled weights or a .tflite file (%(default)s)")
-    one.add_argument("--synthetic", type=int, metavar="N", help="on so many synthetic photos instead")
+    one.add_argument(
+        "--synthetic",
+        type=int,
+        nargs="?",
+        const=0,
+        metavar="N",
+        help="on synthetic photos instead: the bundled ones, or N made now",
+    )
     one.add_argument("--seed", type=int, default=77, help="of the synthetic photos, not that of training (%(default)s)")
     one.add_argument(
         "--predictions", type=Path, help="a .npz of names and landmarks (n, 68, 2 or 3) instead of a network"

@@ -100,12 +100,16 @@ class Head:
         for k, angles in enumerate(gaze):
             ball = self._ball @ rotation_matrix(*angles, 0.0).T
             out[k, self.kind["right eye"]], out[k, self.kind["left eye"]] = ball + centre[k, 0], ball + centre[k, 1]
-        rim = out[:, self.rim]
+        self.line_mouth(out)
+        return out
+
+    def line_mouth(self, vertices: NDArray[np.float32]) -> None:
+        """Put the dark pocket behind the lips of heads (B, n, 3), in place."""
+        rim = vertices[:, self.rim]
         middle = rim.mean(1, keepdims=True)
         back = [0, 0, MOUTH_DEPTH]
-        out[:, self.kind["mouth"]][:, :-1] = middle + (rim - middle) * np.float32([1.0, 1.6, 0.6]) - back
-        out[:, -1] = middle[:, 0] - back
-        return out
+        vertices[:, self.kind["mouth"]][:, :-1] = middle + (rim - middle) * np.float32([1.0, 1.6, 0.6]) - back
+        vertices[:, -1] = middle[:, 0] - back
 
 
 @numba.njit(cache=True, error_model="numpy")

@@ -187,6 +187,7 @@ fitting registration rendering augmentation networks plots
 face datasets prnet props recipes
 inference viewer synthetic
 protocols shards batches
+heldout
 training export video applet
 body
 cli

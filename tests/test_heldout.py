@@ -1,0 +1,84 @@
+"""The bundled photos to evaluate on: exact, reproducible, of people that nobody trained on."""
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from lprnet_utils import LPRNet
+from lprnet_utils.evaluation import landmark_nme
+from lprnet_utils.face_model import MorphableModel
+from lprnet_utils.geometry import border_loops
+from lprnet_utils.heldout import KINDS, SEED, ScannedFaces, ScannedHead, held_out_faces, pack_held_out
+from lprnet_utils.recipes import TrainingConfig
+from lprnet_utils.synthetic import SyntheticFaces
+from lprnet_utils.uv import UVLayout, decode_map
+
+COUNTS = {"makehuman": 600, "ict": 300}
+SOURCES = {"makehuman": SyntheticFaces, "ict": ScannedFaces}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bundled_faces_have_exact_maps(kind):
+    faces, layout = held_out_faces(kind), UVLayout()
+    assert len(faces) == COUNTS[kind]
+    yaw = np.abs([f.labels["yaw"] for f in faces])
+    assert min((yaw <= 30).sum(), ((yaw > 30) & (yaw <= 60)).sum(), (yaw > 60).sum()) > 60, "every range of yaw"
+    assert {"tone", "skin"} <= set(faces[0].labels)
+    for face in faces[:: len(faces) // 20]:
+        assert face.image.shape == face.position_map.shape == (128, 128, 3) and face.image.dtype == np.uint8
+        assert abs(face.position_map[layout.mask][:, 2].mean()) < 0.01
+    # a network that saw none of them finds the landmarks where the maps say they are
+    net = LPRNet("open")
+    own = UVLayout(128, net.metadata["landmark_uv"])
+    some = faces[:30]
+    errors = [
+        landmark_nme(own.landmarks(decode_map(net.predict_uv(f.image))), layout.landmarks(f.position_map)) for f in some
+    ]
+    assert np.median(errors) < {"makehuman": 3.5, "ict": 4.5}[kind]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bundled_faces_are_made_by_the_generator(kind):
+    """The first few, made again; their people follow from a seed that no recipe trains on."""
+    made, bundled = SOURCES[kind](SEED), held_out_faces(kind)[:3]
+    for k, face in enumerate(bundled):
+        again = made.sample(k)
+        assert np.allclose(again.coefficients, face.coefficients, atol=1e-4)
+        assert np.abs(again.position_map - face.position_map).max() < 0.05
+        assert np.abs(again.image.astype(int) - face.image).mean() < 6, "but for JPEG"
+        for name, value in face.labels.items():
+            assert again.labels[name] == (pytest.approx(value, abs=6e-4) if isinstance(value, float) else value)
+    packed = pack_held_out(bundled)
+    assert len(packed["offset"]) == 4 and packed["coefficients"].shape == (3, len(bundled[0].coefficients))
+    assert TrainingConfig().seed != SEED != TrainingConfig.load("lite-open").seed
+
+
+def test_a_scanned_face_sits_in_its_head():
+    head, plain = ScannedHead(), SyntheticFaces().head
+    rng = np.random.default_rng(0)
+    coefficients = np.zeros((6, 155), np.float32)
+    coefficients[1:, :100] = rng.standard_normal((5, 100))
+    found = head.vertices(coefficients, np.zeros((6, 2)))
+    ict = MorphableModel.load("ict")
+    for k, c in enumerate(coefficients):
+        assert np.abs(found[k, head.kind["face"]] - ict.vertices(c[:100], c[100:])).max() < 1e-3
+    # no tear: the face's outer border is as near to the head's skin as MakeHuman's own
+    border = max(border_loops(head.model.triangles[~head.model.membrane]), key=len)
+    own = plain.vertices(np.zeros((1, 131), np.float32), np.zeros((1, 2)))[0]
+
+    def gap(vertices):
+        return cKDTree(vertices[head.kind["head"]]).query(vertices[head.kind["face"]][border])[0]
+
+    assert len(border) > 100 and gap(own).max() < 12
+    for vertices in found:
+        change = np.abs(gap(vertices) - gap(own))
+        assert np.percentile(change, 90) < 5 and change.max() < 12, "about twice that of MakeHuman's own people"
+    # eyeballs keep their size and stay in the head
+    for name in ("right eye", "left eye"):
+        radius = [np.ptp(v[head.kind[name]], axis=0) for v in found]
+        assert np.ptp(radius, axis=0).max() < 1e-3
+
+
+def test_unknown_faces_are_refused():
+    with pytest.raises(ValueError, match="makehuman, ict"):
+        held_out_faces("basel")
