@@ -54,7 +54,7 @@ def train(options: argparse.Namespace) -> int:
 
         source, validation = Shards(options.shards), Shards(options.shards, held_out=True)
     if with_photos:
-        real, validation = _fitted_photos(photos, config)
+        real, validation = _fitted_photos(photos, config, options.labels)
         source = Mixture([real, source], [1 - config.synthetic, config.synthetic]) if mixed else real
     print(f"training from sample {trainer.sample} of {config.samples}; Ctrl-C or a kill loses nothing", flush=True)
     best = trainer.run(source, validation, stop_after=options.stop_after)
@@ -73,13 +73,13 @@ def _start(model, weights: str) -> None:
     load_litert(model, read_weights(weights)[1])
 
 
-def _fitted_photos(folder: Path, config) -> list:
+def _fitted_photos(folder: Path, config, labels: Path | None = None) -> list:
     """Real photos with fitted maps: those to train on and those held out."""
     import numpy as np
 
     from .datasets import AFLWTrain, FittedPhotos, expressive, fit_photos
 
-    photos, sources = AFLWTrain(folder), []
+    photos, sources = AFLWTrain(folder, labels=labels), []
     for chosen in (~photos.held_out, photos.held_out):
         rows = np.flatnonzero(chosen & (photos.trust > 0))
         print(f"fitting the face model to {len(rows)} photos", flush=True)
@@ -235,6 +235,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--config", default="published-wild", help="a bundled recipe or a TOML file (%(default)s)")
     one.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoints, log, weights")
     one.add_argument("--aflw-train", help="folder of training photos (else LPRNET_AFLW_TRAIN)")
+    one.add_argument("--labels", type=Path, help="landmarks of the training photos from this file (scripts/relabel.py)")
     one.add_argument(
         "--shards", type=Path, help="train on shards (lprnet synthesize), or mix them in as the recipe says"
     )

@@ -37,6 +37,21 @@ _EYES = [(tuple(range(k, k + 6)), ((k,), (k + 3,), tuple(range(k, k + 6)))) for 
 PARTS = [*_EYES, (tuple(range(48, 68)), ((48,), (54,), tuple(range(60, 68))))]
 MESH_ERROR = 5.0  # of a mesh against the human points, in % of the face's box, up to which its lids and lips are taken
 MESH_YAW = 50.0  # and degrees
+# What each of AFLW's 21 human points is, in terms of the 68: their mean. The ears (12, 16) are not among these.
+AFLW_POINTS: list[tuple[int, ...]] = [
+    (17,),
+    (19,),
+    (21,),
+    (22,),
+    (24,),
+    (26,),
+    (36,),
+    tuple(range(36, 42)),
+    (39,),
+    (42,),
+]
+AFLW_POINTS += [tuple(range(42, 48)), (45,), (2,), (31,), (30,), (35,), (14,), (48,), tuple(range(60, 68)), (54,), (8,)]
+AFLW_EARS = 12, 16
 TRUST = {2: 1.0, 1: 0.3, 0: 0.0}  # by the quality flag of the labels
 
 
@@ -86,6 +101,8 @@ class AFLWTrain:
     lids_and_lips : bool
         Take the shape of eyes and lips from the meshes of ``mp478.npz`` where these agree with the human points; the
         other landmarks draw closed eyes open.
+    labels : path, optional
+        Take the landmarks from another file in the place of ``lm68_fused.npz``, as ``scripts/relabel.py`` writes.
 
     Attributes
     ----------
@@ -99,13 +116,13 @@ class AFLWTrain:
         Photos to choose by: whole duplicate groups, never trained on.
     """
 
-    def __init__(self, folder: str | Path, lids_and_lips: bool = True):
+    def __init__(self, folder: str | Path, lids_and_lips: bool = True, labels: str | Path | None = None):
         self.folder = Path(folder)
         names = "shard", "offset", "length", "quality", "dup_group", "pose", "mp_nme19"
         self._shard, self._offset, self._length, quality, group, pose, error = load_arrays(
             self.folder / "labels.npz", *names
         )
-        centipixel, spread = load_arrays(self.folder / "lm68_fused.npz", "lm68_centipixel", "spread")
+        centipixel, spread = load_arrays(Path(labels or self.folder / "lm68_fused.npz"), "lm68_centipixel", "spread")
         self.landmarks = centipixel.astype(np.float32) / 100
         self.yaw = pose[:, 1]
         if lids_and_lips:
@@ -120,6 +137,11 @@ class AFLWTrain:
 
     def __len__(self) -> int:
         return len(self.landmarks)
+
+    def human_points(self) -> tuple[Array, list[tuple[int, ...]]]:
+        """What people have marked without the ears, (n, 19, 2) in pixels, NaN where none; and as what of the 68."""
+        keep = [k for k in range(len(AFLW_POINTS)) if k not in AFLW_EARS]
+        return load_arrays(self.folder / "labels.npz", "pts21")[0][:, keep], [AFLW_POINTS[k] for k in keep]
 
     def _meshes(self) -> Array:
         """The x and y of MediaPipe's meshes (n, 68, 2) where the landmarks of lids and lips are; NaN where none is."""

@@ -1,7 +1,11 @@
-"""Figures of an evaluation: error curves, and errors where they are on the face. Needs matplotlib."""
+"""Figures of an evaluation: error curves, and errors where they are on the face; needs matplotlib, as the course has it.
+
+:func:`show` is how the notebooks display a figure.
+"""
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +16,33 @@ from .uv import UVLayout
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def show(fig: Figure, alt: str, photo: bool = False) -> None:
+    """Display a figure in a notebook as one small picture with a description that can be read aloud, and close it.
+
+    Parameters
+    ----------
+    fig : matplotlib figure
+    alt : str
+        What there is to see.
+    photo : bool
+        As JPEG, which suits photos; otherwise as PNG with 256 colours, which suits drawings.
+    """
+    import matplotlib.pyplot as plt
+    import PIL.Image
+    from IPython.display import Image, display
+
+    drawn, file = io.BytesIO(), io.BytesIO()
+    fig.savefig(drawn, dpi=100)
+    plt.close(fig)
+    picture = PIL.Image.open(drawn).convert("RGB")
+    if photo:
+        picture.save(file, "jpeg", quality=88)
+    else:
+        picture.quantize(256, dither=0).save(file, "png", optimize=True)
+    display(Image(file.getvalue(), alt=alt))
 
 
 def draw_ced(ax: Axes, curves: dict[str, dict[str, Any]]) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lprnet_utils.datasets import MIRROR_68
+from lprnet_utils.datasets import AFLW_EARS, AFLW_POINTS, MIRROR_68
 from lprnet_utils.face_model import MorphableModel
 from lprnet_utils.fitting import Fits, fit_landmarks, fuse_points, graft_parts
 from lprnet_utils.geometry import rotation_distance, rotation_matrix
@@ -75,22 +75,6 @@ def test_bad_labels_are_refused(landmark_model):
 
 
 # AFLW's 21 points as means of the 68 landmarks, as 3DDFA's benchmark_aflw.py compares them
-AFLW_21 = [
-    (17,),
-    (19,),
-    (21,),
-    (22,),
-    (24,),
-    (26,),
-    (36,),
-    tuple(range(36, 42)),
-    (39,),
-    (42,),
-    tuple(range(42, 48)),
-    (45,),
-]
-AFLW_21 += [(2,), (31,), (30,), (35,), (14,), (48,), tuple(range(60, 68)), (54,), (8,)]
-EARS = (12, 16)
 
 
 def error(a, b):
@@ -112,7 +96,7 @@ def test_human_points_correct_machine_labels(landmark_model):
     labels = wrong.evaluate(mean, basis)
     labels += rng.normal(0, 0.02, (150, 1, 3)) * faces.scale[:, None, None] * 120 * [1, 1, 0]
     side = np.sqrt(np.prod(np.ptp(truth[..., :2], axis=1), axis=1))[:, None, None]
-    groups = [g for k, g in enumerate(AFLW_21) if k not in EARS]
+    groups = [g for k, g in enumerate(AFLW_POINTS) if k not in AFLW_EARS]
     points = np.stack([truth[:, list(g), :2].mean(1) for g in groups], 1)
     points += side * (rng.normal(0, 0.01, (1, len(groups), 2)) + rng.normal(0, 0.006, points.shape))
     points[rng.random(points.shape[:2]) < 0.2] = np.nan
@@ -144,9 +128,9 @@ def test_human_points_correct_the_labels_of_real_photos(landmark_model, aflw2000
     labels = np.array([found[place[name]] for name in data.names], float)
     points = np.array([read_mat(aflw2000_dir / f"{name}.mat", "pt2d")[0].T for name in data.names], float)
     points[(points[..., 0] < 0) | (points[..., 1] > 450)] = np.nan
-    keep = [k for k in range(21) if k not in EARS]
+    keep = [k for k in range(21) if k not in AFLW_EARS]
     fits = fit_landmarks(mean, basis, 80, labels)
-    groups = [AFLW_21[k] for k in keep]
+    groups = [AFLW_POINTS[k] for k in keep]
     fused, _ = fuse_points(mean, basis, fits, labels, points[:, keep] - 1, groups, data.angles[:, 1])
     before, after = (
         summarise_by_yaw([landmark_nme(p, t) for p, t in zip(some, data.landmarks, strict=True)], data.angles[:, 1])

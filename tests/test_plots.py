@@ -1,8 +1,10 @@
 """Figures of an evaluation: what is drawn is what was given."""
 
 import numpy as np
+import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from lprnet_utils import plots
 from lprnet_utils.evaluation import cumulative_error
 from lprnet_utils.plots import draw_ced, draw_on_face
 from lprnet_utils.uv import UVLayout
@@ -31,3 +33,14 @@ def test_values_are_drawn_where_they_are_on_the_face():
     ax = Figure().subplots()
     draw_on_face(ax, dense, "error, mm")
     assert np.argmax(ax.collections[0].get_array()) == np.flatnonzero(layout.texels == 40 * 128 + 30)[0]
+
+
+def test_a_shown_figure_is_small_described_and_closed(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    for photo, start in ((False, b"\x89PNG"), (True, b"\xff\xd8")):
+        fig, ax = plt.subplots(figsize=(3, 2))
+        ax.plot([0, 1])
+        plots.show(fig, "a line that rises", photo)
+        assert shown[-1].data[:4].startswith(start) and len(shown[-1].data) < 20_000
+        assert shown[-1].alt == "a line that rises" and not plt.fignum_exists(fig.number)
