@@ -1,4 +1,4 @@
-"""Figures of an evaluation: error curves, and errors where they are on the face; needs matplotlib, as the course has it.
+"""Figures of an evaluation: error curves, and errors where they are on the face. Needs matplotlib, as the course does.
 
 :func:`show` is how the notebooks display a figure.
 """

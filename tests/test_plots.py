@@ -1,7 +1,7 @@
 """Figures of an evaluation: what is drawn is what was given."""
 
-import numpy as np
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 
 from lprnet_utils import plots
