@@ -53,7 +53,7 @@ lab: $(STAMP) ## JupyterLab with the notebooks
 notebooks: $(STAMP) ## Execute the notebooks again, in place
 	$(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/notebooks" $(BIN)/python scripts/run_notebooks.py notebooks/*.ipynb
 
-benchmark: $(STAMP) ## Time what is claimed to be fast, into docs/benchmark.json
+benchmark: $(STAMP) ## Time what is claimed to be fast, into docs/benchmark.json and README.md
 	$(BIN)/python scripts/benchmark.py
 
 student: $(STAMP) ## The notebooks without solutions, into outputs/student/
@@ -66,8 +66,8 @@ format: $(STAMP) ## Format the code and repair what the linter can
 lock: ## Resolve the newest releases into constraints.txt
 	PYTHON="$(PYTHON)" sh scripts/lock.sh
 
-clean: ## Remove the environment, caches and outputs/ (training runs stay)
-	rm -rf $(VENV) outputs build dist .pytest_cache .ruff_cache
+clean: ## Remove the environments, caches and outputs/ (training runs stay)
+	rm -rf $(VENV) .venv-peers outputs build dist .pytest_cache .ruff_cache
 	find lprnet_utils scripts tests notebooks -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 

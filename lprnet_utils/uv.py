@@ -65,6 +65,18 @@ def mirror_map(position_map: ArrayLike, width: int) -> Array:
     return flipped
 
 
+def up_direction(position_map: ArrayLike, layout: UVLayout) -> Array:
+    """Where the head's own up axis points in the picture: (sine, cosine) of its angle, clockwise from upright.
+
+    The axis is that of the linear map which takes the mean face to the map best; no perspective, no search.
+    """
+    mean, points = layout.points(layout.mean_map).astype(float), layout.points(position_map).astype(float)
+    mean = mean - mean.mean(0)
+    axis = np.linalg.solve(mean.T @ mean, mean.T @ points[:, :2])[1]  # of y in the mean face: to picture x, y
+    axis = axis / np.linalg.norm(axis)
+    return np.array([axis[0], -axis[1]])
+
+
 def texel_matrix(
     uv: Array, triangles: NDArray, membrane: NDArray[np.bool_], mirror: NDArray, size: int
 ) -> tuple[NDArray, Array, NDArray[np.uint8]]:
@@ -200,6 +212,12 @@ class UVLayout:
         return self.vertices_to_map(read_sparse(file, "subdivision", len(coarse)) @ coarse)
 
     @cached_property
+    def texel_uv(self) -> NDArray[np.float32]:
+        """Place (u, v, 1) of each texel's centre, (N, N, 3): what :meth:`lprnet_utils.Face.uv_coordinates` draws."""
+        centre = ((np.arange(self.size) + 0.5) / self.size).astype(np.float32)
+        return np.stack([*np.meshgrid(centre, centre), np.ones((self.size, self.size), np.float32)], -1)
+
+    @cached_property
     def inverse_matrix(self) -> csr_matrix:
         """Sparse (V, N*N): ``inverse_matrix @ map.reshape(-1, 3)`` reads the model's vertices from a map."""
         return bilinear_matrix(self._uv, self.size)
@@ -235,9 +253,19 @@ class UVLayout:
     @cached_property
     def triangles(self) -> NDArray[np.int32]:
         """Triangles of the texel grid between surface texels, diagonals mirrored left to right."""
+        return self._grid(self.texels)
+
+    @cached_property
+    def closed_triangles(self) -> NDArray[np.int32]:
+        """Triangles into the flattened map, (N * N) texels, those of the membrane included: eyes and mouth closed."""
+        valid = np.flatnonzero(self.mask)
+        return valid.astype(np.int32)[self._grid(valid)]
+
+    def _grid(self, texels: NDArray[np.intp]) -> NDArray[np.int32]:
+        """Triangles (T, 3) into these flat texels that join neighbours."""
         n = self.size
         number = np.full(n * n, -1, np.int32)
-        number[self.texels] = np.arange(len(self.texels), dtype=np.int32)
+        number[texels] = np.arange(len(texels), dtype=np.int32)
         number = number.reshape(n, n)
         a, b, c, d = number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]
         left = np.broadcast_to(np.arange(n - 1) < n // 2, a.shape)

@@ -10,10 +10,11 @@ import pytest
 from toy import ToySource, tiny_network
 
 from lprnet_utils.batches import make_batch
-from lprnet_utils.export import ExportError, export_litert, load_litert, time_litert
+from lprnet_utils.export import ExportError, convert_litert, export_litert, load_litert, time_litert
 from lprnet_utils.inference import LPRNet, read_metadata, read_weights
 from lprnet_utils.networks import lprnet_lite
 from lprnet_utils.recipes import TrainingConfig
+from lprnet_utils.synthetic import SyntheticFaces
 from lprnet_utils.training import Trainer
 from lprnet_utils.uv import UVLayout
 
@@ -31,14 +32,15 @@ def trained(tmp_path_factory):
     return model, examples
 
 
-@pytest.mark.parametrize("float16", [False, True])
-def test_export_agrees_and_is_loaded(trained, tmp_path, float16):
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_export_agrees_and_is_loaded(trained, tmp_path, precision):
     model, examples = trained
     path = tmp_path / "tiny.tflite"
-    done = export_litert(model, path, {"licence": "test only"}, examples, float16)
+    done = export_litert(model, path, {"licence": "test only"}, examples, precision)
     assert done["bytes"] == path.stat().st_size and done["difference"] < 0.03
     metadata = read_metadata(path.read_bytes(), "tiny")
     assert metadata["licence"] == "test only" and metadata["span"] == 2.2 and metadata["size"] == 128
+    assert metadata["precision"] == precision and metadata["pixels_from_keras"] < 0.03
     assert np.allclose(metadata["landmark_uv"], UVLayout().landmark_uv, atol=1e-6)
     net = LPRNet(path)
     crop = (examples[0] * 255).round().astype(np.uint8)
@@ -57,6 +59,69 @@ def test_weights_bring_their_own_landmarks(trained, tmp_path):
     own, plain = (net.reconstruct_in_box(photo, [20, 20, 100, 100]) for net in nets)
     assert (own.position_map == plain.position_map).all()
     assert np.allclose(own.landmarks[::-1], plain.landmarks, atol=0.05)
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    """The bundled network, to be quantised, and what it may see."""
+    model = lprnet_lite(normalised=False)
+    load_litert(model, read_weights("open")[1])
+    faces = SyntheticFaces(seed=1)
+    return model, np.stack([faces.sample(k).image for k in range(24)])
+
+
+def test_int8_is_a_quarter_of_the_size_and_agrees_roughly(bundled, tmp_path):
+    model, crops = bundled
+    path = tmp_path / "small.tflite"
+    examples = crops.astype(np.float32) / 255
+    done = export_litert(model, path, {"licence": "test only"}, examples[:16], "int8")
+    assert 0.25 < path.stat().st_size / (4 * model.count_params()) < 0.33, "a quarter, and what describes the scales"
+    metadata = read_metadata(path.read_bytes(), "small")
+    assert metadata["precision"] == "int8" and metadata["pixels_from_keras"] == round(done["difference"], 4)
+    net, layout = LPRNet(path), UVLayout()
+    kinds = {detail["dtype"] for detail in net._network.get_tensor_details()}
+    assert np.int8 in kinds and np.float16 not in kinds
+    assert all(o["op_name"] not in ("CONV_2D", "FULLY_CONNECTED") or is_whole(net, o) for o in operations(net))
+    # on crops that it was not calibrated on, so that the ranges hold for others too
+    expected = model.predict(examples[16:], verbose=0)
+    found = np.stack([net.predict_uv(crop) for crop in crops[16:]])
+    assert found.dtype == np.float32 and found.std() > 0.05
+    assert np.abs(found - expected)[:, layout.mask].mean() * 2.2 * 128 < 2.5
+    with pytest.raises(ExportError, match="int8"):
+        load_litert(lprnet_lite(normalised=False), path.read_bytes())
+
+
+def operations(net):
+    return net._network._get_ops_details()
+
+
+def is_whole(net, operation):
+    """Whether an operation reads and writes 8 bits, its weights with a scale for each channel."""
+    details = {d["index"]: d for d in net._network.get_tensor_details()}
+    picture, kernel, result = (details[k] for k in (*operation["inputs"][:2], operation["outputs"][0]))
+    scales = len(kernel["quantization_parameters"]["scales"])
+    return {d["dtype"] for d in (picture, kernel, result)} == {np.int8} and scales == kernel["shape"][0]
+
+
+def test_a_precision_must_be_known(trained, tmp_path):
+    model, examples = trained
+    with pytest.raises(ValueError, match="no precision True; there are float32, float16, int8"):
+        export_litert(model, tmp_path / "no.tflite", {}, examples, True)
+    for nothing in (None, examples[:0]):
+        with pytest.raises(ValueError, match="int8 needs examples"):
+            convert_litert(model, "int8", nothing)
+
+
+def test_int8_that_is_off_is_refused(tmp_path):
+    """By a twentieth of the map's span, 14 pixels."""
+    keras.utils.set_random_seed(0)
+    model = tiny_network()
+    examples = np.random.default_rng(0).random((4, 128, 128, 3)).astype(np.float32)
+    assert len(convert_litert(model, "int8", examples)) > 0, "the conversion alone checks nothing"
+    predict = model.predict
+    model.predict = lambda x, verbose: predict(x, verbose=verbose) + 0.05
+    with pytest.raises(ExportError, match="differs from Keras by 1[34]"):
+        export_litert(model, tmp_path / "no.tflite", {}, examples, "int8")
 
 
 def test_a_file_that_disagrees_is_not_written(trained, tmp_path, monkeypatch):

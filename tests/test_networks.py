@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from lprnet_utils.networks import BatchNormalization, Conv2D, count_multiply_adds, lprnet, lprnet_lite, prnet
+from lprnet_utils.networks import BatchNormalization, Conv2D, count_multiply_adds, lprnet, lprnet_lite, prnet, upright
 from lprnet_utils.uv import UVLayout, decode_map
 
 
@@ -120,3 +120,15 @@ def test_fused_batch_normalisation_is_keras_own():
         results.append([y.numpy(), *[g.numpy() for g in gradients], *[np.array(w) for w in layer.get_weights()]])
     for one, other in zip(*results, strict=True):
         assert np.allclose(one, other, rtol=1e-3, atol=2e-4)
+
+
+def test_the_glance_and_the_network_keep_one_budget():
+    """Together at most 60 M multiply-adds, and it looks at a picture of 32 x 32."""
+    glance = upright()
+    assert count_multiply_adds(glance) + count_multiply_adds(lprnet_lite()) <= 60_000_000
+    crops = np.random.default_rng(0).random((2, 128, 128, 3), np.float32)
+    blocks = crops.reshape(2, 32, 4, 32, 4, 3).mean((2, 4)).repeat(4, 1).repeat(4, 2)
+    same = glance.predict_on_batch(crops), glance.predict_on_batch(blocks)
+    assert same[0].shape == (2, 2) and np.allclose(*same, atol=1e-5)
+    with pytest.raises(ValueError, match="multiple of 32"):
+        upright(100)
