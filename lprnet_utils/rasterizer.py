@@ -10,6 +10,8 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+BAND = 1 << 19  # pixels that are drawn at a time
+
 
 @numba.njit(cache=True, error_model="numpy")
 def _fill(points, triangles, culled, height, width, index, bary, depth):  # pragma: no cover - compiled
@@ -93,6 +95,46 @@ def interpolate(
     corners = values[np.asarray(triangles)[index]]
     weights = barycentric.reshape(barycentric.shape + (1,) * (values.ndim - 1))
     return (corners * weights).sum(2)
+
+
+def draw_values(
+    points: ArrayLike, triangles: ArrayLike, values: ArrayLike, height: int, width: int
+) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
+    """Values at the vertices, drawn over the part of a picture that the mesh covers.
+
+    Works in bands of rows, so that a face that fills a large photo takes little memory.
+
+    Parameters
+    ----------
+    points : (n, 3) array
+        In pixels of the picture, see :func:`rasterize`.
+    triangles : (m, 3) int array
+    values : (n, C) array
+    height, width : int
+        Of the picture.
+
+    Returns
+    -------
+    drawn : (h, w, C) float32
+        NaN where there is no mesh.
+    region : two slices
+        Rows and columns of the picture that ``drawn`` stands for: the mesh's bounding box, as far as it lies inside.
+    """
+    points, triangles = np.asarray(points, np.float64), np.asarray(triangles, np.int32)
+    values = np.asarray(values, np.float32)
+    corners = points[np.unique(triangles)][:, :2]
+    low = np.clip(np.floor(corners.min(0)), 0, [width, height]).astype(int)
+    high = np.clip(np.ceil(corners.max(0)) + 1, low, [width, height]).astype(int)
+    region = slice(low[1], high[1]), slice(low[0], high[0])
+    w, h = high - low
+    drawn = np.full((h, w, values.shape[1]), np.nan, np.float32)
+    step = max(BAND // max(w, 1), 1)
+    for y in range(0, h, step):
+        rows = min(step, h - y)
+        index, bary, _ = rasterize(points - [low[0], low[1] + y, 0], triangles, rows, w)
+        hit = index >= 0
+        drawn[y : y + rows][hit] = (values[triangles[index[hit]]] * bary[hit].astype(np.float32)[..., None]).sum(1)
+    return drawn, region
 
 
 def vertex_visibility(

@@ -1,4 +1,4 @@
-"""Pictures of faces: landmarks on the photo, shaded renderings, and a 3D figure that can be turned."""
+"""Pictures of faces: landmarks, mesh and pose on the photo, shaded renderings, and a 3D figure that can be turned."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .face import Face
 from .geometry import rotation_matrix, vertex_normals
 from .images import Image, sample_colors
+from .texture import texel_normals
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -28,6 +29,8 @@ LINES = {
     "outer lips": (48, 59, True),
     "inner lips": (60, 67, True),
 }
+
+BOX_BACK, BOX_FRONT = (85.0, -90.0), (105.0, 75.0)  # half a side of the pose box's squares, and their z, in mm
 
 
 def draw_landmarks(image: Image, faces: Face | Iterable[Face], enlarge: int = 1, color=(60, 230, 90)) -> Image:
@@ -59,6 +62,64 @@ def draw_landmarks(image: Image, faces: Face | Iterable[Face], enlarge: int = 1,
         radius = int(max(size / 130, 1.0) * 16)
         for x, y in fixed.tolist():
             cv2.circle(out, (x, y), radius, (255, 255, 255), -1, cv2.LINE_AA, 4)
+    return out
+
+
+def draw_mesh(
+    image: Image, faces: Face | Iterable[Face], alpha: float = 0.75, color: ArrayLike = (165, 200, 235)
+) -> Image:
+    """The photo with the shaded mesh of its faces over it; needs numba.
+
+    Parts that another part hides are not drawn; larger faces, which are nearer, cover smaller ones.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+    faces : Face or several
+    alpha : float
+        0 to 1: from nothing to only the mesh.
+    color : (3,) of 0 to 255
+
+    Returns
+    -------
+    (H, W, 3) uint8
+    """
+    faces = [faces] if isinstance(faces, Face) else list(faces)
+    out = np.array(image)
+    for face in sorted(faces, key=lambda f: f.pose.camera.scale):
+        facing = np.clip(texel_normals(face.position_map, face.layout)[..., 2], 0, 1)
+        shade, region = face.draw(0.35 + 0.65 * facing)
+        inside = np.isfinite(shade)
+        picture = np.nan_to_num(shade) * np.asarray(color, np.float32)
+        opacity = alpha * cv2.blur(inside[..., 0].astype(np.float32), (3, 3))[..., None] * inside
+        under = out[region].astype(np.float32)
+        out[region] = np.rint(under + opacity * (picture - under)).astype(np.uint8)
+    return out
+
+
+def draw_pose_box(image: Image, faces: Face | Iterable[Face], color: ArrayLike = (70, 150, 255)) -> Image:
+    """The photo with a box around the head of each face, that tells its pose: the larger square is before the face.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+    faces : Face or several
+    color : (3,) of 0 to 255
+        Of the box; the square before the face is lighter and thicker.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+    """
+    out = np.ascontiguousarray(image).copy()
+    square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], float)
+    lighter = [int(c + (255 - c) * 0.45) for c in color]
+    for face in [faces] if isinstance(faces, Face) else faces:
+        corners = [np.c_[square * half, np.full(4, z)] for half, z in (BOX_BACK, BOX_FRONT)]
+        back, front = (np.rint(16 * face.pose.camera.project(c)[:, :2]).astype(np.int32) for c in corners)
+        width = max(round(face.pose.camera.scale), 1)  # a line of about a millimetre
+        cv2.polylines(out, [back, *np.stack([back, front], 1)], True, list(color), width, cv2.LINE_AA, 4)
+        cv2.polylines(out, [front], True, lighter, 2 * width, cv2.LINE_AA, 4)
     return out
 
 

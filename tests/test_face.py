@@ -1,5 +1,10 @@
 """The result object, on faces whose truth is known."""
 
+import subprocess
+import sys
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 import trimesh
@@ -8,16 +13,24 @@ from lprnet_utils.face import Face
 from lprnet_utils.face_model import MorphableModel
 from lprnet_utils.geometry import Camera, rotation_distance, rotation_matrix, vertex_normals
 from lprnet_utils.uv import UVLayout
-from lprnet_utils.viewer import decimated, draw_landmarks, face_figure, render
+from lprnet_utils.viewer import decimated, draw_landmarks, draw_mesh, draw_pose_box, face_figure, render
 
 
-def made_face(pitch=0.0, yaw=0.0, roll=0.0, identity=(), size=300):
+def made_face(pitch=0.0, yaw=0.0, roll=0.0, identity=(), size=300, expression=(), scale=1.1):
     layout, model = UVLayout(), MorphableModel.load()
-    camera = Camera(rotation_matrix(pitch, yaw, roll), 1.1, np.array([size / 2, size / 2 + 8, 0.0]))
-    position = layout.vertices_to_map(camera.project(model.vertices(identity)))
+    camera = Camera(rotation_matrix(pitch, yaw, roll), scale, np.array([size / 2, size / 2 + 8, 0.0]))
+    position = layout.vertices_to_map(camera.project(model.vertices(identity, expression)))
     y, x = np.mgrid[0:size, 0:size]
     photo = np.stack([x * 255 // size, y * 255 // size, np.full_like(x, 77)], -1).astype(np.uint8)
     return Face(position, 1.0, np.array([60, 60, 240, 240.0]), photo, layout), camera
+
+
+def painted_face(look, *pose, **options):
+    """A face whose photo shows ``look(u, v)``, colours (..., 3) of 0 to 255, on it, over grey."""
+    face, camera = made_face(*pose, **options)
+    places = face.uv_coordinates()
+    colors = np.where(places[..., 2:] > 0, look(places[..., 0], places[..., 1]), 128.0)
+    return replace(face, image=np.clip(np.rint(colors), 0, 255).astype(np.uint8)), camera
 
 
 def test_pose_is_found_again():
@@ -71,6 +84,100 @@ def test_mesh_files_are_right_handed_metres_and_open_again(tmp_path, ending):
     outward = (mesh.face_normals * (mesh.triangles_center - [0, 0, -0.08])).sum(1) > 0
     assert outward.mean() > 0.95, "counter-clockwise from outside"
     assert np.abs(mesh.visual.vertex_colors[:, :3].astype(int) - face.colors).max() <= 1
+
+
+def test_landmarks_know_whether_they_are_seen():
+    frontal, _ = made_face()
+    assert frontal.landmarks_visible.all()
+    left, _ = made_face(0, 55, 0)  # the nose points to the left of the image: what is left of it is hidden
+    right, _ = made_face(0, -55, 0)
+    assert not left.landmarks_visible[:6].any() and left.landmarks_visible[[8, 16, 30, 45, 54]].all()
+    assert not right.landmarks_visible[11:17].any() and right.landmarks_visible[[8, 0, 30, 36, 48]].all()
+
+
+def test_pictures_agree_with_the_map():
+    face, camera = made_face(8, 35, -10)
+    depth, pncc, uv, region = face.depth_map(), face.pncc(), face.uv_coordinates(), face.region()
+    assert depth.shape == region.shape == (300, 300) and pncc.shape == uv.shape == (300, 300, 3)
+    assert depth.dtype == pncc.dtype == uv.dtype == np.float32
+    assert (np.isfinite(depth) == region).all() and ((uv[..., 2] > 0.5) == region).all()
+    assert (pncc[~region] == 0).all() and 0 <= pncc.min() and pncc.max() <= 1
+    # pixels near a vertex that is seen and faces the camera have its values, to within the step of a pixel
+    x, y = np.rint(face.vertices[:, :2]).astype(int).T
+    facing = vertex_normals(face.vertices * [1, -1, 1], face.triangles)[:, 2]
+    plain = face.visible & (facing > 0.7) & region[y, x]
+    mean = face.layout.points(face.layout.mean_map)
+    code = (mean - mean.min(0)) / np.ptp(mean, axis=0)
+    assert plain.sum() > 5000
+    for drawn, exact, near in (
+        (depth[..., None], face.vertices[:, 2:], 0.8),
+        (pncc, code, 0.02),
+        (uv[..., :2], face.uv, 0.02),
+    ):
+        assert np.percentile(np.abs(drawn[y, x] - exact)[plain].max(1), 99) < near
+    # what is seen is what is nearest: hidden vertices lie behind the picture
+    hidden = ~face.visible & np.isfinite(depth[y, x])
+    assert hidden.sum() > 300 and (depth[y, x] > face.vertices[:, 2])[hidden].mean() > 0.97
+    eye, mouth = face.landmarks[42:48].mean(0), face.landmarks[60:68].mean(0)
+    for x, y, _ in np.rint([eye, mouth]).astype(int):
+        assert region[y, x], "eyes and mouth are closed"
+
+
+def test_pictures_of_a_face_at_the_edge_and_in_a_large_photo():
+    face, _ = made_face(0, 20, 0)
+    shifted = replace(face, position_map=face.position_map - np.float32([120, 90, 0]))
+    depth, moved = face.depth_map(), shifted.depth_map()
+    assert np.allclose(moved[:210, :180], depth[90:, 120:], atol=1e-3, equal_nan=True), "cut off at the edge"
+    gone = replace(face, position_map=face.position_map + np.float32([1000, 0, 0]))
+    assert not gone.region().any()
+    large = replace(face, image=np.zeros((3000, 4000, 3), np.uint8))
+    drawn, region = large.draw(face.position_map)
+    assert drawn.shape[0] < 300 and drawn.shape[1] < 300 and region[0].start >= 0, "only the face's own part is drawn"
+    assert np.nanmax(np.abs(drawn[..., 2] - depth[region])) < 1e-4
+
+
+def test_face_alone_imports_no_numba():
+    code = (
+        "import sys, numpy as np\nfrom lprnet_utils import Face, UVLayout, avatar, effects, smoothing, viewer\n"
+        "layout = UVLayout()\nposition = layout.mean_map * np.float32([1, -1, 1]) + 100\n"
+        "face = Face(position, 1.0, np.array([0, 0, 9, 9.0]), np.zeros((200, 200, 3), np.uint8), layout)\n"
+        "face.landmarks, face.mesh(), face.coefficients\n"
+        "print([m for m in ('numba', 'tensorflow', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_mesh_overlay_covers_the_face_alone():
+    face, _ = made_face(0, 40, 0)
+    drawn = draw_mesh(face.image, face, alpha=1.0)
+    changed = (drawn != face.image).any(2)
+    assert (changed & ~face.region()).sum() == 0 and changed[face.region()].mean() > 0.99
+    assert (draw_mesh(face.image, face, alpha=0.0) == face.image).all()
+    # the nose hides a part of the cheek: there the overlay shows the nose's shade, so it is the z-buffer's
+    assert drawn[face.region()].std() > 15, "shaded"
+    near, _ = made_face(size=300, scale=1.4)
+    far = replace(face, image=near.image)
+    both = draw_mesh(near.image, [near, far], 1.0)
+    inner = cv2.erode(near.region().astype(np.uint8), np.ones((5, 5))) > 0
+    assert (both[inner] == draw_mesh(near.image, near, 1.0)[inner]).all(), "the larger one is on top"
+
+
+def test_pose_box_turns_with_the_head():
+    def middles(face):
+        """Where the light and the dark lines of the box lie on average: the square before, and the rest."""
+        drawn = draw_pose_box(np.zeros_like(face.image), face, color=(0, 0, 255)).astype(int)
+        light, dark = drawn[..., 0] > 90, (drawn[..., 0] < 30) & (drawn[..., 2] > 60)
+        return [np.argwhere(m).mean(0)[::-1] for m in (light, dark)]
+
+    front, back = middles(made_face(scale=0.7)[0])
+    assert np.abs(front - back).max() < 6
+    front, back = middles(made_face(0, 30, 0, scale=0.7)[0])
+    assert front[0] < back[0] - 15, "the nose points to the left of the image, and so does the box"
+    front, back = middles(made_face(20, 0, 0, scale=0.7)[0])
+    assert front[1] < back[1] - 10, "looking up"
+    face, _ = made_face()
+    assert (draw_pose_box(face.image, []) == face.image).all()
 
 
 def test_landmark_drawing_marks_the_landmarks_only():

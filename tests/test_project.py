@@ -181,11 +181,11 @@ def test_modules_stay_short(record_property):
 
 
 ROWS = """
-geometry assets images rasterizer light
-face_model uv detection evaluation
-fitting registration rendering augmentation networks plots
+geometry assets images rasterizer light smoothing
+face_model uv detection evaluation meshes
+fitting registration rendering augmentation networks plots texture expressions
 face datasets prnet props recipes
-inference viewer synthetic
+inference viewer synthetic effects avatar
 protocols shards batches
 heldout
 training export video applet

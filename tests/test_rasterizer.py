@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from lprnet_utils.rasterizer import interpolate, rasterize, vertex_visibility
+from lprnet_utils import rasterizer
+from lprnet_utils.rasterizer import draw_values, interpolate, rasterize, vertex_visibility
 
 
 def test_pixel_centres_and_depth_order():
@@ -32,6 +33,22 @@ def test_interpolation_reproduces_a_linear_function():
     rows, columns = np.nonzero(index >= 0)
     assert len(rows) > 300
     assert np.allclose(values[rows, columns], np.stack([columns, rows], 1))
+
+
+def test_values_are_drawn_in_bands_as_in_one_piece(monkeypatch):
+    rng = np.random.default_rng(1)
+    points = rng.uniform(-10, 70, (60, 3))
+    triangles, values = rng.integers(0, 60, (40, 3)), rng.normal(size=(60, 2))
+    index, bary, _ = rasterize(points, triangles, 50, 40)
+    whole, (rows, columns) = draw_values(points, triangles, values, 50, 40)
+    expected = np.where(index[..., None] >= 0, interpolate(values, triangles, index, bary), np.nan)[rows, columns]
+    assert np.allclose(whole, expected, atol=1e-5, equal_nan=True) and np.isfinite(whole).any()
+    assert (index >= 0).sum() == np.isfinite(whole[..., 0]).sum(), "nothing lies beside the part that is drawn"
+    monkeypatch.setattr(rasterizer, "BAND", 90)
+    bands, _ = draw_values(points, triangles, values, 50, 40)
+    assert np.array_equal(bands, whole, equal_nan=True)
+    nothing, _ = draw_values(points - 200, triangles, values, 50, 40)
+    assert nothing.size == 0
 
 
 def test_visibility_of_a_hidden_square():

@@ -6,6 +6,7 @@ from scipy.spatial import cKDTree
 
 from lprnet_utils.datasets import MIRROR_68
 from lprnet_utils.face_model import MorphableModel
+from lprnet_utils.geometry import border_loops
 from lprnet_utils.uv import MEMBRANE, SURFACE, UVLayout, decode_map, encode_map, mirror_map, texel_matrix
 
 
@@ -118,6 +119,15 @@ def test_outside_texels_hold_the_nearest_valid_value(model, layout):
     for (row, column), d in list(zip(outside, distance, strict=True))[::97]:
         near = inside[np.linalg.norm(inside - [row, column], axis=1) < d + 1e-6]
         assert (np.abs(position[near[:, 0], near[:, 1]] - position[row, column]).max(1) < 1e-6).any()
+
+
+def test_closed_triangles_are_one_sheet(layout):
+    loops = border_loops(layout.closed_triangles)
+    assert len(loops) == 1, "eyes and mouth are closed, only the outer border is left"
+    assert layout.mask.ravel()[layout.closed_triangles].all()
+    assert set(layout.texels[layout.triangles].ravel()) <= set(layout.closed_triangles.ravel())
+    mirrored = layout.texel_uv[:, ::-1] * [-1, 1, 1] + [1, 0, 0]
+    assert np.allclose(mirrored, layout.texel_uv) and layout.texel_uv[0, -1].tolist() == [1 - 1 / 256, 1 / 256, 1]
 
 
 def test_triangles_face_outward_and_leave_openings(model, layout):

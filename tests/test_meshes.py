@@ -1,0 +1,154 @@
+"""Files of faces, read again."""
+
+import json
+import os
+import struct
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+from test_face import made_face, painted_face
+from test_texture import stripes
+
+from lprnet_utils import meshes
+from lprnet_utils.images import sample_colors
+
+
+def read_glb(path):
+    """JSON and accessors of a .glb, by the letter of glTF 2.0 and no library."""
+    data = path.read_bytes()
+    magic, version, length = struct.unpack("<III", data[:12])
+    assert (magic, version, length) == (0x46546C67, 2, len(data))
+    size, kind = struct.unpack("<II", data[12:20])
+    assert kind == 0x4E4F534A
+    tree = json.loads(data[20 : 20 + size])
+    blob = data[20 + size + 8 :]
+    arrays = []
+    for accessor in tree["accessors"]:
+        view = tree["bufferViews"][accessor["bufferView"]]
+        number = {5121: "u1", 5123: "<u2", 5125: "<u4", 5126: "<f4"}[accessor["componentType"]]
+        width = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}[accessor["type"]]
+        start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
+        flat = np.frombuffer(blob, number, accessor["count"] * width, start)
+        arrays.append(flat.reshape(-1, width))
+        assert np.allclose(arrays[-1].min(0), accessor["min"]) and np.allclose(arrays[-1].max(0), accessor["max"])
+    return tree, arrays
+
+
+def looks_right(colors, face):
+    off = np.abs(np.asarray(colors, float)[:, :3] - stripes(*face.uv.T))[face.visible]
+    assert np.median(off) < 3 and np.percentile(off, 95) < 25
+
+
+def test_textured_glb(tmp_path):
+    face, _ = painted_face(stripes, 0, 20, 0, scale=2.0, size=500)
+    path = face.save(tmp_path / "face.glb", texture=256)
+    tree, arrays = read_glb(path)
+    (primitive,) = tree["meshes"][0]["primitives"]
+    uv = arrays[primitive["attributes"]["TEXCOORD_0"]]
+    assert np.allclose(uv, face.uv, atol=1e-6), "glTF's v points down, as ours"
+    material = tree["materials"][primitive["material"]]
+    assert material["pbrMetallicRoughness"]["metallicFactor"] == 0 and material["doubleSided"]
+    mesh = trimesh.load(path, force="mesh", process=False)
+    texture = np.array(mesh.visual.material.baseColorTexture.convert("RGB"))
+    assert (texture == face.texture(256)).all()
+    looks_right(sample_colors(texture, uv * 256 - 0.5), face)
+    assert np.allclose(mesh.vertices, face.mesh().vertices, atol=1e-6)
+    assert (mesh.vertex_normals[face.visible][:, 2] > -0.2).mean() > 0.95
+    assert 0.16 < np.ptp(mesh.vertices[:, 1]) < 0.2
+
+
+def test_glb_with_a_colour_at_each_vertex_is_linear_and_not_metal(tmp_path):
+    face, _ = painted_face(stripes, 0, 20, 0)
+    tree, arrays = read_glb(face.save(tmp_path / "face.glb", texture=None))
+    (primitive,) = tree["meshes"][0]["primitives"]
+    assert tree["materials"][primitive["material"]]["pbrMetallicRoughness"]["metallicFactor"] == 0
+    linear = arrays[primitive["attributes"]["COLOR_0"]][:, :3] / 255
+    again = 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    assert np.abs(again - face.colors)[face.colors > 60].max() < 4
+
+
+def test_obj_with_its_material_and_picture(tmp_path):
+    face, _ = painted_face(stripes, 0, 20, 0, scale=2.0, size=500)
+    path = face.save(tmp_path / "my face.obj", texture=256)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["my face.obj", "my_face.mtl", "my_face.png"]
+    text = path.read_text()
+    assert "mtllib my_face.mtl" in text and "usemtl my_face" in text
+    assert "map_Kd my_face.png" in (tmp_path / "my_face.mtl").read_text()
+    v = np.array([line.split()[1:] for line in text.splitlines() if line.startswith("vt ")], float)
+    assert np.allclose(v, face.uv * [1, -1] + [0, 1], atol=1e-6), "v points up"
+    picture = np.array(Image.open(tmp_path / "my_face.png").convert("RGB"))
+    assert (picture == face.texture(256)).all()
+    mesh = trimesh.load(path, force="mesh", process=False)
+    assert np.array(mesh.visual.material.image).shape == (256, 256, 3)
+    assert len(mesh.faces) == len(face.triangles)
+    plain = face.save(tmp_path / "plain.obj", texture=None)
+    assert not (tmp_path / "plain.mtl").exists()
+    assert np.abs(trimesh.load(plain, process=False).visual.vertex_colors[:, :3].astype(int) - face.colors).max() <= 1
+
+
+def test_ply_has_colours(tmp_path):
+    face, _ = painted_face(stripes, 0, 20, 0)
+    mesh = trimesh.load(face.save(tmp_path / "face.ply"), process=False)
+    assert (mesh.visual.vertex_colors[:, :3] == face.colors).all()
+    assert np.allclose(mesh.vertices, face.mesh().vertices, atol=1e-6)
+
+
+@pytest.mark.parametrize("frontal", [False, True])
+def test_npz_leads_back_to_the_photo(tmp_path, frontal):
+    face, camera = made_face(10, 30, -5)
+    with np.load(face.save(tmp_path / "face.npz", frontal=frontal), allow_pickle=False) as file:
+        assert set(file) == {
+            "vertices", "triangles", "colors", "visible", "uv", "landmarks", "landmarks_visible", "pose", "camera"
+        }  # fmt: skip
+        matrix = file["camera"]
+        assert np.abs(file["vertices"] @ matrix[:, :3].T + matrix[:, 3] - face.vertices).max() < 1e-3
+        assert np.abs(file["landmarks"] @ matrix[:, :3].T + matrix[:, 3] - face.landmarks).max() < 1e-3
+        assert np.allclose(file["vertices"], face.mesh(frontal=frontal).vertices, atol=1e-6)
+        assert file["pose"] == pytest.approx([10, 30, -5], abs=0.05)
+        assert (file["triangles"] == face.triangles).all() and (file["visible"] == face.visible).all()
+        assert np.linalg.det(matrix[:, :3]) < 0, "y up in the file, down in the photo"
+
+
+def test_frontal_mesh_is_the_mean_face_in_metres():
+    face, _ = made_face(10, 50, -15)
+    mean = face.layout.points(face.layout.mean_map)
+    mesh = face.mesh(frontal=True)
+    assert np.abs(mesh.vertices - (mean - mean.mean(0)) / 1000).max() < 1e-4
+    textured = face.mesh(texture=64, frontal=True)
+    assert np.array_equal(textured.vertices, mesh.vertices) and textured.visual.kind == "texture"
+    assert face.mesh(colors=False).visual.kind is None
+
+
+def test_an_unknown_ending_and_a_missing_folder_are_named(tmp_path):
+    face, _ = made_face()
+    for name in ("face.stl", "face", "face.glb.txt"):
+        with pytest.raises(ValueError, match=r"choose one of \.glb, \.obj, \.ply, \.npz"):
+            face.save(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        face.save(tmp_path / "nowhere" / "face.glb")
+    face.save(str(tmp_path / "FACE.PLY"))
+    assert [p.name for p in tmp_path.iterdir()] == ["FACE.PLY"]
+
+
+def test_no_half_written_file_is_left(tmp_path, monkeypatch):
+    old, part = tmp_path / "a.obj", tmp_path / "a.png"
+    old.write_bytes(b"old")
+    calls = []
+
+    def full(*_):
+        calls.append(1)
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(meshes.os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        meshes.write_files({part: b"picture", old: b"new"})
+    monkeypatch.undo()
+    assert calls and [p.name for p in tmp_path.iterdir()] == ["a.obj"] and old.read_bytes() == b"old"
+    meshes.write_files({part: b"picture", old: b"new"})
+    assert old.read_bytes() == b"new" and part.read_bytes() == b"picture" and len(list(tmp_path.iterdir())) == 2
+    if os.name == "posix":
+        mask = os.umask(0)
+        os.umask(mask)
+        assert old.stat().st_mode & 0o777 == 0o666 & ~mask, "readable by whoever may read other files"
