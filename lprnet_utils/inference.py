@@ -27,8 +27,8 @@ UNLIKELY = (11.0, 1.5)  # the doubt of weights that bring none, see face_likelih
 LEAST_CONFIDENCE = 0.4  # loses hardly a face and stops most of the false alarms of the detector
 METADATA = "lprnet.json"  # in the zip archive behind a model's flatbuffer, see lprnet_utils.export
 GLANCE = "upright.tflite"  # beside it, if the weights bring one
-TURNED = 20.0  # degrees in the picture's plane, from which a head is turned upright before the network looks at it
-SURE = 0.85  # length of the glance's answer, 0 to 1, below which it is not believed: most heads are upright
+TURNED = 15.0  # degrees in the picture's plane, from which a head is turned upright before the network looks at it
+SURE = 0.6  # length of the glance's answer, 0 to 1, below which it is not believed: most heads are upright
 
 
 def read_metadata(data: bytes, name: str) -> dict[str, Any]:
@@ -103,7 +103,7 @@ class LPRNet:
         Better where the box or the head was far off, and twice the time.
 
     Where the weights bring a glance (see :func:`lprnet_utils.networks.upright`), a head that is turned in the picture's
-    plane by 20 degrees or more is shown to the network upright, still in one pass.
+    plane by 15 degrees or more is shown to the network upright, still in one pass.
 
     Attributes
     ----------

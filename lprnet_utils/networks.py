@@ -267,7 +267,8 @@ def upright(size: int = 128, name: str = "upright") -> keras.Model:
     x = layers.ReLU()(BatchNormalization(momentum=0.95)(x))
     for width, stride in ((16, 1), (32, 2), (48, 1), (64, 2)):
         x = block(x, width, stride)
-    outputs = layers.Dense(2, dtype="float32")(layers.Flatten()(x))
+    x = layers.Dense(48, activation="relu")(layers.Flatten()(x))
+    outputs = layers.Dense(2, dtype="float32")(x)
     return keras.Model(inputs, outputs, name=name)
 
 
