@@ -1,4 +1,7 @@
-"""The command ``lprnet``: the package's functions for whoever does not write Python."""
+"""The command ``lprnet``: the package's functions for whoever does not write Python.
+
+Exit status: 0 all went well, 1 some of it failed and the rest was done, 2 nothing was done, 130 stopped by Ctrl-C.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,54 @@ def _folder(value: str | None, variable: str, what: str) -> Path:
     if not folder.is_dir():
         raise SystemExit(f"lprnet: {folder} is not a folder ({what})")
     return folder
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def photo(options: argparse.Namespace) -> int:
+    """3D faces of photos, as files: meshes, avatars, landmarks and more."""
+    import warnings
+
+    from tqdm import tqdm
+
+    from . import batch
+
+    # joblib takes the memory of the z-buffer's compiler for a leak, and starts a new worker: no harm
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+    kinds = [kind for kind in batch.KINDS if getattr(options, kind)] or batch.USUAL
+    report = batch.process_photos(
+        options.photos, options.output, kinds, options.weights, options.passes, options.max_faces, options.workers,
+        options.dask, partial(tqdm, unit="photo"),
+    )  # fmt: skip
+    before = f", {report.skipped} had been before" if report.skipped else ""
+    print(f"{_count(report.done, 'photo')} done{before}; {_count(report.faces, 'face')} in {options.output}")
+    if none := report.without_face:
+        print(f"no face in {len(none)}: {', '.join(none[:10])}{', ...' * (len(none) > 10)} (all in report.json)")
+    for name, reason in report.failed.items():
+        print(f"lprnet: {reason if name in reason else f'{name}: {reason}'}", file=sys.stderr)
+    print(f"lprnet: {_count(len(report.failed), 'photo')} failed\n" * bool(report.failed), end="", file=sys.stderr)
+    return int(bool(report.failed or (options.require_face and report.without_face)))
+
+
+def video(options: argparse.Namespace) -> int:
+    """The same video with its faces drawn over it and a turning 3D face beside it; sound is kept."""
+    from .inference import LPRNet
+    from .video import RECORDS, annotate_video
+
+    target, record = options.output, options.record
+    if target.suffix.lower() in RECORDS and record is None:
+        target, record = None, target
+    report = annotate_video(
+        options.video, target, LPRNet(options.weights), options.overlay, options.turn, not options.clay, record,
+        options.max_faces, not options.no_smoothing, options.fps, options.height,
+    )  # fmt: skip
+    found = f"{_count(report.faces, 'face')}, in {report.frames_with_faces} of {_count(report.frames, 'frame')}"
+    print(f"{found}; {' and '.join(str(p) for p in (target, record) if p)}")
+    for note in report.notes:
+        print(f"lprnet: {note}", file=sys.stderr)
+    return int(options.require_face and not report.faces)
 
 
 def train(options: argparse.Namespace) -> int:
@@ -97,9 +148,8 @@ def synthesize(options: argparse.Namespace) -> int:
     from . import shards
 
     total = -(-options.samples // shards.SHARD)
-    shards.synthesize(
-        options.folder, options.samples, options.seed, options.workers, lambda r: tqdm(r, total=total, unit="shard")
-    )
+    bar = partial(tqdm, total=total, unit="shard")
+    shards.synthesize(options.folder, options.samples, options.seed, options.workers, bar, options.dask)
     print(f"{total * shards.SHARD} pairs in {options.folder}")
     return 0
 
@@ -113,7 +163,7 @@ def convert_300wlp(options: argparse.Namespace) -> int:
 
     source = _folder(options.source, "LPRNET_300WLP", "copy of 300W-LP")
     basel = MorphableModel.from_basel(*options.basel)
-    convert_300wlp(source, options.folder, basel, options.workers, lambda r: tqdm(r, unit="shard"))
+    convert_300wlp(source, options.folder, basel, options.workers, partial(tqdm, unit="shard"), options.dask)
     return 0
 
 
@@ -123,9 +173,12 @@ def evaluate(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from .inference import LPRNet
+    from .reports import print_evaluation, report_on_synthetic, write_report
 
     if options.synthetic is not None:
-        return _evaluate_synthetic(LPRNet(options.weights, passes=options.passes), options)
+        net = LPRNet(options.weights, passes=options.passes)
+        report_on_synthetic(net, options.weights, options.output, options.synthetic, options.seed)
+        return 0
     from .assets import load_arrays
     from .datasets import AFLW2000
     from .protocols import evaluate_aflw2000, match_predictions
@@ -141,24 +194,9 @@ def evaluate(options: argparse.Namespace) -> int:
     print(f"{what} on {report['photos']} photos of {data.folder.name}{', own detector' * options.detector}")
     if options.detector:
         print(f"faces found: {100 * (1 - report['missed'] / report['photos']):.1f} %")
-    print("2D NME, 68 landmarks, % of sqrt(width x height) of the true landmarks' box")
-    for name, value in report["nme"].items():
-        print(f"  {name:18s}{value:8.3f}")
-    low, high = report["interval"]
-    print(f"mean of bins on other photos of this kind: {low:.2f} to {high:.2f} (95 %, bootstrap)")
-    if report["missed"]:
-        print(f"with {report['missed']} missed at 100 %: mean of bins {report['nme over all']['mean of bins']:.3f}")
-    print(f"CED to 10 %: area {report['area']:.4f}, failures {100 * report['failures']:.2f} %")
-    for name in (n for n in ("nme 3D, mean z", "nme 3D, minimum z") if n in report):
-        bins, photos = report[name]["mean of bins"], report[name]["mean over photos"]
-        print(f"{name}: mean of bins {bins:.3f}, over photos {photos:.3f}")
-    if "pose" in report:
-        angles = ", ".join(f"{name} {value:.2f}" for name, value in report["pose"].items() if name != "photos")
-        print(f"pose, degrees, {report['pose']['photos']} photos: {angles}")
-    if "flip" in report:
-        print(f"photo against its mirror image: {report['flip']:.3f} %")
+    print_evaluation(report)
     report = {"weights": what, "detector": options.detector} | report
-    drawn = _write_report(report, options.output)
+    drawn = write_report(report, options.output)
     np.savez(options.output / "predictions.npz", **predictions)
     print(f"report.json, predictions.npz{drawn} in {options.output}")
     for name, problem in report["problems"].items():
@@ -168,68 +206,63 @@ def evaluate(options: argparse.Namespace) -> int:
     return int(bool(report["problems"]) and not options.keep_going)
 
 
-def _write_report(report: dict, folder: Path) -> str:
-    """Write a report as JSON, and its figures if matplotlib is there; says which figure it wrote."""
-    import json
+PHOTO_EXAMPLES = """examples:
+  lprnet photo me.jpg -o out                         out/me.glb and out/me.overlay.jpg
+  lprnet photo me.jpg -o out --avatar --html         a face to animate, and one to turn in the browser
+  lprnet photo holiday -o faces --landmarks --pose   all photos in a folder; run it again to go on after a kill
+  lprnet photo holiday -o faces --dask tcp://10.0.0.1:8786
 
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    if "ced" not in report:
-        return ""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return " (no figures: matplotlib is not installed)"
-    from .plots import draw_ced, draw_on_face
+exit status: 0 all photos done; 1 some could not be (they are named at the end, the others are done), or had no face
+with --require-face; 2 nothing to do, or not as asked; 130 stopped by Ctrl-C
+"""
+VIDEO_EXAMPLES = """examples:
+  lprnet video talk.mp4 faces.mp4                    landmarks on it, the face beside it
+  lprnet video talk.mp4 faces.mp4 --overlay mesh --record faces.npz
+  lprnet video talk.mp4 faces.csv                    only the numbers: landmarks, pose, expression of every frame
 
-    figure = Figure((11, 5), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    draw_ced(left, {"2D NME": report["ced"] | {k: report[k] for k in ("area", "failures")}})
-    draw_on_face(right, report["landmarks"], "mean error of each landmark, % of the box")
-    figure.savefig(folder / "report.png", dpi=100)
-    return ", report.png"
-
-
-def _evaluate_synthetic(net, options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from .heldout import KINDS, held_out_faces
-    from .protocols import evaluate_synthetic
-    from .synthetic import SyntheticFaces
-
-    if options.synthetic:
-        faces = SyntheticFaces(options.seed, net.size)
-        sets = {f"seed {options.seed}": (faces.sample(k) for k in range(options.synthetic))}
-    else:
-        sets = {kind: held_out_faces(kind) for kind in KINDS}
-    reports = {}
-    for name, samples in sets.items():
-        total = options.synthetic or len(samples)
-        reports[name] = evaluate_synthetic(net, tqdm(samples, total=total, unit="photo", leave=False))
-        _print_synthetic(f"{options.weights} on {total} synthetic photos, {name}", reports[name])
-    _write_report({"weights": str(options.weights), "sets": reports}, options.output)
-    print(f"report.json in {options.output}")
-    return 0
-
-
-def _print_synthetic(title: str, report: dict) -> None:
-    print(title)
-    columns = list(report["mm"])
-    print(f"{'':18s}" + "".join(f"{c:>18s}" for c in columns))
-    for name in ("mm", "95 % mm", "aligned mm", "nme"):
-        print(f"  {name:16s}" + "".join(f"{report[name][c]:18.2f}" for c in columns))
-    rough = report["roughness"]
-    print(f"roughness {rough['prediction']:.2f} degrees, of the truth {rough['truth']:.2f}")
-    print(f"normals are off by {report['normals']:.1f} degrees")
-    print(f"{'':18s}{'photos':>18s}{'mm':>18s}{'nme':>18s}")
-    for kind, row in report["people"].items():
-        print(f"  {kind:16s}{row['photos']:18d}{row['mm']:18.2f}{row['nme']:18.2f}")
+exit status: 0 done; 1 done, but no face, with --require-face; 2 IN cannot be read or OUT written; 130 stopped by Ctrl-C
+"""
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line of ``lprnet``."""
+    from .batch import KINDS, WRITERS
+
     top = argparse.ArgumentParser(prog="lprnet", description="3D faces from single photos.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    text = argparse.RawDescriptionHelpFormatter
+
+    one = commands.add_parser(
+        "photo", help="photos to 3D faces", description=photo.__doc__, epilog=PHOTO_EXAMPLES, formatter_class=text
+    )
+    one.add_argument("photos", type=Path, nargs="+", metavar="PHOTO", help="image files, or folders of them")
+    one.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder of what is made")
+    files = one.add_argument_group("files of each face (without any: --glb --overlay)")
+    for kind in KINDS:
+        what = WRITERS[kind][1] if kind in WRITERS else "the photo with its landmarks"
+        files.add_argument(f"--{kind}", action="store_true", help=what)
+    _net_options(one)
+    one.add_argument("--passes", type=int, default=1, help="2: look again, at an upright crop (%(default)s)")
+    one.add_argument("--require-face", action="store_true", help="exit with 1 if a photo has no face")
+    _parallel_options(one)
+    one.set_defaults(function=photo)
+
+    one = commands.add_parser(
+        "video", help="a video and its faces", description=video.__doc__, epilog=VIDEO_EXAMPLES, formatter_class=text
+    )
+    one.add_argument("video", type=Path, metavar="IN", help="any video that ffmpeg reads")
+    one.add_argument("output", type=Path, metavar="OUT", help=".mp4, .mov, .m4v or .mkv; .csv or .npz: only numbers")
+    overlays, turns = ("landmarks", "mesh", "pose", "none"), ("sway", "pose", "none")
+    one.add_argument("--overlay", choices=overlays, default="landmarks", help="what is drawn on it (%(default)s)")
+    one.add_argument("--turn", choices=turns, default="sway", help="of the face beside it (%(default)s)")
+    one.add_argument("--clay", action="store_true", help="that face without the video's colours")
+    one.add_argument("--record", type=Path, metavar="FILE", help="a .csv or .npz of numbers for each face and frame")
+    one.add_argument("--no-smoothing", action="store_true", help="every frame as the network sees it")
+    one.add_argument("--fps", type=float, help="frames a second (those of IN)")
+    one.add_argument("--height", type=int, help="shrink the output to so many pixels")
+    one.add_argument("--require-face", action="store_true", help="exit with 1 if there is no face")
+    _net_options(one)
+    one.set_defaults(function=video)
 
     one = commands.add_parser("train", help="train a network", description=train.__doc__)
     one.add_argument("--config", default="published-wild", help="a bundled recipe or a TOML file (%(default)s)")
@@ -259,14 +292,14 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("folder", type=Path, help="gets the shards, of 1,024 pairs and about 8 MB each")
     one.add_argument("--samples", type=int, default=51_200, help="how many pairs, rounded up to shards (%(default)s)")
     one.add_argument("--seed", type=int, default=0)
-    one.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
+    _parallel_options(one)
     one.set_defaults(function=synthesize)
 
     one = commands.add_parser("convert-300wlp", help="300W-LP to training data", description=convert_300wlp.__doc__)
     one.add_argument("folder", type=Path, help="gets the shards, and the registered Basel model")
     one.add_argument("--source", help="folder of 300W-LP (else LPRNET_300WLP)")
     one.add_argument("--basel", type=Path, nargs="+", required=True, help="BFM.mat, or Model_Shape.mat Model_Exp.mat")
-    one.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
+    _parallel_options(one)
     one.set_defaults(function=convert_300wlp)
 
     one = commands.add_parser("evaluate", help="measure a network", description=evaluate.__doc__)
@@ -292,6 +325,16 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--passes", type=int, default=1, help="2: look again, at an upright crop (%(default)s)")
     one.set_defaults(function=evaluate)
     return top
+
+
+def _net_options(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--weights", help="bundled weights or a .tflite file (wild)")
+    one.add_argument("--max-faces", type=int, metavar="N", help="only the N largest")
+
+
+def _parallel_options(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
+    one.add_argument("--dask", metavar="ADDRESS", help="of a Dask cluster that does it instead; it must see the files")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -196,6 +196,34 @@ def jitter(points: ArrayLike, moving: bool = False) -> float:
     return float(np.sqrt(points.var(0).sum(-1)).mean())
 
 
+def lag(measured: ArrayLike, truth: ArrayLike, reach: float = 6.0) -> float:
+    """By how many frames a signal comes later than the truth: the shift at which they correlate best.
+
+    Parameters
+    ----------
+    measured, truth : (T,) arrays
+        The same quantity in every frame, say the pitch of a head or the height of the nose.
+    reach : float
+        Frames of the largest shift that is tried, to either side; steps of a twentieth.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in length, or are too short for such a shift.
+    """
+    measured, truth = np.asarray(measured, float), np.asarray(truth, float)
+    if measured.shape != truth.shape or measured.ndim != 1 or len(truth) < 2 * reach + 8:
+        raise ValueError(
+            f"two signals of one length, at least {2 * reach + 8:.0f} frames, are needed; got shapes "
+            f"{measured.shape} and {truth.shape}"
+        )
+    place = np.arange(len(truth))
+    inside = place[int(np.ceil(reach)) : len(truth) - int(np.ceil(reach))]
+    shifts = np.linspace(-reach, reach, round(40 * reach) + 1)
+    scores = [np.corrcoef(measured[inside], np.interp(inside - s, place, truth))[0, 1] for s in shifts]
+    return float(shifts[int(np.argmax(scores))])
+
+
 def confidence_interval(
     errors: ArrayLike, yaw: ArrayLike | None = None, level: float = 0.95, draws: int = 2000, seed: int = 0
 ) -> tuple[float, float]:

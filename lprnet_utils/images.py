@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,8 @@ def _decode(data: bytes, name: str) -> Image:
     try:
         picture = pil.open(io.BytesIO(data))
     except Exception as error:  # Pillow raises whatever the decoder of the format raises
-        raise ImageError(f"{name} is not an image that Pillow can read ({error})") from error
+        reason = re.sub(r" <_io\.BytesIO[^>]*>", "", str(error))
+        raise ImageError(f"{name} is not an image that Pillow can read ({reason})") from error
     with picture:
         return _from_pil(picture, name)
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from .face_model import MorphableModel
 from .fitting import Fits
 from .geometry import Camera
 from .images import Image, crop_matrix, warp_image
+from .parallel import run_jobs
 from .registration import register
 from .synthetic import Sample, SyntheticFaces
 from .uv import UVLayout
@@ -88,7 +90,9 @@ def pack(samples: Iterable[Sample], quality: int = QUALITY) -> dict[str, NDArray
     return {"data": np.concatenate(blobs), "offset": np.cumsum([0, *map(len, blobs)]), **columns}
 
 
-def synthesize(folder: str | Path, count: int, seed: int = 0, workers: int = 1, bar: Callable = iter) -> None:
+def synthesize(
+    folder: str | Path, count: int, seed: int = 0, workers: int = 1, bar: Callable = iter, dask: str | None = None
+) -> None:
     """Fill a folder with synthetic pairs; what is there already and whole is kept, so a killed run goes on.
 
     Parameters
@@ -101,13 +105,16 @@ def synthesize(folder: str | Path, count: int, seed: int = 0, workers: int = 1, 
         Processes.
     bar : callable
         Wraps the iterator over shards, for a progress bar.
+    dask : str, optional
+        Address of a Dask cluster that does it instead, see :func:`lprnet_utils.parallel.run_jobs`.
     """
-    _fill(folder, -(-count // SHARD), partial(_synthesize_shard, seed=seed), workers, bar)
+    _fill(folder, -(-count // SHARD), partial(_synthesize_shard, seed=seed), workers, bar, dask)
 
 
 def convert_300wlp(
-    source: str | Path, folder: str | Path, basel: MorphableModel, workers: int = 1, bar: Callable = iter
-) -> None:
+    source: str | Path, folder: str | Path, basel: MorphableModel, workers: int = 1, bar: Callable = iter,
+    dask: str | None = None,
+) -> None:  # fmt: skip
     """Turn 300W-LP into shards: photos cut around the face, and the Basel model's coefficients.
 
     The Basel model is registered to the bundled topology (20 seconds) and kept beside the shards, as ``model.bin``: it
@@ -120,21 +127,22 @@ def convert_300wlp(
     folder : path
     basel : MorphableModel
         From :meth:`MorphableModel.from_basel`.
-    workers, bar : see :func:`synthesize`
+    workers, bar, dask : see :func:`synthesize`
 
     Raises
     ------
     DatasetError
         Naming the file and field that is not what it should be.
     """
-    data, folder = W300LP(source), Path(folder)
+    data, folder = W300LP(Path(source).absolute()), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if not is_whole(folder / "model.bin"):
         found = register(basel.mean, basel.triangles, basel.mean[basel.landmark_vertices])
         model, (rotation, shift) = found.carry(basel), found.frame
         arrays = {n: getattr(model, n) for n in ("mean", "identity", "expression", "deviations")}
         write_checked(folder / "model.bin", arrays | {"rotation": rotation, "shift": shift})
-    _fill(folder, -(-len(data) // SHARD), partial(_convert_shard, data=data, model=folder / "model.bin"), workers, bar)
+    make = partial(_convert_shard, data=data, model=folder.absolute() / "model.bin")
+    _fill(folder, -(-len(data) // SHARD), make, workers, bar, dask)
 
 
 def _convert_shard(path: Path, number: int, data: W300LP, model: Path) -> None:
@@ -163,15 +171,13 @@ def _convert_shard(path: Path, number: int, data: W300LP, model: Path) -> None:
     write_checked(path, pack(samples) | {"cropped": np.array(False)})
 
 
-def _fill(folder: str | Path, count: int, make: Callable, workers: int, bar: Callable) -> None:
+def _fill(folder: str | Path, count: int, make: Callable, workers: int, bar: Callable, dask: str | None) -> None:
     """Make the shards of a folder that are not there, or not whole."""
-    from joblib import Parallel, delayed
-
-    folder = Path(folder)
+    folder = Path(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     paths = {k: folder / f"shard-{k:05d}.bin" for k in range(count)}
-    jobs = (delayed(make)(path, k) for k, path in paths.items() if not is_whole(path))
-    for _ in bar(Parallel(n_jobs=workers, return_as="generator_unordered")(jobs)):
+    jobs = [(path, k) for k, path in paths.items() if not is_whole(path)]
+    for _ in bar(run_jobs(make, jobs, workers, dask)):
         pass
 
 
@@ -184,9 +190,13 @@ def is_whole(path: Path) -> bool:
     return True
 
 
-@lru_cache(maxsize=1)
+_own = threading.local()  # of each thread: a generator is not for several at once, and a Dask worker may have them
+
+
 def _generator(seed: int) -> SyntheticFaces:
-    return SyntheticFaces(seed)
+    if getattr(_own, "seed", None) != seed:
+        _own.faces, _own.seed = SyntheticFaces(seed), seed
+    return _own.faces
 
 
 def _synthesize_shard(path: Path, number: int, seed: int) -> None:

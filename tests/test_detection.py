@@ -263,6 +263,18 @@ def test_a_huge_photo(back, name):
     assert overlap((face.box + 0.5) / 12 - 0.5, same.box)[0] > 0.93
 
 
+@pytest.mark.parametrize("angle", [0, 70, 180])
+def test_a_second_look_where_a_face_was(back, angle):
+    """What a tracker asks: from a box that is a little off, at any angle, and where there is none."""
+    image, points = turned(photo("astronaut.jpg"), clicked("astronaut.jpg"), angle)
+    (first,) = back.detect(image)
+    size = first.box[2] - first.box[0]
+    again = back.look_again(image, first.box + 0.15 * size)
+    check(again, points)
+    assert again.score > 0.7 and np.abs(again.box - first.box).max() < 0.1 * size
+    assert back.look_again(image, first.box + 2 * size) is None
+
+
 def test_grey_and_alpha_photos(back):
     image = photo("astronaut.jpg")
     assert len(back.detect(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))) == 1

@@ -8,6 +8,7 @@ from lprnet_utils.evaluation import (
     confidence_interval,
     cumulative_error,
     jitter,
+    lag,
     landmark_nme,
     normaliser,
     point_errors,
@@ -110,6 +111,18 @@ def test_surface_error_after_rigid_alignment():
     assert larger[1] < 0.1 < 1 < larger[0]
     with pytest.raises(ValueError, match="points, 3"):
         surface_error(truth[:, :2], truth)
+
+
+def test_lag_by_hand():
+    t = np.arange(60)
+    nod = np.sin(t / 5)
+    for late in (0, 1.5, -2.25):
+        assert lag(np.sin((t - late) / 5), nod) == pytest.approx(late, abs=0.026)
+    assert lag(3 * nod + 7, nod) == 0, "neither scale nor offset matters"
+    with pytest.raises(ValueError, match="two signals of one length"):
+        lag(nod, nod[:-1])
+    with pytest.raises(ValueError, match="at least 20 frames"):
+        lag(nod[:19], nod[:19])
 
 
 def test_jitter_by_hand():

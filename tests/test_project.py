@@ -181,14 +181,14 @@ def test_modules_stay_short(record_property):
 
 
 ROWS = """
-geometry assets images rasterizer light smoothing
+geometry assets images rasterizer light smoothing parallel
 face_model uv detection evaluation meshes
-fitting registration rendering augmentation networks plots texture expressions
+fitting registration rendering augmentation networks plots texture expressions video_files
 face datasets prnet props recipes
 inference viewer synthetic effects avatar
-protocols shards batches
+protocols shards batches tracking clips batch
 heldout
-training export video applet
+training export video applet reports
 body
 cli
 """

@@ -1,0 +1,345 @@
+"""Videos: the faces followed and drawn, a turning 3D face beside them, sound kept, and numbers for every frame.
+
+Frames come and go one by one, so a long video takes no more memory than a short one.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .face import Face
+from .geometry import rotation_matrix, vertex_normals
+from .images import Image, sample_colors
+from .inference import LPRNet
+from .meshes import ending
+from .tracking import FaceTracker, TrackedFace
+from .video_files import ENDINGS, VideoError, VideoFrames, write_video, written_beside
+from .viewer import draw_landmarks, draw_mesh, draw_pose_box
+
+__all__ = [
+    "FaceTracker", "TrackedFace", "VideoError", "VideoFrames", "VideoReport", "annotate_video", "draw_overlay",
+    "time_tracking", "write_video",
+]  # fmt: skip
+
+RECORDS = (".csv", ".npz")
+OVERLAYS = ("landmarks", "mesh", "pose", "none")
+TURNS = ("sway", "pose", "none")
+SWAY = (35.0, 8.0, 6.0)  # degrees of yaw and of pitch, seconds of one turn to and fro
+DRAWN = 400  # pixels: a 3D face is drawn no larger, and enlarged where there is more room
+LIGHT, CLAY = np.array([-0.35, 0.45, 0.82]), np.array([212.0, 200.0, 188.0])
+FACING, FADING = 0.35, 0.97  # cosine to the camera from which a texel's colour counts; what a frame leaves of it
+COLORS = ((60, 230, 90), (255, 170, 40), (80, 160, 255), (240, 90, 200), (240, 230, 60), (60, 220, 220))
+
+
+@dataclass
+class VideoReport:
+    """What :func:`annotate_video` did.
+
+    Attributes
+    ----------
+    frames : int
+    fps : float
+        Frames a second of the output: constant.
+    size : (width, height)
+        Of the output's picture; None where no video was written.
+    faces : int
+        Different ids.
+    frames_with_faces : int
+    notes : list of str
+        What whoever watches it should know: padding, a frame rate that was assumed, damage.
+    """
+
+    frames: int = 0
+    fps: float = 0.0
+    size: tuple[int, int] | None = None
+    faces: int = 0
+    frames_with_faces: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+# ---- what each frame tells, in numbers
+
+
+class Record:
+    """Rows of numbers, one a face and frame, kept in a file of fixed-size rows until they are written: a .csv or .npz.
+
+    Both hold ``frame``, ``time`` (s), ``face`` (id), ``confidence``, ``pose`` (pitch, yaw, roll in degrees),
+    ``landmarks`` (68, 3) in pixels of the frame and ``expression`` (51 weights, by ARKit's names). An .npz has
+    ``raw_landmarks``, those before smoothing, ``names`` and ``fps`` as well.
+    """
+
+    def __init__(self, names: tuple[str, ...], fps: float, spool: IO[bytes]):
+        self.names, self.fps, self._spool = names, fps, spool
+        single = np.float32
+        self.kind = np.dtype([
+            ("frame", np.int32), ("time", np.float64), ("face", np.int32), ("confidence", single), ("pose", single, 3),
+            ("landmarks", single, (68, 3)), ("raw_landmarks", single, (68, 3)), ("expression", single, len(names)),
+        ])  # fmt: skip
+
+    def add(self, frame: int, faces: list[TrackedFace]) -> None:
+        """The faces of a frame."""
+        for found in faces:
+            face, pose = found.face, found.face.pose
+            angles, weights = (pose.pitch, pose.yaw, pose.roll), found.coefficients.expression
+            values = frame, frame / self.fps, found.id, face.confidence, angles
+            row = np.array([(*values, face.landmarks, found.raw_landmarks, weights)], self.kind)
+            self._spool.write(row.tobytes())
+
+    def write(self, path: Path) -> None:
+        """All rows into a file."""
+        self._spool.flush()
+        empty = not os.fstat(self._spool.fileno()).st_size
+        rows = np.empty(0, self.kind) if empty else np.memmap(self._spool, self.kind, "r")
+        with written_beside(path) as part:
+            if path.suffix.lower() == ".npz":
+                arrays = {name: rows[name] for name in self.kind.names}
+                np.savez_compressed(part, **arrays, names=np.array(self.names), fps=np.array(self.fps))
+                return
+            points = [f"{axis}{k}" for k in range(68) for axis in "xyz"]
+            with open(part, "w", newline="", encoding="utf-8") as file:
+                out = csv.writer(file)
+                out.writerow(["frame", "time", "face", "confidence", "pitch", "yaw", "roll", *points, *self.names])
+                for r in rows:
+                    numbers = [f"{v:.3f}" for v in (*r["pose"], *r["landmarks"].ravel(), *r["expression"])]
+                    out.writerow([r["frame"], f"{r['time']:.4f}", r["face"], f"{r['confidence']:.3f}", *numbers])
+
+
+# ---- what is drawn
+
+
+class Panel:
+    """The 3D faces beside the picture: each keeps its place as long as it is there, seen from a slowly moving side."""
+
+    def __init__(self, side: int, turn: str, photo: bool):
+        self.side, self._turn, self._photo = side, turn, photo
+        self._places: dict[int, int] = {}  # of each id
+        self._skins: dict[int, Skin] = {}
+        self._rows = 1
+
+    def draw(self, faces: list[TrackedFace], seconds: float) -> Image:
+        """A square picture (side, side, 3) of the faces at a time in seconds."""
+        ids = {found.id for found in faces}
+        self._places = {number: place for number, place in self._places.items() if number in ids}
+        self._skins = {number: skin for number, skin in self._skins.items() if number in ids}
+        for number in sorted(ids - set(self._places)):
+            self._places[number] = min(set(range(len(ids))) - set(self._places.values()))
+        self._rows = max(self._rows, min(math.ceil(math.sqrt(max(self._places.values(), default=0) + 1)), 3))
+        out = np.full((self.side, self.side, 3), 255, np.uint8)
+        edges = np.linspace(0, self.side, self._rows + 1).astype(int)
+        phase = 2 * math.pi * seconds / SWAY[2]
+        for found in faces:
+            row, column = divmod(self._places[found.id], self._rows)
+            if row >= self._rows:
+                continue  # a crowd
+            pose = found.face.pose
+            sway = {"yaw": SWAY[0] * math.sin(phase), "pitch": SWAY[1] * math.sin(phase / 2)}
+            angles = {"yaw": pose.yaw, "pitch": pose.pitch} if self._turn == "pose" else sway
+            width, height = edges[column + 1] - edges[column], edges[row + 1] - edges[row]
+            small = min(width, height)
+            colors = self._skins.setdefault(found.id, Skin()).see(found.face) if self._photo else None
+            picture = draw_turned(found.face, min(2 * small, DRAWN), **angles, colors=colors)
+            shrunk = cv2.INTER_AREA if small < len(picture) else cv2.INTER_LINEAR
+            cell = cv2.resize(picture, (int(width), int(height)), interpolation=shrunk)
+            cv2.circle(cell, (14, 14), 6, COLORS[found.id % len(COLORS)], -1, cv2.LINE_AA)
+            out[edges[row] : edges[row + 1], edges[column] : edges[column + 1]] = cell
+        return out
+
+
+def draw_turned(face: Face, size: int, yaw: float, pitch: float, colors: NDArray | None = None) -> Image:
+    """The face without its pose, turned by some degrees: (size, size, 3), white where it is not.
+
+    Unlike :func:`lprnet_utils.viewer.render` it has eyes and mouth closed by the membrane, and stays in its place when
+    the mouth opens. ``colors`` (N * N, 3) are those of the map's texels, 0 to 255; plain clay without.
+    """
+    from .rasterizer import draw_values
+
+    layout = face.layout
+    mean = layout.points(layout.mean_map)
+    vertices = face.pose.camera.unproject(face.position_map.reshape(-1, 3)) - (mean.min(0) + mean.max(0)) / 2
+    vertices = vertices @ rotation_matrix(pitch, yaw, 0).T
+    scale = 0.88 * size / np.ptp(mean[:, 1])
+    points = vertices * [scale, -scale, scale] + [size / 2, size / 2, 0]
+    facing = np.clip(vertex_normals(vertices, layout.closed_triangles) @ LIGHT, 0, 1)[:, None]
+    shaded = CLAY * (0.35 + 0.65 * facing) if colors is None else colors * (0.85 + 0.15 * facing)
+    drawn, region = draw_values(points, layout.closed_triangles, shaded, size, size)
+    out = np.full((size, size, 3), 255, np.uint8)
+    out[region] = np.rint(np.clip(np.nan_to_num(drawn, nan=255.0), 0, 255)).astype(np.uint8)
+    return out
+
+
+class Skin:
+    """The colours of a face as it turns: each texel keeps those of the frame that showed it best."""
+
+    def __init__(self) -> None:
+        self._colors: NDArray | None = None
+        self._shown = np.float32(-1)  # the cosine to the camera at which each texel was seen, fading
+
+    def see(self, face: Face) -> NDArray:
+        """Colours (N * N, 3) of the texels after this frame; what was never seen has those of its mirror texel."""
+        points = face.position_map.reshape(-1, 3)
+        cosine = vertex_normals(points * [1, -1, 1], face.layout.closed_triangles)[:, 2].astype(np.float32)
+        colors = sample_colors(face.image, points)
+        if self._colors is None:
+            mirror = np.arange(len(points)).reshape(face.layout.mask.shape)[:, ::-1].ravel()
+            other = (cosine < FACING) & (cosine[mirror] > cosine)
+            self._colors = np.where(other[:, None], colors[mirror], colors)
+            self._shown = np.where(other, FACING, cosine)
+        better = (cosine > self._shown) & (cosine >= FACING)
+        self._colors[better] = colors[better]
+        self._shown = np.where(better, cosine, self._shown) * np.float32(FADING)
+        return self._colors
+
+
+def draw_overlay(frame: Image, faces: list[TrackedFace], overlay: str = "landmarks") -> Image:
+    """A frame (H, W, 3) with its faces drawn over it, each in a colour of its id; see ``OVERLAYS``."""
+    draw = {"landmarks": draw_landmarks, "mesh": draw_mesh, "pose": draw_pose_box}.get(overlay)
+    for found in faces if draw else ():
+        frame = draw(frame, found.face, color=COLORS[found.id % len(COLORS)])
+    return frame
+
+
+def annotate_video(
+    source: str | Path, target: str | Path | None, net: LPRNet | None = None, overlay: str = "landmarks",
+    turn: str = "sway", photo: bool = True, record: str | Path | None = None, max_faces: int | None = None,
+    smooth: bool = True, fps: float | None = None, height: int | None = None, progress: bool = True,
+) -> VideoReport:  # fmt: skip
+    """The same video with its faces drawn over it, a turning 3D face beside it, and its sound.
+
+    Parameters
+    ----------
+    source : path
+        Any video that ffmpeg reads.
+    target : path, optional
+        Ends in .mp4, .mov, .m4v or .mkv; None: only the record.
+    net : LPRNet, optional
+    overlay : str
+        ``landmarks``, ``mesh``, ``pose`` (a box) or ``none``.
+    turn : str
+        The face beside it: ``sway``, turned slowly to both sides; ``pose``, turned like the head; ``none``.
+    photo : bool
+        In the colours of the frames, see :class:`Skin`, instead of plain clay.
+    record : path, optional
+        A .csv or .npz of numbers for every face and frame, see :class:`Record`.
+    max_faces, smooth
+        See :class:`lprnet_utils.tracking.FaceTracker`.
+    fps : float, optional
+        Frames a second of the output; the file's own mean by default.
+    height : int, optional
+        Shrink the output to this height; the faces are followed in the full frames all the same.
+    progress : bool
+        With a progress bar on stderr.
+
+    Returns
+    -------
+    VideoReport
+
+    Raises
+    ------
+    VideoError
+        If the source is missing, no video, or damaged, or the target cannot be written. Neither target nor record is
+        touched then, and no half-written file is left.
+    ValueError
+        For an unknown ending, overlay or turn, or if there is nothing to write.
+    FileNotFoundError
+        If there is no such folder.
+    """
+    from tqdm import tqdm
+
+    for name, value, known in (("overlay", overlay, OVERLAYS), ("turn", turn, TURNS)):
+        if value not in known:
+            raise ValueError(f"{name} is one of {', '.join(known)}, not {value!r}")
+    if target is None and record is None:
+        raise ValueError("there is nothing to write: give a target, a record or both")
+    if height is not None and height < 16:
+        raise ValueError(f"the output is at least 16 pixels high, got {height}")
+    frames, paths = VideoFrames(source, fps), []
+    for path, known in ((target, ENDINGS), (record, RECORDS)):
+        paths.append(None if path is None else ending(path, known))
+        if paths[-1] is not None and paths[-1].resolve() == frames.path.resolve():
+            raise VideoError(f"{paths[-1]} is the video that is read: write into another file")
+    tracker = FaceTracker(net, max_faces, smooth, expressions=record is not None)
+    report, ids = VideoReport(fps=frames.fps), set()
+    with tempfile.TemporaryFile(dir=paths[1].parent if paths[1] else None) as spool:
+        names = tracker.expression_names
+        rows = Record(names, frames.fps, spool) if paths[1] else None
+
+        def pictures() -> Iterator[Image]:
+            panel = None
+            for k, frame in enumerate(tqdm(frames, total=len(frames) or None, unit="frame", disable=not progress)):
+                faces = tracker(frame, 1 / frames.fps)
+                report.frames, report.frames_with_faces = k + 1, report.frames_with_faces + bool(faces)
+                ids.update(found.id for found in faces)
+                if rows:
+                    rows.add(k, faces)
+                if paths[0] is None:
+                    continue
+                drawn = draw_overlay(frame, faces, overlay)
+                if height is not None and height < len(drawn):
+                    size = max(round(drawn.shape[1] * height / len(drawn)), 1), height
+                    drawn = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA)
+                if turn != "none":
+                    panel = panel or Panel(len(drawn), turn, photo)
+                    drawn = np.concatenate([drawn, panel.draw(faces, k / frames.fps)], 1)
+                report.size = drawn.shape[1] + drawn.shape[1] % 2, len(drawn) + len(drawn) % 2
+                yield drawn
+
+        if paths[0] is None:
+            for _ in pictures():
+                pass
+        else:
+            frames.notes += write_video(pictures(), paths[0], frames.fps, frames)
+        if rows:
+            rows.write(paths[1])
+    report.faces, report.notes = len(ids), frames.notes
+    return report
+
+
+def time_tracking(
+    frames: Iterable[Image], net: LPRNet | None = None, fps: float = 30.0, expressions: bool = False,
+    timer: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:  # fmt: skip
+    """Median milliseconds a frame of the tracker's own work, without decoding, encoding or drawing.
+
+    Parameters
+    ----------
+    frames : iterable of (H, W, 3) uint8
+        Of one video; the first is not counted.
+    net, fps, expressions
+        Of the tracker.
+    timer : callable
+        ``time.process_time`` for the processor's time, on a machine that has other work too.
+
+    Returns
+    -------
+    dict
+        ``total``: all of it, landmarks included; its 95th percentile ``total 95 %``; ``detect``, ``network``, ``check``
+        (confidence and next crop), ``smooth``, ``expressions``: means of the parts; ``faces``: mean number of faces.
+    """
+    tracker = FaceTracker(net, expressions=expressions)
+    tracker.timer = timer
+    totals, parts, faces = [], [], []
+    for frame in frames:
+        start = timer()
+        found = tracker(frame, 1 / fps)
+        for tracked in found:
+            tracked.face.landmarks  # noqa: B018
+        totals.append(timer() - start)
+        parts.append(list(tracker.seconds.values()))
+        faces.append(len(found))
+    if len(totals) < 2:
+        raise ValueError(f"{len(totals)} frames are too few to time: at least 2 are needed")
+    out = {"total": float(np.median(totals[1:])), "total 95 %": float(np.quantile(totals[1:], 0.95))}
+    out |= dict(zip(tracker.seconds, np.mean(parts[1:], 0).tolist(), strict=True))
+    return {name: 1000 * value for name, value in out.items()} | {"faces": float(np.mean(faces[1:]))}

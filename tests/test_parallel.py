@@ -1,0 +1,86 @@
+"""Jobs on one core, on several, and on a cluster: the same results."""
+
+import os
+
+import numpy as np
+import pytest
+
+from lprnet_utils import parallel, shards
+from lprnet_utils.batch import process_photos
+from lprnet_utils.cli import main
+from lprnet_utils.clips import rendered_clip
+from lprnet_utils.parallel import run_jobs
+
+
+def divide(a, b):
+    return a // b
+
+
+def die(k):
+    os._exit(1)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A Dask cluster of two worker processes on this machine."""
+    distributed = pytest.importorskip("distributed", reason="the cluster extra is not installed")
+    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as running:
+        yield running.scheduler_address
+
+
+def test_jobs_on_one_core_and_on_two():
+    jobs = [(k, 3) for k in range(50)]
+    for workers in (1, 2):
+        assert sorted(run_jobs(divide, jobs, workers)) == sorted(k // 3 for k in range(50))
+        with pytest.raises(ZeroDivisionError):
+            list(run_jobs(divide, [(1, 0)], workers))
+    with pytest.raises(ValueError, match="at least one worker"):
+        list(run_jobs(divide, jobs, 0))
+
+
+def test_a_worker_that_dies_is_told():
+    with pytest.raises(RuntimeError, match="a worker process died.*run the same command again"):
+        list(run_jobs(die, [(k,) for k in range(4)], 2))
+
+
+def test_a_cluster_that_is_not_there_is_told(monkeypatch):
+    pytest.importorskip("distributed", reason="the cluster extra is not installed")
+    monkeypatch.setattr(parallel, "PATIENCE", 1)
+    with pytest.raises(RuntimeError, match="no Dask scheduler answers at tcp://127.0.0.1:9"):
+        list(run_jobs(divide, [(1, 1)], dask="tcp://127.0.0.1:9"))
+
+
+def test_a_cluster_does_the_same(cluster):
+    assert sorted(run_jobs(divide, [(k, 3) for k in range(50)], dask=cluster)) == sorted(k // 3 for k in range(50))
+
+
+def test_photos_on_a_cluster(cluster, tmp_path, capsys):
+    import cv2
+
+    for k, frame in enumerate(rendered_clip(6, (160, 120), 1, seed=3)):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / "in" / f"{k}.png"), frame.image[..., ::-1])
+    (tmp_path / "in" / "broken.png").touch()
+    here = process_photos([tmp_path / "in"], tmp_path / "here", ["landmarks"], "open")
+    arguments = ["photo", str(tmp_path / "in"), "-o", str(tmp_path / "there"), "--landmarks", "--weights", "open"]
+    assert main([*arguments, "--dask", cluster]) == 1 and here.done == 6
+    assert "6 photos done; 6 faces" in capsys.readouterr().out
+    for path in (tmp_path / "here").glob("*.txt"):
+        assert np.array_equal(np.loadtxt(path), np.loadtxt(tmp_path / "there" / path.name))
+
+
+def test_shards_on_a_cluster(cluster, tmp_path):
+    from functools import partial
+
+    make = partial(small_shard, seed=2)
+    for folder, options in (("here", {}), ("two", {"workers": 2}), ("there", {"dask": cluster})):
+        shards._fill(tmp_path / folder, 2, make, options.get("workers", 1), iter, options.get("dask"))
+    for name in ("shard-00000.bin", "shard-00001.bin"):
+        data = {(tmp_path / folder / name).read_bytes() for folder in ("here", "two", "there")}
+        assert len(data) == 1, "the same bytes wherever they are made"
+
+
+def small_shard(path, number, seed):
+    """What :func:`lprnet_utils.shards._synthesize_shard` does, for fewer faces: a worker has its own ``SHARD``."""
+    faces = shards._generator(seed)
+    shards.write_checked(path, shards.pack(faces.sample(number * 3 + k) for k in range(3)))
