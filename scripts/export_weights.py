@@ -2,7 +2,7 @@
 
     python scripts/export_weights.py --config lite-open --run runs/lite-open --output data/weights/open.tflite
     LPRNET_AFLW_TRAIN=... python scripts/export_weights.py --config lite-wild --run runs/lite-wild \\
-        --output data/weights/wild.tflite
+        --glance runs/upright-wild.weights.h5 --output data/weights/wild.tflite
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("--weights", default="best.weights.h5", help="file of the run (%(default)s)")
     parser.add_argument("--output", type=Path, default=ROOT / "data" / "weights" / "published.tflite")
     parser.add_argument("--aflw-train", type=Path, default=os.environ.get("LPRNET_AFLW_TRAIN"))
+    parser.add_argument("--glance", type=Path, help="what scripts/train_upright.py wrote; goes into the same file")
     options = parser.parse_args()
 
     config = TrainingConfig.load(options.config)
@@ -93,7 +94,11 @@ def main() -> None:
     metadata["training_data"] = " ".join(data)
     examples = np.stack(crops).astype(np.float32) / 255
     metadata["doubt"] = doubt(model, examples)
-    done = export_litert(model, options.output, metadata, examples[:32])
+    glance = None
+    if options.glance:
+        glance = networks.upright()
+        glance.load_weights(options.glance)
+    done = export_litert(model, options.output, metadata, examples[:32], glance=glance)
     print(f"{options.output}: {done['bytes'] / 1e6:.1f} MB")
     print(f"differs from Keras by {done['difference']:.4f} pixels on average, {done['worst']:.3f} at most")
     subprocess.run([sys.executable, Path(__file__).with_name("update_checksums.py")], check=True)
