@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .expressions import ShapeFitter
 from .face import Face
+from .geometry import rotation_matrix
 from .images import Image
 from .meshes import ending, textured, write_files
 from .texture import enlarge
 from .uv import MEMBRANE
 
+if TYPE_CHECKING:
+    import trimesh
+
+# expressions that everybody knows, by names that may stand for both sides
+PRESETS: dict[str, dict[str, float]] = {
+    "At rest": {},
+    "Smile": {"mouthSmile": 0.9, "cheekSquint": 0.6, "eyeSquint": 0.3},
+    "Surprise": {"browInnerUp": 0.9, "browOuterUp": 0.9, "eyeWide": 0.8, "jawOpen": 0.45},
+    "Anger": {"browDown": 1.0, "noseSneer": 0.6, "mouthFrown": 0.5, "mouthPress": 0.4, "eyeSquint": 0.3},
+    "Kiss": {"mouthPucker": 1.0, "mouthFunnel": 0.3},
+    "Wink": {"eyeBlinkLeft": 1.0, "cheekSquintLeft": 0.6, "mouthSmileLeft": 0.7, "mouthSmileRight": 0.2},
+}
 MOUTH = (45, 18, 18)  # RGB of the dark inside
 FLAT = 0.2  # of a usual texel's height in the photo: lips with less between them are closed
 
@@ -42,6 +55,77 @@ def darken_mouth(face: Face, texture: Image) -> Image:
     dark = (inside & ~shown).astype(np.float32)
     dark = enlarge(cv2.GaussianBlur(dark, (0, 0), 1), size)[..., None]
     return np.rint(texture + dark * (np.array(MOUTH) - texture)).astype(np.uint8)
+
+
+class Avatar:
+    """A face to pose and to give expressions to, in the bundled model's topology, eyes and mouth closed by a membrane.
+
+    Parameters
+    ----------
+    face : Face
+    texture : int
+        Side of the texture in texels.
+
+    Attributes
+    ----------
+    rest : (V, 3) float32
+        :func:`neutral_vertices`.
+    texture : (S, S, 3) uint8
+        The photo's, hidden parts filled, the mouth dark inside.
+    names : tuple of E str
+        ARKit's names of the expressions.
+    seen : (E,) float32
+        The weights that the photo shows.
+    """
+
+    def __init__(self, face: Face, texture: int = 1024):
+        self._model = ShapeFitter.load(face.layout.size).model
+        self.names, self.triangles, self.uv = self._model.expression_names, self._model.triangles, self._model.uv
+        self.rest = neutral_vertices(face)
+        self.texture = darken_mouth(face, face.texture(texture))
+        self.seen = face.coefficients.expression.astype(np.float32)
+
+    def weights(self, expression: dict[str, float]) -> NDArray[np.float32]:
+        """Weights (E,) by name; a name without its side stands for both: ``eyeBlink``, ``mouthSmile``.
+
+        Raises
+        ------
+        ValueError
+            For a name that there is not.
+        """
+        out = np.zeros(len(self.names), np.float32)
+        for name, weight in expression.items():
+            sides = [k for k, n in enumerate(self.names) if n in (name, f"{name}Left", f"{name}Right")]
+            if not sides:
+                raise ValueError(f"no expression {name!r}; there are {', '.join(self.names)}")
+            out[sides] = weight
+        return out
+
+    def vertices(
+        self, expression: ArrayLike | dict[str, float] = (), pose: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    ) -> NDArray[np.float32]:
+        """Vertices (V, 3) in mm, y up, z toward the viewer.
+
+        Parameters
+        ----------
+        expression : dict of :meth:`weights` by name, or (E,) array
+            What is not given is 0.
+        pose : pitch, yaw, roll in degrees
+
+        Raises
+        ------
+        ValueError
+            For a name that there is not, or too many weights.
+        """
+        given = self.weights(expression) if isinstance(expression, dict) else expression
+        moved = self.rest - self._model.mean + self._model.vertices((), given)
+        return (moved @ rotation_matrix(*pose).T).astype(np.float32)
+
+    def mesh(
+        self, expression: ArrayLike | dict[str, float] = (), pose: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    ) -> trimesh.Trimesh:
+        """:meth:`vertices` as a trimesh with the texture, in metres, for :func:`lprnet_utils.meshes.save_mesh`."""
+        return textured(self.vertices(expression, pose) / 1000, self.triangles, self.uv, self.texture)
 
 
 def write_avatar(face: Face, path: str | Path, texture: int = 1024, as_seen: bool = False) -> Path:

@@ -102,6 +102,7 @@ class Settings:
     sha256: str
     passes: int
     max_faces: int | None
+    small: bool = False
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def _walk(folder: Path, left_out: Path) -> Iterator[Path]:
 
 def process_photos(
     inputs: Iterable[str | Path], folder: str | Path, kinds: Iterable[str] = USUAL, weights: str | Path | None = None,
-    passes: int = 1, max_faces: int | None = None, workers: int = 1, dask: str | None = None,
+    passes: int = 1, max_faces: int | None = None, small: bool = False, workers: int = 1, dask: str | None = None,
     bar: Callable | None = None,
 ) -> PhotoReport:  # fmt: skip
     """Write files of the faces in many photos.
@@ -195,7 +196,7 @@ def process_photos(
         ``glb``, ``obj``, ``ply``, ``npz`` (see :meth:`lprnet_utils.Face.save`), ``avatar``, ``depth`` (16-bit PNG: 200
         levels a millimetre, 32768 in the middle of the face, 0 beside it), ``texture``, ``landmarks``, ``pose``,
         ``expressions``, ``html`` of each face, ``overlay`` of each photo.
-    weights, passes, max_faces
+    weights, passes, max_faces, small
         See :class:`lprnet_utils.LPRNet` and its ``reconstruct``.
     workers, dask
         See :func:`lprnet_utils.parallel.run_jobs`.
@@ -227,7 +228,7 @@ def process_photos(
     LPRNet(weights, passes=passes)  # refuses before any work, and says which weights it takes
     weights = DEFAULT_WEIGHTS if weights is None else weights
     weights = str(Path(weights).absolute()) if str(weights).endswith(".tflite") else str(weights)
-    settings = Settings(weights, sha256(read_weights(weights)[1]), passes, max_faces)
+    settings = Settings(weights, sha256(read_weights(weights)[1]), passes, max_faces, small)
     (folder / NOTES / PARTS).mkdir(parents=True, exist_ok=True)
     _clear(folder)
     report, todo = PhotoReport(), []
@@ -267,7 +268,7 @@ def process_photo(job: PhotoJob, kinds: tuple[str, ...], settings: Settings) -> 
     try:
         before = _look(job.photo)
         image = read_image(job.photo)
-        faces = _net(settings.weights, settings.passes).reconstruct(image, settings.max_faces)
+        faces = _net(settings.weights, settings.passes).reconstruct(image, settings.max_faces, settings.small)
         place = job.folder / job.name
         place.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(dir=job.folder / NOTES / PARTS))

@@ -39,8 +39,8 @@ def photo(options: argparse.Namespace) -> int:
     warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
     kinds = [kind for kind in batch.KINDS if getattr(options, kind)] or batch.USUAL
     report = batch.process_photos(
-        options.photos, options.output, kinds, options.weights, options.passes, options.max_faces, options.workers,
-        options.dask, partial(tqdm, unit="photo"),
+        options.photos, options.output, kinds, options.weights, options.passes, options.max_faces, options.small,
+        options.workers, options.dask, partial(tqdm, unit="photo"),
     )  # fmt: skip
     before = f", {report.skipped} had been before" if report.skipped else ""
     print(f"{_count(report.done, 'photo')} done{before}; {_count(report.faces, 'face')} in {options.output}")
@@ -71,6 +71,18 @@ def video(options: argparse.Namespace) -> int:
     return int(options.require_face and not report.faces)
 
 
+def app(options: argparse.Namespace) -> int:
+    """The applet in your browser: a photo, its 3D face with sliders, files to download; Ctrl-C ends it."""
+    from importlib.util import find_spec
+
+    if missing := [name for name in ("ipywidgets", "plotly", "voila") if find_spec(name) is None]:
+        raise RuntimeError(f"the applet needs {' and '.join(missing)}: pip install 'lprnet_utils[course]'")
+    from .applet import serve
+
+    serve(options.port, not options.no_browser, options.weights)
+    return 0
+
+
 def train(options: argparse.Namespace) -> int:
     """Train a network on photos, synthetic or real, or go on with a run that was stopped."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -84,7 +96,9 @@ def train(options: argparse.Namespace) -> int:
     if config.synthetic and not options.shards:
         raise SystemExit(f"lprnet: recipe {options.config} takes synthetic photos: give --shards (lprnet synthesize)")
     with_photos = mixed or not options.shards
-    photos = _folder(options.aflw_train, "LPRNET_AFLW_TRAIN", "training photos") if with_photos else None
+    photos = None
+    if with_photos:
+        photos = options.photos or _folder(options.aflw_train, "LPRNET_AFLW_TRAIN", "training photos")
     # before the photos are fitted: it may refuse the run
     import keras
 
@@ -105,7 +119,7 @@ def train(options: argparse.Namespace) -> int:
 
         source, validation = Shards(options.shards), Shards(options.shards, held_out=True)
     if with_photos:
-        real, validation = _fitted_photos(photos, config, options.labels)
+        real, validation = _fitted_photos(photos, config, options.labels, bool(options.photos))
         source = Mixture([real, source], [1 - config.synthetic, config.synthetic]) if mixed else real
     print(f"training from sample {trainer.sample} of {config.samples}; Ctrl-C or a kill loses nothing", flush=True)
     best = trainer.run(source, validation, stop_after=options.stop_after)
@@ -124,13 +138,18 @@ def _start(model, weights: str) -> None:
     load_litert(model, read_weights(weights)[1])
 
 
-def _fitted_photos(folder: Path, config, labels: Path | None = None) -> list:
-    """Real photos with fitted maps: those to train on and those held out."""
+def _fitted_photos(folder: Path, config, labels: Path | None = None, own: bool = False) -> list:
+    """Real photos with fitted maps, AFLW's or one's own: those to train on and those held out."""
     import numpy as np
 
     from .datasets import AFLWTrain, FittedPhotos, expressive, fit_photos
+    from .own_photos import PhotoFolder
 
-    photos, sources = AFLWTrain(folder, labels=labels), []
+    photos, sources = PhotoFolder(folder) if own else AFLWTrain(folder, labels=labels), []
+    for name, problem in getattr(photos, "problems", {}).items():
+        print(f"lprnet: {name} left out: {problem}", file=sys.stderr)
+    if len(photos) < 2:
+        raise ValueError(f"{folder} holds one photo: one more is needed, since one is held out to choose by")
     for chosen in (~photos.held_out, photos.held_out):
         rows = np.flatnonzero(chosen & (photos.trust > 0))
         print(f"fitting the face model to {len(rows)} photos", flush=True)
@@ -181,9 +200,13 @@ def evaluate(options: argparse.Namespace) -> int:
         return 0
     from .assets import load_arrays
     from .datasets import AFLW2000
+    from .own_photos import PhotoFolder
     from .protocols import evaluate_aflw2000, match_predictions
 
-    data = AFLW2000(_folder(options.aflw2000, "LPRNET_AFLW2000", "copy of AFLW2000-3D"), strict=False)
+    if options.photos:
+        data = PhotoFolder(options.photos)
+    else:
+        data = AFLW2000(_folder(options.aflw2000, "LPRNET_AFLW2000", "copy of AFLW2000-3D"), strict=False)
     what = str(options.predictions or options.weights)
     if options.predictions:
         report, predictions = match_predictions(*load_arrays(options.predictions, "names", "landmarks"), data)
@@ -191,6 +214,8 @@ def evaluate(options: argparse.Namespace) -> int:
         net = LPRNet(options.weights, passes=options.passes)
         bar = partial(tqdm, unit="photo", leave=False)
         report, predictions = evaluate_aflw2000(net, data, bar, options.detector)
+    if options.photos:  # their depth and pose were fitted, not measured
+        report = {name: value for name, value in report.items() if not name.startswith(("nme 3D", "pose"))}
     print(f"{what} on {report['photos']} photos of {data.folder.name}{', own detector' * options.detector}")
     if options.detector:
         print(f"faces found: {100 * (1 - report['missed'] / report['photos']):.1f} %")
@@ -243,6 +268,7 @@ def parser() -> argparse.ArgumentParser:
         files.add_argument(f"--{kind}", action="store_true", help=what)
     _net_options(one)
     one.add_argument("--passes", type=int, default=1, help="2: look again, at an upright crop (%(default)s)")
+    one.add_argument("--small", action="store_true", help="faces under a twentieth of the photo's height too; slower")
     one.add_argument("--require-face", action="store_true", help="exit with 1 if a photo has no face")
     _parallel_options(one)
     one.set_defaults(function=photo)
@@ -264,10 +290,17 @@ def parser() -> argparse.ArgumentParser:
     _net_options(one)
     one.set_defaults(function=video)
 
+    one = commands.add_parser("app", help="the applet, in the browser", description=app.__doc__)
+    one.add_argument("--port", type=int, default=8866, help="of http://localhost (%(default)s, or the next free one)")
+    one.add_argument("--no-browser", action="store_true", help="only print the address")
+    one.add_argument("--weights", default="open", help="bundled weights to begin with (%(default)s)")
+    one.set_defaults(function=app)
+
     one = commands.add_parser("train", help="train a network", description=train.__doc__)
     one.add_argument("--config", default="published-wild", help="a bundled recipe or a TOML file (%(default)s)")
     one.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoints, log, weights")
     one.add_argument("--aflw-train", help="folder of training photos (else LPRNET_AFLW_TRAIN)")
+    one.add_argument("--photos", type=Path, help="photos of your own instead, each with 68 points: anna.jpg, anna.pts")
     one.add_argument("--labels", type=Path, help="landmarks of the training photos from this file (scripts/relabel.py)")
     one.add_argument(
         "--shards", type=Path, help="train on shards (lprnet synthesize), or mix them in as the recipe says"
@@ -304,6 +337,7 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("evaluate", help="measure a network", description=evaluate.__doc__)
     one.add_argument("--aflw2000", help="folder of AFLW2000-3D's .jpg and .mat files (else LPRNET_AFLW2000)")
+    one.add_argument("--photos", type=Path, help="photos of your own instead, each with 68 points: anna.jpg, anna.pts")
     one.add_argument("--weights", default="wild", help="bundled weights or a .tflite file (%(default)s)")
     one.add_argument(
         "--synthetic",

@@ -34,6 +34,8 @@ NOSE = 0.58  # fitted by scripts/fit_detector_boxes.py to the head poses of trai
 LAST_SCORE = 0.7  # what a face that is followed scores at its first look: it was there in the last frame
 CLOSE_UP = 2.5  # side of the second look in sides of the box found by the first
 OVERLAP = 0.3  # two boxes that share more of their union are one face
+CROWD = 0.12  # of the photo's longer side: where no face is larger, there may be some that are still smaller
+TILE, LAP = 384, 0.3  # pixels of the smallest tiles; the share of its side by which a tile lies over the next one
 
 
 class UnknownDetectorError(ValueError):
@@ -225,13 +227,16 @@ class FaceDetector:
         self._near = self._far if model == "short" else BlazeFace("short", threads)
         self._box_map = np.array(json.loads(read_asset("detection/boxes.json"))["map"])
 
-    def detect(self, image: Any) -> list[Detection]:
-        """Find the faces in a photo.
+    def detect(self, image: Any, small: bool = False) -> list[Detection]:
+        """Find the faces in a photo: those from a twentieth of its height up.
 
         Parameters
         ----------
         image : path, bytes, PIL image or array
             See :func:`lprnet_utils.images.read_image`.
+        small : bool
+            Look for smaller ones too, down to some 20 pixels, by going over the photo in tiles: a crowd in a stadium.
+            A large photo takes a second.
 
         Returns
         -------
@@ -246,13 +251,27 @@ class FaceDetector:
         image = read_image(image)
         found: list[Detection] = []
         for candidates in search(self._far, image):
-            for score, centre, side in sorted(candidates, key=lambda c: -c[2]):
-                face = self._face(image, score, centre, side)
-                if face and not (overlap([f.box for f in found], face.box) > OVERLAP).any():
-                    found.append(face)
+            self._add(found, image, candidates)
             if found:
                 break
+        # who hangs upside down in the picture is seldom alone, and an upright look sees only some
+        for quarter in {90 * round(f.angle / 90) % 360 for f in found} - {0}:
+            self._add(found, image, look_at_all(self._far, image, quarter))
+        side = max(image.shape[:2]) / 2
+        while small and side >= TILE:
+            self._add(found, image, look_at_squares(self._far, image, side))
+            side /= 2
         return sorted(found, key=lambda f: -(f.box[2:] - f.box[:2]).prod())
+
+    def _add(self, found: list[Detection], image: Image, candidates: list[tuple[float, Array, float]]) -> None:
+        """Those of the candidates that are faces from close by too, and none of ``found``, to it."""
+        for score, centre, side in sorted(candidates, key=lambda c: -c[2]):
+            boxes = np.reshape([f.box for f in found], (-1, 4))
+            if (overlap(boxes, np.r_[centre - side / 2, centre + side / 2]) > 2 * OVERLAP).any():
+                continue  # seen before, in another view: not worth the second look
+            face = self._face(image, score, centre, side)
+            if face and not (overlap(boxes, face.box) > OVERLAP).any():
+                found.append(face)
 
     def look_again(self, image: Image, box: Array) -> Detection | None:
         """A face that was at a box (4,) of its landmarks a moment ago, if it is still there: a sixth of the cost."""
@@ -283,15 +302,43 @@ class FaceDetector:
 def search(net: BlazeFace, image: Image) -> Iterator[list[tuple[float, Array, float]]]:
     """Candidates in a photo as (score, centre, side), one list a way of looking, until the caller is content."""
     height, width = image.shape[:2]
-    middle, extent = np.array([(width - 1) / 2, (height - 1) / 2]), max(width, height)
-    # The photo as it is; from further away, for a face that fills it; turned.
-    for factor, angle in ((1, 0), (2, 0), (1, 90), (1, -90), (1, 180)):
-        side = factor * extent
-        matrix = view_matrix(middle, side, net.size, angle)
-        yield [
-            (score, to_photo(matrix, points[:2].mean(0)), (points[1] - points[0]).mean() * side / net.size)
-            for score, points in net.look(image, matrix, CANDIDATE)
-        ]
+    extent = max(width, height)
+    found = look_at_all(net, image)
+    # an oblong photo shrinks more than its height asks for: one of small faces is looked at by squares as well
+    if not any(side > CROWD * extent for _, _, side in found) and extent > 1.2 * min(width, height) >= net.size:
+        found += look_at_squares(net, image, min(width, height))
+    yield found
+    # From further away, for a face that fills the photo; turned.
+    for angle, factor in ((0, 2), (90, 1), (-90, 1), (180, 1)):
+        yield look_at_all(net, image, angle, factor)
+
+
+def look_at_all(net: BlazeFace, image: Image, angle: float = 0.0, factor: float = 1.0) -> list:
+    """Candidates in the whole photo, turned back by an angle, in a square so many times as large as its longer side."""
+    height, width = image.shape[:2]
+    middle = np.array([(width - 1) / 2, (height - 1) / 2])
+    return _look_at_square(net, image, middle, factor * max(width, height), angle)
+
+
+def look_at_squares(net: BlazeFace, image: Image, side: float) -> list[tuple[float, Array, float]]:
+    """Candidates in all the squares of a side that cover a photo, each lying a little over the next."""
+    starts = []
+    for length in image.shape[1::-1]:
+        count = max(math.ceil((length - LAP * side) / ((1 - LAP) * side) - 1e-6), 1)
+        starts.append(np.linspace(0, length - side, count) if count > 1 else [(length - side) / 2])
+    corners = [np.array([x, y]) for y in starts[1] for x in starts[0]]
+    return [found for corner in corners for found in _look_at_square(net, image, corner + (side - 1) / 2, side)]
+
+
+def _look_at_square(
+    net: BlazeFace, image: Image, middle: Array, side: float, angle: float = 0.0
+) -> list[tuple[float, Array, float]]:
+    """Candidates in one square, turned back by an angle, as (score, centre, side) in pixels of the photo."""
+    matrix = view_matrix(middle, side, net.size, angle)
+    return [
+        (score, to_photo(matrix, points[:2].mean(0)), (points[1] - points[0]).mean() * side / net.size)
+        for score, points in net.look(image, matrix, CANDIDATE)
+    ]
 
 
 @dataclass(frozen=True)
@@ -327,7 +374,11 @@ def look_closely(net: BlazeFace, image: Image, centre: Array, side: float) -> Vi
             return None
         best = max(views, key=_plausibility)
     angle = best.turn if abs(best.turn) > UPRIGHT else 0.0
-    return (upright if angle == 0 else _close_look(net, image, centre, side, angle)) or best
+    if angle == 0 and upright:
+        return upright
+    # once more around where this view sees the face, which is better than where the first look saw it
+    own = to_photo(best.matrix, best.points[:2].mean(0))
+    return _close_look(net, image, centre, side, angle) or _close_look(net, image, own, side, angle) or best
 
 
 def _plausibility(view: View) -> float:

@@ -19,7 +19,9 @@ Array = NDArray[np.floating]
 
 MOST_TURNED = {"yaw": 40.0, "pitch": 30.0}  # degrees: beyond, half of a face would be invented
 SMALLEST = 40.0  # pixels from brows to chin: below, there is nothing to show
-DARKEST, STRONGEST = 0.15, 3.0  # of the estimated light against its mean, and of the change of light
+DARKEST, STRONGEST = 0.15, 2.2  # of the estimated light against its mean, and of the change of light
+SMOOTH = 2.0  # texels: light knows nothing of the folds of a lid
+RIM = 0.1  # of the face's height, from its outline: where new light fades into the old
 CLONED = 320  # pixels: the colour shift of a swap is smooth, so a larger picture need not be solved for
 
 
@@ -95,7 +97,8 @@ def relight(
     if not 0 <= ambient <= 1:
         raise ValueError(f"ambient is a share of the light from 0 to 1, not {ambient}")
     layout = face.layout
-    normals, trust = texel_normals(face.position_map, layout).reshape(-1, 3), face.trust.ravel()
+    normals = cv2.GaussianBlur(texel_normals(face.position_map, layout), (0, 0), SMOOTH).reshape(-1, 3)
+    normals, trust = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6), face.trust.ravel()
     basis = sh_basis(normals).astype(float)
     level = _linear(face.texture(layout.size)).mean(-1).ravel()
     skin = np.flatnonzero((layout.kind == SURFACE).ravel() & (trust > 0.5))
@@ -114,9 +117,11 @@ def relight(
     lamp = np.clip(normals @ (toward / np.linalg.norm(toward)), 0, None)[:, None]
     new = ambient + (1 - ambient) * lamp * color / color.mean()
     ratio = np.minimum(new / new[skin].mean() / old[:, None], STRONGEST)
-    drawn, region = face.draw(np.c_[ratio, trust])
-    drawn, out = np.nan_to_num(drawn), _canvas(face, image)
-    share = 1 + drawn[..., 3:] * (drawn[..., :3] - 1)
+    drawn, region = face.draw(ratio)
+    out, inside = _canvas(face, image), np.pad(np.isfinite(drawn[..., 0]).astype(np.uint8), 1)
+    depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1] / (RIM * np.ptp(face.vertices[:, 1]))
+    rim = np.clip(depth, 0, 1)[..., None]
+    share = 1 + rim * rim * (3 - 2 * rim) * (np.nan_to_num(drawn) - 1)
     out[region] = _srgb(_linear(out[region]) * share)
     return out
 

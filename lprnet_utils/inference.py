@@ -23,12 +23,13 @@ from .images import Image, crop_matrix, read_image, view_matrix, warp_image
 from .uv import SPAN, UVLayout, decode_map
 
 DEFAULT_WEIGHTS = "wild"  # until "open" reaches a mean of 4.5 % on AFLW2000-3D
+UNDER_NOSE, WHOLE = 33, 1.25  # the landmark down to which a shape is judged, and what makes up for the rest
 UNLIKELY = (11.0, 1.5)  # the doubt of weights that bring none, see face_likelihood
 LEAST_CONFIDENCE = 0.4  # loses hardly a face and stops most of the false alarms of the detector
 METADATA = "lprnet.json"  # in the zip archive behind a model's flatbuffer, see lprnet_utils.export
 GLANCE = "upright.tflite"  # beside it, if the weights bring one
-TURNED = 15.0  # degrees in the picture's plane, from which a head is turned upright before the network looks at it
-SURE = 0.6  # length of the glance's answer, 0 to 1, below which it is not believed: most heads are upright
+TURNED = 25.0  # degrees in the picture's plane, from which a head is turned upright before the network looks at it
+SURE = 0.8  # length of the glance's answer, 0 to 1, below which it is not believed: most heads are upright
 
 
 def read_metadata(data: bytes, name: str) -> dict[str, Any]:
@@ -103,7 +104,7 @@ class LPRNet:
         Better where the box or the head was far off, and twice the time.
 
     Where the weights bring a glance (see :func:`lprnet_utils.networks.upright`), a head that is turned in the picture's
-    plane by 15 degrees or more is shown to the network upright, still in one pass.
+    plane by 25 degrees or more is shown to the network upright, still in one pass.
 
     Attributes
     ----------
@@ -150,7 +151,7 @@ class LPRNet:
             self._detector = FaceDetector(threads=self._threads)
         return self._detector
 
-    def reconstruct(self, image: Any, max_faces: int | None = None) -> list[Face]:
+    def reconstruct(self, image: Any, max_faces: int | None = None, small: bool = False) -> list[Face]:
         """Every face in a photo, largest first; an empty list where there is none.
 
         Parameters
@@ -159,6 +160,9 @@ class LPRNet:
             See :func:`lprnet_utils.images.read_image`.
         max_faces : int, optional
             Stop after the largest so many.
+        small : bool
+            Look for faces under a twentieth of the photo's height too, in tiles: see
+            :meth:`lprnet_utils.detection.FaceDetector.detect`. A large photo takes a second.
 
         Returns
         -------
@@ -175,7 +179,7 @@ class LPRNet:
         """
         if max_faces is not None and max_faces < 1:
             raise ValueError(f"max_faces must be at least 1, or None for all faces; got {max_faces}")
-        return [face for _, face in islice(self._faces(read_image(image)), max_faces)]
+        return [face for _, face in islice(self._faces(read_image(image), small), max_faces)]
 
     def reconstruct_in_box(self, image: Any, box: ArrayLike, angle: float = 0.0) -> Face:
         """The face in a box (x0, y0, x1, y1) around its 68 landmarks; no detector.
@@ -264,9 +268,9 @@ class LPRNet:
                 frame[row[inside], column[inside]] = colors[inside]
         return frame, points
 
-    def _faces(self, image: Image) -> Iterator[tuple[NDArray, Face]]:
+    def _faces(self, image: Image, small: bool = False) -> Iterator[tuple[NDArray, Face]]:
         """What the detector finds and the network confirms, largest first, each with the matrix of its crop."""
-        for found in self.detector.detect(image):
+        for found in self.detector.detect(image, small):
             matrix = crop_matrix(found.box, self.size, found.angle)
             matrix = self._turned_upright(image, found.box, matrix, found.angle)
             face = self._reconstruct(image, found.box, matrix, found.score)
@@ -329,11 +333,14 @@ def shape_distance(position_map: NDArray, layout: UVLayout) -> float:
     """Mean distance in mm of a map's shape from the mean face, after similarity alignment.
 
     A face differs from the mean face by a few percent of its size. Shown something else, a network averages its doubts
-    into shapes that are flat or torn.
+    into shapes that are flat or torn. What lies above the mouth is measured, times 1.25, which makes it about the
+    distance of a whole face at rest: a mouth that is wide open moves a third of the face, and the face is no less one.
     """
-    mean, points = (layout.points(m)[::7] for m in (layout.mean_map, position_map))
+    front = layout.points(layout.mean_map)[::7]
+    above = front[:, 1] > layout.landmarks(layout.mean_map)[UNDER_NOSE, 1]
+    mean, points = front[above], layout.points(position_map)[::7][above]
     camera = Camera.fit(mean, points)
-    return float(np.linalg.norm(camera.project(mean) - points, axis=1).mean() / camera.scale)
+    return float(WHOLE * np.linalg.norm(camera.project(mean) - points, axis=1).mean() / camera.scale)
 
 
 def face_likelihood(position_map: NDArray, layout: UVLayout, doubt: tuple[float, float] = UNLIKELY) -> float:

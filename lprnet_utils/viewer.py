@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from .face import Face
 from .geometry import rotation_matrix, vertex_normals
 from .images import Image, sample_colors
 from .texture import texel_normals
+from .uv import UVLayout
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -30,6 +32,13 @@ LINES = {
     "inner lips": (60, 67, True),
 }
 
+RENDERED = 210.0  # mm across a rendered picture: a face is about 180 mm high
+LAMP = np.array([-0.35, 0.45, 0.82])  # toward the light of a rendering
+CLAY = "rgb(205,205,205)"
+LIFT = np.array([0.0, 0.0, 1.0])  # mm that landmarks are drawn before the skin, or it would swallow them
+LIGHTING = {"ambient": 0.55, "diffuse": 0.5, "specular": 0.05, "roughness": 0.9}  # of plotly's mesh
+# plotly's lamps go along with its camera: right, up, away from the viewer; z counts several hundred times as much
+LAMP_POSITION = {"x": -35000, "y": 45000, "z": -200}
 BOX_BACK, BOX_FRONT = (85.0, -90.0), (105.0, 75.0)  # half a side of the pose box's squares, and their z, in mm
 
 
@@ -63,6 +72,20 @@ def draw_landmarks(image: Image, faces: Face | Iterable[Face], enlarge: int = 1,
         for x, y in fixed.tolist():
             cv2.circle(out, (x, y), radius, (255, 255, 255), -1, cv2.LINE_AA, 4)
     return out
+
+
+def close_up(face: Face, height: int = 400, landmarks: bool = True, margin: float = 0.5) -> Image:
+    """The part of the photo around a face, at least about ``height`` pixels high, with its landmarks.
+
+    ``margin`` is what is shown to each side, in sides of the landmarks' box; less where the photo ends.
+    """
+    low, high = face.landmarks[:, :2].min(0), face.landmarks[:, :2].max(0)
+    reach, size = margin * (high - low).max(), np.array(face.image.shape[1::-1])
+    left, top = np.clip(np.floor(low - reach), 0, size - 1).astype(int)
+    right, bottom = np.clip(np.ceil(high + reach), [left + 1, top + 1], size).astype(int)
+    part = face.image[top:bottom, left:right]
+    moved = replace(face, image=part, position_map=face.position_map - np.float32([left, top, 0]))
+    return draw_landmarks(part, moved if landmarks else [], max(round(1.5 * height / len(part)), 1))
 
 
 def draw_mesh(
@@ -124,7 +147,7 @@ def draw_pose_box(image: Image, faces: Face | Iterable[Face], color: ArrayLike =
 
 
 def render(face: Face, size: int = 400, yaw: float = 0.0, pitch: float = 0.0, colors: ArrayLike | None = None) -> Image:
-    """A picture of the frontalised face turned by some angles, lit from the upper left; needs numba.
+    """A picture of the frontalised face turned by some angles: :func:`render_mesh` of what the camera saw.
 
     Parameters
     ----------
@@ -140,20 +163,59 @@ def render(face: Face, size: int = 400, yaw: float = 0.0, pitch: float = 0.0, co
     -------
     (size, size, 3) uint8, white where there is no face
     """
+    return render_mesh(face.frontal(), face.triangles, size, yaw, pitch, colors)
+
+
+def render_mesh(
+    vertices: ArrayLike,
+    triangles: NDArray[np.int32],
+    size: int = 400,
+    yaw: float = 0.0,
+    pitch: float = 0.0,
+    colors: ArrayLike | None = None,
+    uv: ArrayLike | None = None,
+) -> Image:
+    """A picture of a face mesh turned by some angles, lit from the upper left; needs numba.
+
+    Parameters
+    ----------
+    vertices : (n, 3) array
+        mm, y up, z toward the viewer.
+    triangles : (m, 3) int array
+    size : int
+        Side of the picture in pixels; it spans 210 mm.
+    yaw, pitch : float
+        Degrees, as in :func:`lprnet_utils.geometry.rotation_matrix`.
+    colors : (n, 3) array, or with ``uv`` (S, S, 3), optional
+        0 to 255 at each vertex, or a texture; a plain clay without.
+    uv : (n, 2) array, optional
+        Place of the vertices in the texture, u right, v down, 0 to 1.
+
+    Returns
+    -------
+    (size, size, 3) uint8, white where there is no face
+    """
     from .rasterizer import interpolate, rasterize
 
-    vertices = face.frontal()
+    vertices = np.asarray(vertices, float)
     vertices = (vertices - (vertices.min(0) + vertices.max(0)) / 2) @ rotation_matrix(pitch, yaw, 0).T
-    scale = 0.9 * size / 190.0  # a face is about 180 mm high
-    points = vertices * [scale, -scale, scale] + [size / 2, size / 2, 0]
-    index, bary, _ = rasterize(points, face.triangles, size, size)
-    normals = vertex_normals(vertices, face.triangles)
-    light = np.array([-0.35, 0.45, 0.82])
-    shade = 0.35 + 0.65 * np.clip(normals @ light, 0, 1)
-    base = np.full((len(vertices), 3), 205.0) if colors is None else np.asarray(colors, float)
-    picture = interpolate(base * shade[:, None], face.triangles, index, bary)
+    fine = 2 * size  # two samples a pixel in each direction, then their mean
+    scale = fine / RENDERED
+    points = vertices * [scale, -scale, scale] + [fine / 2 - 0.5, fine / 2 - 0.5, 0]
+    index, bary, _ = rasterize(points, triangles, fine, fine)
+    ambient = 0.35 if colors is None else 0.6  # a photo has light of its own
+    shade = ambient + (1 - ambient) * np.clip(vertex_normals(vertices, triangles) @ LAMP, 0, 1)
+    if uv is None:
+        base = np.full((len(vertices), 3), 205.0) if colors is None else np.asarray(colors, float)
+        picture = interpolate(base * shade[:, None], triangles, index, bary)
+    else:
+        texture = np.asarray(colors, np.float32)
+        drawn = interpolate(np.c_[np.asarray(uv) * len(texture) - 0.5, shade], triangles, index, bary)
+        x, y = (drawn[..., k].astype(np.float32) for k in (0, 1))
+        picture = cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) * drawn[..., 2:]
     picture[index < 0] = 255
-    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    small = cv2.resize(picture.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+    return np.clip(np.rint(small), 0, 255).astype(np.uint8)
 
 
 def face_figure(face: Face, colors: bool = True, landmarks: bool = True) -> go.Figure:
@@ -162,43 +224,70 @@ def face_figure(face: Face, colors: bool = True, landmarks: bool = True) -> go.F
     Every second texel in each direction is enough for a figure, which stays under half a megabyte. To look like a face
     it has the photo's eyes and mouth on the membrane that closes the openings; :meth:`Face.mesh` leaves them open.
     """
+    vertices, triangles, seen = decimated(face)
+    points = face.pose.camera.unproject(face.landmarks) + LIFT if landmarks else None
+    return mesh_figure(vertices, triangles, seen if colors else None, points)
+
+
+def mesh_figure(
+    vertices: ArrayLike, triangles: NDArray[np.int32], colors: Image | None = None, landmarks: ArrayLike | None = None
+) -> go.Figure:
+    """A mesh (n, 3), (m, 3) in mm of the face frame as a plotly figure, with colours (n, 3) and landmarks (68, 3)."""
     import plotly.graph_objects as go
 
-    vertices, triangles, seen = decimated(face)
-    # plotly's camera looks along y: x stays, depth goes to -y, up to z
-    x, y, z = vertices[:, 0], -vertices[:, 2], vertices[:, 1]
-    i, j, k = triangles.T
-    look = {"vertexcolor": seen} if colors else {"color": "rgb(205,205,205)"}
-    light = {"ambient": 0.75, "diffuse": 0.5, "specular": 0.05, "roughness": 0.9}
-    figure = go.Figure(go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, lighting=light, name="face", hoverinfo="skip", **look))
-    if landmarks:
-        points = face.pose.camera.unproject(face.landmarks)
-        # a little in front of the skin, or it would swallow them
-        spots = {"size": 2.5, "color": "rgb(20,160,60)"}
-        figure.add_scatter3d(
-            x=points[:, 0],
-            y=-points[:, 2] - 1,
-            z=points[:, 1],
-            mode="markers",
-            marker=spots,
-            name="68 landmarks",
-            text=[f"point {n}" for n in range(68)],
-            hoverinfo="text",
-        )
-    hidden = {"visible": False}
+    x, y, z = plotly_axes(vertices)
+    i, j, k = np.asarray(triangles).T.astype(np.min_scalar_type(len(x)))  # half the size
+    look = {"color": CLAY} if colors is None else {"vertexcolor": colors}
+    light = {"lighting": LIGHTING, "lightposition": LAMP_POSITION}
+    figure = go.Figure(go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, name="face", hoverinfo="skip", **light, **look))
+    if landmarks is not None:
+        figure.add_trace(landmark_trace(landmarks))
     figure.update_layout(
-        scene={"aspectmode": "data", "xaxis": hidden, "yaxis": hidden, "zaxis": hidden},
-        scene_camera={"eye": {"x": 0.5, "y": -1.6, "z": 0.25}},
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        height=480,
-        showlegend=False,
-    )
+        scene=scene_layout(), margin={"l": 0, "r": 0, "t": 0, "b": 0}, height=480, showlegend=False
+    )  # fmt: skip
     return figure
+
+
+def landmark_trace(landmarks: ArrayLike) -> go.Scatter3d:
+    """The landmarks (68, 3), mm of the face frame, as dots with their numbers."""
+    import plotly.graph_objects as go
+
+    x, y, z = plotly_axes(landmarks)
+    return go.Scatter3d(
+        x=x,
+        y=y,
+        z=z,
+        mode="markers",
+        marker={"size": 2.5, "color": "rgb(20,160,60)"},
+        name="68 landmarks",
+        text=[f"point {n}" for n in range(68)],
+        hoverinfo="text",
+    )
+
+
+def plotly_axes(points: ArrayLike) -> NDArray[np.float32]:
+    """Points (n, 3) of the face frame as plotly's (3, n), tenths of mm: it has z up and looks along y."""
+    x, y, z = np.asarray(points, np.float32).round(1).T
+    return np.stack([x, -z, y])
+
+
+def scene_layout(eye: tuple[float, float, float] = (0.5, -1.6, 0.25)) -> dict[str, Any]:
+    """A scene without axes around a face, seen from ``eye``."""
+    hidden = {"visible": False}
+    camera = {"eye": dict(zip("xyz", eye, strict=True))}
+    return {"aspectmode": "data", "xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "camera": camera}
 
 
 def decimated(face: Face, step: int = 2) -> tuple[NDArray[np.float32], NDArray[np.int32], Image]:
     """The frontalised mesh at every ``step``-th texel, membrane included: vertices in mm, triangles, their colours."""
-    layout = face.layout
+    texels, triangles = texel_grid(face.layout, step)
+    points = face.position_map.reshape(-1, 3)[texels]
+    vertices = face.pose.camera.unproject(points).round(1).astype(np.float32)
+    return vertices, triangles, sample_colors(face.image, points)
+
+
+def texel_grid(layout: UVLayout, step: int = 2) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """Every ``step``-th texel of the face in each direction, (n,) of N*N, and the triangles (m, 3) that join them."""
     n = layout.size
     number = np.where(layout.mask, np.arange(n * n).reshape(n, n), -1)
     columns = np.r_[0 : n // 2 : step, n - 1 - np.r_[0 : n // 2 : step][::-1]]  # symmetric about the middle
@@ -207,6 +296,4 @@ def decimated(face: Face, step: int = 2) -> tuple[NDArray[np.float32], NDArray[n
     triangles = np.concatenate([np.stack(t, -1).reshape(-1, 3) for t in ((a, b, c), (a, c, d))])
     triangles = triangles[(triangles >= 0).all(1)]
     chosen, triangles = np.unique(triangles, return_inverse=True)
-    points = face.position_map.reshape(-1, 3)[chosen]
-    vertices = face.pose.camera.unproject(points).round(1).astype(np.float32)
-    return vertices, triangles.reshape(-1, 3).astype(np.int32), sample_colors(face.image, points)
+    return chosen, triangles.reshape(-1, 3).astype(np.int32)

@@ -42,6 +42,7 @@ ROWS = {
     "neither": ["network_options = {code = 0, posed = false}"],
     "heads turned every way": ['augmentation = "turned"'],
     "real photos": ["synthetic = 0"],
+    "real photos, moved and turned less": ["synthetic = 0", 'augmentation = "light"'],
     "real photos, profiles as they come": ["synthetic = 0", "profile_weight = 1"],
     "real photos, doubtful labels as they come": ["synthetic = 0", "trust = false"],
     "real and synthetic, half and half": ["synthetic = 0.5"],

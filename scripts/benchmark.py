@@ -2,6 +2,7 @@
 
     make benchmark
     python scripts/benchmark.py --table      # only the README, from the numbers that are there
+    python scripts/benchmark.py --only video # one part alone, beside the other parts' numbers that are there
 
 One thread unless it says otherwise; what is compared is timed in turn, warm, and the ratio of the medians is what
 counts: machines differ, and so do their moods. Packages of others go into an environment of their own, ``.venv-peers``,
@@ -32,6 +33,7 @@ from benchmark_peers import PEERS, compare_packages
 
 from lprnet_utils import LPRNet, MorphableModel, UVLayout
 from lprnet_utils.assets import data_root
+from lprnet_utils.clips import rendered_clip
 from lprnet_utils.face import Face
 from lprnet_utils.geometry import invert_similarity, transform_points
 from lprnet_utils.images import crop_matrix, read_image, warp_image
@@ -39,6 +41,7 @@ from lprnet_utils.inference import face_likelihood, read_weights
 from lprnet_utils.rasterizer import rasterize
 from lprnet_utils.synthetic import SyntheticFaces
 from lprnet_utils.uv import decode_map
+from lprnet_utils.video import time_tracking
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTO = data_root() / "samples" / "astronaut.jpg"
@@ -178,6 +181,24 @@ def photo_parts(repeats: int) -> Numbers:
     return {"width": width, "height": height} | {f"{part}, ms": 1000 * s for part, s in seconds.items()}
 
 
+def video_parts(frames: int = 150) -> Numbers:
+    """A frame of a video on one core, without decoding and encoding: follow, smooth, landmarks; with expressions too.
+
+    Somebody who talks and looks around. Processor time: on one thread it is that of the clock, if nothing else runs.
+    """
+    clip, net = rendered_clip(frames, (640, 480), seed=3), LPRNet("open")
+    images = [frame.image for frame in clip]
+    seconds = time_tracking(images, net, clip.fps, timer=time.process_time)
+    more = time_tracking(images, net, clip.fps, expressions=True, timer=time.process_time)
+    width, height = clip.size
+    parts = {f"{part}, ms": seconds[part] for part in ("detect", "network", "check", "smooth")}
+    # what is left of the mean: the landmarks, and the reading of the frame
+    out = {"width": width, "height": height, "frames": frames, "faces": seconds["faces"]} | parts
+    out |= {"landmarks, ms": max(seconds["mean"] - sum(parts.values()), 0.0), "whole, ms": seconds["mean"]}
+    out |= {"95 % of the frames within, ms": seconds["total 95 %"], "expressions, ms": more["expressions"]}
+    return out
+
+
 def use(face: Face) -> tuple:
     """What most users want of a face; it is made on demand."""
     return face.landmarks, face.vertices, face.colors
@@ -265,6 +286,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--processes", type=int, default=5, help="fresh ones for each package (%(default)s)")
     parser.add_argument("--table", action="store_true", help="measure nothing: only the README, from the output file")
+    parser.add_argument("--only", metavar="PART", help="measure this part alone, and keep the others' numbers")
     options = parser.parse_args()
     readme = ROOT / "README.md"
     if options.table:
@@ -272,16 +294,21 @@ def main() -> None:
         return
     cv2.setNumThreads(1)
     begun = time.perf_counter()
-    report: Numbers = {"machine": machine()}
+    report: Numbers = json.loads(options.output.read_text(encoding="utf-8")) if options.only else {"machine": machine()}
     steps: dict[str, Callable[[], Any]] = {
         "peers": lambda: compare_packages(PHOTO, options.processes),
         "photo": lambda: photo_parts(4 * options.repeats),
+        "video": video_parts,
         "uv mapping": lambda: uv_mapping(options.repeats),
         "renderer": lambda: renderer(3),
         "synthetic samples a second, 1 thread": synthetic_rate,
         "networks": lambda: network_costs(4 * options.repeats),
         "networks alone": lambda: networks_alone(4 * options.repeats),
     }
+    if options.only:
+        if options.only not in steps:
+            parser.error(f"there is no part {options.only!r}; there are {', '.join(steps)}")
+        steps = {options.only: steps[options.only]}
     for name, step in steps.items():
         start = time.perf_counter()
         report[name] = step()

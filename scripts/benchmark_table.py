@@ -17,7 +17,7 @@ SUBJECTS = {
     "mediapipe": ("MediaPipe", "468 points in 3D"),
     "dlib": ("dlib", "68 points in 2D, faces from 80 pixels"),
 }
-
+VIDEO = ("detect", "network", "check", "smooth", "landmarks")  # parts of a frame
 INT8_COST = "moves the points of open by, pixels of the crop"
 
 Report = dict[str, Any]
@@ -93,6 +93,10 @@ times as fast as `lprnet`. The bundled weights are float16. int8 is the smallest
 (the map in the photo, its check, landmarks, vertices, colours); the whole {whole} ms. **Start**, one core: import
 {import_} s, load {load} s, first photo {first} s; memory peaks at {memory} MB.
 
+**A frame of a video** of {video_size} pixels, one core, on average: {video_parts};
+the whole {video_whole} ms, 95 of 100 frames within {video_most} ms, without decoding and encoding. Expression weights
+take {expressions} ms more.
+
 {peers}
 
 The same photo, each package in processes of its own, on one core; start is from the import to the first face.
@@ -116,7 +120,7 @@ def block(report: Report) -> str:
     report : dict
         What ``scripts/benchmark.py`` wrote into ``docs/benchmark.json``.
     """
-    machine, photo, start = (report[k] for k in ("machine", "photo", "start"))
+    machine, photo, start, video = (report[k] for k in ("machine", "photo", "start", "video"))
     lite, alone = report["networks"]["lprnet_lite"], report["networks alone"]
     models = (
         alone["status"]
@@ -143,6 +147,11 @@ def block(report: Report) -> str:
         load=number(start["load, ms"] / 1000),
         first=number(start["first photo, ms"] / 1000),
         memory=megabytes(start["peak memory, MB"]),
+        video_size=f"{video['width']} x {video['height']}",
+        video_parts=", ".join(f"{part} {number(video[f'{part}, ms'])} ms" for part in VIDEO),
+        video_whole=number(video["whole, ms"]),
+        video_most=number(video["95 % of the frames within, ms"]),
+        expressions=number(video["expressions, ms"]),
         peers=peer_table(report["peers"]),
         alone=models,
         uv=number(report["uv mapping"]["times as fast"]),

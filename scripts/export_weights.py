@@ -3,6 +3,7 @@
     python scripts/export_weights.py --config lite-open --run runs/lite-open --output data/weights/open.tflite
     LPRNET_AFLW_TRAIN=... python scripts/export_weights.py --config lite-wild --run runs/lite-wild \\
         --glance runs/upright-wild.weights.h5 --output data/weights/wild.tflite
+    python scripts/export_weights.py --config lite-wild-more --run runs/mine --photos photos --output mine.tflite
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from lprnet_utils.datasets import AFLWTrain, landmark_box
 from lprnet_utils.export import export_litert
 from lprnet_utils.images import crop_matrix, warp_image
 from lprnet_utils.inference import shape_distance
+from lprnet_utils.own_photos import PhotoFolder
 from lprnet_utils.props import background
 from lprnet_utils.recipes import TrainingConfig
 from lprnet_utils.synthetic import SyntheticFaces
@@ -28,6 +30,8 @@ from lprnet_utils.uv import UVLayout, decode_map
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = 400
+FAR = 9.0  # mm: a shape as far off as that is none, however far; torn ones should not draw the line
+LEAST_WIDTH = 0.2  # mm of the doubt: few examples may be told apart without any
 SYNTHETIC = (
     "Synthetic photos of MakeHuman heads (CC0) rendered by this project (lprnet synthesize). Their poses, identities "
     "and expressions follow means and covariances measured on fits to photos of AFLW, and the landmarks' places on the "
@@ -37,6 +41,10 @@ PHOTOS = (
     "Photos of AFLW (Koestinger et al. 2011) without those of AFLW2000-3D, with 68 pseudo-landmarks of 3DDFA_V2 "
     "corrected by AFLW's human points; position maps of the MakeHuman face model fitted to them."
 )
+OWN = (
+    "Photos of whoever trained these weights, 68 points each; position maps of the MakeHuman face model fitted to them."
+)
+UNKNOWN = "Not stated: ask whoever trained these weights, and where the photos are from."
 RESEARCH = "Research use only: trained on photos of AFLW, which may be used for non-commercial research."
 FREE = "CC0 1.0: free for any use."
 
@@ -52,7 +60,7 @@ def doubt(model, crops: np.ndarray) -> list[float]:
     for pictures in (crops, np.clip(places, 0, 1) ** (1 / 2.2)):
         codes = model.predict(pictures.astype(np.float32), verbose=0)
         found.append([shape_distance(layout.smooth(decode_map(code)), layout) for code in codes])
-    distance = np.minimum(np.concatenate(found), 40.0)  # one torn shape should not draw the line
+    distance = np.minimum(np.concatenate(found), FAR)
     sign = np.repeat([1.0, -1.0], len(crops))
     weight = np.repeat([0.9, 0.1], len(crops))  # of ten things that the detector finds nine are faces
 
@@ -60,11 +68,17 @@ def doubt(model, crops: np.ndarray) -> list[float]:
         return float((weight * np.logaddexp(0, sign * (distance - p[0]) / np.exp(p[1]))).mean())
 
     middle, width = minimize(cost, [10.0, 0.5], method="Nelder-Mead").x
+    width = max(float(np.exp(width)), LEAST_WIDTH)
     lost, kept = (np.mean(np.array(f) > middle) for f in found)
     print(
         f"doubt at {middle:.1f} mm: {100 * lost:.1f} % of the faces beyond, {100 - 100 * kept:.1f} % of the places not"
     )
-    return [round(float(middle), 2), round(float(np.exp(width)), 2)]
+    return [round(float(middle), 2), round(width, 2)]
+
+
+def shown(crops: list[np.ndarray]) -> np.ndarray:
+    """Crops as the network sees them, (B, N, N, 3) float32 in 0 to 1."""
+    return np.stack(crops).astype(np.float32) / 255
 
 
 def main() -> None:
@@ -75,25 +89,34 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "data" / "weights" / "published.tflite")
     parser.add_argument("--aflw-train", type=Path, default=os.environ.get("LPRNET_AFLW_TRAIN"))
     parser.add_argument("--glance", type=Path, help="what scripts/train_upright.py wrote; goes into the same file")
+    parser.add_argument("--photos", type=Path, help="the run's own photos (lprnet train --photos)")
+    parser.add_argument("--licence", default=UNKNOWN, help="of weights that were trained on --photos")
     options = parser.parse_args()
 
     config = TrainingConfig.load(options.config)
     model = getattr(networks, config.network)(**config.network_options)
     model.load_weights(options.run / options.weights)
-    if config.synthetic == 1:
-        faces = SyntheticFaces(seed=1)
-        crops = [faces.sample(k).image for k in range(EXAMPLES)]
+    # the doubt is measured on synthetic faces too: of the photos hardly one has its mouth wide open
+    faces = SyntheticFaces(seed=1)
+    rendered = [faces.sample(k).image for k in range(EXAMPLES)]
+    if options.photos:
+        photos = PhotoFolder(options.photos)
+        rows = range(len(photos))[:EXAMPLES]  # the few that are held out tell too little
+        crops = [warp_image(photos.image(i), crop_matrix(landmark_box(photos.landmarks[i]))) for i in rows]
+    elif config.synthetic == 1:
+        crops = rendered
     elif options.aflw_train is None:
         raise SystemExit("give --aflw-train or set LPRNET_AFLW_TRAIN: the export is checked on held-out photos")
     else:
         photos = AFLWTrain(options.aflw_train)
         rows = np.flatnonzero(photos.held_out & (photos.trust > 0))[:EXAMPLES]
         crops = [warp_image(photos.image(i), crop_matrix(landmark_box(photos.landmarks[i]))) for i in rows]
-    data = [PHOTOS] * (config.synthetic < 1) + [SYNTHETIC] * (config.synthetic > 0)
-    metadata = {"recipe": options.config, "licence": RESEARCH if config.synthetic < 1 else FREE}
+    data = [OWN if options.photos else PHOTOS] * (config.synthetic < 1) + [SYNTHETIC] * (config.synthetic > 0)
+    licence = options.licence if options.photos else RESEARCH if config.synthetic < 1 else FREE
+    metadata = {"recipe": options.config, "licence": licence}
     metadata["training_data"] = " ".join(data)
-    examples = np.stack(crops).astype(np.float32) / 255
-    metadata["doubt"] = doubt(model, examples)
+    examples = shown(crops)
+    metadata["doubt"] = doubt(model, examples if config.synthetic == 1 else np.concatenate([examples, shown(rendered)]))
     glance = None
     if options.glance:
         glance = networks.upright()
@@ -101,7 +124,8 @@ def main() -> None:
     done = export_litert(model, options.output, metadata, examples[:32], glance=glance)
     print(f"{options.output}: {done['bytes'] / 1e6:.1f} MB")
     print(f"differs from Keras by {done['difference']:.4f} pixels on average, {done['worst']:.3f} at most")
-    subprocess.run([sys.executable, Path(__file__).with_name("update_checksums.py")], check=True)
+    if options.output.resolve().is_relative_to(ROOT / "data"):
+        subprocess.run([sys.executable, Path(__file__).with_name("update_checksums.py")], check=True)
 
 
 if __name__ == "__main__":

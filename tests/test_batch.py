@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from lprnet_utils import batch, parallel
 from lprnet_utils.assets import data_path
 from lprnet_utils.batch import NOTES, find_photos, process_photos
 from lprnet_utils.cli import main
-from lprnet_utils.clips import rendered_clip
+from lprnet_utils.clips import rendered_clip, rest, still
 from lprnet_utils.images import read_image
 
 CHEAP = ("landmarks", "pose")
@@ -111,6 +112,18 @@ def test_what_changed_is_done_again(folder, tmp_path, faces):
     assert process_photos([folder], out, weights="open", kinds=[*CHEAP, "overlay"]).skipped == 11, "kinds add up"
     assert process_photos([folder], out, kinds=CHEAP, weights="wild").done == 11, "another network"
     assert process_photos([folder], out, kinds=CHEAP, weights="wild", max_faces=1).done == 11
+    assert process_photos([folder], out, kinds=CHEAP, weights="wild", max_faces=1, small=True).done == 11
+
+
+def test_a_crowd_is_found_on_request(tmp_path, capsys):
+    crowd = rendered_clip(1, (1600, 1200), seed=10, people=8, height=0.025, pose=still, expression=rest)[0].image
+    write(tmp_path / "crowd.png", crowd)
+    arguments = ["photo", str(tmp_path / "crowd.png"), "-o", str(tmp_path / "out"), "--pose", "--weights", "open"]
+    faces = []
+    for more in ([], ["--small"]):
+        assert main([*arguments, *more, "--workers", "1"]) == 0
+        faces.append(int(re.search(r"(\d+) face", capsys.readouterr().out)[1]))
+    assert faces[0] <= 6 and faces[1] == 8
 
 
 def test_killed_in_the_middle_the_same_command_goes_on(folder, tmp_path):

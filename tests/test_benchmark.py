@@ -47,6 +47,9 @@ def test_the_record_tells_nothing_of_whose_machine_it_was(report):
         "networks/lprnet_lite/int8/ms, 2 threads",
         "networks/lprnet_lite/float32/times as fast as prnet, 1 thread",
         "photo/detect, ms",
+        "video/network, ms",
+        "video/whole, ms",
+        "video/expressions, ms",
         "start/peak memory, MB",
         "peers/lprnet/photo, ms",
         "renderer/times as fast",
@@ -125,6 +128,33 @@ def test_the_loop_makes_the_same_map_as_the_matrix():
     filled = layout.mask & loop.any(-1)
     assert filled.sum() > 0.9 * layout.mask.sum(), "the membrane of eyes and mouth is the matrix's alone"
     assert np.abs(loop - matrix)[filled].max() < 0.05
+
+
+def test_a_frame_of_a_video_is_timed_part_by_part():
+    parts = benchmark.video_parts(12)
+    assert (parts["width"], parts["height"], parts["frames"], parts["faces"]) == (640, 480, 12, 1)
+    times = [parts[f"{name}, ms"] for name in benchmark_table.VIDEO]
+    assert min(times) >= 0 and sum(times) == pytest.approx(parts["whole, ms"], rel=1e-6)
+    assert parts["network, ms"] > parts["smooth, ms"] and parts["expressions, ms"] > 0
+
+
+def test_one_part_alone_keeps_the_others(tmp_path, monkeypatch, report):
+    output = tmp_path / "benchmark.json"
+    output.write_text(json.dumps(report), encoding="utf-8")
+    monkeypatch.setattr(benchmark, "synthetic_rate", lambda: 12.345678)
+    part = "synthetic samples a second, 1 thread"
+    monkeypatch.setattr(sys, "argv", ["benchmark.py", "--only", part, "--output", str(output)])
+    benchmark.main()
+    assert json.loads(output.read_text(encoding="utf-8")) == report | {part: 12.35}
+    monkeypatch.setattr(sys, "argv", ["benchmark.py", "--only", "nothing", "--output", str(output)])
+    with pytest.raises(SystemExit):
+        benchmark.main()
+
+
+def test_the_video_path_is_real_time(report):
+    """The issue's bound: under 20 ms a frame of 640 x 480 on one core, without encoding."""
+    video = report["video"]
+    assert (video["width"], video["height"]) == (640, 480) and 0 < video["whole, ms"] < 20
 
 
 def test_medians_of_several_runs():

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from lprnet_utils.assets import data_path
+from lprnet_utils.clips import rendered_clip, rest
+from lprnet_utils.datasets import landmark_box
 from lprnet_utils.detection import (
     MIRROR,
     BlazeFace,
@@ -273,6 +275,72 @@ def test_a_second_look_where_a_face_was(back, angle):
     check(again, points)
     assert again.score > 0.7 and np.abs(again.box - first.box).max() < 0.1 * size
     assert back.look_again(image, first.box + 2 * size) is None
+
+
+# ---- rendered groups, whose boxes are known
+
+
+def group(size, share, seed, people=6, yaw=0):
+    """A photo of people whose landmarks' boxes are ``share`` of its height, and those boxes (P, 4)."""
+    clip = rendered_clip(1, size, seed=seed, people=people, height=share, pose=lambda t: (0, yaw, 0), expression=rest)
+    return clip[0].image, landmark_box(clip.landmarks(0))
+
+
+def found_ones(faces, boxes):
+    """Which of the boxes (P, 4) were found."""
+    return np.array([(overlap([f.box for f in faces], box) > 0.4).any() if faces else False for box in boxes])
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (800, 600), (600, 800)])
+@pytest.mark.parametrize("share", [0.05, 0.08])
+def test_faces_of_a_twentieth_of_the_height_are_found(back, size, share):
+    for seed, yaw in ((10, 0), (11, 20), (12, -25)):
+        image, boxes = group(size, share, seed, 6 if size[0] > size[1] else 4, yaw)
+        faces = back.detect(image)
+        assert found_ones(faces, boxes).all() and len(faces) == len(boxes), (seed, len(faces))
+
+
+def test_smaller_faces_are_found_by_tiles(back):
+    hits, asked, wrong = 0, 0, 0
+    for seed in (10, 12):
+        image, boxes = group((1600, 1200), 0.025, seed, 8)  # 30 pixels
+        missed = ~found_ones(back.detect(image), boxes)
+        assert missed.sum() >= 2, "too small for a look at the whole"
+        faces = back.detect(image, small=True)
+        hits, asked, wrong = hits + found_ones(faces, boxes).sum(), asked + len(boxes), wrong + len(faces) - len(boxes)
+    assert hits == asked and wrong <= 0
+
+
+def test_tiles_add_nothing_to_a_face_that_is_large(back):
+    for name in PHOTOS:
+        (plain,), (tiled,) = back.detect(photo(name)), back.detect(photo(name), small=True)
+        assert np.array_equal(plain.box, tiled.box)
+    assert back.detect(landscape(1400, 900), small=True) == []
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_rendered_people_on_their_side_and_upside_down(back, quarters):
+    for share, people in ((0.4, 1), (0.12, 4)):
+        image, boxes = group((640, 480), share, 3, people)
+        faces = back.detect(np.ascontiguousarray(np.rot90(image, -quarters)))
+        assert len(faces) == people, share
+        height, width = image.shape[:2]
+        corner = np.array({1: [height - 1, 0], 2: [width - 1, height - 1], 3: [0, width - 1]}[quarters])
+        a = np.radians(90 * quarters)
+        turn = np.rint([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
+        centres = (boxes.reshape(-1, 2, 2).mean(1) @ turn.T) + corner
+        for face in faces:
+            assert abs(wrap(face.angle - 90 * quarters)) < 12, share
+            off = np.linalg.norm(centres - (face.box[:2] + face.box[2:]) / 2, axis=1).min()
+            assert off < 0.12 * (face.box[2] - face.box[0]), share
+
+
+def test_upright_and_upside_down_in_one_rendered_photo(back):
+    one, (box,) = group((320, 320), 0.3, 3, 1)
+    other, _ = group((320, 320), 0.3, 4, 1)
+    faces = back.detect(np.hstack([one, other[::-1, ::-1], np.rot90(one)]))
+    assert sorted(round(abs(f.angle) / 90) * 90 for f in faces) == [0, 90, 180]
+    assert max(overlap([f.box for f in faces], box)) > 0.6
 
 
 def test_grey_and_alpha_photos(back):

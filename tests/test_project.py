@@ -185,8 +185,8 @@ geometry assets images rasterizer light smoothing parallel
 face_model uv detection evaluation meshes
 fitting registration rendering augmentation networks plots texture expressions video_files
 face datasets prnet props recipes
-inference viewer synthetic effects avatar
-protocols shards batches tracking clips batch
+inference viewer synthetic effects avatar own_photos
+protocols shards batches tracking clips batch explorer live_figure
 heldout
 training export video applet reports
 body
@@ -268,7 +268,7 @@ def test_notebook_carries_its_outputs(path):
     counts = [cell.execution_count for cell in code]
     assert counts == list(range(1, len(code) + 1)), "not run from top to bottom in one go: make notebooks"
     outputs = [output for cell in code for output in cell.outputs]
-    assert any("image/png" in output.get("data", {}) for output in outputs), "no figure in the outputs"
+    assert any({"image/png", "image/jpeg"} & set(output.get("data", {})) for output in outputs), "no figure"
     noise = [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
     assert not noise, f"errors or warnings in the outputs: {noise[0]}"
     checked = [cell for cell in code if cell.source.startswith("# NBVAL_CHECK_OUTPUT")]
@@ -287,6 +287,80 @@ def test_notebook_is_small_and_the_same_after_every_run(path):
     raw = json.loads(text)
     assert all("id" in cell for cell in raw["cells"]), "a cell without an id gets a new one each time"
     assert raw == json.loads(nbformat.writes(run_notebooks.strip(notebook))), "times or versions inside: make notebooks"
+
+
+@every_notebook
+def test_every_picture_can_be_read_aloud(path):
+    """Alternative text: what there is to see, in the output's metadata, where notebooks and their HTML look for it."""
+    silent = []
+    for index, cell in enumerate(nbformat.read(path, as_version=4).cells):
+        if cell.cell_type == "markdown":
+            silent += [
+                f"cell {index}: {found}"
+                for found in re.findall(r"!\[\s*\]\([^)]*\)|<img(?![^>]*\balt=)[^>]*>", cell.source)
+            ]
+            continue
+        for output in cell.outputs:
+            for kind in (k for k in output.get("data", {}) if k.startswith("image/")):
+                alt = output.metadata.get(kind, {}).get("alt", "")
+                if len(alt) < 20:
+                    silent.append(f"cell {index}: {kind} says {alt!r}")
+    assert not silent, "show figures by lprnet_utils.plots.show, which asks for a description"
+
+
+@every_notebook
+def test_a_chapter_says_what_it_needs_and_how_long_it_takes(path):
+    head = nbformat.read(path, as_version=4).cells[0].source
+    assert re.match(r"# \S.+", head)
+    for part in ("What you'll make", "What you'll learn", "What you'll need"):
+        assert re.search(rf"\*\*{part}:\*\* \S.{{20,}}", head), part
+    assert re.search(r"\*\*[A-Z][a-z]+(-[a-z]+)? minutes\*?\*?", head), "minutes"
+
+
+# ---- documents
+
+
+FOREIGN = """
+ERROR: Package 'lprnet_utils' requires a different Python: ... not in '>=3.11'
+ERROR: No matching distribution found for tensorflow>=2.18
+OSError: [Errno 28] No space left on device
+'make' is not recognized as an internal or external command
+ModuleNotFoundError: No module named 'lprnet_utils'
+"""
+
+
+def test_troubleshooting_quotes_what_is_really_said():
+    """Of a bold message each part between the dots stands in a source; what others say is listed above."""
+    sources = [*(ROOT / "lprnet_utils").glob("*.py"), ROOT / "Makefile"]
+    said = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    said = re.sub(r'"\s*\n\s*f?"', "", said)  # strings that go on in the next line
+    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"`([^`]+)`", "\n".join(re.findall(r"^\*\*`.*", text, re.MULTILINE)))
+    assert len(quoted) > 15
+    wrong = []
+    for message in quoted:
+        if message in FOREIGN:
+            continue
+        parts = [part.strip(" '():,") for part in message.split("...")]
+        missing = [part for part in parts if len(part) > 5 and part not in said]
+        wrong += [f"{message}: {missing}"] if missing or not any(len(part) > 5 for part in parts) else []
+    assert not wrong
+
+
+def test_documents_link_to_what_is_there():
+    broken = []
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text(encoding="utf-8")):
+            if "://" not in link and not (path.parent / link).exists():
+                broken.append(f"{path.name}: {link}")
+    assert not broken
+
+
+@every_notebook
+def test_the_glossary_and_the_readme_know_every_chapter(path):
+    number = int(path.stem[:2])
+    for name in ("README.md", "docs/teaching.md", "docs/glossary.md"):
+        assert path.name in (ROOT / name).read_text(encoding="utf-8"), f"{name} has no link to chapter {number}"
 
 
 def test_volatile_parts_of_a_notebook_are_stripped():

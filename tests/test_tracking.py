@@ -84,7 +84,7 @@ def test_a_followed_face_is_not_looked_for(net, talking, monkeypatch):
     frames, truth = talking
     tracker, calls = FaceTracker(net, look_around=None), []
     detect = net.detector.detect
-    monkeypatch.setattr(net.detector, "detect", lambda image: calls.append(1) or detect(image))
+    monkeypatch.setattr(net.detector, "detect", lambda *given: calls.append(1) or detect(*given))
     tracks = follow(tracker, frames)
     assert len(calls) == 1 and [[f.id for f in faces] for faces in tracks] == [[0]] * len(frames)
     smooth, raw = landmarks(tracks)

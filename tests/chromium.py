@@ -1,0 +1,136 @@
+"""A headless Chromium, driven by its own DevTools protocol: for tests of what a reader sees in the browser."""
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+NAMES = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"
+OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",  # it sees pages of these tests alone, and root has no sandbox
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",  # WebGL without a graphics card
+    "--remote-debugging-port=0",
+    "--remote-allow-origins=*",
+)
+
+
+class Chromium:
+    """One page. Use it in a ``with`` block; files that it downloads go to ``folder``."""
+
+    def __init__(self, folder: Path, width: int = 1300, height: int = 1100):
+        program = next(filter(None, map(shutil.which, NAMES)), None)
+        if program is None:
+            pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed")
+        websocket = pytest.importorskip("websocket", reason="websocket-client, which comes with JupyterLab")
+        self.folder = folder
+        profile = folder / "profile"
+        options = [*OPTIONS, f"--user-data-dir={profile}", "about:blank"]
+        self._process = subprocess.Popen(
+            [program, *options], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        )
+        try:
+            for line in self._process.stderr:
+                if found := re.search(r"ws://\S+", line):
+                    break
+            else:
+                pytest.skip(f"{program} does not start here")
+            # else a full pipe would stop it
+            subprocess.Popen(["cat"], stdin=self._process.stderr, stdout=subprocess.DEVNULL)
+            self._socket, self._number = websocket.create_connection(found[0], timeout=30), 0
+            self._session, self._events = None, []
+            target = self.call("Target.createTarget", url="about:blank")["targetId"]
+            self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            self.call("Page.enable")
+            size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+            self.call("Emulation.setDeviceMetricsOverride", **size)
+            self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+        except BaseException:
+            self._process.kill()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait()
+
+    def call(self, method, **parameters):
+        """One command of the protocol, and its result."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        if self._session and not method.startswith(("Target.", "Browser.")):
+            message["sessionId"] = self._session
+        self._socket.send(json.dumps(message))
+        while True:
+            answer = json.loads(self._socket.recv())
+            if answer.get("id") == self._number:
+                assert "error" not in answer, f"{method}: {answer['error']}"
+                return answer["result"]
+            self._events.append(answer)
+
+    def _wait_for_event(self, method):
+        """What the next event of a kind tells, or the last one if it came already."""
+        while True:
+            for event in reversed(self._events):
+                if event["method"] == method:
+                    self._events.clear()
+                    return event["params"]
+            self._events.append(json.loads(self._socket.recv()))
+
+    def open(self, url):
+        self.call("Page.navigate", url=url)
+
+    def run(self, script):
+        """The value of a JavaScript expression, awaited."""
+        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def wait(self, script, seconds=30.0):
+        """Wait until an expression is true, and return it."""
+        end = time.monotonic() + seconds
+        while not (value := self.run(script)):
+            assert time.monotonic() < end, f"not true within {seconds:.0f} s: {script}"
+            time.sleep(0.1)
+        return value
+
+    def choose_file(self, button, path):
+        """Click on a button, a JavaScript expression, that opens a dialogue for files, and choose one."""
+        self.call("Page.setInterceptFileChooserDialog", enabled=True)
+        self.call("Runtime.evaluate", expression=f"({button}).click()", userGesture=True)
+        chooser = self._wait_for_event("Page.fileChooserOpened")
+        self.call("DOM.setFileInputFiles", files=[str(path)], backendNodeId=chooser["backendNodeId"])
+
+    def keys(self, element, key, times):
+        """Press a key while an element, a JavaScript expression, has the focus."""
+        self.run(f"{element}.focus()")
+        for _ in range(times):
+            for kind in ("keyDown", "keyUp"):
+                self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+
+    def downloaded(self, name, seconds=30.0):
+        """The bytes of a file that is being downloaded, when it is whole; the file is removed."""
+        end, path = time.monotonic() + seconds, self.folder / name
+        while not path.is_file() or list(self.folder.glob("*.crdownload")):
+            assert time.monotonic() < end, f"{name} did not arrive; there is {[p.name for p in self.folder.iterdir()]}"
+            time.sleep(0.1)
+        data = path.read_bytes()
+        path.unlink()
+        return data
+
+    def screenshot(self, path, full=True):
+        data = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=full)["data"]
+        Path(path).write_bytes(base64.b64decode(data))

@@ -1,0 +1,57 @@
+"""What README says of PRNet's options: each call runs, each flag exists."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lprnet_utils import LPRNet
+from lprnet_utils.assets import data_path
+from lprnet_utils.cli import parser
+from lprnet_utils.effects import paint, swap_face
+from lprnet_utils.images import read_image
+from lprnet_utils.viewer import draw_landmarks, draw_mesh, draw_pose_box
+
+README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+SECTION = re.search(r"^## What PRNet's demo did.+?(?=^## )", README, re.MULTILINE | re.DOTALL)[0]
+LINES = [line for line in SECTION.splitlines() if line.startswith("| ")][1:]
+ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in LINES]
+# of its demo.py and demo_texture.py
+OPTIONS = ["i", "o", "gpu", *"isDlib is3d isMat isKpt isPose isShow isImage isFront isDepth isTexture isMask".split()]
+OPTIONS += ["texture_size", "mode 0", "mode 1"]
+
+
+def quoted(cell):
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_every_option_is_there():
+    named = " ".join(row[0] for row in ROWS)
+    assert [name for name in OPTIONS if not re.search(rf"--?{name}\b", named)] == []
+
+
+@pytest.fixture(scope="module")
+def names():
+    """What the calls may speak of."""
+    net, image = LPRNet("open"), read_image(data_path("samples/astronaut.jpg"))
+    face, other = net.reconstruct(image)[0], net.reconstruct(data_path("samples/grace_hopper.jpg"))[0]
+    eyes = np.zeros((512, 512), bool)
+    eyes[150:250, 80:430] = True
+    functions = {f.__name__: f for f in (paint, swap_face, draw_landmarks, draw_mesh, draw_pose_box)}
+    known = {"net": net, "image": image, "face": face, "other": other, "box": face.box, "eyes": eyes}
+    return known | functions | {"texture": face.texture(512).copy()}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[re.sub(r"[`:].*", "", row[0].lstrip("`-")) for row in ROWS])
+def test_calls_run_and_flags_exist(row, names, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    option, calls, flags = row
+    assert quoted(calls) or option == "`--gpu`"
+    for call in quoted(calls):
+        exec(compile(call, call, "exec"), names)
+    for name in re.findall(r'save\("([^"]+)"', calls):
+        assert (tmp_path / name).stat().st_size > 10_000
+    for flag in quoted(flags):
+        line = [flag, "-o", "out"] if not flag.startswith("-") else ["photo.jpg", "-o", "out", *flag.split()]
+        parser().parse_args(["photo", *line])  # exits where there is no such flag
