@@ -235,8 +235,8 @@ class FaceApplet(widgets.VBox):
 
     # ---- pose and expression
 
-    def _set(self, weights: ArrayLike | None, pose: tuple[float, ...] = ()) -> None:
-        """Give it an expression and a pose, and move the sliders to where these are; None and () leave it."""
+    def _put(self, weights: ArrayLike | None, pose: tuple[float, ...] = ()) -> None:
+        """Move the sliders to an expression and a pose, without drawing; None and () leave them."""
         self._quiet = True
         if weights is not None:
             self._weights = np.array(weights, np.float32)
@@ -245,12 +245,16 @@ class FaceApplet(widgets.VBox):
         for slider, angle in zip(self.pose.values(), pose, strict=bool(pose)):
             slider.value = round(angle)
         self._quiet = False
+
+    def _set(self, weights: ArrayLike) -> None:
+        """Give it an expression."""
+        self._put(weights)
         self._move()
 
     def _look_again(self, weights: ArrayLike | None, pose: tuple[float, ...]) -> None:
-        """:meth:`_set`, and undo how the reader has turned the view."""
+        """Give it an expression and a pose, and undo how the reader has turned the view."""
         self._turned += 1
-        self._set(weights, pose)
+        self._put(weights, pose)
         self._draw()
 
     def _express(self, name: str, change: dict[str, Any]) -> None:
@@ -268,12 +272,16 @@ class FaceApplet(widgets.VBox):
 
     def _move(self) -> None:
         if self._avatar is not None and not self._quiet:
-            self.view.move([plotly_axes(p) for p in self._points()])
+            self._send(self._points())
+
+    def _send(self, points: list[NDArray[np.float32]]) -> None:
+        self.view.move([plotly_axes(p) for p in points])
 
     def _draw(self) -> None:
         if self._avatar is None:
             return
-        mesh, *marks = self._points()
+        points = self._points()
+        mesh, *marks = points
         figure = mesh_figure(mesh, self._avatar.triangles, self._colors if self.look.value == "Photo" else None, *marks)
         # a view that stays as it is while the face in it moves
         axis = {"visible": False, "range": [-REACH, REACH], "autorange": False}
@@ -282,7 +290,7 @@ class FaceApplet(widgets.VBox):
         scene = {"xaxis": axis, "yaxis": axis, "zaxis": axis, "camera": camera, "uirevision": self._turned}
         figure.update_layout(scene=scene | zoom, height=HEIGHT)
         self.view.show(figure)
-        self._move()
+        self._send(points)
 
     def _save(self, kind: str) -> None:
         self._say("Writing the file ...")

@@ -65,8 +65,8 @@ SETTINGS = {
 }
 # for heads that lie on their side or hang down, more often than in life
 SETTINGS["turned"] = replace(SETTINGS["wide"], any_rotation=0.25, quarter=0.25)
-# For the last part of a training, whose network does as well on photos that it has not seen as on those it learns from,
-# and so has nothing to fear from seeing heads as they are; a glance turns them upright before (networks.upright).
+# For the last part of a training, whose network does almost as well on unseen photos as on those it learns from, and so
+# has little to fear from seeing heads as they are; a glance turns them upright before (networks.upright).
 SETTINGS["steady"] = replace(
     SETTINGS["wide"], rotation=12, rotation_limit=40, any_rotation=0.02, scale=(0.9, 1.12), shift=0.05
 )

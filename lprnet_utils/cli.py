@@ -252,6 +252,7 @@ exit status: 0 done; 1 done, but no face, with --require-face; 2 IN cannot be re
 def parser() -> argparse.ArgumentParser:
     """The command line of ``lprnet``."""
     from .batch import KINDS, WRITERS
+    from .video import OVERLAYS, TURNS
 
     top = argparse.ArgumentParser(prog="lprnet", description="3D faces from single photos.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -278,9 +279,8 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("video", type=Path, metavar="IN", help="any video that ffmpeg reads")
     one.add_argument("output", type=Path, metavar="OUT", help=".mp4, .mov, .m4v or .mkv; .csv or .npz: only numbers")
-    overlays, turns = ("landmarks", "mesh", "pose", "none"), ("sway", "pose", "none")
-    one.add_argument("--overlay", choices=overlays, default="landmarks", help="what is drawn on it (%(default)s)")
-    one.add_argument("--turn", choices=turns, default="sway", help="of the face beside it (%(default)s)")
+    one.add_argument("--overlay", choices=OVERLAYS, default="landmarks", help="what is drawn on it (%(default)s)")
+    one.add_argument("--turn", choices=TURNS, default="sway", help="of the face beside it (%(default)s)")
     one.add_argument("--clay", action="store_true", help="that face without the video's colours")
     one.add_argument("--record", type=Path, metavar="FILE", help="a .csv or .npz of numbers for each face and frame")
     one.add_argument("--no-smoothing", action="store_true", help="every frame as the network sees it")
