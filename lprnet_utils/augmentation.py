@@ -66,14 +66,11 @@ SETTINGS = {
 # for heads that lie on their side or hang down, more often than in life
 SETTINGS["turned"] = replace(SETTINGS["wide"], any_rotation=0.25, quarter=0.25)
 # For the last part of a training, whose network does almost as well on unseen photos as on those it learns from, and so
-# has little to fear from seeing heads as they are; a glance turns them upright before (networks.upright).
-SETTINGS["steady"] = replace(
-    SETTINGS["wide"], rotation=12, rotation_limit=40, any_rotation=0.02, scale=(0.9, 1.12), shift=0.05
-)
-# ... and for real photos, whose light and noise need not be made up
+# has little to fear from seeing heads as they are; a glance turns them upright before (networks.upright). And the light
+# and noise of real photos need not be made up.
 SETTINGS["light"] = replace(
-    SETTINGS["steady"], brightness=0.1, contrast=0.2, gamma=0.2, blur=0.05, low_resolution=0.05, noise=0.1,
-    occlusion=0.12,
+    SETTINGS["wide"], rotation=12, rotation_limit=40, any_rotation=0.02, scale=(0.9, 1.12), shift=0.05,
+    brightness=0.1, contrast=0.2, gamma=0.2, blur=0.05, low_resolution=0.05, noise=0.1, occlusion=0.12,
 )  # fmt: skip
 
 
