@@ -1,9 +1,11 @@
 """Exercises: three cells each, and a check that fails until the exercise is done (that it passes then, nbval tests)."""
 
+import symtable
 from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from nbclient import NotebookClient
 from student_notebooks import without_solutions
 
@@ -33,9 +35,39 @@ def test_an_exercise_is_three_cells(notebook):
     assert not any(cell.get("outputs") for cell in student.cells)
 
 
+def names(source):
+    """What a cell binds, and what it takes from cells before it or binds itself."""
+    top = symtable.symtable(TransformerManager().transform_cell(source), "cell", "exec")
+    bound = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
+    used, tables = set(), [top]
+    while tables:
+        table = tables.pop()
+        used |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (table is top or s.is_global())}
+        tables += table.get_children()
+    return bound, used
+
+
+def only_exercises(notebook):
+    """Leave the exercises, the cells that use what a reader writes there, and what these take from the cells before.
+
+    A chapter's long computations run in nbval.
+    """
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    written = set().union(*(names(cell.source)[0] for cell in code if tag(cell) == "exercise"))
+    first = min(k for k, cell in enumerate(code) if tag(cell))
+    wanted, kept = set(), []
+    for k, cell in reversed(list(enumerate(code))):
+        bound, used = names(cell.source)
+        if tag(cell) or (k > first and used & written) or bound & wanted:
+            kept.insert(0, cell)
+            wanted = (wanted - bound) | used
+    notebook.cells = kept
+
+
 @pytest.mark.parametrize("notebook", notebooks_with_exercises())
 def test_a_check_fails_on_the_starting_cell(notebook):
     student = without_solutions(notebook)
+    only_exercises(student)
     NotebookClient(
         student,
         timeout=600,
