@@ -28,14 +28,14 @@ from .images import Image, read_image
 from .inference import LPRNet, read_metadata, read_weights
 from .live_figure import LiveFigure
 from .meshes import save_mesh
-from .viewer import LIFT, close_up, mesh_figure, plotly_axes
+from .viewer import LIFT, close_up, fixed_scene, mesh_figure, plotly_axes
 
 OTHER = "..."  # in the list of bundled photos: none of them
 SAMPLES = {"Eileen Collins": "samples/astronaut.jpg", "Grace Hopper": "samples/grace_hopper.jpg"}
 MOST_FACES = 8  # of a group photo, the largest
 HEIGHT = 500  # pixels of the photo and of the 3D view
 TEXTURE = 1024  # texels of the files' texture
-REACH, ZOOM = 125.0, 1.9  # mm to each side that the 3D view holds, and plotly's scale of it
+ZOOM = 1.9  # plotly's scale of the 3D view
 ANGLES = {"pitch": 90, "yaw": 90, "roll": 180}  # degrees that the sliders reach
 # ARKit's expressions, but for those of the gaze, which a mask of skin has not; both sides move together
 TABS = {
@@ -283,12 +283,8 @@ class FaceApplet(widgets.VBox):
         points = self._points()
         mesh, *marks = points
         figure = mesh_figure(mesh, self._avatar.triangles, self._colors if self.look.value == "Photo" else None, *marks)
-        # a view that stays as it is while the face in it moves
-        axis = {"visible": False, "range": [-REACH, REACH], "autorange": False}
-        camera = {"eye": {"x": 0, "y": -2, "z": 0}, "projection": {"type": "orthographic"}}
-        zoom = {"aspectmode": "manual", "aspectratio": dict.fromkeys("xyz", ZOOM)}
-        scene = {"xaxis": axis, "yaxis": axis, "zaxis": axis, "camera": camera, "uirevision": self._turned}
-        figure.update_layout(scene=scene | zoom, height=HEIGHT)
+        scene = fixed_scene({"x": 0, "y": -2, "z": 0}, ZOOM) | {"uirevision": self._turned}
+        figure.update_layout(scene=scene, height=HEIGHT)
         self.view.show(figure)
         self._send(points)
 

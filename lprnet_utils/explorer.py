@@ -20,6 +20,7 @@ from .viewer import (
     LIFT,
     LIGHTING,
     close_up,
+    fixed_scene,
     landmark_trace,
     mesh_figure,
     plotly_axes,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 WIRE_STEP, POINT_STEP = 4, 3  # every so many texels a wire, and a point
-REACH, ZOOM = 125.0, 1.75  # mm to each side that the view holds, and plotly's scale of it
+ZOOM = 1.75  # plotly's scale of the view
 # from where: right, up, toward the viewer, in the head's frame; None: as the photo's camera
 VIEWS = {
     "as the photo": None,
@@ -88,15 +89,8 @@ def explorer_figure(face: Face, height: int = 520) -> go.Figure:
     figure.add_scatter3d(x=x, y=y, z=z, mode="lines", line={"color": "rgb(70,150,255)", "width": 4}, **hidden)
     figure.add_image(source=_source(close_up(face, 300)), hoverinfo="skip", name="photo")
     axis = {"visible": False, "fixedrange": True}
-    # fixed, or the face would shrink when the box appears; orthographic, as the face was made
-    fixed = {"visible": False, "range": [-REACH, REACH], "autorange": False}
-    scene = {
-        **dict.fromkeys(("xaxis", "yaxis", "zaxis"), fixed),
-        "domain": {"x": [0.42, 1], "y": [0.1, 1]},
-        "camera": {"eye": _eye(face, None), "projection": {"type": "orthographic"}},
-        "aspectmode": "manual",
-        "aspectratio": dict.fromkeys("xyz", ZOOM),
-    }
+    # fixed, or the face would shrink when the box appears
+    scene = fixed_scene(_eye(face, None), ZOOM) | {"domain": {"x": [0.42, 1], "y": [0.1, 1]}}
     figure.update_layout(
         height=height,
         scene=scene,

@@ -36,6 +36,7 @@ RENDERED = 210.0  # mm across a rendered picture: a face is about 180 mm high
 LAMP = np.array([-0.35, 0.45, 0.82])  # toward the light of a rendering
 CLAY = "rgb(205,205,205)"
 LIFT = np.array([0.0, 0.0, 1.0])  # mm that landmarks are drawn before the skin, or it would swallow them
+REACH = 125.0  # mm to each side that a scene of fixed extent holds
 LIGHTING = {"ambient": 0.55, "diffuse": 0.5, "specular": 0.05, "roughness": 0.9}  # of plotly's mesh
 # plotly's lamps go along with its camera: right, up, away from the viewer; z counts several hundred times as much
 LAMP_POSITION = {"x": -35000, "y": 45000, "z": -200}
@@ -276,6 +277,17 @@ def scene_layout(eye: tuple[float, float, float] = (0.5, -1.6, 0.25)) -> dict[st
     hidden = {"visible": False}
     camera = {"eye": dict(zip("xyz", eye, strict=True))}
     return {"aspectmode": "data", "xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "camera": camera}
+
+
+def fixed_scene(eye: dict[str, float], zoom: float) -> dict[str, Any]:
+    """A scene that stays as it is while the face in it moves; orthographic, as faces are made. ``zoom`` is plotly's."""
+    axis = {"visible": False, "range": [-REACH, REACH], "autorange": False}
+    return {
+        **dict.fromkeys(("xaxis", "yaxis", "zaxis"), axis),
+        "camera": {"eye": eye, "projection": {"type": "orthographic"}},
+        "aspectmode": "manual",
+        "aspectratio": dict.fromkeys("xyz", zoom),
+    }
 
 
 def decimated(face: Face, step: int = 2) -> tuple[NDArray[np.float32], NDArray[np.int32], Image]:
