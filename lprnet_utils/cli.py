@@ -85,6 +85,10 @@ def app(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Train a network on photos, synthetic or real, or go on with a run that was stopped."""
+    from importlib.util import find_spec
+
+    if find_spec("keras") is None:
+        raise RuntimeError("training needs Keras and a backend of it: pip install 'lprnet_utils[train]'")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from . import networks
     from .batches import Mixture
@@ -95,6 +99,11 @@ def train(options: argparse.Namespace) -> int:
     mixed = 0 < config.synthetic < 1
     if config.synthetic and not options.shards:
         raise SystemExit(f"lprnet: recipe {options.config} takes synthetic photos: give --shards (lprnet synthesize)")
+    if options.shards and not mixed and (options.photos or options.aflw_train):
+        raise SystemExit(
+            f"lprnet: with --shards, the photos would not be used: say what share of the samples comes from the shards "
+            f"(--set 'synthetic = 0.5'; the recipe has {config.synthetic:g}), or leave one of the two out"
+        )
     with_photos = mixed or not options.shards
     photos = None
     if with_photos:
@@ -111,34 +120,44 @@ def train(options: argparse.Namespace) -> int:
 
         tf.config.experimental.enable_op_determinism()
     model = getattr(networks, config.network)(**config.network_options)
-    if options.start:
-        _start(model, options.start)
-    trainer = Trainer(model, config, options.run, options.tensorboard)
+    origin = {"start": _start(model, options.start) if options.start else None}
+    origin["data"] = ["own photos" if options.photos else "AFLW"] * with_photos
+    if options.shards:
+        origin["data"].append("300W-LP" if (options.shards / "model.bin").exists() else "synthetic")
+    trainer = Trainer(model, config, options.run, options.tensorboard, origin)
+    size = model.input_shape[1]
     if options.shards:
         from .shards import Shards
 
-        source, validation = Shards(options.shards), Shards(options.shards, held_out=True)
+        source, validation = Shards(options.shards, size), Shards(options.shards, size, held_out=True)
     if with_photos:
-        real, validation = _fitted_photos(photos, config, options.labels, bool(options.photos))
+        real, validation = _fitted_photos(photos, config, options.labels, bool(options.photos), size)
         source = Mixture([real, source], [1 - config.synthetic, config.synthetic]) if mixed else real
-    print(f"training from sample {trainer.sample} of {config.samples}; Ctrl-C or a kill loses nothing", flush=True)
+    print(
+        f"training from sample {trainer.sample} of {config.samples}; stopped by Ctrl-C or a kill, the same command "
+        f"goes on from the last checkpoint, one every {config.checkpoint_every} samples",
+        flush=True,
+    )
     best = trainer.run(source, validation, stop_after=options.stop_after)
     print(f"best held-out NME {best:.3f} %; weights in {options.run}")
     return 0
 
 
-def _start(model, weights: str) -> None:
-    """Begin with the weights of an earlier run, or with a finished file."""
+def _start(model, weights: str) -> dict[str, str]:
+    """Begin with the weights of an earlier run, or with a finished file; returns what is known of these."""
     if weights.endswith(".h5"):
         model.load_weights(weights)
-        return
+        return {"weights": weights}
     from .export import load_litert
-    from .inference import read_weights
+    from .inference import read_metadata, read_weights
 
-    load_litert(model, read_weights(weights)[1])
+    data = read_weights(weights)[1]
+    load_litert(model, data)
+    known = read_metadata(data, weights)
+    return {"weights": weights} | {name: known[name] for name in ("licence", "training_data") if name in known}
 
 
-def _fitted_photos(folder: Path, config, labels: Path | None = None, own: bool = False) -> list:
+def _fitted_photos(folder: Path, config, labels: Path | None, own: bool, size: int) -> list:
     """Real photos with fitted maps, AFLW's or one's own: those to train on and those held out."""
     import numpy as np
 
@@ -156,7 +175,7 @@ def _fitted_photos(folder: Path, config, labels: Path | None = None, own: bool =
         weights = photos.trust[rows] if config.trust else np.ones(len(rows))
         weights = weights * np.where(np.abs(photos.yaw[rows]) > 60, config.profile_weight, 1.0)  # rare and hard
         weights = weights * np.where(expressive(photos.landmarks[rows]), config.expressive_weight, 1.0)
-        sources.append(FittedPhotos(photos, rows, fit_photos(photos, rows), weights))
+        sources.append(FittedPhotos(photos, rows, fit_photos(photos, rows), weights, size))
     return sources
 
 
@@ -322,7 +341,7 @@ def parser() -> argparse.ArgumentParser:
     one.set_defaults(function=train)
 
     one = commands.add_parser("synthesize", help="make synthetic training data", description=synthesize.__doc__)
-    one.add_argument("folder", type=Path, help="gets the shards, of 1,024 pairs and about 8 MB each")
+    one.add_argument("folder", type=Path, help="gets the shards, of 1,024 pairs and about 6 MB each")
     one.add_argument("--samples", type=int, default=51_200, help="how many pairs, rounded up to shards (%(default)s)")
     one.add_argument("--seed", type=int, default=0)
     _parallel_options(one)

@@ -20,7 +20,8 @@ class BatchNormalization(layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         """Normalise (B, H, W, C) over all but the channels."""
-        if not training or keras.backend.backend() != "tensorflow" or self.compute_dtype != "float32":
+        usual = keras.backend.backend() != "tensorflow" or self.compute_dtype != "float32"
+        if usual or not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 
@@ -157,7 +158,7 @@ def _posed_mean(code, size: int):
     start = np.vstack([np.diag([1, -1, 1]) / SPAN, np.zeros(3)]) / unit  # upright, from the front, in the middle
     pose = layers.Dense(12, dtype="float32")
     mixing = layers.Dense(kernel.shape[1], use_bias=False, trainable=False, dtype="float32")
-    out = layers.Reshape((size, size, 3))(mixing(pose(code)))
+    out = layers.Reshape((size, size, 3), dtype="float32")(mixing(pose(code)))
     pose.set_weights([pose.get_weights()[0], start.ravel()])
     mixing.set_weights([kernel])
     return out

@@ -11,6 +11,9 @@ from typing import Any
 from .assets import data_path
 from .augmentation import SETTINGS
 
+# of each network, what a recipe may set (lprnet_utils.networks, which needs Keras, has the functions)
+NETWORK_OPTIONS = {"prnet": ("size",), "lprnet": ("size",), "lprnet_lite": ("size", "code", "posed", "normalised")}
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -73,10 +76,17 @@ class TrainingConfig:
         config = cls(**values)
         choices = {"optimizer": ("adam", "muon"), "loss": ("l1", "l2", "wing"), "augmentation": tuple(SETTINGS)}
         choices["precision"] = ("float32", "mixed_bfloat16", "mixed_float16")
-        choices["network"] = ("lprnet", "lprnet_lite", "prnet")
+        choices["network"] = tuple(NETWORK_OPTIONS)
         for key, known in choices.items():
             if getattr(config, key) not in known:
                 raise ValueError(f"{path}: {key} is one of {', '.join(known)}, not {getattr(config, key)}")
+        for key in ("samples", "batch_size", "checkpoint_every", "validate_every"):
+            if getattr(config, key) < 1:
+                raise ValueError(f"{path}: {key} is at least 1, not {getattr(config, key)}")
+        known = NETWORK_OPTIONS[config.network]
+        if unknown := sorted(set(config.network_options) - set(known)):
+            has = f"takes {', '.join(known)}" if known else "takes none"
+            raise ValueError(f"{path}: network_options has {', '.join(unknown)}; {config.network} {has}")
         if not 0 <= config.synthetic <= 1:
             raise ValueError(f"{path}: synthetic is a share from 0 to 1, not {config.synthetic}")
         return config

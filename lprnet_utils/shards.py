@@ -107,7 +107,15 @@ def synthesize(
         Wraps the iterator over shards, for a progress bar.
     dask : str, optional
         Address of a Dask cluster that does it instead, see :func:`lprnet_utils.parallel.run_jobs`.
+
+    Raises
+    ------
+    DatasetError
+        If the folder holds shards of another seed.
     """
+    for path in sorted(Path(folder).glob("shard-*.bin")):
+        if is_whole(path) and (made := read_checked(path).get("seed")) is not None and int(made) != seed:
+            raise DatasetError(f"{path} was made with seed {int(made)}, not {seed}: take another folder, or that seed")
     _fill(folder, -(-count // SHARD), partial(_synthesize_shard, seed=seed), workers, bar, dask)
 
 
@@ -202,7 +210,8 @@ def _generator(seed: int) -> SyntheticFaces:
 def _synthesize_shard(path: Path, number: int, seed: int) -> None:
     cv2.setNumThreads(1)
     faces = _generator(seed)
-    write_checked(path, pack(faces.sample(number * SHARD + k) for k in range(SHARD)))
+    pairs = pack(faces.sample(number * SHARD + k) for k in range(SHARD))
+    write_checked(path, pairs | {"seed": np.array(seed)})
 
 
 class Shards:
@@ -212,7 +221,7 @@ class Shards:
     ----------
     folder : path
     size : int
-        N.
+        N; crops that were made in another size are enlarged or made smaller.
     held_out : bool
         The last shard alone, to choose by; otherwise all others.
 
@@ -234,6 +243,10 @@ class Shards:
         paths = sorted(Path(folder).glob("shard-*.bin"))
         if len(paths) < 2:
             raise DatasetError(f"{folder} holds {len(paths)} shards, at least two are needed (one is held out)")
+        for k, path in enumerate(paths):
+            expected = path.with_name(f"shard-{k:05d}.bin")
+            if path != expected:
+                raise DatasetError(f"{expected} is missing: the command that made the others fills the gap")
         shards = [read_checked(path) for path in (paths[-1:] if held_out else paths[:-1])]
         self._data = [s["data"] for s in shards]
         self._place = [
@@ -243,6 +256,11 @@ class Shards:
         joined = [np.concatenate([s[n] for s in shards]) for n in ("coefficients", "rotation", "scale", "translation")]
         self.fits = Fits(*joined)
         self.size, self.layout = size, UVLayout(size)
+        stored = len(self._stored(0))
+        if self.cropped and stored != size:  # pixel centres are at whole numbers
+            zoom = np.float32(size / stored)
+            place = (self.fits.translation + [0.5, 0.5, 0]) * zoom - [0.5, 0.5, 0]
+            self.fits = replace(self.fits, scale=self.fits.scale * zoom, translation=place.astype(np.float32))
         model = MorphableModel.load()
         if (Path(folder) / "model.bin").exists():
             own = read_checked(Path(folder) / "model.bin")
@@ -255,10 +273,17 @@ class Shards:
     def __len__(self) -> int:
         return len(self._place)
 
-    def image(self, i: int) -> Image:
-        """Crop i, (N, N, 3) uint8 RGB."""
+    def _stored(self, i: int) -> Image:
         shard, start, end = self._place[i]
         return cv2.imdecode(self._data[shard][start:end], cv2.IMREAD_COLOR)[..., ::-1]
+
+    def image(self, i: int) -> Image:
+        """Crop i, (N, N, 3) uint8 RGB; or, not ``cropped`` yet, the photo around it."""
+        picture = self._stored(i)
+        if not self.cropped or len(picture) == self.size:
+            return picture
+        how = cv2.INTER_AREA if len(picture) > self.size else cv2.INTER_LINEAR
+        return cv2.resize(picture, (self.size, self.size), interpolation=how)
 
     def landmarks(self, i: int) -> Array:
         """Its 68 landmarks (68, 3), pixels of the crop; z with an arbitrary zero."""

@@ -88,7 +88,8 @@ def map_loss(
     unit = (100 * SPAN) ** 2 if kind == "l2" else 100 * SPAN
     mask = layout.mask.astype(np.float32)[None, ..., None]
     along_u, along_v = mask[:, :, 1:] * mask[:, :, :-1], mask[:, 1:] * mask[:, :-1]
-    edges = 3 * (along_u.sum() + along_v.sum())
+    edges = 3 * float(along_u.sum() + along_v.sum())
+    along_u, along_v = map(ops.convert_to_tensor, (along_u, along_v))
 
     def loss(y_true, y_pred):
         y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
@@ -161,7 +162,7 @@ class Muon(keras.optimizers.Muon):
 
 
 class CheckpointError(RuntimeError):
-    """A checkpoint is truncated, altered, or of another run."""
+    """A checkpoint is truncated, altered, or of another run or other data."""
 
 
 def save_checkpoint(path: Path, arrays: dict[str, Array], info: dict[str, Any]) -> None:
@@ -214,14 +215,23 @@ class Trainer:
         The log's ``outside`` is the share of maps that the encoding could not hold.
     tensorboard : bool
         Write the log for TensorBoard too, into ``tensorboard/``.
+    origin : dict, optional
+        What it learns from and began with, to be told to those who get the weights: kept in the checkpoint.
 
     Raises
     ------
     CheckpointError
-        If the folder holds a run with another recipe, or its checkpoints are damaged.
+        If the folder holds a run with another recipe or network, or its checkpoints are damaged.
     """
 
-    def __init__(self, model: keras.Model, config: TrainingConfig, folder: str | Path, tensorboard: bool = False):
+    def __init__(
+        self,
+        model: keras.Model,
+        config: TrainingConfig,
+        folder: str | Path,
+        tensorboard: bool = False,
+        origin: dict[str, Any] | None = None,
+    ):
         self.model, self.config, self.folder = model, config, Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.layout = UVLayout(model.output_shape[1])
@@ -237,7 +247,8 @@ class Trainer:
             from tensorboard.summary import Writer
 
             self._board = Writer(str(self.folder / "tensorboard"))
-        self.step, self.best = 0, float("inf")
+        self.step, self.best, self.origin = 0, float("inf"), origin
+        self._photos: list[int] | None = None  # how many there are to train on, and held out
         self._since: dict[str, list[float]] = {"losses": [], "outside": []}  # of the steps since the last log
         self.average = [np.array(w) for w in model.get_weights()]
         self._resume()
@@ -255,12 +266,14 @@ class Trainer:
     def save(self) -> None:
         """Write the checkpoint."""
         info = {"step": self.step, "best": self.best, "config": asdict(self.config), "since": self._since}
+        info |= {"photos": self._photos, "origin": self.origin}
         save_checkpoint(self.folder / "checkpoint.bin", self._state(), info)
 
     def _resume(self) -> None:
         path = self.folder / "checkpoint.bin"
         previous = path.with_name(path.name + ".previous")
         if not path.exists() and not previous.exists():
+            self._keep_log(0)
             return
         try:
             arrays, info = load_checkpoint(path)
@@ -269,12 +282,17 @@ class Trainer:
                 raise
             print(f"{error}; going on from the one before it")
             arrays, info = load_checkpoint(previous)
+            if path.exists():  # out of the way, or the next one written would push it into the place of the good one
+                os.replace(path, path.with_name(path.name + ".damaged"))
         before = asdict(TrainingConfig()) | info["config"]  # it may be older than a setting
         if changed := sorted(k for k, v in asdict(self.config).items() if before[k] != v):
             raise CheckpointError(
                 f"{self.folder} holds a run with another recipe (differs in {', '.join(changed)}); "
                 "give another folder, or remove this one"
             )
+        state = self._state()
+        if {n: a.shape for n, a in arrays.items()} != {n: a.shape for n, a in state.items()}:
+            raise CheckpointError(f"{path} holds another network's weights, {len(arrays)} arrays, not {len(state)}")
         count = len(self.model.get_weights())
         self.model.set_weights([arrays[f"weight_{k}"] for k in range(count)])
         self.average = [arrays[f"average_{k}"] for k in range(count)]
@@ -282,16 +300,27 @@ class Trainer:
             variable.assign(arrays[f"optimizer_{k}"])
         self.step, self.best = info["step"], info["best"]
         self._since = info.get("since", self._since)
-        log = self.folder / "log.csv"
-        if log.exists():  # what was logged after the checkpoint will be logged again
-            with open(log, newline="", encoding="utf-8") as file:
-                rows = [r for r in csv.DictReader(file) if int(float(r["sample"])) <= self.sample]
-            log.unlink()
-            for row in rows:
-                self._log(row)
+        self._photos, self.origin = info.get("photos"), info.get("origin")
+        self._keep_log(self.sample)
 
-    def _log(self, row: dict[str, Any]) -> None:
+    def _keep_log(self, sample: int) -> None:
+        """Leave of the log what is no later than a checkpoint's sample: the rest will be logged again."""
         path = self.folder / "log.csv"
+        if not path.exists():
+            return
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if int(float(row["sample"])) <= sample]
+        part = path.with_name(path.name + ".part")
+        part.unlink(missing_ok=True)
+        for row in rows:
+            self._log(row, part)
+        if rows:
+            os.replace(part, path)
+        else:
+            path.unlink()
+
+    def _log(self, row: dict[str, Any], path: Path | None = None) -> None:
+        path = path or self.folder / "log.csv"
         new = not path.exists()
         with open(path, "a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, ["sample", "loss", "learning_rate", "images_per_second", "nme", "outside"])
@@ -331,10 +360,22 @@ class Trainer:
             Threads that make batches ahead.
         stop_after : int, optional
             Stop, with a checkpoint, after so many steps of this call.
+
+        Raises
+        ------
+        CheckpointError
+            If the run began with another number of photos: its batches, and what it chose by, would not be the same.
         """
         import cv2
         from tqdm import tqdm
 
+        photos = [len(source), len(validation)]
+        if self._photos is not None and self._photos != photos:
+            raise CheckpointError(
+                f"{self.folder} holds a run on {self._photos[0]} photos and {self._photos[1]} held out, not "
+                f"{photos[0]} and {photos[1]}: give it the same again, or another folder to a new run"
+            )
+        self._photos = photos
         cv2.setNumThreads(1)  # the batches are made in threads of their own
 
         config = self.config
@@ -371,7 +412,7 @@ class Trainer:
                     error = self._evaluate(validation)
                     row = {"sample": self.sample, "loss": np.mean(losses), "learning_rate": rate}
                     row |= {"images_per_second": speed, "nme": error, "outside": np.mean(outside)}
-                    self._log({k: f"{v:.6g}" for k, v in row.items()})
+                    self._log({k: str(v) if isinstance(v, int) else f"{v:.6g}" for k, v in row.items()})
                     self._show(row)
                     bar.write(f"{self.sample} samples: loss {np.mean(losses):.3f}, held-out NME {error:.3f} %")
                     self._since = {"losses": [], "outside": []}

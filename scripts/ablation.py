@@ -1,6 +1,6 @@
 """What each part of the recipe and of the network is worth: short trainings that differ in one thing.
 
-    lprnet synthesize runs/synthetic --samples 52224
+    lprnet synthesize runs/synthetic --samples 26624
     LPRNET_AFLW_TRAIN=... python scripts/ablation.py runs/synthetic runs/ablation
 
 Each row trains the recipe ``lite-yardstick`` for 25,600 synthetic photos with one change, by the command that the table
@@ -19,7 +19,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
 
+import keras
 import numpy as np
+
+from lprnet_utils import networks
+from lprnet_utils.datasets import AFLWTrain, landmark_box
+from lprnet_utils.evaluation import landmark_nme, summarise_by_yaw
+from lprnet_utils.geometry import invert_similarity, transform_points
+from lprnet_utils.images import crop_matrix, warp_image
+from lprnet_utils.recipes import TrainingConfig
+from lprnet_utils.shards import Shards
+from lprnet_utils.training import validate
+from lprnet_utils.uv import UVLayout, decode_map
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = ["samples = 25600", "validate_every = 25600"]
@@ -47,9 +58,10 @@ ONE_CORE = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OPENB
 
 
 def command(changes: list[str], shards: Path, run: Path) -> list[str]:
-    """The training of one row."""
+    """The training of one row; one of real photos alone takes no shards."""
     sets = [word for change in (*BASE, *changes) for word in ("--set", change)]
-    return ["lprnet", "train", "--config", "lite-yardstick", *sets, "--shards", str(shards), "--run", str(run)]
+    synthetic = [] if "synthetic = 0" in changes else ["--shards", str(shards)]
+    return ["lprnet", "train", "--config", "lite-yardstick", *sets, *synthetic, "--run", str(run)]
 
 
 def train(name: str, shards: Path, run: Path, cores: Queue) -> None:
@@ -64,20 +76,17 @@ def train(name: str, shards: Path, run: Path, cores: Queue) -> None:
         cores.put(core)
 
 
-def real_error(run: Path, changes: list[str], folder: Path) -> float:
-    """NME on held-out real photos, mean of bins."""
-    from lprnet_utils import networks
-    from lprnet_utils.datasets import AFLWTrain, landmark_box
-    from lprnet_utils.evaluation import landmark_nme, summarise_by_yaw
-    from lprnet_utils.geometry import invert_similarity, transform_points
-    from lprnet_utils.images import crop_matrix, warp_image
-    from lprnet_utils.recipes import TrainingConfig
-    from lprnet_utils.uv import UVLayout, decode_map
-
+def network_of(run: Path, changes: list[str]) -> keras.Model:
+    """What a row has trained: the average of its weights, as it was at the end."""
     config = TrainingConfig.load("lite-yardstick", [*BASE, *changes])
     model = getattr(networks, config.network)(**config.network_options)
     model.load_weights(run / "last.weights.h5")
-    photos, layout = AFLWTrain(folder), UVLayout(model.output_shape[1])
+    return model
+
+
+def real_error(model: keras.Model, photos: AFLWTrain) -> float:
+    """NME on held-out real photos, mean of bins."""
+    layout = UVLayout(model.output_shape[1])
     rows = np.flatnonzero(photos.held_out & (photos.trust > 0))
     rows = np.random.default_rng(0).choice(rows, min(600, len(rows)), replace=False)
     errors = []
@@ -111,13 +120,17 @@ def main() -> None:
         jobs = [pool.submit(train, name, options.shards, folder, cores) for name, folder in folders.items()]
         for job in jobs:
             job.result()
+    shards, photos = Shards(options.shards, held_out=True), None
+    if options.aflw_train:
+        photos = AFLWTrain(options.aflw_train)
     lines = ["| change | synthetic | real | by |", "|---|---|---|---|"]
     for name, folder in folders.items():
-        log = np.genfromtxt(folder / "log.csv", delimiter=",", names=True)
-        real = f"{real_error(folder, ROWS[name], options.aflw_train):.2f}" if options.aflw_train else ""
-        changes = " ".join(f"--set '{change}'" for change in ROWS[name])
-        changes = f"`{changes}`" if changes else "nothing"
-        lines.append(f"| {name} | {float(np.atleast_1d(log['nme'])[-1]):.2f} | {real} | {changes} |")
+        model = network_of(folder, ROWS[name])
+        synthetic = validate(model, shards, UVLayout(model.output_shape[1]))
+        real = f"{real_error(model, photos):.2f}" if photos else ""
+        changes = " ".join(f"`--set '{change}'`" for change in ROWS[name]) or "nothing"
+        changes += ", without `--shards`" * ("synthetic = 0" in ROWS[name])
+        lines.append(f"| {name} | {synthetic:.2f} | {real} | {changes} |")
     head = (
         "# What each part is worth\n\nMade by `scripts/ablation.py`, which says what the columns are: NME in % on "
         "held-out photos, synthetic and real. Every row is\n\n    "

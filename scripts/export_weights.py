@@ -1,9 +1,11 @@
 """Export a training run's best weights to ``data/weights/NAME.tflite``, with what a user must know inside.
 
-    python scripts/export_weights.py --config lite-open --run runs/lite-open --output data/weights/open.tflite
-    LPRNET_AFLW_TRAIN=... python scripts/export_weights.py --config lite-wild --run runs/lite-wild \\
+    python scripts/export_weights.py --run runs/lite-open --output data/weights/open.tflite
+    LPRNET_AFLW_TRAIN=... python scripts/export_weights.py --run runs/lite-wild \\
         --glance runs/upright-wild.weights.h5 --output data/weights/wild.tflite
-    python scripts/export_weights.py --config lite-wild-more --run runs/mine --photos photos --output mine.tflite
+    python scripts/export_weights.py --run runs/mine --photos photos --output mine.tflite
+
+What the file says of its origin follows from the run's own checkpoint: its recipe, and what it began with.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -26,6 +29,7 @@ from lprnet_utils.own_photos import PhotoFolder
 from lprnet_utils.props import background
 from lprnet_utils.recipes import TrainingConfig
 from lprnet_utils.synthetic import SyntheticFaces
+from lprnet_utils.training import load_checkpoint
 from lprnet_utils.uv import UVLayout, decode_map
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,6 +50,8 @@ OWN = (
 )
 UNKNOWN = "Not stated: ask whoever trained these weights, and where the photos are from."
 RESEARCH = "Research use only: trained on photos of AFLW, which may be used for non-commercial research."
+W300LP = "300W-LP (Zhu et al. 2016): photos of 300-W turned to profile, with fits of the Basel Face Model."
+W300LP_ONLY = "Research use only: trained on 300W-LP and the Basel Face Model, which may be used for that alone."
 FREE = "CC0 1.0: free for any use."
 
 
@@ -76,6 +82,23 @@ def doubt(model, crops: np.ndarray) -> list[float]:
     return [round(float(middle), 2), round(width, 2)]
 
 
+def described(origin: dict[str, Any] | None, licence: str) -> dict[str, str]:
+    """Licence and training data of a run, by what its checkpoint says; ``licence`` is that of one's own photos.
+
+    Weights that began with others are no freer than these.
+    """
+    if origin is None:
+        raise SystemExit("the run's checkpoint does not say what it was trained on: begin the run anew")
+    known = {"AFLW": (PHOTOS, RESEARCH), "300W-LP": (W300LP, W300LP_ONLY), "synthetic": (SYNTHETIC, FREE)}
+    known["own photos"] = OWN, licence
+    texts, terms = zip(*(known[kind] for kind in origin["data"]), strict=True)
+    if start := origin["start"]:
+        texts = *texts, f"It began with {start['weights']}: {start.get('training_data', UNKNOWN)}"
+        terms = *terms, start.get("licence", UNKNOWN)
+    terms = [t for t in dict.fromkeys(terms) if t != FREE] or [FREE]
+    return {"licence": " ".join(terms), "training_data": " ".join(texts)}
+
+
 def shown(crops: list[np.ndarray]) -> np.ndarray:
     """Crops as the network sees them, (B, N, N, 3) float32 in 0 to 1."""
     return np.stack(crops).astype(np.float32) / 255
@@ -83,7 +106,6 @@ def shown(crops: list[np.ndarray]) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", default="published-wild")
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--weights", default="best.weights.h5", help="file of the run (%(default)s)")
     parser.add_argument("--output", type=Path, default=ROOT / "data" / "weights" / "published.tflite")
@@ -93,17 +115,23 @@ def main() -> None:
     parser.add_argument("--licence", default=UNKNOWN, help="of weights that were trained on --photos")
     options = parser.parse_args()
 
-    config = TrainingConfig.load(options.config)
+    info = load_checkpoint(options.run / "checkpoint.bin")[1]
+    config = TrainingConfig(**info["config"])
     model = getattr(networks, config.network)(**config.network_options)
     model.load_weights(options.run / options.weights)
     # the doubt is measured on synthetic faces too: of the photos hardly one has its mouth wide open
     faces = SyntheticFaces(seed=1)
     rendered = [faces.sample(k).image for k in range(EXAMPLES)]
-    if options.photos:
+    origin = described(info.get("origin"), options.licence)
+    kind = info["origin"]["data"][0]
+    own, rendered_too = kind == "own photos", kind in ("AFLW", "own photos")
+    if own and options.photos is None:
+        raise SystemExit("give --photos, the photos that the run was trained on: the export is checked on them")
+    if own:
         photos = PhotoFolder(options.photos)
         rows = range(len(photos))[:EXAMPLES]  # the few that are held out tell too little
         crops = [warp_image(photos.image(i), crop_matrix(landmark_box(photos.landmarks[i]))) for i in rows]
-    elif config.synthetic == 1:
+    elif not rendered_too:
         crops = rendered
     elif options.aflw_train is None:
         raise SystemExit("give --aflw-train or set LPRNET_AFLW_TRAIN: the export is checked on held-out photos")
@@ -111,12 +139,9 @@ def main() -> None:
         photos = AFLWTrain(options.aflw_train)
         rows = np.flatnonzero(photos.held_out & (photos.trust > 0))[:EXAMPLES]
         crops = [warp_image(photos.image(i), crop_matrix(landmark_box(photos.landmarks[i]))) for i in rows]
-    data = [OWN if options.photos else PHOTOS] * (config.synthetic < 1) + [SYNTHETIC] * (config.synthetic > 0)
-    licence = options.licence if options.photos else RESEARCH if config.synthetic < 1 else FREE
-    metadata = {"recipe": options.config, "licence": licence}
-    metadata["training_data"] = " ".join(data)
+    metadata = {"recipe": info["config"]} | origin
     examples = shown(crops)
-    metadata["doubt"] = doubt(model, examples if config.synthetic == 1 else np.concatenate([examples, shown(rendered)]))
+    metadata["doubt"] = doubt(model, np.concatenate([examples, shown(rendered)]) if rendered_too else examples)
     glance = None
     if options.glance:
         glance = networks.upright()

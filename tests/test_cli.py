@@ -124,6 +124,10 @@ def test_a_recipe_with_synthetic_photos_needs_them(tmp_path):
     recipe.write_text('synthetic = 0.5\nnetwork = "lprnet_lite"\n')
     with pytest.raises(SystemExit, match="--shards"):
         main(["train", "--config", str(recipe), "--run", str(tmp_path / "run")])
+    recipe.write_text("synthetic = 0.0\n")
+    both = ["--photos", str(tmp_path), "--shards", str(tmp_path)]
+    with pytest.raises(SystemExit, match="the photos would not be used"):
+        main(["train", "--config", str(recipe), "--run", str(tmp_path / "run"), *both])
     recipe.write_text("synthetic = 1.5\n")
     assert main(["train", "--config", str(recipe), "--run", str(tmp_path / "run")]) == 2
     recipe.write_text('optimizer = "sgd"\n')

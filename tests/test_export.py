@@ -161,3 +161,19 @@ def test_a_larger_network_takes_longer(tmp_path):
         export_litert(keras.Model(inputs, x), files[name], {}, np.zeros((1, 128, 128, 3), np.float32))
     seconds = time_litert(files, repeats=5)
     assert 0 < seconds["small"] < seconds["large"] < 5
+
+
+def test_weights_are_no_freer_than_what_they_began_with():
+    from export_weights import FREE, RESEARCH, UNKNOWN, described
+
+    free = described({"data": ["synthetic"], "start": None}, UNKNOWN)
+    assert free["licence"] == FREE and "AFLW (Koestinger" not in free["training_data"]
+    mixed = described({"data": ["AFLW", "synthetic"], "start": None}, UNKNOWN)
+    assert mixed["licence"] == RESEARCH and "AFLW (Koestinger" in mixed["training_data"]
+    wild = {"weights": "wild", "licence": RESEARCH, "training_data": "Photos."}
+    from_wild = described({"data": ["own photos"], "start": wild}, "Mine.")
+    assert from_wild["licence"] == f"Mine. {RESEARCH}" and "began with wild: Photos." in from_wild["training_data"]
+    unknown = described({"data": ["synthetic"], "start": {"weights": "runs/x/best.weights.h5"}}, UNKNOWN)
+    assert unknown["licence"] == UNKNOWN, "nobody knows what such a file has seen"
+    with pytest.raises(SystemExit, match="does not say"):
+        described(None, UNKNOWN)

@@ -117,7 +117,10 @@ def test_fused_batch_normalisation_is_keras_own():
             y = layer(x, training=True)
             loss = tf.reduce_sum(y**3)
         gradients = tape.gradient(loss, [x, *[v.value for v in layer.trainable_variables]])
-        results.append([y.numpy(), *[g.numpy() for g in gradients], *[np.array(w) for w in layer.get_weights()]])
+        layer.trainable = False  # frozen, it normalises by what it has learned, also while the others train
+        frozen = layer(x, training=True).numpy()
+        weights = [np.array(w) for w in layer.get_weights()]
+        results.append([y.numpy(), *[g.numpy() for g in gradients], *weights, frozen])
     for one, other in zip(*results, strict=True):
         assert np.allclose(one, other, rtol=1e-3, atol=2e-4)
 

@@ -107,11 +107,12 @@ def test_from_ones_own_photos_to_ones_own_weights(folder, tmp_path, capsys):
     assert main([*arguments, *(word for line in short for word in ("--set", line))]) == 0
     text = capsys.readouterr().out
     assert "fitting the face model to 5 photos" in text and "best held-out NME" in text
-    script = [sys.executable, ROOT / "scripts" / "export_weights.py", "--config", "lite-wild-more", "--run", run]
+    script = [sys.executable, ROOT / "scripts" / "export_weights.py", "--run", run]
     options = ["--photos", path, "--licence", "Mine.", "--output", weights]
     subprocess.run([*script, *options], check=True, capture_output=True)
     metadata = LPRNet(weights).metadata
     assert metadata["licence"] == "Mine." and "whoever trained" in metadata["training_data"]
+    assert "began with open" in metadata["training_data"] and metadata["recipe"]["samples"] == 16
     out = tmp_path / "report"
     assert main(["evaluate", "--photos", str(path), "--weights", str(weights), "--output", str(out)]) == 0
     text = capsys.readouterr().out

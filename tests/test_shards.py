@@ -79,11 +79,29 @@ def test_damaged_shards_are_named(folder):
         read_checked(folder / "gone.bin")
 
 
+def test_a_gap_between_shards_is_named(folder):
+    (folder / "shard-00001.bin").rename(folder / "shard-00002.bin")
+    with pytest.raises(DatasetError, match="shard-00001.bin is missing"):
+        Shards(folder)
+
+
+def test_shards_in_another_size(folder, samples):
+    """For a network of another size than that of the crops: picture and map are enlarged together."""
+    small, usual = Shards(folder, 64), Shards(folder)
+    assert small.image(0).shape == (64, 64, 3) and small.maps([0]).shape == (1, 64, 64, 3)
+    points = usual.landmarks(0)[17:, :2]  # the jaw is at the chart's edge, where coarser texels tell it less well
+    assert np.allclose(small.landmarks(0)[17:, :2], (points + 0.5) / 2 - 0.5, atol=0.4)
+    shrunk = usual.image(0).reshape(64, 2, 64, 2, 3).mean((1, 3))
+    assert np.abs(small.image(0) - shrunk).max() <= 1
+
+
 def test_a_killed_synthesis_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "SHARD", 6)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     synthesize(whole, 18, seed=2)
     synthesize(parts, 12, seed=2)
+    with pytest.raises(DatasetError, match="was made with seed 2, not 3"):
+        synthesize(parts, 12, seed=3)
     first = parts / "shard-00000.bin"
     before = first.stat().st_mtime_ns
     # killed while it wrote: half a file beside its place, and one that was cut short by the disk
