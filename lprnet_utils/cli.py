@@ -100,10 +100,7 @@ def train(options: argparse.Namespace) -> int:
     if config.synthetic and not options.shards:
         raise SystemExit(f"lprnet: recipe {options.config} takes synthetic photos: give --shards (lprnet synthesize)")
     if options.shards and not mixed and (options.photos or options.aflw_train):
-        raise SystemExit(
-            f"lprnet: with --shards, the photos would not be used: say what share of the samples comes from the shards "
-            f"(--set 'synthetic = 0.5'; the recipe has {config.synthetic:g}), or leave one of the two out"
-        )
+        raise SystemExit("lprnet: with --shards, the photos would not be used: set the shards' share, synthetic = 0.5")
     with_photos = mixed or not options.shards
     photos = None
     if with_photos:
@@ -133,11 +130,8 @@ def train(options: argparse.Namespace) -> int:
     if with_photos:
         real, validation = _fitted_photos(photos, config, options.labels, bool(options.photos), size)
         source = Mixture([real, source], [1 - config.synthetic, config.synthetic]) if mixed else real
-    print(
-        f"training from sample {trainer.sample} of {config.samples}; stopped by Ctrl-C or a kill, the same command "
-        f"goes on from the last checkpoint, one every {config.checkpoint_every} samples",
-        flush=True,
-    )
+    print(f"training from sample {trainer.sample} of {config.samples}; after Ctrl-C or a kill the same command goes on "
+          f"from the last checkpoint, one every {config.checkpoint_every} samples", flush=True)  # fmt: skip
     best = trainer.run(source, validation, stop_after=options.stop_after)
     print(f"best held-out NME {best:.3f} %; weights in {options.run}")
     return 0

@@ -7,21 +7,18 @@ kill leaves a whole shard or none. Whatever reads numpy arrays can read them; no
 
 from __future__ import annotations
 
-import hashlib
-import io
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .assets import DatasetError
+from .checkpoints import read_checked, write_checked
 from .datasets import W300LP
 from .face_model import MorphableModel
 from .fitting import Fits
@@ -37,36 +34,6 @@ Array = NDArray[np.floating]
 SHARD = 1024  # pairs in a shard
 QUALITY = 95  # of the crops' JPEG
 STORED, MARGIN = 192, 1.4  # photos are cut this many times wider than a crop, to leave augmentation its room
-
-
-def write_checked(path: Path, arrays: dict[str, Any]) -> None:
-    """Write arrays as a SHA-256 and an ``.npz``; a kill leaves what was there before, or the whole file."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    data = buffer.getvalue()
-    part = path.with_name(path.name + ".part")
-    with open(part, "wb") as file:
-        file.write(hashlib.sha256(data).digest() + data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
-
-
-def read_checked(path: Path) -> dict[str, NDArray]:
-    """What :func:`write_checked` wrote.
-
-    Raises
-    ------
-    DatasetError
-        Naming the file if it is missing, truncated or altered.
-    """
-    if not path.is_file():
-        raise DatasetError(f"{path} is missing")
-    data = path.read_bytes()
-    if hashlib.sha256(data[32:]).digest() != data[:32]:
-        raise DatasetError(f"{path} is truncated or altered: its checksum does not match its {len(data)} bytes")
-    with np.load(io.BytesIO(data[32:]), allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
 
 
 def pack(samples: Iterable[Sample], quality: int = QUALITY) -> dict[str, NDArray]:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-import io
-import json
 import os
 import shutil
 import time
@@ -20,6 +17,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from .batches import Source, make_batch
+from .checkpoints import CheckpointError, load_checkpoint, save_checkpoint
 from .evaluation import landmark_nme
 from .geometry import invert_similarity, transform_points
 from .images import crop_matrix, warp_image
@@ -159,48 +157,6 @@ class Muon(keras.optimizers.Muon):
     def lr_adjust(self, x: Any) -> Any:
         """The step scaled to the size of Adam's, by the matrix' larger side."""
         return x * self.rms_rate * max(x.shape[-2:]) ** 0.5
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint is truncated, altered, or of another run or other data."""
-
-
-def save_checkpoint(path: Path, arrays: dict[str, Array], info: dict[str, Any]) -> None:
-    """Write a checkpoint so that a kill at any moment leaves the old one or the new one, never half of one.
-
-    The file is a SHA-256, then an ``.npz`` of the arrays with ``info`` as JSON. It is written beside its place,
-    flushed to the disk and renamed; the one before it is kept with the ending ``.previous``.
-    """
-    buffer = io.BytesIO()
-    np.savez(buffer, __info__=np.array(json.dumps(info)), **arrays)
-    data = buffer.getvalue()
-    part = path.with_name(path.name + ".part")
-    with open(part, "wb") as file:
-        file.write(hashlib.sha256(data).digest())
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    if path.exists():
-        os.replace(path, path.with_name(path.name + ".previous"))
-    os.replace(part, path)
-
-
-def load_checkpoint(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Read what :func:`save_checkpoint` wrote.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is missing, truncated or altered.
-    """
-    if not path.is_file():
-        raise CheckpointError(f"no checkpoint at {path}")
-    data = path.read_bytes()
-    if hashlib.sha256(data[32:]).digest() != data[:32]:
-        raise CheckpointError(f"{path} is truncated or altered: its checksum does not match its {len(data)} bytes")
-    with np.load(io.BytesIO(data[32:]), allow_pickle=False) as file:
-        info = json.loads(str(file["__info__"]))
-        return {n: file[n] for n in file.files if n != "__info__"}, info
 
 
 class Trainer:

@@ -17,7 +17,14 @@ SUBJECTS = {
     "mediapipe": ("MediaPipe", "468 points in 3D"),
     "dlib": ("dlib", "68 points in 2D, faces from 80 pixels"),
 }
-VIDEO = ("detect", "network", "check", "smooth", "landmarks")  # parts of a frame
+# parts of a frame, and what the page calls them
+VIDEO = {
+    "detect": "detect",
+    "network": "crop, network and map",
+    "check": "check",
+    "smooth": "smooth",
+    "landmarks": "landmarks",
+}
 INT8_COST = "moves the points of open by, pixels of the crop"
 
 Report = dict[str, Any]
@@ -148,7 +155,7 @@ def block(report: Report) -> str:
         first=number(start["first photo, ms"] / 1000),
         memory=megabytes(start["peak memory, MB"]),
         video_size=f"{video['width']} x {video['height']}",
-        video_parts=", ".join(f"{part} {number(video[f'{part}, ms'])} ms" for part in VIDEO),
+        video_parts=", ".join(f"{told} {number(video[f'{part}, ms'])} ms" for part, told in VIDEO.items()),
         video_whole=number(video["whole, ms"]),
         video_most=number(video["95 % of the frames within, ms"]),
         expressions=number(video["expressions, ms"]),

@@ -21,6 +21,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from lprnet_utils import networks
+from lprnet_utils.checkpoints import load_checkpoint
 from lprnet_utils.datasets import AFLWTrain, landmark_box
 from lprnet_utils.export import export_litert
 from lprnet_utils.images import crop_matrix, warp_image
@@ -29,7 +30,6 @@ from lprnet_utils.own_photos import PhotoFolder
 from lprnet_utils.props import background
 from lprnet_utils.recipes import TrainingConfig
 from lprnet_utils.synthetic import SyntheticFaces
-from lprnet_utils.training import load_checkpoint
 from lprnet_utils.uv import UVLayout, decode_map
 
 ROOT = Path(__file__).resolve().parents[1]

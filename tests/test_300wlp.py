@@ -7,9 +7,10 @@ from scipy.io import savemat
 
 from lprnet_utils import MorphableModel, UVLayout
 from lprnet_utils.assets import DatasetError
+from lprnet_utils.checkpoints import read_checked
 from lprnet_utils.cli import main
 from lprnet_utils.datasets import W300LP, landmark_box
-from lprnet_utils.shards import Shards, read_checked
+from lprnet_utils.shards import Shards
 
 
 def test_real_files_lie_where_their_cameras_say(w300_dir):

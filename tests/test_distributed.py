@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from lprnet_utils import shards
+from lprnet_utils.checkpoints import write_checked
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -23,7 +24,7 @@ def test_two_processes_learn_the_same_as_one(tmp_path):
     faces = shards.SyntheticFaces(3)
     for k in range(2):
         arrays = shards.pack(faces.sample(8 * k + i) for i in range(8))
-        shards.write_checked(tmp_path / f"shard-{k:05d}.bin", arrays)
+        write_checked(tmp_path / f"shard-{k:05d}.bin", arrays)
     environment = os.environ | {"SAMPLES": "32", "PYTHONPATH": str(ROOT)}
     losses, weights = {}, {}
     for processes in (1, 2):

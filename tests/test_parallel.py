@@ -7,6 +7,7 @@ import pytest
 
 from lprnet_utils import parallel, shards
 from lprnet_utils.batch import process_photos
+from lprnet_utils.checkpoints import write_checked
 from lprnet_utils.cli import main
 from lprnet_utils.clips import rendered_clip
 from lprnet_utils.parallel import run_jobs
@@ -83,4 +84,4 @@ def test_shards_on_a_cluster(cluster, tmp_path):
 def small_shard(path, number, seed):
     """What :func:`lprnet_utils.shards._synthesize_shard` does, for fewer faces: a worker has its own ``SHARD``."""
     faces = shards._generator(seed)
-    shards.write_checked(path, shards.pack(faces.sample(number * 3 + k) for k in range(3)))
+    write_checked(path, shards.pack(faces.sample(number * 3 + k) for k in range(3)))

@@ -182,7 +182,7 @@ def test_modules_stay_short(record_property):
 
 ROWS = """
 geometry assets images rasterizer light smoothing parallel
-face_model uv detection evaluation meshes
+face_model uv detection evaluation meshes checkpoints
 fitting registration rendering augmentation networks plots texture expressions video_files
 face datasets prnet props recipes
 inference viewer synthetic effects avatar own_photos

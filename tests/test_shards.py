@@ -5,7 +5,8 @@ import pytest
 
 from lprnet_utils import shards
 from lprnet_utils.assets import DatasetError
-from lprnet_utils.shards import Shards, pack, read_checked, synthesize, write_checked
+from lprnet_utils.checkpoints import read_checked, write_checked
+from lprnet_utils.shards import Shards, pack, synthesize
 from lprnet_utils.synthetic import SyntheticFaces
 
 

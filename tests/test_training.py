@@ -16,16 +16,9 @@ import pytest
 from toy import ToySource, tiny_network
 
 from lprnet_utils.batches import Mixture, make_batch
+from lprnet_utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
 from lprnet_utils.recipes import TrainingConfig
-from lprnet_utils.training import (
-    CheckpointError,
-    Muon,
-    Trainer,
-    learning_rate,
-    load_checkpoint,
-    map_loss,
-    save_checkpoint,
-)
+from lprnet_utils.training import Muon, Trainer, learning_rate, map_loss
 from lprnet_utils.uv import SPAN, UVLayout, decode_map
 
 CONFIG = TrainingConfig(
@@ -235,7 +228,7 @@ def test_recipes_know_what_each_network_takes():
 
 def test_checkpoint_round_trip_and_damage(tmp_path):
     path = tmp_path / "checkpoint.bin"
-    with pytest.raises(CheckpointError, match="no checkpoint"):
+    with pytest.raises(CheckpointError, match="checkpoint.bin is missing"):
         load_checkpoint(path)
     save_checkpoint(path, {"a": np.arange(1000)}, {"step": 1})
     save_checkpoint(path, {"a": np.arange(1000) * 2}, {"step": 2})
