@@ -1,7 +1,7 @@
 """The face model fitted to landmarks, and machine labels corrected by human points.
 
-A fit is what the makers of 300W-LP did, as one linear least-squares problem: a camera by Procrustes for the present
-shape, then identity and expression by ridge regression for that camera, in turn.
+A fit is two linear least-squares problems, in turn, in the spirit of 300W-LP's: a camera by Procrustes for the present
+shape, then identity and expression by ridge regression for that camera.
 """
 
 from __future__ import annotations
