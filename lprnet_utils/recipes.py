@@ -85,8 +85,8 @@ class TrainingConfig:
                 raise ValueError(f"{path}: {key} is at least 1, not {getattr(config, key)}")
         known = NETWORK_OPTIONS[config.network]
         if unknown := sorted(set(config.network_options) - set(known)):
-            has = f"takes {', '.join(known)}" if known else "takes none"
-            raise ValueError(f"{path}: network_options has {', '.join(unknown)}; {config.network} {has}")
+            takes = ", ".join(known)
+            raise ValueError(f"{path}: network_options has {', '.join(unknown)}; {config.network} takes {takes}")
         if not 0 <= config.synthetic <= 1:
             raise ValueError(f"{path}: synthetic is a share from 0 to 1, not {config.synthetic}")
         return config

@@ -80,9 +80,10 @@ def synthesize(
     DatasetError
         If the folder holds shards of another seed.
     """
-    for path in sorted(Path(folder).glob("shard-*.bin")):
-        if is_whole(path) and (made := read_checked(path).get("seed")) is not None and int(made) != seed:
-            raise DatasetError(f"{path} was made with seed {int(made)}, not {seed}: take another folder, or that seed")
+    if first := next(filter(is_whole, sorted(Path(folder).glob("shard-*.bin"))), None):
+        made = int(read_checked(first).get("seed", seed))
+        if made != seed:
+            raise DatasetError(f"{first} was made with seed {made}, not {seed}: take another folder, or that seed")
     _fill(folder, -(-count // SHARD), partial(_synthesize_shard, seed=seed), workers, bar, dask)
 
 
