@@ -129,8 +129,8 @@ def learning_rate(config: TrainingConfig, sample: int) -> float:
     return config.learning_rate * 0.5 * (1 + np.cos(np.pi * t))
 
 
-def validate(model: keras.Model, source: Source, layout: UVLayout, batch: int = 32) -> float:
-    """Mean 2D NME in % of the 68 landmarks over a source, one pass, crops around its labelled boxes."""
+def landmark_errors(model: keras.Model, source: Source, layout: UVLayout, batch: int = 32) -> list[float]:
+    """2D NME in % of the 68 landmarks of each photo of a source, one pass, crops around its labelled boxes."""
     errors = []
     for start in range(0, len(source), batch):
         indices = range(start, min(start + batch, len(source)))
@@ -140,7 +140,12 @@ def validate(model: keras.Model, source: Source, layout: UVLayout, batch: int = 
         for i, matrix, code in zip(indices, matrices, codes, strict=True):
             points = transform_points(invert_similarity(matrix), layout.landmarks(decode_map(code)))
             errors.append(landmark_nme(points, source.landmarks(i)))
-    return float(np.mean(errors))
+    return errors
+
+
+def validate(model: keras.Model, source: Source, layout: UVLayout) -> float:
+    """Mean of :func:`landmark_errors`."""
+    return float(np.mean(landmark_errors(model, source, layout)))
 
 
 class Muon(keras.optimizers.Muon):
@@ -282,7 +287,7 @@ class Trainer:
             writer = csv.DictWriter(file, ["sample", "loss", "learning_rate", "images_per_second", "nme", "outside"])
             if new:
                 writer.writeheader()
-            writer.writerow(row)
+            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
 
     def _show(self, row: dict[str, float]) -> None:
         """The row for TensorBoard, and written out at once."""
@@ -368,7 +373,7 @@ class Trainer:
                     error = self._evaluate(validation)
                     row = {"sample": self.sample, "loss": np.mean(losses), "learning_rate": rate}
                     row |= {"images_per_second": speed, "nme": error, "outside": np.mean(outside)}
-                    self._log({k: str(v) if isinstance(v, int) else f"{v:.6g}" for k, v in row.items()})
+                    self._log(row)
                     self._show(row)
                     bar.write(f"{self.sample} samples: loss {np.mean(losses):.3f}, held-out NME {error:.3f} %")
                     self._since = {"losses": [], "outside": []}

@@ -23,14 +23,12 @@ import keras
 import numpy as np
 
 from lprnet_utils import networks
-from lprnet_utils.datasets import AFLWTrain, landmark_box
-from lprnet_utils.evaluation import landmark_nme, summarise_by_yaw
-from lprnet_utils.geometry import invert_similarity, transform_points
-from lprnet_utils.images import crop_matrix, warp_image
+from lprnet_utils.datasets import AFLWTrain, FittedPhotos, fit_photos
+from lprnet_utils.evaluation import summarise_by_yaw
 from lprnet_utils.recipes import TrainingConfig
 from lprnet_utils.shards import Shards
-from lprnet_utils.training import validate
-from lprnet_utils.uv import UVLayout, decode_map
+from lprnet_utils.training import landmark_errors, validate
+from lprnet_utils.uv import UVLayout
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = ["samples = 25600", "validate_every = 25600"]
@@ -80,20 +78,12 @@ def network_of(run: Path, changes: list[str]) -> keras.Model:
     return model
 
 
-def real_error(model: keras.Model, photos: AFLWTrain) -> float:
-    """NME on held-out real photos, mean of bins."""
-    layout = UVLayout(model.output_shape[1])
+def real_photos(folder: Path) -> FittedPhotos:
+    """Some of the held-out real photos."""
+    photos = AFLWTrain(folder)
     rows = np.flatnonzero(photos.held_out & (photos.trust > 0))
     rows = np.random.default_rng(0).choice(rows, min(600, len(rows)), replace=False)
-    errors = []
-    for part in np.array_split(rows, len(rows) // 30):
-        matrices = [crop_matrix(landmark_box(photos.landmarks[i]), layout.size) for i in part]
-        crops = np.stack([warp_image(photos.image(i), m, layout.size) for i, m in zip(part, matrices, strict=True)])
-        codes = np.asarray(model.predict_on_batch(crops.astype(np.float32) / 255))
-        for i, matrix, code in zip(part, matrices, codes, strict=True):
-            points = transform_points(invert_similarity(matrix), layout.landmarks(decode_map(code)))
-            errors.append(landmark_nme(points, photos.landmarks[i]))
-    return summarise_by_yaw(errors, photos.yaw[rows])["mean of bins"]
+    return FittedPhotos(photos, rows, fit_photos(photos, rows), np.ones(len(rows)))
 
 
 def main() -> None:
@@ -116,20 +106,22 @@ def main() -> None:
         jobs = [pool.submit(train, name, options.shards, folder, cores) for name, folder in folders.items()]
         for job in jobs:
             job.result()
-    shards, photos = Shards(options.shards, held_out=True), None
+    shards, real = Shards(options.shards, held_out=True), None
     if options.aflw_train:
-        photos = AFLWTrain(options.aflw_train)
+        real = real_photos(options.aflw_train)
+    layout = UVLayout()
     lines, found = ["| change | synthetic | real | by |", "|---|---|---|---|"], []
     for name, folder in folders.items():
         model = network_of(folder, ROWS[name])
-        errors = [validate(model, shards, UVLayout(model.output_shape[1]))]
-        if photos:
-            errors.append(real_error(model, photos))
+        errors = [validate(model, shards, layout)]
+        if real:
+            by_yaw = summarise_by_yaw(landmark_errors(model, real, layout), real.photos.yaw[real.rows])
+            errors.append(by_yaw["mean of bins"])
         found.append(errors)
-        synthetic, real = [f"{e:.2f}" for e in errors] + [""] * (2 - len(errors))
+        cells = " | ".join([f"{e:.2f}" for e in errors] + [""] * (2 - len(errors)))
         changes = " ".join(f"`--set '{change}'`" for change in ROWS[name]) or "nothing"
         changes += ", without `--shards`" * ("synthetic = 0" in ROWS[name])
-        lines.append(f"| {name} | {synthetic} | {real} | {changes} |")
+        lines.append(f"| {name} | {cells} | {changes} |")
     luck = " and ".join(f"{abs(a - b):.2f}" for a, b in zip(*found[:2], strict=True))
     head = (
         "# What each part is worth\n\nMade by `scripts/ablation.py`, which says what the columns are: NME in % on "

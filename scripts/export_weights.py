@@ -116,32 +116,27 @@ def main() -> None:
     options = parser.parse_args()
 
     info = load_checkpoint(options.run / "checkpoint.bin")[1]
+    origin = described(info.get("origin"), options.licence)
+    kind = info["origin"]["data"][0]
+    photos, rows = None, []
+    if kind == "own photos":
+        if options.photos is None:
+            raise SystemExit("give --photos, the photos that the run was trained on: the export is checked on them")
+        photos = PhotoFolder(options.photos)
+        rows = range(len(photos))[:EXAMPLES]  # the few that are held out tell too little
+    elif kind == "AFLW":
+        if options.aflw_train is None:
+            raise SystemExit("give --aflw-train or set LPRNET_AFLW_TRAIN: the export is checked on held-out photos")
+        photos = AFLWTrain(options.aflw_train)
+        rows = np.flatnonzero(photos.held_out & (photos.trust > 0))[:EXAMPLES]
     config = TrainingConfig(**info["config"])
     model = getattr(networks, config.network)(**config.network_options)
     model.load_weights(options.run / options.weights)
+    crops = [warp_image(photos.image(i), crop_matrix(landmark_box(photos.landmarks[i]))) for i in rows]
     # the doubt is measured on synthetic faces too: of the photos hardly one has its mouth wide open
     faces = SyntheticFaces(seed=1)
-    rendered = [faces.sample(k).image for k in range(EXAMPLES)]
-    origin = described(info.get("origin"), options.licence)
-    kind = info["origin"]["data"][0]
-    own, rendered_too = kind == "own photos", kind in ("AFLW", "own photos")
-    if own and options.photos is None:
-        raise SystemExit("give --photos, the photos that the run was trained on: the export is checked on them")
-    if own:
-        photos = PhotoFolder(options.photos)
-        rows = range(len(photos))[:EXAMPLES]  # the few that are held out tell too little
-        crops = [warp_image(photos.image(i), crop_matrix(landmark_box(photos.landmarks[i]))) for i in rows]
-    elif not rendered_too:
-        crops = rendered
-    elif options.aflw_train is None:
-        raise SystemExit("give --aflw-train or set LPRNET_AFLW_TRAIN: the export is checked on held-out photos")
-    else:
-        photos = AFLWTrain(options.aflw_train)
-        rows = np.flatnonzero(photos.held_out & (photos.trust > 0))[:EXAMPLES]
-        crops = [warp_image(photos.image(i), crop_matrix(landmark_box(photos.landmarks[i]))) for i in rows]
-    metadata = {"recipe": info["config"]} | origin
-    examples = shown(crops)
-    metadata["doubt"] = doubt(model, np.concatenate([examples, shown(rendered)]) if rendered_too else examples)
+    examples = shown(crops + [faces.sample(k).image for k in range(EXAMPLES)])
+    metadata = {"recipe": info["config"], "doubt": doubt(model, examples)} | origin
     glance = None
     if options.glance:
         glance = networks.upright()
