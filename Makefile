@@ -18,7 +18,7 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-install lab notebooks benchmark student format lock clean
+.PHONY: help quickstart test test-install test-colab lab notebooks benchmark student format lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,8 +44,14 @@ test: $(STAMP) ## Linter, tests, and the notebooks as tests
 	$(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/test" $(BIN)/pytest --nbval-lax --nbval-current-env -n $(WORKERS) --dist loadscope \
 	  notebooks
 
-test-install: $(STAMP) ## The way Colab installs it: clean environment, plain pip install, bootstrap cell
+test-install: $(STAMP) ## A stranger's install: clean environment, plain pip install, bootstrap cell
 	$(BIN)/python scripts/check_install.py $(CONSTRAIN)
+
+# Colab's Python, where there is one
+COLAB_PYTHON ?= $(shell python3.13 -c 1 2>/dev/null && echo python3.13 || echo $(PYTHON))
+
+test-colab: ## All notebooks on Colab's own packages, after the bootstrap cell; 15 minutes
+	$(COLAB_PYTHON) scripts/check_colab.py
 
 lab: $(STAMP) ## JupyterLab with the notebooks
 	$(BIN)/jupyter lab --notebook-dir notebooks
@@ -77,5 +83,5 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "make: this needs Python 3.11, 3.12 or 3.13 (TensorFlow has no build for others), and '$(PYTHON)' is:" >&2; \
 	  $(PYTHON) --version 2>&1 | head -n 1 >&2; echo "make: name another one, for example: make quickstart PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable ".[course,test]" --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --editable ".[lab,test]" --constraint constraints.txt
 	@touch $(STAMP)

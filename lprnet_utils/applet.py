@@ -1,7 +1,7 @@
 """The applet: a photo, its 3D face with sliders for pose and expression, and files to take away.
 
-Plain ipywidgets, so that it runs in JupyterLab, VS Code and Colab alike, and by Voila without a notebook:
-:func:`serve`, ``lprnet app``.
+Plain ipywidgets, 8 or 7 (Colab's), so that it runs in JupyterLab, VS Code and Colab alike, and by Voila without a
+notebook: :func:`serve`, ``lprnet app``.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ from typing import Any
 
 import cv2
 import ipywidgets as widgets
-import nbformat
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .assets import data_path, data_root
+from .assets import data_path
 from .avatar import PRESETS, Avatar, write_avatar
 from .face import Face
 from .images import Image, read_image
-from .inference import LPRNet, read_metadata, read_weights
+from .inference import DEFAULT_WEIGHTS, LPRNet, bundled_weights, read_weights, weights_terms
 from .live_figure import LiveFigure
 from .meshes import save_mesh
 from .viewer import LIFT, close_up, fixed_scene, mesh_figure, plotly_axes
@@ -70,7 +69,7 @@ class FaceApplet(widgets.VBox):
         If there are no such weights.
     """
 
-    def __init__(self, photo: Any = None, weights: str = "open"):
+    def __init__(self, photo: Any = None, weights: str = DEFAULT_WEIGHTS):
         self._nets: dict[str, LPRNet] = {}
         self._faces: list[Face] = []
         self._photo: Image | None = None
@@ -94,8 +93,8 @@ class FaceApplet(widgets.VBox):
         self.upload = widgets.FileUpload(accept="image/*", description="Upload a photo", layout={"width": "160px"})
         self.sample = widgets.Dropdown(options=[*SAMPLES, OTHER], description="or a bundled one")
         self.sample.layout, self.sample.style = {"width": "270px"}, {"description_width": "initial"}
-        names = dict.fromkeys([weights, *sorted(p.stem for p in (data_root() / "weights").glob("*.tflite"))])
-        licences = [(f"{Path(name).name}: {_licence(name)}", name) for name in names]
+        names = dict.fromkeys([weights, *bundled_weights()])
+        licences = [(f"{Path(name).name}: {weights_terms(name)}", name) for name in names]
         self.weights = widgets.Dropdown(options=licences, description="weights")
         self.which = widgets.Dropdown(options=[("1 of 1", 0)], description="face", layout={"width": "170px"})
         for choice in (self.weights, self.which):
@@ -151,7 +150,10 @@ class FaceApplet(widgets.VBox):
         ]
         pose = widgets.VBox([widgets.HTML("<b>Pose</b>, degrees"), *self.pose.values()], layout={"flex": "0 0 305px"})
         presets = widgets.Box([widgets.HTML("<b>Expression</b>"), *self.presets.values()], layout=WRAP)
-        expression = widgets.VBox([presets, widgets.Tab(pages, titles=list(TABS))], layout={"flex": "1 1 620px"})
+        tabs = widgets.Tab(pages)
+        for number, title in enumerate(TABS):
+            tabs.set_title(number, title)  # ipywidgets 7 knows no ``titles``
+        expression = widgets.VBox([presets, tabs], layout={"flex": "1 1 620px"})
         looks = widgets.Box([self.look, self.landmarks, self.as_seen, self.front], layout=WRAP)
         sides = [widgets.VBox([self.picture], layout=half), widgets.VBox([self.view, looks], layout=half)]
         return [
@@ -177,9 +179,9 @@ class FaceApplet(widgets.VBox):
         self.message.value = f'<div role="{role}" style="{look}">{html.escape(text)}</div>'
 
     def _take_upload(self) -> None:
-        for file in self.upload.value:
+        for name, data in uploaded(self.upload.value):
             self.sample.value = OTHER
-            self._attempt(lambda file=file: self._take(bytes(file["content"]), file["name"]))
+            self._attempt(lambda name=name, data=data: self._take(data, name))
 
     def _take_sample(self) -> None:
         if self.sample.value != OTHER:
@@ -319,7 +321,13 @@ class FaceApplet(widgets.VBox):
             return packed.getvalue()
 
 
-def serve(port: int = 8866, browser: bool = True, weights: str = "open") -> None:
+def uploaded(value: Any) -> list[tuple[str, bytes]]:
+    """Names and bytes of the files of a ``FileUpload``: ipywidgets 8 has a tuple of dicts, 7 a dict by name."""
+    files = [{"name": name} | file for name, file in value.items()] if isinstance(value, dict) else value
+    return [(file["name"], bytes(file["content"])) for file in files]
+
+
+def serve(port: int = 8866, browser: bool = True, weights: str = DEFAULT_WEIGHTS) -> None:
     """Open the applet in the browser, without a notebook, until Ctrl-C; by Voila, for this machine alone.
 
     Parameters
@@ -336,6 +344,7 @@ def serve(port: int = 8866, browser: bool = True, weights: str = "open") -> None
     AssetError
         If there are no such weights.
     """
+    import nbformat
     from voila.app import Voila
 
     read_weights(weights)  # an error belongs here rather than onto the page
@@ -346,8 +355,3 @@ def serve(port: int = 8866, browser: bool = True, weights: str = "open") -> None
         nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)]), notebook)
         options = [str(notebook), f"--port={port}", "--Voila.ip=localhost"]
         Voila.launch_instance(options if browser else [*options, "--no-browser"])
-
-
-def _licence(weights: str) -> str:
-    licence = read_metadata(read_weights(weights)[1], weights)["licence"]
-    return "research only" if licence.startswith("Research") else "free for any use"

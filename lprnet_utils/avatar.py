@@ -134,8 +134,8 @@ def write_avatar(face: Face, path: str | Path, texture: int = 1024, as_seen: boo
     One mesh in metres, frontal, y up, at the size of the mean face, with the photo's texture (hidden parts filled, see
     :meth:`Face.texture`) and a morph target for each expression. ``extras.targetNames`` names these, as glTF 2.0
     proposes (3.7.2.2) and three.js reads: ``mesh.morphTargetDictionary["jawOpen"]``. The names are ARKit's: what drives
-    other avatars drives this one. Unlike other files it has the membrane that closes eyes and mouth: it carries the
-    photo's eyes, and the dark inside of the mouth.
+    other avatars drives this one. The membrane that closes eyes and mouth carries the photo's eyes, and the dark inside
+    of the mouth.
 
     Parameters
     ----------

@@ -180,9 +180,9 @@ def _walk(folder: Path, left_out: Path) -> Iterator[Path]:
 
 
 def process_photos(
-    inputs: Iterable[str | Path], folder: str | Path, kinds: Iterable[str] = USUAL, weights: str | Path | None = None,
-    passes: int = 1, max_faces: int | None = None, small: bool = False, workers: int = 1, dask: str | None = None,
-    bar: Callable | None = None,
+    inputs: Iterable[str | Path], folder: str | Path, kinds: Iterable[str] = USUAL,
+    weights: str | Path = DEFAULT_WEIGHTS, passes: int = 1, max_faces: int | None = None, small: bool = False,
+    workers: int = 1, dask: str | None = None, bar: Callable | None = None,
 ) -> PhotoReport:  # fmt: skip
     """Write files of the faces in many photos.
 
@@ -225,8 +225,7 @@ def process_photos(
     if max_faces is not None and max_faces < 1:
         raise ValueError(f"max_faces must be at least 1, or None for all faces; got {max_faces}")
     jobs, folder = find_photos(inputs, folder), Path(folder)
-    LPRNet(weights, passes=passes)  # refuses before any work, and says which weights it takes
-    weights = DEFAULT_WEIGHTS if weights is None else weights
+    LPRNet(weights, passes=passes)  # refuses before any work
     weights = str(Path(weights).absolute()) if str(weights).endswith(".tflite") else str(weights)
     settings = Settings(weights, sha256(read_weights(weights)[1]), passes, max_faces, small)
     (folder / NOTES / PARTS).mkdir(parents=True, exist_ok=True)

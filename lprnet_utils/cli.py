@@ -76,7 +76,7 @@ def app(options: argparse.Namespace) -> int:
     from importlib.util import find_spec
 
     if missing := [name for name in ("ipywidgets", "plotly", "voila") if find_spec(name) is None]:
-        raise RuntimeError(f"the applet needs {' and '.join(missing)}: pip install 'lprnet_utils[course]'")
+        raise RuntimeError(f"the applet needs {' and '.join(missing)}: pip install 'lprnet_utils[lab]'")
     from .applet import serve
 
     serve(options.port, not options.no_browser, options.weights)
@@ -137,7 +137,7 @@ def train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _start(model, weights: str) -> dict[str, str]:
+def _start(model, weights: str) -> dict[str, str | list[str]]:
     """Begin with the weights of an earlier run, or with a finished file; returns what is known of these."""
     if weights.endswith(".h5"):
         model.load_weights(weights)
@@ -148,7 +148,8 @@ def _start(model, weights: str) -> dict[str, str]:
     data = read_weights(weights)[1]
     load_litert(model, data)
     known = read_metadata(data, weights)
-    return {"weights": weights} | {name: known[name] for name in ("licence", "training_data") if name in known}
+    terms = "licence", "training_data", "notices"
+    return {"weights": weights} | {name: known[name] for name in terms if name in known}
 
 
 def _fitted_photos(folder: Path, config, labels: Path | None, own: bool, size: int) -> list:
@@ -306,7 +307,7 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("app", help="the applet, in the browser", description=app.__doc__)
     one.add_argument("--port", type=int, default=8866, help="of http://localhost (%(default)s, or the next free one)")
     one.add_argument("--no-browser", action="store_true", help="only print the address")
-    one.add_argument("--weights", default="open", help="bundled weights to begin with (%(default)s)")
+    _net_options(one, several=False)
     one.set_defaults(function=app)
 
     one = commands.add_parser("train", help="train a network", description=train.__doc__)
@@ -315,9 +316,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--aflw-train", help="folder of training photos (else LPRNET_AFLW_TRAIN)")
     one.add_argument("--photos", type=Path, help="photos of your own instead, each with 68 points: anna.jpg, anna.pts")
     one.add_argument("--labels", type=Path, help="landmarks of the training photos from this file (scripts/relabel.py)")
-    one.add_argument(
-        "--shards", type=Path, help="train on shards (lprnet synthesize), or mix them in as the recipe says"
-    )
+    one.add_argument("--shards", type=Path, help="train on shards (lprnet synthesize), or mix them in by the recipe")
     one.add_argument(
         "--start",
         metavar="WEIGHTS",
@@ -351,7 +350,7 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("evaluate", help="measure a network", description=evaluate.__doc__)
     one.add_argument("--aflw2000", help="folder of AFLW2000-3D's .jpg and .mat files (else LPRNET_AFLW2000)")
     one.add_argument("--photos", type=Path, help="photos of your own instead, each with 68 points: anna.jpg, anna.pts")
-    one.add_argument("--weights", default="wild", help="bundled weights or a .tflite file (%(default)s)")
+    _net_options(one, several=False)
     one.add_argument(
         "--synthetic",
         type=int,
@@ -374,9 +373,13 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _net_options(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--weights", help="bundled weights or a .tflite file (wild)")
-    one.add_argument("--max-faces", type=int, metavar="N", help="only the N largest")
+def _net_options(one: argparse.ArgumentParser, several: bool = True) -> None:
+    from .inference import DEFAULT_WEIGHTS
+
+    choice = "open: free for any use; wild, published: for research only; or a .tflite file (%(default)s)"
+    one.add_argument("--weights", default=DEFAULT_WEIGHTS, help=choice)
+    if several:
+        one.add_argument("--max-faces", type=int, metavar="N", help="only the N largest")
 
 
 def _parallel_options(one: argparse.ArgumentParser) -> None:

@@ -89,7 +89,7 @@ def export_litert(
     metadata: dict[str, Any],
     examples: np.ndarray,
     precision: str = "float16",
-    glance: keras.Model | None = None,
+    glance: keras.Model | bytes | None = None,
 ) -> dict[str, float]:
     """Convert a trained network for LiteRT, and check the file against Keras.
 
@@ -110,9 +110,9 @@ def export_litert(
     precision : {"float16", "float32", "int8"}
         See :func:`convert_litert`. ``int8`` is a quarter of the size and costs accuracy: its coordinates come in steps
         of about two pixels of the crop.
-    glance : keras.Model, optional
-        A trained ``networks.upright`` to go into the archive, in half precision: what is shown to it is turned upright
-        before the network looks.
+    glance : keras.Model or bytes, optional
+        A trained ``networks.upright`` to go into the archive, in half precision, or one from another file
+        (:func:`lprnet_utils.inference.read_glance`): what is shown to it is turned upright before the network looks.
 
     Returns
     -------
@@ -155,7 +155,7 @@ def export_litert(
     archive = io.BytesIO(data)
     members: dict[str, str | bytes] = {METADATA: json.dumps(described, indent=1, sort_keys=True)}
     if glance is not None:
-        members[GLANCE] = convert_litert(glance)
+        members[GLANCE] = glance if isinstance(glance, bytes) else convert_litert(glance)
     with zipfile.ZipFile(archive, "a") as zipped:
         for name, content in members.items():
             zipped.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), content)

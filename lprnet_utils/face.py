@@ -74,13 +74,16 @@ class Face:
 
     @property
     def vertices(self) -> NDArray[np.float32]:
-        """Vertices (M, 3) of the dense mesh in pixels of the photo: the surface texels of the map."""
-        return self.layout.points(self.position_map)
+        """Vertices (M, 3) of the dense mesh in pixels of the photo: the valid texels of the map."""
+        return self._points(self.layout.mesh()[0])
 
     @property
     def triangles(self) -> NDArray[np.int32]:
-        """Triangles (T, 3) into ``vertices``; eyes and mouth are open."""
-        return self.layout.triangles
+        """Triangles (T, 3) into ``vertices``; the membrane closes eyes and mouth, see :meth:`mesh`."""
+        return self.layout.mesh()[1]
+
+    def _points(self, texels: NDArray[np.intp]) -> NDArray[np.float32]:
+        return np.asarray(self.position_map, np.float32).reshape(-1, 3)[texels]
 
     @cached_property
     def colors(self) -> Image:
@@ -97,7 +100,7 @@ class Face:
     @property
     def visible(self) -> NDArray[np.bool_]:
         """Which vertices (M,) the camera sees: not hidden behind another part of the face."""
-        return self.texels_visible.ravel()[self.layout.texels]
+        return self.texels_visible.ravel()[self.layout.mesh()[0]]
 
     @property
     def landmarks_visible(self) -> NDArray[np.bool_]:
@@ -114,8 +117,7 @@ class Face:
     @cached_property
     def pose(self) -> Pose:
         """Head pose: the camera that best projects the mean face onto the map (all surface texels)."""
-        mean = self.layout.points(self.layout.mean_map)
-        camera = Camera.fit(mean, self.vertices)
+        camera = Camera.fit(self.layout.points(self.layout.mean_map), self.layout.points(self.position_map))
         return Pose(*camera.angles, camera)
 
     def frontal(self) -> Array:
@@ -201,11 +203,13 @@ class Face:
         out[region] = np.where(np.isnan(drawn), np.float32(beside), drawn)
         return out
 
-    def mesh(self, colors: bool = True, texture: int | None = None, frontal: bool = False) -> trimesh.Trimesh:
+    def mesh(
+        self, colors: bool = True, texture: int | None = None, frontal: bool = False, membrane: bool = True
+    ) -> trimesh.Trimesh:
         """The face as a trimesh, to look at or to ``export("face.glb")``; :meth:`save` writes files with less thought.
 
         Metres, as glTF asks, at the size of the mean face; y up, right-handed, triangles counter-clockwise from
-        outside, the origin in the middle of the face. Eyes and mouth are open.
+        outside, the origin in the middle of the face.
 
         Parameters
         ----------
@@ -215,23 +219,31 @@ class Face:
             With a :meth:`texture` of this side instead. trimesh's v points up, as in an .obj file; it turns v for glTF.
         frontal : bool
             Without the pose; else as in the photo.
+        membrane : bool
+            With the skin that closes eyes and mouth, on which the photo's eyes and teeth appear. Without it they are
+            holes, for eyeballs and teeth of one's own.
         """
         import trimesh
 
-        vertices = self._metres(frontal)(self.vertices)
+        texels, triangles = self.layout.mesh(membrane)
+        points = self._points(texels)
+        vertices = self._metres(frontal)(points)
         if texture is None:
-            seen = self.colors if colors else None
-            return trimesh.Trimesh(vertices, self.triangles, vertex_colors=seen, process=False)
+            seen = sample_colors(self.image, points) if colors else None
+            return trimesh.Trimesh(vertices, triangles, vertex_colors=seen, process=False)
         from .meshes import textured
 
-        return textured(vertices, self.triangles, self.uv, self.texture(texture))
+        return textured(vertices, triangles, self._uv(texels), self.texture(texture))
 
     @property
     def uv(self) -> NDArray[np.float32]:
         """Place (M, 2) of the vertices in the UV layout, u right, v down, 0 to 1."""
-        return self.layout.texel_uv.reshape(-1, 3)[self.layout.texels, :2]
+        return self._uv(self.layout.mesh()[0])
 
-    def save(self, path: str | Path, texture: int | None = 512, frontal: bool = False) -> Path:
+    def _uv(self, texels: NDArray[np.intp]) -> NDArray[np.float32]:
+        return self.layout.texel_uv.reshape(-1, 3)[texels, :2]
+
+    def save(self, path: str | Path, texture: int | None = 512, frontal: bool = False, membrane: bool = True) -> Path:
         """Write the face into a file of the kind that its ending names: .glb, .obj, .ply or .npz.
 
         All are in the frame of :meth:`mesh`: metres, y up, right-handed.
@@ -248,6 +260,8 @@ class Face:
             Side of the texture of ``.glb`` and ``.obj``; None: a colour at each vertex.
         frontal : bool
             Without the pose.
+        membrane : bool
+            With the skin that closes eyes and mouth, see :meth:`mesh`.
 
         Returns
         -------
@@ -266,13 +280,15 @@ class Face:
         path = ending(path, ENDINGS)
         kind = path.suffix.lower()
         if kind != ".npz":
-            return save_mesh(self.mesh(texture=None if kind == ".ply" else texture, frontal=frontal), path)
-        move = self._metres(frontal)
+            return save_mesh(self.mesh(True, None if kind == ".ply" else texture, frontal, membrane), path)
+        move, (texels, triangles) = self._metres(frontal), self.layout.mesh(membrane)
+        points = self._points(texels)
         corner = move(np.zeros((1, 3)))[0]
         linear = np.linalg.inv((move(np.eye(3)) - corner).T)
         arrays = {
-            "vertices": move(self.vertices).astype(np.float32), "triangles": self.triangles, "colors": self.colors,
-            "visible": self.visible, "uv": self.uv, "landmarks": move(self.landmarks).astype(np.float32),
+            "vertices": move(points).astype(np.float32), "triangles": triangles,
+            "colors": sample_colors(self.image, points), "visible": self.texels_visible.ravel()[texels],
+            "uv": self._uv(texels), "landmarks": move(self.landmarks).astype(np.float32),
             "landmarks_visible": self.landmarks_visible,
             "pose": np.array([self.pose.pitch, self.pose.yaw, self.pose.roll]),
             "camera": np.c_[linear, -linear @ corner],
@@ -281,7 +297,7 @@ class Face:
 
     def _metres(self, frontal: bool) -> Callable[[Array], Array]:
         """From pixels of the photo to the frame of :meth:`mesh`, an affine map of points (n, 3)."""
-        camera, middle = self.pose.camera, self.vertices.mean(0)
+        camera, middle = self.pose.camera, self.layout.points(self.position_map).mean(0)
         if frontal:
             centre = camera.unproject(middle)
             return lambda points: (camera.unproject(points) - centre) / 1000

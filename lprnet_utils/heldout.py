@@ -1,7 +1,8 @@
 """Faces to evaluate on whose truth is dense: synthetic photos that ship with the package and are never trained on.
 
 ``makehuman``: people of the generator that the training photos come from, of another seed. ``ict``: shapes of real
-people, ICT-FaceKit's scans, in the same heads, light and places: a model of faces that no bundled network has seen.
+people, ICT-FaceKit's scans, in the same heads, light and places. ``open`` and ``wild`` have seen other mixtures of the
+same shapes, ``published`` none.
 """
 
 from __future__ import annotations

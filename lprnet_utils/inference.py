@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 import zipfile
 from collections.abc import Iterable, Iterator
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,14 +20,14 @@ from .geometry import Camera, invert_similarity, transform_points
 from .images import Image, crop_matrix, read_image, view_matrix, warp_image
 from .uv import SPAN, UVLayout, decode_map
 
-DEFAULT_WEIGHTS = "wild"  # until "open" reaches a mean of 4.5 % on AFLW2000-3D
+DEFAULT_WEIGHTS = "open"  # of everything that takes weights; free for any use
 UNDER_NOSE, WHOLE = 33, 1.25  # the landmark down to which a shape is judged, and what makes up for the rest
-UNLIKELY = (11.0, 1.5)  # the doubt of weights that bring none, see face_likelihood
+UNLIKELY = (20.0, 2.1)  # the doubt of weights that bring none (`published`), see face_likelihood
 LEAST_CONFIDENCE = 0.4  # loses hardly a face and stops most of the false alarms of the detector
 METADATA = "lprnet.json"  # in the zip archive behind a model's flatbuffer, see lprnet_utils.export
 GLANCE = "upright.tflite"  # beside it, if the weights bring one
-TURNED = 25.0  # degrees in the picture's plane, from which a head is turned upright before the network looks at it
-SURE = 0.8  # length of the glance's answer, 0 to 1, below which it is not believed: most heads are upright
+TURNED = 35.0  # degrees in the picture's plane, from which a head is turned upright before the network looks at it
+SURE = 0.85  # length of the glance's answer, 0 to 1, below which it is not believed: most heads are upright
 
 
 def read_metadata(data: bytes, name: str) -> dict[str, Any]:
@@ -65,11 +63,24 @@ def read_weights(weights: str | Path) -> tuple[str, bytes]:
         if not path.is_file():
             raise AssetError(f"no weights at {path}")
         return str(path), path.read_bytes()
-    known = sorted(p.stem for p in (data_root() / "weights").glob("*.tflite"))
+    known = bundled_weights()
     if weights not in known:
-        raise AssetError(f"no bundled weights {weights!r}; there are {', '.join(known) or 'none'}, or give a path")
+        offered = ", ".join(f"{name} ({weights_terms(name)})" for name in known) or "none"
+        raise AssetError(f"no bundled weights {weights!r}; there are {offered}, or give a path")
     name = f"weights/{weights}.tflite"
     return name, read_asset(name)
+
+
+def bundled_weights() -> list[str]:
+    """Names of the weights that come with the package."""
+    return sorted(p.stem for p in (data_root() / "weights").glob("*.tflite"))
+
+
+def weights_terms(weights: str | Path) -> str:
+    """What weights may be used for, in a few words: ``research only`` or ``free for any use``."""
+    name, data = read_weights(weights)
+    licence = read_metadata(data, name)["licence"]
+    return "research only" if licence.startswith("Research") else "free for any use"
 
 
 def read_glance(data: bytes) -> bytes | None:
@@ -78,33 +89,24 @@ def read_glance(data: bytes) -> bytes | None:
         return archive.read(GLANCE) if GLANCE in archive.namelist() else None
 
 
-@cache
-def _tell_the_default() -> None:
-    """Once in a process: whoever did not choose should know what was chosen."""
-    print(
-        f"LPRNet: weights '{DEFAULT_WEIGHTS}', for research only; LPRNet('open') is free for any use and less accurate",
-        file=sys.stderr,
-    )
-
-
 class LPRNet:
     """A network that turns photos into 3D faces.
 
     Parameters
     ----------
     weights : str or Path
-        Bundled weights by name, or the path of a file that ``lprnet_utils.export`` wrote. ``open``: trained on
-        synthetic photos alone, **free for any use**. ``wild``: trained on real photos too, more accurate, **for
-        research only**; the default until ``open`` is good enough, and a line on stderr says so. ``published``: the
-        published architecture, slower, **for research only**. README has the error of each.
+        Bundled weights by name, or the path of a file that ``lprnet_utils.export`` wrote. ``open``, the default:
+        trained on synthetic photos alone, **free for any use**. ``wild``: trained on real photos too, more accurate,
+        **for research only**. ``published``: the published architecture, slower, **for research only**. README has the
+        error of each.
     threads : int
         CPU threads of the network and the detector.
     passes : int
         2: look again, at a crop around the landmarks that the first look found, turned so that the face is upright.
         Better where the box or the head was far off, and twice the time.
-
-    Where the weights bring a glance (see :func:`lprnet_utils.networks.upright`), a head that is turned in the picture's
-    plane by 25 degrees or more is shown to the network upright, still in one pass.
+    glance : bool
+        Where the weights bring a glance (see :func:`lprnet_utils.networks.upright`), show the network a head that is
+        turned in the picture's plane by 35 degrees or more upright, still in one pass.
 
     Attributes
     ----------
@@ -117,12 +119,9 @@ class LPRNet:
         If the weights are missing, truncated or altered.
     """
 
-    def __init__(self, weights: str | Path | None = None, threads: int = 1, passes: int = 1):
+    def __init__(self, weights: str | Path = DEFAULT_WEIGHTS, threads: int = 1, passes: int = 1, glance: bool = True):
         if passes < 1:
             raise ValueError(f"the network needs at least one pass, got {passes}")
-        if weights is None:
-            weights = DEFAULT_WEIGHTS
-            _tell_the_default()
         name, data = read_weights(weights)
         self.metadata = read_metadata(data, name)
         from ai_edge_litert.interpreter import Interpreter
@@ -136,8 +135,8 @@ class LPRNet:
         self._output = self._network.get_output_details()[0]
         self.size = int(self._input["shape"][1])
         self._glance = None
-        if glance := read_glance(data):
-            self._glance = Interpreter(model_content=glance, num_threads=1)
+        if glance and (model := read_glance(data)):
+            self._glance = Interpreter(model_content=model, num_threads=1)
             self._glance.allocate_tensors()
         self._layout = UVLayout(self.size, self.metadata.get("landmark_uv"))
         self._doubt = tuple(self.metadata.get("doubt", UNLIKELY))
@@ -226,9 +225,10 @@ class LPRNet:
         return None
 
     def predict_uv(self, crop: Any) -> NDArray[np.float32]:
-        """The encoded position map (128, 128, 3) in 0 to 1 of a crop (128, 128, 3).
+        """The encoded position map (128, 128, 3) of a crop (128, 128, 3), in 0 to 1 on the face.
 
-        ``lprnet_utils.uv.decode_map`` turns it into pixels of the crop.
+        ``lprnet_utils.uv.decode_map`` turns it into pixels of the crop. What it says of texels outside the face's chart
+        (``UVLayout().mask``) means nothing.
 
         Raises
         ------
@@ -254,7 +254,7 @@ class LPRNet:
             All texels in pixels of the crop, z toward the camera.
         """
         points = decode_map(uv_map).reshape(-1, 3)
-        seen = points[self._layout.texels]
+        seen = points[self._layout.mask.ravel()]
         seen = seen[np.argsort(seen[:, 2])]
         shade = np.interp(seen[:, 2], (seen[0, 2], seen[-1, 2]), (0, 1))[:, None]
         colors = ((1 - shade) * [40, 50, 110] + shade * [255, 235, 190]).astype(np.uint8)
@@ -330,17 +330,24 @@ class LPRNet:
 
 
 def shape_distance(position_map: NDArray, layout: UVLayout) -> float:
-    """Mean distance in mm of a map's shape from the mean face, after similarity alignment.
+    """How far a map's shape is from a face's, in mm: from the mean face, and from its own mirror image.
 
-    A face differs from the mean face by a few percent of its size. Shown something else, a network averages its doubts
-    into shapes that are flat or torn. What lies above the mouth is measured, times 1.25, which makes it about the
-    distance of a whole face at rest: a mouth that is wide open moves a third of the face, and the face is no less one.
+    A face differs from the mean face by a few percent of its size, and its two sides by less. Shown something else, a
+    network averages its doubts into shapes that are flat, torn or lopsided. The distance is taken after similarity
+    alignment, that of the two sides in the head's frame, and the two are added. What lies above the mouth is measured,
+    times 1.25, which makes it about the distance of a whole face at rest: a mouth that is wide open moves a third of
+    the face, and the face is no less one.
     """
-    front = layout.points(layout.mean_map)[::7]
-    above = front[:, 1] > layout.landmarks(layout.mean_map)[UNDER_NOSE, 1]
-    mean, points = front[above], layout.points(position_map)[::7][above]
-    camera = Camera.fit(mean, points)
-    return float(WHOLE * np.linalg.norm(camera.project(mean) - points, axis=1).mean() / camera.scale)
+    texels = layout.texels[::7]
+    front = layout.mean_map.reshape(-1, 3)
+    texels = texels[front[texels, 1] > layout.landmarks(layout.mean_map)[UNDER_NOSE, 1]]
+    row, column = np.divmod(texels, layout.size)
+    points = np.asarray(position_map, np.float32).reshape(-1, 3)
+    here, there, mean = points[texels], points[row * layout.size + layout.size - 1 - column], front[texels]
+    camera = Camera.fit(mean, here)
+    distance = WHOLE * np.linalg.norm(camera.project(mean) - here, axis=1).mean() / camera.scale
+    sides = camera.unproject(here) - camera.unproject(there) * [-1.0, 1.0, 1.0]
+    return float(distance + np.linalg.norm(sides, axis=1).mean())
 
 
 def face_likelihood(position_map: NDArray, layout: UVLayout, doubt: tuple[float, float] = UNLIKELY) -> float:

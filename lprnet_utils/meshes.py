@@ -96,12 +96,15 @@ def save_mesh(mesh: trimesh.Trimesh, path: Path) -> Path:
         write_files({path: mesh.export(file_type="glb", include_normals=True, tree_postprocessor=_matt)})
         return path
     from trimesh.exchange.obj import export_obj
+    from trimesh.visual.material import SimpleMaterial
 
     stem = re.sub(r"\s", "_", path.stem)  # a name in an .obj file ends at a space
     if mesh.visual.kind == "texture":
         mesh = mesh.copy()
-        mesh.visual.material = mesh.visual.material.to_simple()
-        mesh.visual.material.name = stem
+        # the .mtl format multiplies the picture by Kd, which trimesh's default makes 0.4: a dark face; and skin is matt
+        material = SimpleMaterial(mesh.visual.material.baseColorTexture, [255] * 4, [255] * 4, [0, 0, 0, 255])
+        material.name = stem
+        mesh.visual.material = material
     text, others = export_obj(mesh, return_texture=True, mtl_name=f"{stem}.mtl", header="lprnet_utils")
     write_files({**{path.parent / name: data for name, data in others.items()}, path: text.encode()})
     return path

@@ -32,7 +32,7 @@ def show(fig: Figure, alt: str, photo: bool = False) -> None:
     """
     import matplotlib.pyplot as plt
     import PIL.Image
-    from IPython.display import Image, display
+    from IPython.display import display
 
     drawn, file = io.BytesIO(), io.BytesIO()
     fig.savefig(drawn, dpi=100)
@@ -42,7 +42,10 @@ def show(fig: Figure, alt: str, photo: bool = False) -> None:
         picture.save(file, "jpeg", quality=88)
     else:
         picture.quantize(256, dither=0).save(file, "png", optimize=True)
-    display(Image(file.getvalue(), alt=alt))
+    kind = "image/jpeg" if photo else "image/png"
+    # not IPython.display.Image, which knows no ``alt`` before IPython 8.1; Colab has 7.34
+    data = {kind: file.getvalue(), "text/plain": alt}
+    display(data, metadata={kind: {"alt": alt}}, raw=True)
 
 
 def draw_ced(ax: Axes, curves: dict[str, dict[str, Any]]) -> None:
@@ -77,14 +80,15 @@ def draw_on_face(ax: Axes, values: ArrayLike, label: str, limit: float | None = 
     """
     values = np.asarray(values, float)
     layout = UVLayout(values.shape[0] if values.ndim == 2 else 128)
-    points = layout.points(layout.mean_map)
+    texels, triangles = layout.mesh()
+    points = layout.mean_map.reshape(-1, 3)[texels]
     x, y, _ = points.T
     colors = {"cmap": "magma_r", "vmin": 0.0, "vmax": limit}
     if values.ndim == 2:
-        drawn = ax.tripcolor(x, y, layout.triangles, values.ravel()[layout.texels], shading="gouraud", **colors)
+        drawn = ax.tripcolor(x, y, triangles, values.ravel()[texels], shading="gouraud", **colors)
     else:
-        facing = vertex_normals(points, layout.triangles) @ [-0.3, 0.4, 0.87]
-        ax.tripcolor(x, y, layout.triangles, facing, shading="gouraud", cmap="gray", vmin=-1.5, vmax=1.0)
+        facing = vertex_normals(points, triangles) @ [-0.3, 0.4, 0.87]
+        ax.tripcolor(x, y, triangles, facing, shading="gouraud", cmap="gray", vmin=-1.5, vmax=1.0)
         marks = layout.landmarks(layout.mean_map)
         drawn = ax.scatter(*marks[:, :2].T, c=values, s=60, edgecolors="0.3", linewidths=0.5, zorder=2, **colors)
     ax.set_aspect("equal")

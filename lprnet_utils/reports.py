@@ -8,7 +8,7 @@ from typing import Any
 
 from .heldout import KINDS, held_out_faces
 from .inference import LPRNet
-from .protocols import evaluate_synthetic
+from .protocols import DENSE, evaluate_synthetic
 from .synthetic import SyntheticFaces
 
 
@@ -55,8 +55,11 @@ def print_synthetic(title: str, report: dict[str, Any]) -> None:
     print(title)
     columns = list(report["mm"])
     print(f"{'':18s}" + "".join(f"{c:>18s}" for c in columns))
-    for name in ("mm", "95 % mm", "aligned mm", "nme"):
+    for name in DENSE:
         print(f"  {name:16s}" + "".join(f"{report[name][c]:18.2f}" for c in columns))
+    print("the mean face in the true pose, for comparison")
+    for name in DENSE:
+        print(f"  mean {name:11s}" + "".join(f"{report['mean face'][name][c]:18.2f}" for c in columns))
     rough = report["roughness"]
     print(f"roughness {rough['prediction']:.2f} degrees, of the truth {rough['truth']:.2f}")
     print(f"normals are off by {report['normals']:.1f} degrees")

@@ -28,9 +28,9 @@ Array = NDArray[np.floating]
 # Chosen on rendered clips, as in tests/test_tracking.py: once the first third of a second is over, a still face with
 # noise trembles 4 to 6 times less; a nod comes two fifths of a frame late.
 MIN_CUTOFF, BETA, D_CUTOFF = 0.3, 10.0, 1.0
-# mm by which the shape, pose taken off, changes between two frames: 0.1 to 0.8 of a face that moves fast, 7 to 23 where
-# it is suddenly gone. At the first number two frames agree by half; the second is the width of the doubt.
-CHANGE = (4.0, 0.8)
+# mm by which the shape, pose taken off, changes between two frames: up to 1 of a face that moves fast, 2.4 and more
+# where it is suddenly gone. At the first number two frames agree by half; the second is the width of the doubt.
+CHANGE = (2.2, 0.4)
 DOUBTFUL = 0.5  # confidence below which the detector has to see the face too
 SLACK = 0.02  # of its side that a crop lets the face move in it: a still face is seen in one and the same crop
 SETTLING = 2  # further looks at a new face: its crop should not move any more because of how it was found

@@ -165,9 +165,10 @@ class UVLayout:
     mask : (N, N) bool
         Valid texels: surface and membrane.
     texels : (M,) int
-        Flat indices of the surface texels: the vertices of the mesh that a map is.
+        Flat indices of the surface texels: what is skin, and what errors are measured on.
     triangles : (T, 3) int32
-        Triangles into ``texels``, counter-clockwise from outside (y up).
+        Triangles into ``texels``, counter-clockwise from outside (y up); eyes and mouth are holes. :meth:`mesh` is the
+        whole face.
     """
 
     def __init__(self, size: int = 128, landmark_uv: ArrayLike | None = None):
@@ -255,11 +256,23 @@ class UVLayout:
         """Triangles of the texel grid between surface texels, diagonals mirrored left to right."""
         return self._grid(self.texels)
 
+    def mesh(self, membrane: bool = True) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+        """The mesh that a map is: flat indices (M,) of its vertices' texels, and triangles (T, 3) into these.
+
+        The membrane closes eyes and mouth; without it they are holes, and the two are ``texels`` and ``triangles``.
+        """
+        return self._closed if membrane else (self.texels, self.triangles)
+
+    @cached_property
+    def _closed(self) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+        valid = np.flatnonzero(self.mask)
+        return valid, self._grid(valid)
+
     @cached_property
     def closed_triangles(self) -> NDArray[np.int32]:
-        """Triangles into the flattened map, (N * N) texels, those of the membrane included: eyes and mouth closed."""
-        valid = np.flatnonzero(self.mask)
-        return valid.astype(np.int32)[self._grid(valid)]
+        """The triangles of :meth:`mesh`, but into the flattened map of (N * N) texels."""
+        valid, triangles = self._closed
+        return valid.astype(np.int32)[triangles]
 
     def _grid(self, texels: NDArray[np.intp]) -> NDArray[np.int32]:
         """Triangles (T, 3) into these flat texels that join neighbours."""
@@ -331,7 +344,7 @@ class UVLayout:
         return self.landmark_matrix @ self._flat(position_map)
 
     def points(self, position_map: ArrayLike) -> NDArray[np.float32]:
-        """Vertices (M, 3) of the mesh that the map is: its surface texels, to be joined by ``triangles``."""
+        """The surface texels (M, 3) of a map, to be joined by ``triangles``: the face without the membrane."""
         return self._flat(position_map)[self.texels]
 
     def _flat(self, position_map: ArrayLike) -> NDArray[np.float32]:

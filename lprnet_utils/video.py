@@ -160,8 +160,8 @@ class Panel:
 def draw_turned(face: Face, size: int, yaw: float, pitch: float, colors: NDArray | None = None) -> Image:
     """The face without its pose, turned by some degrees: (size, size, 3), white where it is not.
 
-    Unlike :func:`lprnet_utils.viewer.render` it has eyes and mouth closed by the membrane, and stays in its place when
-    the mouth opens. ``colors`` (N * N, 3) are those of the map's texels, 0 to 255; plain clay without.
+    Unlike in :func:`lprnet_utils.viewer.render` it stays in its place when the mouth opens. ``colors`` (N * N, 3) are
+    those of the map's texels, 0 to 255; plain clay without.
     """
     from .rasterizer import draw_values
 

@@ -222,8 +222,7 @@ def render_mesh(
 def face_figure(face: Face, colors: bool = True, landmarks: bool = True) -> go.Figure:
     """The face in plotly, to turn with the mouse: mm of the face frame, frontal, the photo's colour at each vertex.
 
-    Every second texel in each direction is enough for a figure, which stays under half a megabyte. To look like a face
-    it has the photo's eyes and mouth on the membrane that closes the openings; :meth:`Face.mesh` leaves them open.
+    Every second texel in each direction is enough for a figure, which stays under half a megabyte.
     """
     vertices, triangles, seen = decimated(face)
     points = face.pose.camera.unproject(face.landmarks) + LIFT if landmarks else None

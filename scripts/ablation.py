@@ -128,7 +128,7 @@ def main() -> None:
         "held-out photos, synthetic and real. Every row is\n\n    "
         + " ".join(f"'{w}'" if " " in w else w for w in command([], Path("SHARDS"), Path("RUN")))
         + "\n\nwith the changes of its last column. The first two rows differ by luck alone, by "
-        + f"{luck}: runs this short (2 to 5 % of the\nsamples that the bundled weights have seen) "
+        + f"{luck}: runs this short (0.2 % of the\nsamples that the bundled weights have seen) "
         + "do not tell apart what differs by no more.\n\n"
     )
     options.output.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")

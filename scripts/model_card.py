@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 from lprnet_utils.cli import main as lprnet
+from lprnet_utils.protocols import DENSE
 
 ROOT = Path(__file__).resolve().parents[1]
 CARDS, README = ROOT / "data" / "weights" / "README.md", ROOT / "README.md"
@@ -44,8 +45,9 @@ def replaced(text: str, row: str, values: list[str]) -> str:
 def dense_figures(card: str, sets: dict) -> str:
     """A card with the figures of the bundled synthetic faces."""
     for kind, ending in (("makehuman", ""), ("ict", ", scans")):
-        for name in ("mm", "95 % mm", "aligned mm", "nme"):
-            card = replaced(card, name + ending, [f"{sets[kind][name][c]:.2f}" for c in COLUMNS])
+        for name in DENSE:
+            for face, errors in (("", sets[kind]), ("mean face, ", sets[kind]["mean face"])):
+                card = replaced(card, face + name + ending, [f"{errors[name][c]:.2f}" for c in COLUMNS])
     for kind, row in sets["makehuman"]["people"].items():
         card = replaced(card, kind, [str(row["photos"]), f"{row['mm']:.2f}", f"{row['nme']:.2f}"])
     rough = sets["makehuman"]["roughness"]

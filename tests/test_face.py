@@ -11,9 +11,9 @@ import trimesh
 
 from lprnet_utils.face import Face
 from lprnet_utils.face_model import MorphableModel
-from lprnet_utils.geometry import Camera, rotation_distance, rotation_matrix, vertex_normals
+from lprnet_utils.geometry import Camera, border_loops, rotation_distance, rotation_matrix, vertex_normals
 from lprnet_utils.uv import UVLayout
-from lprnet_utils.viewer import decimated, draw_landmarks, draw_mesh, draw_pose_box, face_figure, render
+from lprnet_utils.viewer import RENDERED, decimated, draw_landmarks, draw_mesh, draw_pose_box, face_figure, render
 
 
 def made_face(pitch=0.0, yaw=0.0, roll=0.0, identity=(), size=300, expression=(), scale=1.1):
@@ -33,6 +33,12 @@ def painted_face(look, *pose, **options):
     return replace(face, image=np.clip(np.rint(colors), 0, 255).astype(np.uint8)), camera
 
 
+def mean_vertices():
+    """The mean face as the mesh of a :class:`Face` has it."""
+    layout = UVLayout()
+    return layout.mean_map.reshape(-1, 3)[layout.mesh()[0]]
+
+
 def test_pose_is_found_again():
     for angles in ((0, 0, 0), (12, -35, 8), (-10, 75, 20)):
         face, camera = made_face(*angles)
@@ -45,9 +51,8 @@ def test_pose_is_found_again():
 
 
 def test_frontal_takes_the_pose_out():
-    layout = UVLayout()
     face, _ = made_face(10, 50, -15)
-    assert np.abs(face.frontal() - layout.points(layout.mean_map)).max() < 0.05
+    assert np.abs(face.frontal() - mean_vertices()).max() < 0.05
     assert face.vertices.shape[1] == 3 and face.triangles.max() == len(face.vertices) - 1
 
 
@@ -59,8 +64,7 @@ def test_colours_are_the_photos():
 
 
 def test_visibility_follows_the_turn():
-    layout = UVLayout()
-    front = layout.points(layout.mean_map)
+    front = mean_vertices()
     left, right = front[:, 0] < -45, front[:, 0] > 45  # cheeks, by the side of the image
     turned, _ = made_face(0, 60, 0)  # the nose points to the left of the image: that side is hidden
     assert turned.visible[right].mean() > 0.95 and turned.visible[left].mean() < 0.3
@@ -86,6 +90,31 @@ def test_mesh_files_are_right_handed_metres_and_open_again(tmp_path, ending):
     assert np.abs(mesh.visual.vertex_colors[:, :3].astype(int) - face.colors).max() <= 1
 
 
+def test_the_face_is_closed_and_its_holes_are_an_option(tmp_path):
+    face, _ = made_face(0, 30, 0)
+    closed, open_ = face.mesh(), face.mesh(membrane=False)
+    assert len(border_loops(closed.faces)) == 1, "the outer border alone"
+    assert len(border_loops(open_.faces)) == 4, "two eyes and a mouth more"
+    kept = np.isin(face.layout.mesh()[0], face.layout.texels)
+    assert np.array_equal(closed.vertices[kept], open_.vertices), "what is skin stays where it is"
+    for ending in ("glb", "obj", "ply", "npz"):
+        for membrane, mesh in ((True, closed), (False, open_)):
+            path = face.save(tmp_path / f"{membrane}.{ending}", texture=64, membrane=membrane)
+            if ending == "npz":
+                with np.load(path) as file:
+                    assert len(file["triangles"]) == len(mesh.faces)
+                    assert {len(file[n]) for n in ("vertices", "colors", "visible", "uv")} == {len(mesh.vertices)}
+            else:
+                assert len(trimesh.load(path, force="mesh", process=False).faces) == len(mesh.faces), path.name
+    # a picture of it has no hole either: eyes and mouth are drawn
+    front = render(face, 200)
+    marks = face.pose.camera.unproject(face.landmarks)
+    middle = (face.frontal().min(0) + face.frontal().max(0)) / 2
+    for part in (slice(36, 42), slice(42, 48), slice(60, 68)):
+        x, y, _ = np.rint((marks[part].mean(0) - middle) * [1, -1, 1] * 200 / RENDERED + 99.5).astype(int)
+        assert (front[y - 1 : y + 2, x - 1 : x + 2] < 250).all()
+
+
 def test_landmarks_know_whether_they_are_seen():
     frontal, _ = made_face()
     assert frontal.landmarks_visible.all()
@@ -106,7 +135,7 @@ def test_pictures_agree_with_the_map():
     x, y = np.rint(face.vertices[:, :2]).astype(int).T
     facing = vertex_normals(face.vertices * [1, -1, 1], face.triangles)[:, 2]
     plain = face.visible & (facing > 0.7) & region[y, x]
-    mean = face.layout.points(face.layout.mean_map)
+    mean = mean_vertices()
     code = (mean - mean.min(0)) / np.ptp(mean, axis=0)
     assert plain.sum() > 5000
     for drawn, exact, near in (

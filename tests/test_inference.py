@@ -1,6 +1,7 @@
 """From a photo to a face with the bundled weights: the main job, its invariances, and bad input."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,15 +14,16 @@ import pytest
 
 from lprnet_utils import LPRNet
 from lprnet_utils.assets import AssetError, data_path, data_root
+from lprnet_utils.cli import parser
 from lprnet_utils.clips import rendered_clip
 from lprnet_utils.datasets import MIRROR_68, landmark_box, openness
 from lprnet_utils.export import convert_litert
 from lprnet_utils.geometry import transform_points
 from lprnet_utils.images import ImageError, crop_matrix, read_image, view_matrix, warp_image
-from lprnet_utils.inference import GLANCE, face_likelihood, read_glance
+from lprnet_utils.inference import DEFAULT_WEIGHTS, GLANCE, face_likelihood, read_glance, weights_terms
 from lprnet_utils.networks import upright
 from lprnet_utils.props import background
-from lprnet_utils.uv import decode_map
+from lprnet_utils.uv import UVLayout, decode_map
 
 # points clicked by eye, and which of the 68 landmarks they are
 POINTS = json.loads(data_path("samples/points.json").read_text(encoding="utf-8"))["photos"]
@@ -133,7 +135,8 @@ def test_original_names(net, photos):
     crop = net.detect_face(photo)
     assert crop.shape == (128, 128, 3) and crop.dtype == np.uint8
     code = net.predict_uv(crop)
-    assert code.shape == (128, 128, 3) and 0 <= code.min() and code.max() <= 1
+    on_face = code[UVLayout().mask]
+    assert code.shape == (128, 128, 3) and 0 <= on_face.min() and on_face.max() <= 1
     frame, points = net.visualize_pcl(code)
     assert frame.shape[2] == 3 and frame.dtype == np.uint8 and points.shape == (128 * 128, 3)
     assert np.allclose(points, decode_map(code).reshape(-1, 3))
@@ -269,8 +272,23 @@ def test_bad_images_and_boxes_are_named(net, photos, tmp_path):
         net.predict_uv(photo)
 
 
+def test_the_default_is_free(capsys):
+    assert DEFAULT_WEIGHTS == "open" and weights_terms(DEFAULT_WEIGHTS) == "free for any use"
+    assert LPRNet().metadata == LPRNet("open").metadata
+    assert not re.search("research|licence", "".join(capsys.readouterr())), "nothing to be warned of"
+    commands = {name: parser().parse_args([name, *words.split()]).weights for name, words in (
+        ("photo", "a.jpg -o out"), ("video", "a.mp4 b.mp4"), ("evaluate", "--synthetic"), ("app", "")
+    )}  # fmt: skip
+    assert set(commands.values()) == {DEFAULT_WEIGHTS}
+    for name in commands:
+        with pytest.raises(SystemExit):
+            parser().parse_args([name, "--help"])
+        assert "wild, published: for research only" in " ".join(capsys.readouterr().out.split())
+
+
 def test_weights_missing_truncated_or_altered(tmp_path, monkeypatch):
-    with pytest.raises(AssetError, match="no bundled weights 'nonsense'; there are .*published"):
+    offered = r"there are open \(free for any use\), published \(research only\), wild \(research only\)"
+    with pytest.raises(AssetError, match=f"no bundled weights 'nonsense'; {offered}"):
         LPRNet("nonsense")
     with pytest.raises(AssetError, match="no weights at"):
         LPRNet(tmp_path / "gone.tflite")

@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 import struct
 
 import numpy as np
 import pytest
 import trimesh
 from PIL import Image
-from test_face import made_face, painted_face
+from test_face import made_face, mean_vertices, painted_face
 from test_texture import stripes
 
 from lprnet_utils import meshes
@@ -75,7 +76,11 @@ def test_obj_with_its_material_and_picture(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["my face.obj", "my_face.mtl", "my_face.png"]
     text = path.read_text()
     assert "mtllib my_face.mtl" in text and "usemtl my_face" in text
-    assert "map_Kd my_face.png" in (tmp_path / "my_face.mtl").read_text()
+    material = (tmp_path / "my_face.mtl").read_text()
+    assert "map_Kd my_face.png" in material
+    values = {name: np.array(v.split(), float) for name, v in re.findall(r"^(K[ds]) (.+)$", material, re.MULTILINE)}
+    assert values["Kd"].tolist() == [1, 1, 1], "the picture is multiplied by it"
+    assert values["Ks"].tolist() == [0, 0, 0], "skin does not shine like plastic"
     v = np.array([line.split()[1:] for line in text.splitlines() if line.startswith("vt ")], float)
     assert np.allclose(v, face.uv * [1, -1] + [0, 1], atol=1e-6), "v points up"
     picture = np.array(Image.open(tmp_path / "my_face.png").convert("RGB"))
@@ -113,9 +118,9 @@ def test_npz_leads_back_to_the_photo(tmp_path, frontal):
 
 def test_frontal_mesh_is_the_mean_face_in_metres():
     face, _ = made_face(10, 50, -15)
-    mean = face.layout.points(face.layout.mean_map)
+    skin = face.layout.points(face.layout.mean_map)
     mesh = face.mesh(frontal=True)
-    assert np.abs(mesh.vertices - (mean - mean.mean(0)) / 1000).max() < 1e-4
+    assert np.abs(mesh.vertices - (mean_vertices() - skin.mean(0)) / 1000).max() < 1e-4
     textured = face.mesh(texture=64, frontal=True)
     assert np.array_equal(textured.vertices, mesh.vertices) and textured.visual.kind == "texture"
     assert face.mesh(colors=False).visual.kind is None

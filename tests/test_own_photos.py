@@ -112,6 +112,7 @@ def test_from_ones_own_photos_to_ones_own_weights(folder, tmp_path, capsys):
     subprocess.run([*script, *options], check=True, capture_output=True)
     metadata = LPRNet(weights).metadata
     assert metadata["licence"] == "Mine." and "whoever trained" in metadata["training_data"]
+    assert metadata["notices"] == LPRNet("open").metadata["notices"], "of what it began with"
     assert "began with open" in metadata["training_data"] and metadata["recipe"]["samples"] == 16
     out = tmp_path / "report"
     assert main(["evaluate", "--photos", str(path), "--weights", str(weights), "--output", str(out)]) == 0

@@ -32,15 +32,17 @@ def test_values_are_drawn_where_they_are_on_the_face():
     dense[40, 30] = 1
     ax = Figure().subplots()
     draw_on_face(ax, dense, "error, mm")
-    assert np.argmax(ax.collections[0].get_array()) == np.flatnonzero(layout.texels == 40 * 128 + 30)[0]
+    assert np.argmax(ax.collections[0].get_array()) == np.flatnonzero(layout.mesh()[0] == 40 * 128 + 30)[0]
 
 
 def test_a_shown_figure_is_small_described_and_closed(monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.display.display", shown.append)
-    for photo, start in ((False, b"\x89PNG"), (True, b"\xff\xd8")):
+    # IPython 7's display takes no more than these: a mime bundle, and its metadata
+    monkeypatch.setattr("IPython.display.display", lambda data, metadata, raw: shown.append((data, metadata, raw)))
+    for photo, kind, start in ((False, "image/png", b"\x89PNG"), (True, "image/jpeg", b"\xff\xd8")):
         fig, ax = plt.subplots(figsize=(3, 2))
         ax.plot([0, 1])
         plots.show(fig, "a line that rises", photo)
-        assert shown[-1].data[:4].startswith(start) and len(shown[-1].data) < 20_000
-        assert shown[-1].alt == "a line that rises" and not plt.fignum_exists(fig.number)
+        data, metadata, raw = shown[-1]
+        assert data[kind].startswith(start) and len(data[kind]) < 20_000 and raw
+        assert metadata[kind]["alt"] == data["text/plain"] == "a line that rises" and not plt.fignum_exists(fig.number)

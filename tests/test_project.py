@@ -13,6 +13,7 @@ import nbformat
 import pytest
 import run_notebooks
 import yaml
+from clean_environment import bootstrap_cell, published_ref
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -120,7 +121,7 @@ def addresses(text):
 
 
 def test_addresses_are_found():
-    assert addresses('%pip install "x[course] @ git+https://github.com/a/b@v1.0"\n') == ["a/b"]
+    assert addresses('%pip install "x[notebooks] @ git+https://github.com/a/b@v1.0"\n') == ["a/b"]
     assert addresses("pip install git+https://github.com/a/b.git") == ["a/b"]
     assert addresses("[![CI](https://github.com/a/b/actions/workflows/ci.yml/badge.svg)](x)") == ["a/b"]
     assert addresses("(https://colab.research.google.com/github/a/b/blob/main/c.ipynb)") == ["a/b"]
@@ -144,6 +145,39 @@ def test_one_repository_address():
         if others:
             wrong[path.name] = others
     assert not wrong, f"pyproject.toml says {own}"
+
+
+@every_notebook
+def test_a_notebook_installs_what_its_link_opens(path):
+    course = PROJECT["project"]["urls"]["Course"]
+    repository, ref = re.fullmatch(r"(.+)/tree/([\w.-]+)/notebooks", course).groups()
+    assert repository == PROJECT["project"]["urls"]["Repository"]
+    assert ref == "main" or ref == f"v{lprnet_utils.__version__}"
+    link = (
+        f"{repository.replace('https://github.com', 'https://colab.research.google.com/github')}/blob/{ref}/notebooks"
+    )
+    assert f"({link}/{path.name})" in nbformat.read(path, as_version=4).cells[0].source
+    line = f'    %pip install "lprnet_utils[notebooks] @ git+{repository}@{ref}"'
+    assert bootstrap_cell(path).splitlines()[-1] == line
+    assert published_ref(path) == ref
+
+
+def test_readme_links_to_the_course():
+    ref = PROJECT["project"]["urls"]["Course"].split("/tree/")[1].split("/")[0]
+    assert f"/blob/{ref}/notebooks/00_quickstart.ipynb" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_colabs_packages_are_within_our_bounds():
+    lines = (ROOT / "scripts" / "colab_packages.txt").read_text(encoding="utf-8").splitlines()
+    assert re.search(r"\d{4}-\d\d-\d\d", " ".join(lines[:3])), "no date"
+    pinned = requirements(line for line in lines if not line.startswith("#"))
+    extras = PROJECT["project"]["optional-dependencies"]
+    asked = requirements([*PROJECT["project"]["dependencies"], *extras["train"], *extras["notebooks"]])
+    replaced = []
+    for name in set(asked) & set(pinned):
+        (pin,) = pinned[name]
+        replaced += [name] if not asked[name].contains(pin.version) else []
+    assert replaced == ["moviepy"], "what the bootstrap cell replaces in Colab"
 
 
 # ---- data

@@ -12,7 +12,7 @@ from lprnet_utils import LPRNet
 from lprnet_utils.cli import main
 from lprnet_utils.datasets import AFLW2000, DatasetError
 from lprnet_utils.geometry import rotation_matrix
-from lprnet_utils.protocols import evaluate_aflw2000, evaluate_synthetic, landmark_report, match_predictions
+from lprnet_utils.protocols import DENSE, evaluate_aflw2000, evaluate_synthetic, landmark_report, match_predictions
 from lprnet_utils.synthetic import SyntheticFaces
 from lprnet_utils.uv import UVLayout, encode_map
 
@@ -45,6 +45,21 @@ def test_dense_errors_of_known_mistakes(samples):
     assert shifted["aligned mm"]["mean over photos"] < 0.01, "a similarity takes a shift off"
     box = [np.sqrt(np.prod(np.ptp(UVLayout().landmarks(s.position_map)[:, :2], axis=0))) for s in samples]
     assert shifted["nme"]["mean over photos"] == pytest.approx(np.mean(500 / np.array(box)), rel=1e-3)
+
+
+def test_the_mean_face_for_comparison(samples):
+    """Whatever the network says: the mean shape where the truth's camera puts it."""
+    layout = UVLayout()
+    report = evaluate_synthetic(Known(samples, lambda m: m + [3, -4, 7]), samples)["mean face"]
+    expected = []
+    for sample in samples:
+        seen = layout.points(sample.position_map)
+        back = sample.camera.unproject(seen) - layout.points(layout.mean_map)  # mm of the head
+        back -= sample.camera.rotation[2] * (back @ sample.camera.rotation[2]).mean()  # depth has no zero
+        expected.append(np.linalg.norm(back, axis=1).mean())
+    assert report["mm"]["mean over photos"] == pytest.approx(np.mean(expected), rel=1e-3)
+    assert 2 < report["aligned mm"]["mean over photos"] < report["mm"]["mean over photos"] < 10
+    assert set(report) == set(DENSE)
 
 
 def test_a_checkerboard_is_rough(samples):

@@ -1,10 +1,12 @@
-"""What README says of PRNet's options: each call runs, each flag exists."""
+"""What README says: its first snippet runs on any photo; of PRNet's options each call runs, each flag exists."""
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lprnet_utils import LPRNet
 from lprnet_utils.assets import data_path
@@ -20,6 +22,19 @@ ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in LINES]
 # of its demo.py and demo_texture.py
 OPTIONS = ["i", "o", "gpu", *"isDlib is3d isMat isKpt isPose isShow isImage isFront isDepth isTexture isMask".split()]
 OPTIONS += ["texture_size", "mode 0", "mode 1"]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_the_first_snippet_runs_on_any_photo(count, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    if count:
+        shutil.copy(data_path("samples/astronaut.jpg"), "photo.jpg")
+    else:
+        Image.new("RGB", (300, 200), "white").save("photo.jpg")
+    exec(compile(re.search(r"```python\n(.+?)```", README, re.DOTALL)[1], "README.md", "exec"), {})
+    told = capsys.readouterr()
+    assert told.out.endswith(f"{count} faces\n") and "research" not in told.err
+    assert [path.name for path in tmp_path.glob("*.glb")] == ["face0.glb"] * count
 
 
 def quoted(cell):

@@ -1,0 +1,35 @@
+"""What the mesh files show, as the command that draws them has it."""
+
+import numpy as np
+import pytest
+import render_files
+from PIL import Image
+from scipy import ndimage
+
+from lprnet_utils.assets import data_path
+
+
+def test_both_files_show_the_same_closed_face(tmp_path, monkeypatch, capsys):
+    photos = [str(data_path(f"samples/{name}.jpg")) for name in ("astronaut", "grace_hopper")]
+    white = tmp_path / "white.jpg"
+    Image.new("RGB", (300, 200), "white").save(white)
+    monkeypatch.setattr("sys.argv", ["render_files.py", *photos, str(white), "--output", str(tmp_path)])
+    render_files.main()
+    assert "no face in" in capsys.readouterr().out
+    for name in ("astronaut", "grace_hopper"):
+        sheet = np.array(Image.open(tmp_path / f"{name}.sheet.png"), float)
+        glb, obj = np.split(sheet, 2)
+        views = np.split(glb, len(render_files.DIRECTIONS), axis=1)
+        assert np.abs(glb - obj).mean() < 1, "as bright, and as it is: no colour multiplies the picture"
+        for view in views:
+            on_face = (view < 255).any(2)
+            assert 0.2 < on_face.mean() < 0.7
+            assert view[on_face].mean() > 50
+        around = (views[2] == 255).all(2)
+        assert ndimage.label(around)[1] == 1, "no hole for eyes or mouth: all that is white is around the face"
+
+
+def test_a_missing_photo_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["render_files.py", str(tmp_path / "gone.jpg"), "--output", str(tmp_path)])
+    with pytest.raises(ValueError, match="gone.jpg"):
+        render_files.main()
