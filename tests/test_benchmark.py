@@ -135,7 +135,7 @@ def test_a_frame_of_a_video_is_timed_part_by_part():
     assert (parts["width"], parts["height"], parts["frames"], parts["faces"]) == (640, 480, 12, 1)
     times = [parts[f"{name}, ms"] for name in benchmark_table.VIDEO]
     assert min(times) >= 0 and sum(times) == pytest.approx(parts["whole, ms"], rel=1e-6)
-    assert parts["network, ms"] > parts["smooth, ms"] and parts["expressions, ms"] > 0
+    assert min(parts[f"{name}, ms"] for name in ("network", "check", "smooth", "expressions")) > 0
 
 
 def test_one_part_alone_keeps_the_others(tmp_path, monkeypatch, report):
