@@ -127,7 +127,7 @@ def export_litert(
     ExportError
         If the file is too small to hold the weights, or its output differs by more than the rounding explains: a
         hundredth of a pixel on average (half precision: 0.03) or 20 times that anywhere; ``int8``: 2.5 on average
-        (``open``: 1.5; ``wild``: 1 to 3, as the examples are) or 25 anywhere.
+        (``open``: 1.4) or 25 anywhere.
     """
     from ai_edge_litert.interpreter import Interpreter
 
