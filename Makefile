@@ -47,10 +47,11 @@ test: $(STAMP) ## Linter, tests, and the notebooks as tests
 test-install: $(STAMP) ## A stranger's install: clean environment, plain pip install, bootstrap cell
 	$(BIN)/python scripts/check_install.py $(CONSTRAIN)
 
-# Colab's Python, where there is one
-COLAB_PYTHON ?= $(shell python3.13 -c 1 2>/dev/null && echo python3.13 || echo $(PYTHON))
+# Colab's Python, where there is one: on the path, or among those of pyenv
+COLAB_PYTHON ?= $(shell for p in python3.13 "$$HOME"/.pyenv/versions/3.13*/bin/python3.13 $(PYTHON); do \
+  "$$p" -c 1 2>/dev/null && echo "$$p" && break; done)
 
-test-colab: ## All notebooks on Colab's own packages, after the bootstrap cell; 15 minutes
+test-colab: ## All notebooks on Colab's own packages, after the bootstrap cell; ten minutes
 	$(COLAB_PYTHON) scripts/check_colab.py
 
 lab: $(STAMP) ## JupyterLab with the notebooks
