@@ -28,6 +28,7 @@ OWN = "lprnet-utils"
 REPLACED = {"moviepy"}  # by the bootstrap cell
 UNTOUCHED = "ipython", "ipykernel", "ipywidgets", "plotly", "numpy", "tensorflow", "keras"  # to be named in the log
 SLOWEST = 60  # seconds that the bootstrap may take
+OLDEST = (3, 12)  # Python for which all of Colab's packages have releases
 
 
 def asked_for() -> set[str]:
@@ -39,6 +40,11 @@ def asked_for() -> set[str]:
 
 
 def main() -> None:
+    if sys.version_info[:2] < OLDEST:
+        raise SystemExit(
+            f"Colab's packages are for Python 3.13, some have none for {sys.version.split()[0]}: "
+            "name another one, make test-colab COLAB_PYTHON=/path/to/python3.13"
+        )
     with tempfile.TemporaryDirectory() as folder:
         check(Path(folder).resolve())
 
