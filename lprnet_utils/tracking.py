@@ -27,7 +27,7 @@ Array = NDArray[np.floating]
 
 # Chosen on rendered clips, as in tests/test_tracking.py: once the first third of a second is over, a still face with
 # noise trembles 4 to 6 times less; a nod comes two fifths of a frame late.
-MIN_CUTOFF, BETA, D_CUTOFF = 0.3, 10.0, 1.0
+MIN_CUTOFF, BETA, D_CUTOFF = 0.3, 12.0, 1.0
 # mm by which the shape, pose taken off, changes between two frames: up to 1 of a face that moves fast, 2.4 and more
 # where it is suddenly gone. At the first number two frames agree by half; the second is the width of the doubt.
 CHANGE = (2.2, 0.4)

@@ -53,7 +53,7 @@ def check(folder: Path) -> None:
     known = dict(re.findall(r"^([\w.-]+)==(\S+)$", PACKAGES.read_text(encoding="utf-8"), re.MULTILINE))
     clean = CleanEnvironment(folder, sys.executable)
     clean.pip("installing Colab's pip", "install", *(f"{name}=={known[name]}" for name in ("pip", "setuptools")))
-    # pytest is there too, for the applet's tests, and trimesh's ray casts in them
+    # pytest, which Colab holds too, for the applet's tests
     names = sorted((asked_for() | {"ipykernel", "nbclient", "pytest"}) & set(known))
     clean.pip("installing Colab's packages", "install", *names, "--constraint", str(PACKAGES))
     before = clean.packages()

@@ -2,7 +2,7 @@
 
     python scripts/render_files.py PHOTO... --output outputs/files
 
-One sheet a face, ``NAME.png``: above what the .glb shows, below the .obj, with the colours that their materials give.
+One sheet a face, ``NAME.sheet.png``: above what the .glb shows, below the .obj, in the colours of their materials.
 """
 
 from __future__ import annotations

