@@ -45,33 +45,33 @@ test: $(STAMP) ## Linter, tests, and the notebooks as tests
 	  notebooks
 
 test-install: $(STAMP) ## A stranger's install: clean environment, plain pip install, bootstrap cell
-	$(BIN)/python scripts/check_install.py $(CONSTRAIN)
+	$(BIN)/python scripts/course/check_install.py $(CONSTRAIN)
 
 # Colab's Python, where there is one: on the path, or among those of pyenv
 COLAB_PYTHON ?= $(shell for p in python3.13 "$$HOME"/.pyenv/versions/3.13*/bin/python3.13 $(PYTHON); do \
   "$$p" -c 1 2>/dev/null && echo "$$p" && break; done)
 
 test-colab: ## All notebooks on Colab's own packages, after the bootstrap cell; ten minutes
-	$(COLAB_PYTHON) scripts/check_colab.py
+	$(COLAB_PYTHON) scripts/course/check_colab.py
 
 lab: $(STAMP) ## JupyterLab with the notebooks
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
 notebooks: $(STAMP) ## Execute the notebooks again, in place
-	$(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/notebooks" $(BIN)/python scripts/run_notebooks.py notebooks/*.ipynb
+	$(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/notebooks" $(BIN)/python scripts/course/run_notebooks.py notebooks/*.ipynb
 
 benchmark: $(STAMP) ## Time what is claimed to be fast, into docs/benchmark.json and README.md
-	$(BIN)/python scripts/benchmark.py
+	$(BIN)/python scripts/benchmarks/benchmark.py
 
 student: $(STAMP) ## The notebooks without solutions, into outputs/student/
-	$(BIN)/python scripts/student_notebooks.py "$(OUTPUTS)/student" notebooks/*.ipynb
+	$(BIN)/python scripts/course/student_notebooks.py "$(OUTPUTS)/student" notebooks/*.ipynb
 
 format: $(STAMP) ## Format the code and repair what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 lock: ## Resolve the newest releases into constraints.txt
-	PYTHON="$(PYTHON)" sh scripts/lock.sh
+	PYTHON="$(PYTHON)" sh scripts/course/lock.sh
 
 clean: ## Remove the environments, caches and outputs/ (training runs stay)
 	rm -rf $(VENV) .venv-peers outputs build dist .pytest_cache .ruff_cache

@@ -24,17 +24,16 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
-from lprnet_utils import networks
-from lprnet_utils.checkpoints import load_checkpoint
-from lprnet_utils.datasets import AFLWTrain, landmark_box
-from lprnet_utils.export import export_litert
-from lprnet_utils.images import crop_matrix, warp_image
-from lprnet_utils.inference import read_glance, read_weights, shape_distance
-from lprnet_utils.own_photos import PhotoFolder
-from lprnet_utils.props import background
-from lprnet_utils.recipes import TrainingConfig
-from lprnet_utils.synthetic import SyntheticFaces
-from lprnet_utils.uv import UVLayout, decode_map
+from lprnet_utils import UVLayout, networks
+from lprnet_utils.common.files import load_checkpoint
+from lprnet_utils.common.litert import read_glance, read_weights
+from lprnet_utils.datasets import AFLWTrain, PhotoFolder
+from lprnet_utils.geometry import crop_matrix, landmark_box, warp_image
+from lprnet_utils.networks import export_litert
+from lprnet_utils.reconstruction import shape_distance
+from lprnet_utils.synthetic import SyntheticFaces, background
+from lprnet_utils.training import TrainingConfig
+from lprnet_utils.uv import decode_map
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = 400
@@ -200,7 +199,7 @@ def main() -> None:
     print(f"{options.output}: {done['bytes'] / 1e6:.1f} MB")
     print(f"differs from Keras by {done['difference']:.4f} pixels on average, {done['worst']:.3f} at most")
     if options.output.resolve().is_relative_to(ROOT / "data"):
-        subprocess.run([sys.executable, Path(__file__).with_name("update_checksums.py")], check=True)
+        subprocess.run([sys.executable, Path(__file__).with_name("assets") / "update_checksums.py"], check=True)
 
 
 if __name__ == "__main__":

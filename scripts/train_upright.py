@@ -23,12 +23,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from lprnet_utils import networks
-from lprnet_utils.datasets import AFLWTrain
-from lprnet_utils.images import CROP
-from lprnet_utils.shards import Shards
-from lprnet_utils.training import Muon
-from lprnet_utils.uv import UVLayout
+from lprnet_utils import UVLayout, networks
+from lprnet_utils.datasets import AFLWTrain, Shards
+from lprnet_utils.geometry.crop import CROP
+from lprnet_utils.training.optimizer import Muon
 
 BATCH, SIDE, THUMB = 256, 32, 64
 

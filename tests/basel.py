@@ -5,7 +5,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from lprnet_utils import UVLayout
-from lprnet_utils.assets import read_arrays
+from lprnet_utils.common.assets import read_arrays
 from lprnet_utils.geometry import rotation_matrix
 
 

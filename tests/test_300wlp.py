@@ -6,11 +6,11 @@ from basel import basel_files, write_300wlp
 from scipy.io import savemat
 
 from lprnet_utils import MorphableModel, UVLayout
-from lprnet_utils.assets import DatasetError
-from lprnet_utils.checkpoints import read_checked
-from lprnet_utils.cli import main
-from lprnet_utils.datasets import W300LP, landmark_box
-from lprnet_utils.shards import Shards
+from lprnet_utils.commands.main import main
+from lprnet_utils.common import DatasetError
+from lprnet_utils.common.files import read_checked
+from lprnet_utils.datasets import W300LP, Shards
+from lprnet_utils.geometry import landmark_box
 
 
 def test_real_files_lie_where_their_cameras_say(w300_dir):
@@ -30,7 +30,7 @@ def test_real_files_lie_where_their_cameras_say(w300_dir):
                 continue
             points = fit.points
             if folder == "flipped":  # the samples lie in a folder of another name than AFW_Flip
-                from lprnet_utils.datasets import MIRROR_68
+                from lprnet_utils.geometry import MIRROR_68
 
                 points = points[MIRROR_68]
             box = landmark_box(points)

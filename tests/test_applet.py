@@ -20,12 +20,11 @@ import trimesh
 from chromium import Chromium
 from test_meshes import read_glb
 
-from lprnet_utils.applet import OTHER, TABS, FaceApplet, uploaded
-from lprnet_utils.assets import data_path
-from lprnet_utils.avatar import PRESETS, Avatar
-from lprnet_utils.cli import main
-from lprnet_utils.images import read_image
-from lprnet_utils.live_figure import STEP, LiveFigure
+from lprnet_utils.commands.main import main
+from lprnet_utils.common import data_path, read_image
+from lprnet_utils.viewer import PRESETS, Avatar, FaceApplet
+from lprnet_utils.viewer.applet import OTHER, TABS, uploaded
+from lprnet_utils.viewer.live_figure import STEP, LiveFigure
 
 PLOTLY = int(plotly.__version__.split(".")[0])  # 5 writes numbers as text, 6 as bytes
 needs_voila = pytest.mark.skipif(find_spec("voila") is None, reason="voila is not installed: pip install '.[lab]'")
@@ -298,7 +297,7 @@ def test_in_a_browser(tmp_path):
         command = [
             sys.executable,
             "-c",
-            "from lprnet_utils.cli import main; main(['app', '--no-browser', '--port', '8899'])",
+            "from lprnet_utils.commands.main import main; main(['app', '--no-browser', '--port', '8899'])",
         ]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:

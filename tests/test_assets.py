@@ -5,12 +5,14 @@ import shutil
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lprnet_utils import assets
-from lprnet_utils.assets import AssetError, MissingAssetError, data_path, read_arrays, read_asset, sha256, verify
+from lprnet_utils.common import AssetError, assets, data_path
+from lprnet_utils.common.assets import MissingAssetError, read_arrays, read_asset, sha256, verify
+from lprnet_utils.morphable_model.readers import ICT_KIT_FILES, fetch_ict_kit
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -82,7 +84,7 @@ def test_the_folder_inside_the_package_comes_first(tmp_path, monkeypatch):
     package = tmp_path / "lprnet_utils"
     (package / "data").mkdir(parents=True)
     (tmp_path / "data").mkdir()
-    monkeypatch.setattr(assets, "__file__", str(package / "assets.py"))
+    monkeypatch.setattr(assets, "__file__", str(package / "common" / "assets.py"))
     assets.data_root.cache_clear()
     try:
         with pytest.raises(MissingAssetError, match="no data folder"):
@@ -117,9 +119,9 @@ def test_every_bundled_file_that_a_program_loads_has_a_checksum():
 
 
 def test_the_detector_refuses_an_altered_network(folder):
-    from lprnet_utils.detection import BlazeFace
+    from lprnet_utils.reconstruction.detection import BlazeFace
 
-    real = assets.Path(__file__).resolve().parents[1] / "data" / "detection" / "blazeface_short.tflite"
+    real = Path(__file__).resolve().parents[1] / "data" / "detection" / "blazeface_short.tflite"
     (folder / "detection").mkdir()
     shutil.copy(real, folder / "detection")
     table = {"detection/blazeface_short.tflite": sha256(real.read_bytes())}
@@ -144,22 +146,22 @@ def test_the_kit_is_fetched_checked_and_resumed(tmp_path):
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/"
-        folder = assets.fetch_ict_kit(target, address, files)
+        folder = fetch_ict_kit(target, address, files)
         assert folder == target / "FaceXModel" and (folder / "a.obj").read_text() == "v 97 0 0\n"
         # what is whole is not fetched again, what was cut short is
         (source / "FaceXModel" / "a.obj").unlink()
         (folder / "b.obj").write_text("v 9")
-        assets.fetch_ict_kit(target, address, files)
+        fetch_ict_kit(target, address, files)
         assert (folder / "b.obj").read_text() == "v 98 0 0\n"
         (source / "FaceXModel" / "b.obj").write_text("v 666 0 0\n")
         (folder / "b.obj").unlink()
-        with pytest.raises(assets.AssetError, match="b.obj could not be fetched.*hash"):
-            assets.fetch_ict_kit(target, address, files)
+        with pytest.raises(AssetError, match="b.obj could not be fetched.*hash"):
+            fetch_ict_kit(target, address, files)
         assert not (folder / "b.obj").exists(), "nothing unverified stays"
         server.shutdown()
 
 
 def test_the_kits_list_is_that_of_its_folder(ict_dir):
-    text = assets.read_asset(assets.ICT_KIT_FILES).decode()
+    text = assets.read_asset(ICT_KIT_FILES).decode()
     assert len(text.splitlines()) == 158 and all(len(line.split()[0]) == 64 for line in text.splitlines())
     assert text == (ict_dir / "SHA256SUMS.txt").read_text()

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from lprnet_utils.augmentation import SETTINGS, augment_picture, mirror_crop, occlude, sample_matrix
-from lprnet_utils.datasets import MIRROR_68
-from lprnet_utils.face_model import MorphableModel
-from lprnet_utils.geometry import Camera, rotation_matrix, transform_points
-from lprnet_utils.images import crop_matrix, warp_image
-from lprnet_utils.uv import UVLayout, mirror_map
+from lprnet_utils import MorphableModel, UVLayout
+from lprnet_utils.datasets import SETTINGS, augment_picture, mirror_crop, sample_matrix
+from lprnet_utils.datasets.augmentation import occlude
+from lprnet_utils.geometry import MIRROR_68, Camera, crop_matrix, rotation_matrix, transform_points, warp_image
+from lprnet_utils.uv import mirror_map
 
 BOX = np.array([60.0, 50.0, 150.0, 160.0])
 
@@ -85,8 +84,8 @@ def test_quarter_turns_take_the_map_along():
     """A bright dot at the tip of the nose stays there."""
     from toy import ToySource
 
-    from lprnet_utils.augmentation import turn_quarters
-    from lprnet_utils.uv import UVLayout
+    from lprnet_utils import UVLayout
+    from lprnet_utils.datasets.augmentation import turn_quarters
 
     source, layout = ToySource(1), UVLayout()
     crop, position_map = source.image(0), source.maps([0])[0]

@@ -8,7 +8,8 @@ from test_meshes import read_glb
 from test_texture import stripes
 
 from lprnet_utils import MorphableModel
-from lprnet_utils.avatar import MOUTH, neutral_vertices, write_avatar
+from lprnet_utils.viewer import write_avatar
+from lprnet_utils.viewer.avatar import MOUTH, neutral_vertices
 
 SMILE = {"mouthSmileLeft": 0.7, "mouthSmileRight": 0.7, "jawOpen": 0.3}
 

@@ -13,15 +13,14 @@ import cv2
 import numpy as np
 import pytest
 
-from lprnet_utils import batch, parallel
-from lprnet_utils.assets import data_path
-from lprnet_utils.batch import NOTES, find_photos, process_photos
-from lprnet_utils.cli import main
-from lprnet_utils.clips import rendered_clip, rest, still
-from lprnet_utils.images import read_image
+from lprnet_utils.commands import photos
+from lprnet_utils.commands.main import main
+from lprnet_utils.commands.photos import NOTES, find_photos, process_photos
+from lprnet_utils.common import data_path, parallel, read_image
+from lprnet_utils.synthetic import rendered_clip, rest, still
 
 CHEAP = ("landmarks", "pose")
-LPRNET = [sys.executable, "-c", "import sys; from lprnet_utils.cli import main; sys.exit(main())"]
+LPRNET = [sys.executable, "-c", "import sys; from lprnet_utils.commands.main import main; sys.exit(main())"]
 
 
 @pytest.fixture(scope="module")
@@ -160,9 +159,9 @@ def test_threads_do_not_disturb_each_other(folder, tmp_path):
 
     process_photos([folder], tmp_path / "one", ["landmarks"], "open")
     process_photos([tmp_path / "photos" / "wall.png"], tmp_path / "many", ["landmarks"], "open")  # makes the folder
-    jobs, settings = find_photos([folder], tmp_path / "many"), batch.Settings("open", "", 1, None)
+    jobs, settings = find_photos([folder], tmp_path / "many"), photos.Settings("open", "", 1, None)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda job: batch.process_photo(job, ("landmarks",), settings), jobs))
+        list(pool.map(lambda job: photos.process_photo(job, ("landmarks",), settings), jobs))
     one, many = ({p.relative_to(f): p.read_text() for p in f.rglob("*.txt")}
                  for f in (tmp_path / "one", tmp_path / "many"))  # fmt: skip
     assert one == many and len(one) == 20
@@ -170,19 +169,19 @@ def test_threads_do_not_disturb_each_other(folder, tmp_path):
 
 def test_every_kind_of_file(tmp_path, capsys):
     photo = data_path("samples/astronaut.jpg")
-    kinds = [f"--{kind}" for kind in batch.KINDS]
+    kinds = [f"--{kind}" for kind in photos.KINDS]
     assert main(["photo", str(photo), "-o", str(tmp_path), "--weights", "open", *kinds]) == 0
     files = {p.name.removeprefix("astronaut"): p for p in tmp_path.iterdir() if p.name.startswith("astronaut")}
-    endings = {ending for ending, *_ in batch.WRITERS.values()} | {".overlay.jpg", ".mtl", ".png"}
+    endings = {ending for ending, *_ in photos.WRITERS.values()} | {".overlay.jpg", ".mtl", ".png"}
     assert set(files) == endings
     image = read_image(photo)
     depth = cv2.imread(str(files[".depth.png"]), cv2.IMREAD_UNCHANGED)
     assert depth.dtype == np.uint16 and depth.shape == image.shape[:2]
     face = depth > 0
     points = np.loadtxt(files[".landmarks.txt"])
-    mm = (depth[face].astype(float) - 32768) / batch.DEPTH
+    mm = (depth[face].astype(float) - 32768) / photos.DEPTH
     assert 0.01 < face.mean() < 0.2 and -110 < mm.min() < -40 and 30 < mm.max() < 90
-    tip = (depth[tuple(np.rint(points[30, 1::-1]).astype(int))] - 32768) / batch.DEPTH
+    tip = (depth[tuple(np.rint(points[30, 1::-1]).astype(int))] - 32768) / photos.DEPTH
     assert tip > mm.max() - 6, "the nose is nearest"
     assert read_image(files[".overlay.jpg"]).shape == image.shape and read_image(files[".texture.png"]).shape[0] == 1024
     weights = json.loads(files[".expressions.json"].read_text())
@@ -243,7 +242,7 @@ def test_help_shows_examples_and_the_exit_status(command, capsys):
 def test_what_a_killed_run_left_is_cleared_away(tmp_path, faces):
     photo, out = write(tmp_path / "x.jpg", faces[0]), tmp_path / "out"
     parts = out / NOTES / ".parts"
-    for name, age in (("old", 2 * batch.STALE), ("young", 1)):
+    for name, age in (("old", 2 * photos.STALE), ("young", 1)):
         (parts / name).mkdir(parents=True)
         (parts / name / "x.glb").write_bytes(b"half")
         os.utime(parts / name, (time.time() - age,) * 2)

@@ -29,7 +29,7 @@ def report():
 def test_the_readme_says_what_was_measured(report):
     text = README.read_text(encoding="utf-8")
     assert benchmark_table.with_block(text, benchmark_table.block(report)) == text, (
-        "README.md and docs/benchmark.json differ: python scripts/benchmark.py --table"
+        "README.md and docs/benchmark.json differ: python scripts/benchmarks/benchmark.py --table"
     )
 
 
@@ -167,7 +167,7 @@ def test_medians_of_several_runs():
 def test_a_fresh_process_tells_its_own_numbers():
     """Its memory is not that of the process that started it, which Linux would add to the classic counter."""
     ballast = np.ones(40_000_000)  # 320 MB
-    script, photo = ROOT / "scripts" / "benchmark_peers.py", ROOT / "data" / "samples" / "astronaut.jpg"
+    script, photo = ROOT / "scripts" / "benchmarks" / "benchmark_peers.py", ROOT / "data" / "samples" / "astronaut.jpg"
     command = [sys.executable, script, "lprnet", photo, "--repeats", "1"]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert ballast.all()

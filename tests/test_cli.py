@@ -9,7 +9,7 @@ import pytest
 from test_datasets import write_aflw2000
 
 from lprnet_utils import LPRNet
-from lprnet_utils.cli import main
+from lprnet_utils.commands.main import main
 
 WEIGHTS = "open", "wild", "published"
 

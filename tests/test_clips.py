@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from lprnet_utils.clips import look_around, nod, rendered_clip, rest, still, talk
-from lprnet_utils.expressions import ShapeFitter
+from lprnet_utils import UVLayout
 from lprnet_utils.geometry import Camera
-from lprnet_utils.uv import UVLayout
+from lprnet_utils.reconstruction import ShapeFitter
+from lprnet_utils.synthetic import look_around, nod, rendered_clip, rest, still, talk
 
 
 def test_a_clip_is_the_same_each_time():

@@ -5,17 +5,11 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from lprnet_utils.datasets import (
-    AFLW2000,
-    MIRROR_68,
-    AFLWTrain,
-    DatasetError,
-    expressive,
-    fit_photos,
-    landmark_box,
-    load_arrays,
-    openness,
-)
+from lprnet_utils.common import DatasetError
+from lprnet_utils.common.assets import load_arrays
+from lprnet_utils.datasets import AFLW2000, AFLWTrain, fit_photos
+from lprnet_utils.geometry import MIRROR_68, landmark_box
+from lprnet_utils.geometry.landmarks import expressive, openness
 
 
 def test_mirror_pairs():
@@ -105,8 +99,7 @@ def test_real_training_photos(aflw_train_dir):
     rows = np.flatnonzero(photos.trust == 1)[:200]
     fits = fit_photos(photos, rows)
     labels = photos.landmarks[rows]
-    from lprnet_utils.face_model import MorphableModel
-    from lprnet_utils.uv import UVLayout
+    from lprnet_utils import MorphableModel, UVLayout
 
     layout = UVLayout()
     mean, basis = MorphableModel.load().position_basis(layout)

@@ -9,24 +9,24 @@ import cv2
 import numpy as np
 import pytest
 
-from lprnet_utils.assets import data_path
-from lprnet_utils.clips import rendered_clip, rest
-from lprnet_utils.datasets import landmark_box
-from lprnet_utils.detection import (
+from lprnet_utils.common import ImageError, data_path, read_image
+from lprnet_utils.geometry import crop_matrix, landmark_box, warp_image
+from lprnet_utils.geometry.crop import view_matrix
+from lprnet_utils.geometry.landmarks import overlap
+from lprnet_utils.reconstruction import FaceDetector
+from lprnet_utils.reconstruction.detection import (
     MIRROR,
     BlazeFace,
-    FaceDetector,
     UnknownDetectorError,
     anchors,
     box_features,
     look_closely,
-    overlap,
     roll,
     suppress,
     to_photo,
     wrap,
 )
-from lprnet_utils.images import ImageError, crop_matrix, read_image, view_matrix, warp_image
+from lprnet_utils.synthetic import rendered_clip, rest
 
 PHOTOS = ("astronaut.jpg", "grace_hopper.jpg")
 POINTS = json.loads(data_path("samples/points.json").read_text())["photos"]
@@ -415,14 +415,14 @@ def test_a_close_look_stays_with_its_face():
 
 
 def test_importing_it_loads_neither_litert_nor_tensorflow():
-    code = "import sys, lprnet_utils.detection; print([m for m in sys.modules if m in ('tensorflow', 'numba')"
-    code += " or m.startswith('ai_edge_litert')])"
+    code = "import sys, lprnet_utils.reconstruction.detection; print([m for m in sys.modules"
+    code += " if m in ('tensorflow', 'numba') or m.startswith('ai_edge_litert')])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_detecting_needs_neither_tensorflow_nor_numba():
     code = (
-        "import sys; from lprnet_utils.detection import FaceDetector\n"
+        "import sys; from lprnet_utils.reconstruction.detection import FaceDetector\n"
         f"assert len(FaceDetector().detect({str(data_path('samples/astronaut.jpg'))!r})) == 1\n"
         "print([m for m in ('tensorflow', 'numba', 'keras', 'scipy') if m in sys.modules])"
     )

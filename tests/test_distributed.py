@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lprnet_utils import shards
-from lprnet_utils.checkpoints import write_checked
+from lprnet_utils.common import write_checked
+from lprnet_utils.datasets import pack
+from lprnet_utils.synthetic import SyntheticFaces
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -21,9 +22,9 @@ def test_two_processes_learn_the_same_as_one(tmp_path):
     page = (ROOT / "docs/distributed.md").read_text(encoding="utf-8")
     (program,) = (block for block in re.findall(r"```python\n(.+?)```", page, re.DOTALL) if "sys.argv" in block)
     (tmp_path / "distributed.py").write_text(program, encoding="utf-8")
-    faces = shards.SyntheticFaces(3)
+    faces = SyntheticFaces(3)
     for k in range(2):
-        arrays = shards.pack(faces.sample(8 * k + i) for i in range(8))
+        arrays = pack(faces.sample(8 * k + i) for i in range(8))
         write_checked(tmp_path / f"shard-{k:05d}.bin", arrays)
     environment = os.environ | {"SAMPLES": "32", "PYTHONPATH": str(ROOT)}
     losses, weights = {}, {}

@@ -8,8 +8,9 @@ import pytest
 from test_face import made_face, painted_face
 from test_texture import stripes
 
-from lprnet_utils.effects import RIM, paint, relight, swap_face
-from lprnet_utils.texture import texel_normals
+from lprnet_utils.uv.texture import texel_normals
+from lprnet_utils.viewer import paint, relight, swap_face
+from lprnet_utils.viewer.effects import RIM
 
 
 def test_an_unchanged_texture_changes_nothing():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lprnet_utils.assets import load_arrays
+from lprnet_utils.common.assets import load_arrays
 from lprnet_utils.evaluation import (
     confidence_interval,
     cumulative_error,

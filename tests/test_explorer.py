@@ -5,7 +5,8 @@ import json
 import numpy as np
 from test_face import made_face
 
-from lprnet_utils.explorer import LIGHTS, VIEWS, explorer_figure
+from lprnet_utils.viewer import explorer_figure
+from lprnet_utils.viewer.explorer import LIGHTS, VIEWS
 
 
 def buttons(figure):

@@ -9,15 +9,14 @@ import numpy as np
 import pytest
 from toy import ToySource, tiny_network
 
-from lprnet_utils.assets import data_path
-from lprnet_utils.batches import make_batch
-from lprnet_utils.export import ExportError, convert_litert, export_litert, load_litert, time_litert
-from lprnet_utils.inference import LPRNet, read_glance, read_metadata, read_weights
-from lprnet_utils.networks import lprnet_lite
-from lprnet_utils.recipes import TrainingConfig
+from lprnet_utils import LPRNet, UVLayout
+from lprnet_utils.common import data_path
+from lprnet_utils.common.litert import read_glance, read_metadata, read_weights
+from lprnet_utils.networks import export_litert, load_litert, lprnet_lite, time_litert
+from lprnet_utils.networks.export import ExportError, convert_litert
 from lprnet_utils.synthetic import SyntheticFaces
-from lprnet_utils.training import Trainer
-from lprnet_utils.uv import UVLayout
+from lprnet_utils.training import Trainer, TrainingConfig
+from lprnet_utils.training.batches import make_batch
 
 
 @pytest.fixture(scope="module")

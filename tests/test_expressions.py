@@ -6,8 +6,9 @@ from scipy.optimize import lsq_linear
 from test_face import made_face
 
 from lprnet_utils import MorphableModel
-from lprnet_utils.expressions import ShapeFitter, bounded_minimum
 from lprnet_utils.geometry import rotation_distance
+from lprnet_utils.reconstruction import ShapeFitter
+from lprnet_utils.reconstruction.expressions import bounded_minimum
 
 # Shapes that move the skin by half a millimetre or more on average; the eyes' looking moves it by a tenth and cannot
 # be told from noise.

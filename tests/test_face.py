@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import trimesh
 
-from lprnet_utils.face import Face
-from lprnet_utils.face_model import MorphableModel
+from lprnet_utils import Face, MorphableModel, UVLayout
 from lprnet_utils.geometry import Camera, border_loops, rotation_distance, rotation_matrix, vertex_normals
-from lprnet_utils.uv import UVLayout
-from lprnet_utils.viewer import RENDERED, decimated, draw_landmarks, draw_mesh, draw_pose_box, face_figure, render
+from lprnet_utils.geometry.shading import RENDERED
+from lprnet_utils.reconstruction import draw_landmarks, draw_mesh, draw_pose_box
+from lprnet_utils.reconstruction.draw import render
+from lprnet_utils.viewer import decimated, face_figure
 
 
 def made_face(pitch=0.0, yaw=0.0, roll=0.0, identity=(), size=300, expression=(), scale=1.1):
@@ -167,7 +168,9 @@ def test_pictures_of_a_face_at_the_edge_and_in_a_large_photo():
 
 def test_face_alone_imports_no_numba():
     code = (
-        "import sys, numpy as np\nfrom lprnet_utils import Face, UVLayout, avatar, effects, smoothing, viewer\n"
+        "import sys, numpy as np\nfrom lprnet_utils import Face, UVLayout\n"
+        "from lprnet_utils.reconstruction import draw\nfrom lprnet_utils.video import smoothing\n"
+        "from lprnet_utils.viewer import avatar, effects, figures\n"
         "layout = UVLayout()\nposition = layout.mean_map * np.float32([1, -1, 1]) + 100\n"
         "face = Face(position, 1.0, np.array([0, 0, 9, 9.0]), np.zeros((200, 200, 3), np.uint8), layout)\n"
         "face.landmarks, face.mesh(), face.coefficients\n"

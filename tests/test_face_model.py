@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from lprnet_utils.assets import DatasetError, load_arrays
-from lprnet_utils.face_model import MorphableModel
-from lprnet_utils.uv import UVLayout
+from lprnet_utils import MorphableModel, UVLayout
+from lprnet_utils.common import DatasetError
+from lprnet_utils.common.assets import load_arrays
 
 
 @pytest.fixture(scope="module")

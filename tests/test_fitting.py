@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from lprnet_utils.datasets import AFLW_EARS, AFLW_POINTS, MIRROR_68
-from lprnet_utils.face_model import MorphableModel
-from lprnet_utils.fitting import Fits, fit_landmarks, fuse_points, graft_parts
-from lprnet_utils.geometry import rotation_distance, rotation_matrix
-from lprnet_utils.uv import UVLayout
+from lprnet_utils import MorphableModel, UVLayout
+from lprnet_utils.datasets import fuse_points, graft_parts
+from lprnet_utils.datasets.aflw import AFLW_EARS, AFLW_POINTS
+from lprnet_utils.geometry import MIRROR_68, rotation_distance, rotation_matrix
+from lprnet_utils.morphable_model import Fits, fit_landmarks
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_human_points_correct_machine_labels(landmark_model):
 
 def test_human_points_correct_the_labels_of_real_photos(landmark_model, aflw2000_dir):
     """3DDFA_V2's landmarks of 400 photos: an error of 3.81 %; corrected by AFLW's points 3.3 or less."""
-    from lprnet_utils.assets import load_arrays, read_mat
+    from lprnet_utils.common.assets import load_arrays, read_mat
     from lprnet_utils.datasets import AFLW2000
     from lprnet_utils.evaluation import landmark_nme, summarise_by_yaw
 

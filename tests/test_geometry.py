@@ -5,7 +5,6 @@ import pytest
 
 from lprnet_utils.geometry import (
     Camera,
-    invert_similarity,
     rotation_angles,
     rotation_distance,
     rotation_matrix,
@@ -13,6 +12,7 @@ from lprnet_utils.geometry import (
     surface_angles,
     transform_points,
 )
+from lprnet_utils.geometry.crop import invert_similarity
 
 
 def test_signs_of_the_angles():

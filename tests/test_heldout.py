@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from lprnet_utils import LPRNet
+from lprnet_utils import LPRNet, MorphableModel, UVLayout
 from lprnet_utils.evaluation import landmark_nme
-from lprnet_utils.face_model import MorphableModel
 from lprnet_utils.geometry import border_loops
-from lprnet_utils.heldout import KINDS, SEED, ScannedFaces, ScannedHead, held_out_faces, pack_held_out
-from lprnet_utils.recipes import TrainingConfig
-from lprnet_utils.synthetic import SyntheticFaces
-from lprnet_utils.uv import UVLayout, decode_map
+from lprnet_utils.synthetic import SyntheticFaces, held_out_faces
+from lprnet_utils.synthetic.heldout import KINDS, SEED, ScannedFaces, ScannedHead, pack_held_out
+from lprnet_utils.training import TrainingConfig
+from lprnet_utils.uv import decode_map
 
 COUNTS = {"makehuman": 600, "ict": 300}
 SOURCES = {"makehuman": SyntheticFaces, "ict": ScannedFaces}

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lprnet_utils.assets import data_path
-from lprnet_utils.images import CROP, ImageError, crop_matrix, read_image, view_matrix, warp_image
+from lprnet_utils.common import ImageError, data_path, read_image
+from lprnet_utils.geometry import crop_matrix, warp_image
+from lprnet_utils.geometry.crop import CROP, view_matrix
 
 RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8)

@@ -12,18 +12,20 @@ import cv2
 import numpy as np
 import pytest
 
-from lprnet_utils import LPRNet
-from lprnet_utils.assets import AssetError, data_path, data_root
-from lprnet_utils.cli import parser
-from lprnet_utils.clips import rendered_clip
-from lprnet_utils.datasets import MIRROR_68, landmark_box, openness
-from lprnet_utils.export import convert_litert
-from lprnet_utils.geometry import transform_points
-from lprnet_utils.images import ImageError, crop_matrix, read_image, view_matrix, warp_image
-from lprnet_utils.inference import DEFAULT_WEIGHTS, GLANCE, face_likelihood, read_glance, weights_terms
+from lprnet_utils import LPRNet, UVLayout
+from lprnet_utils.commands.main import parser
+from lprnet_utils.common import AssetError, ImageError, data_path, read_image
+from lprnet_utils.common.assets import data_root
+from lprnet_utils.common.litert import GLANCE, read_glance, weights_terms
+from lprnet_utils.geometry import MIRROR_68, crop_matrix, landmark_box, transform_points, warp_image
+from lprnet_utils.geometry.crop import view_matrix
+from lprnet_utils.geometry.landmarks import openness
 from lprnet_utils.networks import upright
-from lprnet_utils.props import background
-from lprnet_utils.uv import UVLayout, decode_map
+from lprnet_utils.networks.export import convert_litert
+from lprnet_utils.reconstruction import DEFAULT_WEIGHTS
+from lprnet_utils.reconstruction.lprnet import face_likelihood
+from lprnet_utils.synthetic import background, rendered_clip
+from lprnet_utils.uv import decode_map
 
 # points clicked by eye, and which of the 68 landmarks they are
 POINTS = json.loads(data_path("samples/points.json").read_text(encoding="utf-8"))["photos"]
@@ -301,7 +303,7 @@ def test_weights_missing_truncated_or_altered(tmp_path, monkeypatch):
         with pytest.raises(AssetError, match="copy.tflite"):
             LPRNet(copy)
     # a bundled file is held against its checksum, so one altered weight is noticed
-    from lprnet_utils import assets
+    from lprnet_utils.common import assets
 
     folder = tmp_path / "data"
     shutil.copytree(data_root(), folder)
@@ -359,7 +361,7 @@ def test_a_fresh_process_needs_neither_tensorflow_nor_numba(tmp_path):
         "import sys, time; start = time.perf_counter()\n"
         "from lprnet_utils import LPRNet\n"
         "net = LPRNet(); ready = time.perf_counter() - start\n"
-        "from lprnet_utils.assets import data_path\n"
+        "from lprnet_utils.common.assets import data_path\n"
         "face = net.reconstruct(data_path('samples/astronaut.jpg'))[0]\n"
         "face.landmarks; face.pose; face.frontal(); face.mesh().export(sys.argv[1])\n"
         "heavy = [m for m in ('tensorflow', 'keras', 'numba', 'matplotlib', 'plotly') if m in sys.modules]\n"

@@ -12,8 +12,8 @@ from PIL import Image
 from test_face import made_face, mean_vertices, painted_face
 from test_texture import stripes
 
-from lprnet_utils import meshes
-from lprnet_utils.images import sample_colors
+from lprnet_utils.common import files
+from lprnet_utils.common.images import sample_colors
 
 
 def read_glb(path):
@@ -146,12 +146,12 @@ def test_no_half_written_file_is_left(tmp_path, monkeypatch):
         calls.append(1)
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(meshes.os, "replace", full)
+    monkeypatch.setattr(files.os, "replace", full)
     with pytest.raises(OSError, match="No space"):
-        meshes.write_files({part: b"picture", old: b"new"})
+        files.write_files({part: b"picture", old: b"new"})
     monkeypatch.undo()
     assert calls and [p.name for p in tmp_path.iterdir()] == ["a.obj"] and old.read_bytes() == b"old"
-    meshes.write_files({part: b"picture", old: b"new"})
+    files.write_files({part: b"picture", old: b"new"})
     assert old.read_bytes() == b"new" and part.read_bytes() == b"picture" and len(list(tmp_path.iterdir())) == 2
     if os.name == "posix":
         mask = os.umask(0)

@@ -8,8 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from lprnet_utils.networks import BatchNormalization, Conv2D, count_multiply_adds, lprnet, lprnet_lite, prnet, upright
-from lprnet_utils.uv import UVLayout, decode_map
+from lprnet_utils import UVLayout
+from lprnet_utils.networks import BatchNormalization, count_multiply_adds, lprnet, lprnet_lite, prnet, upright
+from lprnet_utils.networks.layers import Conv2D
+from lprnet_utils.uv import decode_map
 
 
 @pytest.fixture(scope="module")

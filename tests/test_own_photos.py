@@ -9,10 +9,11 @@ import PIL.Image
 import pytest
 
 from lprnet_utils import LPRNet
-from lprnet_utils.assets import DatasetError
-from lprnet_utils.cli import main
-from lprnet_utils.clips import rendered_clip
-from lprnet_utils.own_photos import PhotoFolder, read_points
+from lprnet_utils.commands.main import main
+from lprnet_utils.common import DatasetError
+from lprnet_utils.datasets import PhotoFolder
+from lprnet_utils.datasets.photo_folder import read_points
+from lprnet_utils.synthetic import rendered_clip
 
 ROOT = Path(__file__).resolve().parents[1]
 YAWS = (0, 30, -45, 60, -15, 10)

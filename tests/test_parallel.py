@@ -5,12 +5,14 @@ import os
 import numpy as np
 import pytest
 
-from lprnet_utils import parallel, shards
-from lprnet_utils.batch import process_photos
-from lprnet_utils.checkpoints import write_checked
-from lprnet_utils.cli import main
-from lprnet_utils.clips import rendered_clip
-from lprnet_utils.parallel import run_jobs
+from lprnet_utils.commands.main import main
+from lprnet_utils.commands.photos import process_photos
+from lprnet_utils.common import parallel, write_checked
+from lprnet_utils.common.parallel import run_jobs
+from lprnet_utils.datasets import pack
+from lprnet_utils.datasets.shards import fill_folder
+from lprnet_utils.synthetic import rendered_clip
+from lprnet_utils.synthetic.faces import _generator
 
 
 def divide(a, b):
@@ -75,13 +77,13 @@ def test_shards_on_a_cluster(cluster, tmp_path):
 
     make = partial(small_shard, seed=2)
     for folder, options in (("here", {}), ("two", {"workers": 2}), ("there", {"dask": cluster})):
-        shards._fill(tmp_path / folder, 2, make, options.get("workers", 1), iter, options.get("dask"))
+        fill_folder(tmp_path / folder, 2, make, options.get("workers", 1), iter, options.get("dask"))
     for name in ("shard-00000.bin", "shard-00001.bin"):
         data = {(tmp_path / folder / name).read_bytes() for folder in ("here", "two", "there")}
         assert len(data) == 1, "the same bytes wherever they are made"
 
 
 def small_shard(path, number, seed):
-    """What :func:`lprnet_utils.shards._synthesize_shard` does, for fewer faces: a worker has its own ``SHARD``."""
-    faces = shards._generator(seed)
-    write_checked(path, shards.pack(faces.sample(number * 3 + k) for k in range(3)))
+    """What :func:`lprnet_utils.synthetic.faces._synthesize_shard` does, for fewer: a worker has its own ``SHARD``."""
+    faces = _generator(seed)
+    write_checked(path, pack(faces.sample(number * 3 + k) for k in range(3)))

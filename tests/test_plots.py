@@ -4,10 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from lprnet_utils import plots
-from lprnet_utils.evaluation import cumulative_error
-from lprnet_utils.plots import draw_ced, draw_on_face
-from lprnet_utils.uv import UVLayout
+from lprnet_utils import UVLayout
+from lprnet_utils.evaluation import cumulative_error, draw_ced, draw_on_face
+from lprnet_utils.viewer import show
 
 
 def test_ced_is_drawn_with_its_figures():
@@ -42,7 +41,7 @@ def test_a_shown_figure_is_small_described_and_closed(monkeypatch):
     for photo, kind, start in ((False, "image/png", b"\x89PNG"), (True, "image/jpeg", b"\xff\xd8")):
         fig, ax = plt.subplots(figsize=(3, 2))
         ax.plot([0, 1])
-        plots.show(fig, "a line that rises", photo)
+        show(fig, "a line that rises", photo)
         data, metadata, raw = shown[-1]
         assert data[kind].startswith(start) and len(data[kind]) < 20_000 and raw
         assert metadata[kind]["alt"] == data["text/plain"] == "a line that rises" and not plt.fignum_exists(fig.number)

@@ -5,8 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
-from lprnet_utils.assets import DatasetError
-from lprnet_utils.prnet import PRNetLayout
+from lprnet_utils.common import DatasetError
+from lprnet_utils.uv import PRNetLayout
 
 
 @pytest.fixture(scope="module")

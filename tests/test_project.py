@@ -1,6 +1,8 @@
 """The repository itself: what stands in two places agrees, and nothing is committed that should not be."""
 
 import ast
+import graphlib
+import importlib
 import json
 import re
 import subprocess
@@ -168,7 +170,7 @@ def test_readme_links_to_the_course():
 
 
 def test_colabs_packages_are_within_our_bounds():
-    lines = (ROOT / "scripts" / "colab_packages.txt").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / "scripts" / "course" / "colab_packages.txt").read_text(encoding="utf-8").splitlines()
     assert re.search(r"\d{4}-\d\d-\d\d", " ".join(lines[:3])), "no date"
     pinned = requirements(line for line in lines if not line.startswith("#"))
     extras = PROJECT["project"]["optional-dependencies"]
@@ -207,44 +209,81 @@ def test_every_data_file_is_listed_with_licence_and_checksum():
 # ---- code
 
 
+# The floors of the house, the lowest first. A folder imports from its own modules and from floors below it, no others.
+FLOORS = """
+common
+geometry
+morphable_model
+uv
+reconstruction networks datasets evaluation
+synthetic training viewer video body
+commands
+"""
+PACKAGE = ROOT / "lprnet_utils"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
 def test_modules_stay_short(record_property):
-    lines = {p.name: len(p.read_text(encoding="utf-8").splitlines()) for p in (ROOT / "lprnet_utils").glob("*.py")}
+    lines = {str(p.relative_to(PACKAGE)): len(p.read_text(encoding="utf-8").splitlines()) for p in MODULES}
     record_property("package_lines", sum(lines.values()))
     print(f"lprnet_utils: {sum(lines.values())} lines in {len(lines)} modules")
     assert {name: n for name, n in lines.items() if n > 400} == {}
 
 
-ROWS = """
-geometry assets images rasterizer light smoothing parallel
-face_model uv detection evaluation meshes checkpoints
-fitting registration rendering augmentation networks plots texture expressions video_files
-face datasets prnet props recipes
-inference viewer synthetic effects avatar own_photos
-protocols shards batches tracking clips batch explorer live_figure
-heldout
-training export video applet reports
-body
-cli
-"""
+def imported_modules(path):
+    """(module of the package, line) that a module imports, those for type checkers alone left out."""
+    here = path.relative_to(ROOT).with_suffix("").parts
+
+    def visit(node):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            return
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = ".".join([*here[: len(here) - node.level], *filter(None, [node.module])])
+            for alias in node.names:  # a name of a module, or a module of a folder
+                place = ROOT / base.replace(".", "/") / alias.name
+                module = place.with_suffix(".py").is_file() or place.is_dir()
+                yield f"{base}.{alias.name}" if module else base, node.lineno
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child)
+
+    return list(visit(ast.parse(path.read_text(encoding="utf-8"))))
 
 
-def relative_imports(node):
-    """(module, line) of the imports of the package's own modules, those for type checkers alone left out."""
-    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-        return
-    if isinstance(node, ast.ImportFrom) and node.level:
-        for name in [node.module] if node.module else [alias.name for alias in node.names]:
-            yield name.split(".")[0], node.lineno
-    for child in ast.iter_child_nodes(node):
-        yield from relative_imports(child)
+def test_folders_import_only_from_floors_below():
+    floor = {folder: number for number, line in enumerate(FLOORS.strip().splitlines()) for folder in line.split()}
+    arrows = set()
+    for path in MODULES:
+        parts = path.relative_to(PACKAGE).parts
+        if len(parts) < 2:
+            continue
+        assert parts[0] in floor, f"{parts[0]} stands on no floor"
+        for name, line in imported_modules(path):
+            other = name.split(".")[1]
+            if other != parts[0]:
+                arrows.add((parts[0], other))
+                assert floor[other] < floor[parts[0]], f"{path.relative_to(ROOT)} line {line} imports {name}, not below"
+    print(f"{len(arrows)} arrows between {len({p.parent for p in MODULES}) - 1} folders")
 
 
-def test_modules_import_only_from_rows_below():
-    row = {module: number for number, line in enumerate(ROWS.strip().splitlines()) for module in line.split()}
-    for path in sorted((ROOT / "lprnet_utils").glob("[!_]*.py")):
-        assert path.stem in row, f"{path.name} has no row"
-        for name, line in relative_imports(ast.parse(path.read_text(encoding="utf-8"))):
-            assert row[name] < row[path.stem], f"{path.name} line {line} imports {name}, which is not below it"
+def test_no_circle_of_imports():
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in MODULES}
+    imports = {name: {other for other, _ in imported_modules(path)} for name, path in names.items()}
+    order = graphlib.TopologicalSorter({name: others & set(names) for name, others in imports.items()})
+    order.prepare()  # raises CycleError, naming the circle
+
+
+@pytest.mark.parametrize("folder", ["", *sorted(p.parent.name for p in PACKAGE.glob("*/__init__.pyi"))])
+def test_a_folder_hands_on_its_public_names(folder):
+    module = importlib.import_module(".".join(filter(None, ["lprnet_utils", folder])))
+    stub = ast.parse((PACKAGE / folder / "__init__.pyi").read_text(encoding="utf-8"))
+    (listed,) = [ast.literal_eval(node.value) for node in stub.body if isinstance(node, ast.Assign)]
+    imported = [alias.name for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    assert sorted(listed) == sorted(imported) == sorted(module.__all__)
+    for name in listed:
+        assert getattr(module, name) is not None
+        assert not (PACKAGE / folder / f"{name}.py").exists(), f"{name} is a module and a name"
+    with pytest.raises(AttributeError):
+        _ = module.PRNet
 
 
 def test_importing_the_package_is_light():
@@ -255,12 +294,7 @@ def test_importing_the_package_is_light():
 
 
 def test_public_names():
-    for name in lprnet_utils.__all__:
-        assert getattr(lprnet_utils, name) is not None
-    assert set(lprnet_utils.__all__) <= set(dir(lprnet_utils))
-    assert {"LPRNet", "MorphableModel", "UVLayout", "Face"} <= set(lprnet_utils.__all__)
-    with pytest.raises(AttributeError, match="no 'PRNet'.*LPRNet"):
-        _ = lprnet_utils.PRNet
+    assert set(lprnet_utils.__all__) == {"LPRNet", "MorphableModel", "UVLayout", "Face"}
 
 
 def machine_path(text):
@@ -339,7 +373,7 @@ def test_every_picture_can_be_read_aloud(path):
                 alt = output.metadata.get(kind, {}).get("alt", "")
                 if len(alt) < 20:
                     silent.append(f"cell {index}: {kind} says {alt!r}")
-    assert not silent, "show figures by lprnet_utils.plots.show, which asks for a description"
+    assert not silent, "show figures by lprnet_utils.viewer.show, which asks for a description"
 
 
 @every_notebook
@@ -365,7 +399,7 @@ ModuleNotFoundError: No module named 'lprnet_utils'
 
 def test_troubleshooting_quotes_what_is_really_said():
     """Of a bold message each part between the dots stands in a source; what others say is listed above."""
-    sources = [*(ROOT / "lprnet_utils").glob("*.py"), ROOT / "Makefile"]
+    sources = [*MODULES, ROOT / "Makefile"]
     said = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     said = re.sub(r'"\s*\n\s*f?"', "", said)  # strings that go on in the next line
     text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")

@@ -4,18 +4,8 @@ import numpy as np
 import pytest
 
 from lprnet_utils import MorphableModel, UVLayout
-from lprnet_utils.props import (
-    background,
-    backgrounds,
-    developed,
-    fingers,
-    glasses,
-    hat,
-    joined,
-    obstacle,
-    shadow,
-    strip,
-)  # fmt: skip
+from lprnet_utils.synthetic import background, developed, glasses
+from lprnet_utils.synthetic.props import backgrounds, fingers, hat, joined, obstacle, shadow, strip  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,15 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from lprnet_utils import LPRNet
-from lprnet_utils.cli import main
-from lprnet_utils.datasets import AFLW2000, DatasetError
+from lprnet_utils import LPRNet, UVLayout
+from lprnet_utils.commands.main import main
+from lprnet_utils.common import DatasetError
+from lprnet_utils.datasets import AFLW2000
+from lprnet_utils.evaluation import evaluate_aflw2000, evaluate_synthetic, landmark_report
+from lprnet_utils.evaluation.protocols import DENSE, match_predictions
 from lprnet_utils.geometry import rotation_matrix
-from lprnet_utils.protocols import DENSE, evaluate_aflw2000, evaluate_synthetic, landmark_report, match_predictions
 from lprnet_utils.synthetic import SyntheticFaces
-from lprnet_utils.uv import UVLayout, encode_map
+from lprnet_utils.uv import encode_map
 
 
 class Known:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from lprnet_utils import rasterizer
-from lprnet_utils.rasterizer import draw_values, interpolate, rasterize, vertex_visibility
+from lprnet_utils.geometry import interpolate, rasterize, rasterizer, vertex_visibility
+from lprnet_utils.geometry.rasterizer import draw_values
 
 
 def test_pixel_centres_and_depth_order():

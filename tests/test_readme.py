@@ -9,11 +9,10 @@ import pytest
 from PIL import Image
 
 from lprnet_utils import LPRNet
-from lprnet_utils.assets import data_path
-from lprnet_utils.cli import parser
-from lprnet_utils.effects import paint, swap_face
-from lprnet_utils.images import read_image
-from lprnet_utils.viewer import draw_landmarks, draw_mesh, draw_pose_box
+from lprnet_utils.commands.main import parser
+from lprnet_utils.common import data_path, read_image
+from lprnet_utils.reconstruction import draw_landmarks, draw_mesh, draw_pose_box
+from lprnet_utils.viewer import paint, swap_face
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 SECTION = re.search(r"^## What PRNet's demo did.+?(?=^## )", README, re.MULTILINE | re.DOTALL)[0]

@@ -5,8 +5,11 @@ import pytest
 from basel import basel_files, faces_of
 
 from lprnet_utils import MorphableModel, UVLayout
-from lprnet_utils.geometry import border_loops, nested_loops, similarity_alignment
-from lprnet_utils.registration import Surface, match_curve, register, register_model
+from lprnet_utils.geometry import border_loops, similarity_alignment
+from lprnet_utils.geometry.mesh import nested_loops
+from lprnet_utils.morphable_model.surface import Surface, match_curve
+from lprnet_utils.uv import register_model
+from lprnet_utils.uv.registration import register
 
 
 @pytest.fixture(scope="module")

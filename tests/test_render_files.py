@@ -6,7 +6,7 @@ import render_files
 from PIL import Image
 from scipy import ndimage
 
-from lprnet_utils.assets import data_path
+from lprnet_utils.common import data_path
 
 
 def test_both_files_show_the_same_closed_face(tmp_path, monkeypatch, capsys):

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from lprnet_utils import shards
-from lprnet_utils.assets import DatasetError
-from lprnet_utils.checkpoints import read_checked, write_checked
-from lprnet_utils.shards import Shards, pack, synthesize
-from lprnet_utils.synthetic import SyntheticFaces
+from lprnet_utils.common import DatasetError, write_checked
+from lprnet_utils.common.files import read_checked
+from lprnet_utils.datasets import Shards, pack
+from lprnet_utils.synthetic import SyntheticFaces, synthesize
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +38,8 @@ def test_shards_give_back_crops_and_maps(folder, samples):
 
 
 def test_training_reads_the_crops_as_they_are(folder, samples):
-    from lprnet_utils.batches import make_batch
-    from lprnet_utils.recipes import TrainingConfig
+    from lprnet_utils.training import TrainingConfig
+    from lprnet_utils.training.batches import make_batch
     from lprnet_utils.uv import decode_map
 
     source = Shards(folder)
@@ -53,8 +52,8 @@ def test_training_reads_the_crops_as_they_are(folder, samples):
 
 
 def test_keras_and_tensorflow_see_the_same_batches(folder):
-    from lprnet_utils.batches import Batches, make_batch, tf_batches
-    from lprnet_utils.recipes import TrainingConfig
+    from lprnet_utils.training import Batches, TrainingConfig
+    from lprnet_utils.training.batches import make_batch, tf_batches
 
     source = Shards(folder)
     config = TrainingConfig(samples=10, batch_size=4, seed=3)
@@ -97,7 +96,7 @@ def test_shards_in_another_size(folder, samples):
 
 
 def test_a_killed_synthesis_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(shards, "SHARD", 6)
+    monkeypatch.setattr("lprnet_utils.synthetic.faces.SHARD", 6)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     synthesize(whole, 18, seed=2)
     synthesize(parts, 12, seed=2)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from lprnet_utils import UVLayout
 from lprnet_utils.evaluation import jitter
 from lprnet_utils.geometry import Camera, rotation_matrix
-from lprnet_utils.smoothing import OneEuro
-from lprnet_utils.uv import UVLayout
+from lprnet_utils.video import OneEuro
 
 FPS = 30
 

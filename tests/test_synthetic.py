@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from lprnet_utils.geometry import rotation_distance
-from lprnet_utils.light import KERNEL, Light, sh_basis
-from lprnet_utils.rendering import openness
+from lprnet_utils.geometry import Light, rotation_distance, sh_basis
+from lprnet_utils.geometry.shading import KERNEL
 from lprnet_utils.synthetic import SyntheticFaces
+from lprnet_utils.synthetic.head import sky_openness as openness
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_maps_keep_the_conventions(faces, samples):
 
 def test_the_face_is_where_the_map_says(faces):
     """Skin against its surroundings: a head painted white before black covers its own vertices."""
-    from lprnet_utils.rendering import draw_head
+    from lprnet_utils.synthetic import draw_head
 
     head = faces.head
     vertices = head.vertices(np.zeros((1, 131)), np.zeros((1, 2)))[0]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from test_face import made_face, painted_face
 
-from lprnet_utils.texture import photo_to_texture, spread
+from lprnet_utils.uv.texture import photo_to_texture, spread
 
 
 def stripes(u, v):

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from lprnet_utils import LPRNet
-from lprnet_utils.clips import nod, rendered_clip, rest, still
 from lprnet_utils.evaluation import jitter, lag
-from lprnet_utils.tracking import FaceTracker
-from lprnet_utils.video import time_tracking
+from lprnet_utils.synthetic import nod, rendered_clip, rest, still
+from lprnet_utils.video import FaceTracker, time_tracking
 
 FPS = 30
 
@@ -225,7 +224,7 @@ def test_the_work_of_a_frame_is_timed(net, talking):
 
 def test_importing_the_video_modules_is_light():
     heavy = ("tensorflow", "keras", "numba", "moviepy", "matplotlib", "plotly", "joblib")
-    code = "import sys, lprnet_utils.video, lprnet_utils.batch, lprnet_utils.cli;"
+    code = "import sys, lprnet_utils.video.annotate, lprnet_utils.commands.photos, lprnet_utils.commands.main;"
     code += f"print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 from toy import ToySource, tiny_network
 
-from lprnet_utils.batches import Mixture, make_batch
-from lprnet_utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
-from lprnet_utils.recipes import TrainingConfig
-from lprnet_utils.training import Muon, Trainer, learning_rate, map_loss
-from lprnet_utils.uv import SPAN, UVLayout, decode_map
+from lprnet_utils import UVLayout
+from lprnet_utils.common.files import CheckpointError, load_checkpoint, save_checkpoint
+from lprnet_utils.datasets.sources import Mixture
+from lprnet_utils.training import Trainer, TrainingConfig, learning_rate, map_loss
+from lprnet_utils.training.batches import make_batch
+from lprnet_utils.training.optimizer import Muon
+from lprnet_utils.uv import SPAN, decode_map
 
 CONFIG = TrainingConfig(
     samples=64, batch_size=8, warmup=16, checkpoint_every=16, validate_every=32, augmentation="wide", seed=3
@@ -219,7 +221,7 @@ def test_recipes_know_what_each_network_takes():
     import inspect
 
     from lprnet_utils import networks
-    from lprnet_utils.recipes import NETWORK_OPTIONS
+    from lprnet_utils.training.recipes import NETWORK_OPTIONS
 
     for name, options in NETWORK_OPTIONS.items():
         parameters = set(inspect.signature(getattr(networks, name)).parameters)
@@ -346,7 +348,7 @@ from pathlib import Path
 from toy import ToySource
 from keras import layers
 from lprnet_utils.networks import BatchNormalization
-from lprnet_utils.recipes import TrainingConfig
+from lprnet_utils.training import TrainingConfig
 from lprnet_utils.training import Trainer
 folder = Path(sys.argv[1])
 if keras.backend.backend() == "tensorflow":
@@ -455,8 +457,8 @@ def test_sigkill_loses_nothing(tmp_path):
     script = (
         "import sys; sys.path[:0] = sys.argv[2:]\n"
         "from toy import ToySource, tiny_network\n"
-        "from lprnet_utils.recipes import TrainingConfig\n"
-        "from lprnet_utils.training import Trainer\n"
+        "from lprnet_utils.training.recipes import TrainingConfig\n"
+        "from lprnet_utils.training.trainer import Trainer\n"
         "c = TrainingConfig(samples=100000, batch_size=2, checkpoint_every=2, validate_every=10**6)\n"
         "t = Trainer(tiny_network(), c, sys.argv[1]); print('resumed', t.step, flush=True)\n"
         "t.run(ToySource(2), ToySource(1))\n"

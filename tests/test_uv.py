@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from lprnet_utils.datasets import MIRROR_68
-from lprnet_utils.face_model import MorphableModel
-from lprnet_utils.geometry import border_loops
-from lprnet_utils.uv import MEMBRANE, SURFACE, UVLayout, decode_map, encode_map, mirror_map, texel_matrix
+from lprnet_utils import MorphableModel, UVLayout
+from lprnet_utils.geometry import MIRROR_68, border_loops
+from lprnet_utils.uv import MEMBRANE, SURFACE, decode_map, encode_map, mirror_map, texel_matrix
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import weakref
 import numpy as np
 import pytest
 
-from lprnet_utils import LPRNet, video
-from lprnet_utils.clips import rendered_clip
-from lprnet_utils.video import VideoError, VideoFrames, annotate_video, write_video
+from lprnet_utils import LPRNet
+from lprnet_utils.synthetic import rendered_clip
+from lprnet_utils.video import VideoError, VideoFrames, annotate, annotate_video, write_video
 
 pytest.importorskip("moviepy")
 
@@ -196,7 +196,7 @@ def test_an_error_on_the_way_leaves_what_was_there(net, face_video, tmp_path, mo
     def fail(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(video, "draw_overlay", fail)
+    monkeypatch.setattr(annotate, "draw_overlay", fail)
     with pytest.raises(KeyboardInterrupt):
         annotate_video(face_video, out, net, record=tmp_path / "a.npz", progress=False)
     assert out.read_bytes() == b"the old one" and [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
@@ -229,12 +229,12 @@ def test_memory_does_not_grow_with_the_video(net, tmp_path, monkeypatch):
     source = pattern(tmp_path / "long.mp4", seconds=4, rate=25)
     frames, most = [], []
 
-    class Counted(video.FaceTracker):
+    class Counted(annotate.FaceTracker):
         def __call__(self, frame, dt):
             frames.append(weakref.ref(frame))
             most.append(sum(known() is not None for known in frames))
             return super().__call__(frame, dt)
 
-    monkeypatch.setattr(video, "FaceTracker", Counted)
+    monkeypatch.setattr(annotate, "FaceTracker", Counted)
     report = annotate_video(source, tmp_path / "out.mp4", net, progress=False)
     assert report.frames == len(frames) == 100 and max(most) < 6

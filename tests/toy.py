@@ -4,11 +4,9 @@ import keras
 import numpy as np
 from keras import layers
 
-from lprnet_utils.augmentation import SETTINGS, Augmentation
-from lprnet_utils.datasets import landmark_box
-from lprnet_utils.face_model import MorphableModel
-from lprnet_utils.geometry import Camera, rotation_matrix
-from lprnet_utils.uv import UVLayout
+from lprnet_utils import MorphableModel, UVLayout
+from lprnet_utils.datasets import SETTINGS, Augmentation
+from lprnet_utils.geometry import Camera, landmark_box, rotation_matrix
 
 # turned, scaled, shifted and flipped, but the picture left as it is
 SETTINGS["geometry"] = Augmentation(0.5, 20, 60, 0.1, (0.85, 1.2), 0.08, (1, 1))

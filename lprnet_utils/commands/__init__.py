@@ -1,0 +1,1 @@
+"""The command ``lprnet``, one module for each subcommand."""

@@ -1,0 +1,70 @@
+"""Weights files: LiteRT models that carry their own description."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from .assets import AssetError, data_root, read_asset
+
+METADATA = "lprnet.json"  # in the zip archive behind a model's flatbuffer, see lprnet_utils.networks.export
+GLANCE = "upright.tflite"  # beside it, if the weights bring one
+
+
+def read_metadata(data: bytes, name: str) -> dict[str, Any]:
+    """What :func:`lprnet_utils.networks.export_litert` wrote behind a model: encoding, licence, origin.
+
+    Raises
+    ------
+    AssetError
+        If the bytes are no LiteRT model of this project.
+    """
+    if data[4:8] != b"TFL3":
+        raise AssetError(f"{name} is not a LiteRT model ({len(data)} bytes)")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return json.loads(archive.read(METADATA))
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise AssetError(f"{name} is truncated, or was not exported by lprnet_utils: {error}") from error
+
+
+def read_weights(weights: str | Path) -> tuple[str, bytes]:
+    """Name and bytes of bundled weights, given by name, or of a ``.tflite`` file.
+
+    Raises
+    ------
+    AssetError
+        If there are none, or bundled ones were altered.
+    """
+    if isinstance(weights, Path) or str(weights).endswith(".tflite"):
+        path = Path(weights)
+        if not path.is_file():
+            raise AssetError(f"no weights at {path}")
+        return str(path), path.read_bytes()
+    known = bundled_weights()
+    if weights not in known:
+        offered = ", ".join(f"{name} ({weights_terms(name)})" for name in known) or "none"
+        raise AssetError(f"no bundled weights {weights!r}; there are {offered}, or give a path")
+    name = f"weights/{weights}.tflite"
+    return name, read_asset(name)
+
+
+def bundled_weights() -> list[str]:
+    """Names of the weights that come with the package."""
+    return sorted(p.stem for p in (data_root() / "weights").glob("*.tflite"))
+
+
+def weights_terms(weights: str | Path) -> str:
+    """What weights may be used for, in a few words: ``research only`` or ``free for any use``."""
+    name, data = read_weights(weights)
+    licence = read_metadata(data, name)["licence"]
+    return "research only" if licence.startswith("Research") else "free for any use"
+
+
+def read_glance(data: bytes) -> bytes | None:
+    """The small network beside a model that tells how far a head is turned, or None: see ``networks.upright``."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return archive.read(GLANCE) if GLANCE in archive.namelist() else None

@@ -1,0 +1,196 @@
+"""Training and evaluation data: photos with landmarks, and the position maps fitted to them."""
+
+from __future__ import annotations
+
+from copy import copy
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..common.assets import DatasetError, load_arrays, read_mat
+from ..common.images import ImageError, read_image
+from .labels import graft_parts
+from .sources import HELD_OUT
+
+Array = NDArray[np.floating]
+
+# Points of MediaPipe's mesh at landmarks 36 to 67: eyes, then lips
+MESH_LANDMARKS = [33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380, 61, 39, 37, 0, 267, 269, 291, 405, 314, 17]
+MESH_LANDMARKS += [84, 181, 78, 82, 13, 312, 308, 317, 14, 87]
+
+# lids and lips: their landmarks, and what holds them in place: the corners, which people have marked, and the middle
+_EYES = [(tuple(range(k, k + 6)), ((k,), (k + 3,), tuple(range(k, k + 6)))) for k in (36, 42)]
+PARTS = [*_EYES, (tuple(range(48, 68)), ((48,), (54,), tuple(range(60, 68))))]
+MESH_ERROR = 5.0  # of a mesh against the human points, in % of the face's box, up to which its lids and lips are taken
+MESH_YAW = 50.0  # and degrees
+
+# What each of AFLW's 21 human points is, in terms of the 68: their mean. The ears (12, 16) are not among these.
+AFLW_POINTS: list[tuple[int, ...]] = [
+    (17,),
+    (19,),
+    (21,),
+    (22,),
+    (24,),
+    (26,),
+    (36,),
+    tuple(range(36, 42)),
+    (39,),
+    (42,),
+]
+AFLW_POINTS += [tuple(range(42, 48)), (45,), (2,), (31,), (30,), (35,), (14,), (48,), tuple(range(60, 68)), (54,), (8,)]
+AFLW_EARS = 12, 16
+TRUST = {2: 1.0, 1: 0.3, 0: 0.0}  # by the quality flag of the labels
+
+
+class AFLWTrain:
+    """The real photos: 18,606 crops of AFLW with 68 landmarks (pseudo-labels corrected by human points).
+
+    Research use only; the folder is described in its own README and never ships with the project.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``labels.npz``, ``lm68_fused.npz``, ``mp478.npz`` and ``crops-0.npz`` to ``crops-2.npz``.
+    lids_and_lips : bool
+        Take the shape of eyes and lips from the meshes of ``mp478.npz`` where these agree with the human points; the
+        other landmarks draw closed eyes open.
+    labels : path, optional
+        Take the landmarks from another file in the place of ``lm68_fused.npz``, such as
+        ``scripts/calibration/relabel.py`` writes.
+
+    Attributes
+    ----------
+    landmarks : (n, 68, 3) float32
+        Pixels of each 120 x 120 crop; z toward the camera, of mean 0.
+    yaw : (n,) float32
+        Degrees.
+    trust : (n,) float32
+        0 (bad labels, left out) to 1.
+    held_out : (n,) bool
+        Photos to choose by: whole duplicate groups, never trained on.
+    """
+
+    def __init__(self, folder: str | Path, lids_and_lips: bool = True, labels: str | Path | None = None):
+        self.folder = Path(folder)
+        names = "shard", "offset", "length", "quality", "dup_group", "pose", "mp_nme19"
+        self._shard, self._offset, self._length, quality, group, pose, error = load_arrays(
+            self.folder / "labels.npz", *names
+        )
+        centipixel, spread = load_arrays(Path(labels or self.folder / "lm68_fused.npz"), "lm68_centipixel", "spread")
+        self.landmarks = centipixel.astype(np.float32) / 100
+        self.yaw = pose[:, 1]
+        if lids_and_lips:
+            good = (error <= MESH_ERROR) & (np.abs(self.yaw) < MESH_YAW)
+            xy = graft_parts(self.landmarks[..., :2], self._meshes(), PARTS, self.yaw, good)
+            self.landmarks[..., :2] = xy
+        # where the labels' maker disagrees with itself on mirrored and shifted crops, they are worth less
+        steadiness = np.clip(2.5 / np.maximum(spread, 1e-3), 0.2, 1.0)
+        self.trust = (np.array([TRUST[int(q)] for q in quality]) * steadiness).astype(np.float32)
+        # a multiplicative hash, so that the choice does not follow the order of the groups
+        self.held_out = (group.astype(np.uint64) * np.uint64(2654435761) >> np.uint64(7)) % HELD_OUT == 0
+
+    def __len__(self) -> int:
+        return len(self.landmarks)
+
+    def human_points(self) -> tuple[Array, list[tuple[int, ...]]]:
+        """What people have marked without the ears, (n, 19, 2) in pixels, NaN where none; and as what of the 68."""
+        keep = [k for k in range(len(AFLW_POINTS)) if k not in AFLW_EARS]
+        return load_arrays(self.folder / "labels.npz", "pts21")[0][:, keep], [AFLW_POINTS[k] for k in keep]
+
+    def _meshes(self) -> Array:
+        """The x and y of MediaPipe's meshes (n, 68, 2) where the landmarks of lids and lips are; NaN where none is."""
+        arrays = load_arrays(self.folder / "mp478.npz", "rows", "mean", "coef", "coef_step", "basis")
+        rows, mean, coefficients, step, basis = arrays
+        columns = (3 * np.array(MESH_LANDMARKS)[:, None] + [0, 1]).ravel()
+        out = np.full((len(self), 68, 2), np.nan, np.float32)
+        out[rows, 36:] = (mean[columns] + (coefficients * step) @ basis[:, columns]).reshape(len(rows), -1, 2)
+        return out
+
+    @cached_property
+    def _bytes(self) -> list[NDArray[np.uint8]]:
+        return [load_arrays(self.folder / f"crops-{s}.npz", "data")[0] for s in range(3)]
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Photo i, (120, 120, 3) uint8 RGB."""
+        data = self._bytes[self._shard[i]][self._offset[i] : self._offset[i] + self._length[i]]
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        if picture is None:
+            raise DatasetError(f"photo {i} of {self.folder} is not a readable JPEG")
+        return picture[..., ::-1]
+
+
+class AFLW2000:
+    """AFLW2000-3D (Zhu et al., CVPR 2016): photos with 68 3D landmarks and a pose, for evaluation.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``imageNNNNN.jpg`` and ``imageNNNNN.mat``.
+
+    strict : bool
+        Raise for a broken file; otherwise leave its photo out and name it in ``problems``.
+
+    Attributes
+    ----------
+    names : list of str
+    landmarks : (n, 68, 3)
+        0-based pixels (the files count from 1), y down; z toward the camera with an arbitrary zero.
+    angles : (n, 3)
+        pitch, yaw, roll in degrees.
+    problems : dict
+        What is wrong, by the photo's name.
+
+    Raises
+    ------
+    DatasetError
+        If there is no photo, or a file is missing or broken.
+    """
+
+    def __init__(self, folder: str | Path, strict: bool = True):
+        self.folder = Path(folder)
+        names = sorted({p.stem for p in self.folder.glob("*") if p.suffix in (".mat", ".jpg")})
+        self.problems: dict[str, str] = {}
+        labels = {}
+        for name in names:
+            try:
+                labels[name] = self._read(name)
+            except DatasetError as error:
+                if strict:
+                    raise
+                self.problems[name] = str(error)
+        if not labels:
+            first = next(iter(self.problems.values()), "is it the folder of AFLW2000-3D?")
+            raise DatasetError(f"{self.folder} holds no photo with its .mat file: {first}")
+        self.names = list(labels)
+        self.landmarks, self.angles = (np.array(columns) for columns in zip(*labels.values(), strict=True))
+
+    def _read(self, name: str) -> tuple[Array, Array]:
+        """Landmarks (68, 3) and angles (3,) of a photo."""
+        path = self.folder / f"{name}.mat"
+        if not path.with_suffix(".jpg").is_file():
+            raise DatasetError(f"{path.with_suffix('.jpg')} is missing")
+        points, pose = read_mat(path, "pt3d_68", "Pose_Para")
+        if points.shape != (3, 68) or pose.size < 7:
+            raise DatasetError(f"{path}: pt3d_68 {points.shape} and Pose_Para {pose.shape} should be (3, 68), (1, 7)")
+        return points.T - [1, 1, 0], np.rad2deg(pose.ravel()[:3])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def select(self, rows: list[int]) -> AFLW2000:
+        """Some of the photos."""
+        part = copy(self)
+        part.names = [self.names[i] for i in rows]
+        part.landmarks, part.angles = self.landmarks[rows], self.angles[rows]
+        return part
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Photo i, (450, 450, 3) uint8 RGB."""
+        path = self.folder / f"{self.names[i]}.jpg"
+        try:
+            return read_image(path)
+        except ImageError as error:
+            raise DatasetError(str(error)) from error

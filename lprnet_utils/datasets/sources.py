@@ -1,0 +1,155 @@
+"""Sources of training pairs, and mixtures of them."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..geometry.landmarks import landmark_box
+from ..morphable_model.fitting import Fits, fit_landmarks
+from ..morphable_model.model import MorphableModel
+from ..uv.layout import UVLayout
+
+Array = NDArray[np.floating]
+HELD_OUT = 20  # one duplicate group in so many is kept out of training
+
+
+class Source(Protocol):
+    """Where training pairs come from, see :class:`lprnet_utils.datasets.FittedPhotos`."""
+
+    weights: Array
+    cropped: Any  # bool, or one for each photo: placed and varied when it was made, so it is only mirrored
+
+    def __len__(self) -> int: ...
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Photo i, (h, w, 3) uint8 RGB."""
+
+    def box(self, i: int) -> Array:
+        """The box (4,) of its landmarks."""
+
+    def landmarks(self, i: int) -> Array:
+        """Its labelled landmarks (68, 2 or 3), pixels."""
+
+    def maps(self, indices: Array) -> Array:
+        """Position maps (B, N, N, 3) of some photos, in their pixels."""
+
+
+class LabelledPhotos(Protocol):
+    """Photos with landmarks, such as :class:`lprnet_utils.datasets.AFLWTrain`."""
+
+    landmarks: Array  # (n, 68, 3), pixels
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Photo i, (h, w, 3) uint8 RGB."""
+
+
+class FittedPhotos:
+    """Photos with the face model fitted to their landmarks: a source of (image, position map) pairs.
+
+    Parameters
+    ----------
+    photos : LabelledPhotos
+    rows : (n,) int
+        Which of its photos.
+    fits : Fits
+        Of these rows.
+    weights : (n,) float
+        How often each is drawn, relative to the others.
+    """
+
+    cropped = False
+
+    def __init__(self, photos: LabelledPhotos, rows: ArrayLike, fits: Fits, weights: ArrayLike, size: int = 128):
+        self.photos, self.rows, self.fits = photos, np.asarray(rows), fits
+        self.weights = np.asarray(weights, float)
+        self.size = size
+        self._mean, self._basis = MorphableModel.load().position_basis(UVLayout(size))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Photo i of the source, (h, w, 3) uint8 RGB."""
+        return self.photos.image(self.rows[i])
+
+    def landmarks(self, i: int) -> Array:
+        """Its 68 labelled landmarks (68, 3), pixels."""
+        return self.photos.landmarks[self.rows[i]]
+
+    def box(self, i: int) -> Array:
+        """The box (4,) of its landmarks."""
+        return landmark_box(self.landmarks(i))
+
+    def maps(self, indices: ArrayLike) -> NDArray[np.float32]:
+        """Position maps (B, N, N, 3) in pixels of the photos, z of mean 0 over the valid texels."""
+        maps = self.fits[np.asarray(indices)].evaluate(self._mean, self._basis)
+        return maps.reshape(-1, self.size, self.size, 3)
+
+
+def fit_photos(photos: LabelledPhotos, rows: ArrayLike) -> Fits:
+    """Fit the bundled face model to the landmarks of some photos (a minute for 18,000)."""
+    model, layout = MorphableModel.load(), UVLayout()
+    mean, basis = model.position_basis(layout)
+    read = layout.landmark_matrix
+    points = np.stack([read @ direction for direction in basis])
+    fits = fit_landmarks(read @ mean, points, len(model.identity), photos.landmarks[np.asarray(rows)])
+    # t_z: the mean z of the map over the valid texels is 0
+    valid = layout.mask.ravel()
+    shape = mean[valid].mean(0) + np.einsum("nc,cd->nd", fits.coefficients, basis[:, valid].mean(1))
+    fits.translation[:, 2] = -fits.scale * np.einsum("nj,nj->n", fits.rotation[:, 2], shape)
+    return fits
+
+
+class Mixture:
+    """Several sources as one.
+
+    Parameters
+    ----------
+    sources : list of Source
+    shares : list of float
+        What share of the samples each gives.
+    """
+
+    def __init__(self, sources: list[Source], shares: list[float]):
+        if len(sources) != len(shares) or min(shares) < 0 or sum(shares) <= 0:
+            raise ValueError(f"{len(sources)} sources need as many shares, none negative: {shares}")
+        self.sources = sources
+        self.starts = np.cumsum([0, *map(len, sources)])
+        parts = [share * s.weights / s.weights.sum() for s, share in zip(sources, shares, strict=True)]
+        self.weights = np.concatenate(parts) / sum(shares)
+        self.cropped = np.concatenate([np.broadcast_to(s.cropped, len(s)) for s in sources])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def _place(self, i: int) -> tuple[Source, int]:
+        k = int(np.searchsorted(self.starts, i, "right")) - 1
+        return self.sources[k], int(i - self.starts[k])
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Photo i."""
+        source, row = self._place(i)
+        return source.image(row)
+
+    def box(self, i: int) -> Array:
+        """The box (4,) of its landmarks."""
+        source, row = self._place(i)
+        return source.box(row)
+
+    def landmarks(self, i: int) -> Array:
+        """Its landmarks (68, 2 or 3)."""
+        source, row = self._place(i)
+        return source.landmarks(row)
+
+    def maps(self, indices: Array) -> Array:
+        """Position maps (B, N, N, 3)."""
+        indices = np.asarray(indices)
+        which = np.searchsorted(self.starts, indices, "right") - 1
+        found = {k: self.sources[k].maps(indices[which == k] - self.starts[k]) for k in np.unique(which)}
+        out = np.empty((len(indices), *next(iter(found.values())).shape[1:]), np.float32)
+        for k, maps in found.items():
+            out[which == k] = maps
+        return out

@@ -1,0 +1,176 @@
+"""300W-LP: the photos with their fits of the Basel model, read and converted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..common.assets import DatasetError, read_mat
+from ..common.files import read_checked, write_checked
+from ..common.images import ImageError, read_image
+from ..geometry.camera import Camera, rotation_matrix
+from ..geometry.crop import crop_matrix, warp_image
+from ..geometry.landmarks import MIRROR_68
+from ..morphable_model.model import MorphableModel
+from ..uv.layout import UVLayout
+from ..uv.registration import register
+from .shards import SHARD, Sample, fill_folder, is_whole, pack
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Fit300W:
+    """What a file of 300W-LP says of its photo.
+
+    Attributes
+    ----------
+    shape : (199,), expression : (29,)
+        Raw coefficients of the Basel model, to be divided by its ``deviations``.
+    camera : Camera
+        From mm of the Basel model's own frame to 0-based pixels of the photo, y down.
+    points : (68, 2) or None
+        The 300-W landmarks in 0-based pixels, left and right as in the picture; None where the file has none that fit.
+    """
+
+    shape: Array
+    expression: Array
+    camera: Camera
+    points: Array | None
+
+
+class W300LP:
+    """300W-LP (Zhu et al., CVPR 2016): photos of 300-W turned to profile, with fits of the Basel Face Model.
+
+    Research use only: http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm has the 122,450 files.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``AFW``, ``HELEN``, ``IBUG``, ``LFPW`` and their ``_Flip`` twins, or the pairs themselves.
+
+    Attributes
+    ----------
+    paths : list of Path
+        The ``.mat`` files, sorted.
+
+    Raises
+    ------
+    DatasetError
+        If there is none.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        subsets = [self.folder / (name + flip) for name in ("AFW", "HELEN", "IBUG", "LFPW") for flip in ("", "_Flip")]
+        found = [p for s in subsets if s.is_dir() for p in s.glob("*.mat")] or list(self.folder.glob("*.mat"))
+        self.paths = sorted(found)
+        if not self.paths:
+            raise DatasetError(f"{self.folder} holds no .mat file; is it the folder of 300W-LP?")
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Photo i, (450, 450, 3) uint8 RGB."""
+        try:
+            return read_image(self.paths[i].with_suffix(".jpg"))
+        except ImageError as error:
+            raise DatasetError(str(error)) from error
+
+    def fit(self, i: int, height: int = 450) -> Fit300W:
+        """The fit of photo i, whose picture has the given height.
+
+        The traps: pixels count from 1 and y points up (``y := height + 1 - y``), the model is in micrometres, mirrored
+        files keep left and right of the landmarks' order, and files turned by 300W-LP (``_1`` and higher) carry the
+        landmarks of the photo before it was turned.
+        """
+        path = self.paths[i]
+        shape, expression, pose = read_mat(path, "Shape_Para", "Exp_Para", "Pose_Para")
+        sizes = shape.size, expression.size, pose.size
+        if sizes[0] != 199 or sizes[1] != 29 or sizes[2] < 7:
+            raise DatasetError(f"{path}: Shape_Para, Exp_Para, Pose_Para hold {sizes} numbers, not 199, 29 and 7")
+        pitch, yaw, roll, tx, ty, tz, scale = pose.ravel()[:7]
+        camera = Camera(
+            rotation_matrix(*np.rad2deg([pitch, yaw, roll])), 1000 * scale, np.array([tx - 1, height - ty, tz])
+        )
+        points = None
+        if path.stem.endswith("_0"):
+            try:
+                points = read_mat(path, "pt2d")[0].T - 1
+            except DatasetError as error:
+                if "has no field" not in str(error):
+                    raise
+            if points is not None and points.shape != (68, 2):
+                raise DatasetError(f"{path}: pt2d has shape {points.T.shape}, not (2, 68)")
+            if points is not None and path.parent.name.endswith("_Flip"):
+                points = points[MIRROR_68]
+        return Fit300W(shape.ravel(), expression.ravel(), camera, points)
+
+
+STORED, MARGIN = 192, 1.4  # photos are cut this many times wider than a crop, to leave augmentation its room
+
+
+def convert_300wlp(
+    source: str | Path, folder: str | Path, basel: MorphableModel, workers: int = 1, bar: Callable = iter,
+    dask: str | None = None,
+) -> None:  # fmt: skip
+    """Turn 300W-LP into shards: photos cut around the face, and the Basel model's coefficients.
+
+    The Basel model is registered to the bundled topology (20 seconds) and kept beside the shards, as ``model.bin``: it
+    must not be passed on. What is there already and whole is kept, so a killed conversion goes on.
+
+    Parameters
+    ----------
+    source : path
+        See :class:`lprnet_utils.datasets.W300LP`.
+    folder : path
+    basel : MorphableModel
+        From :meth:`MorphableModel.from_basel`.
+    workers, bar, dask : see :func:`synthesize`
+
+    Raises
+    ------
+    DatasetError
+        Naming the file and field that is not what it should be.
+    """
+    data, folder = W300LP(Path(source).absolute()), Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not is_whole(folder / "model.bin"):
+        found = register(basel.mean, basel.triangles, basel.mean[basel.landmark_vertices])
+        model, (rotation, shift) = found.carry(basel), found.frame
+        arrays = {n: getattr(model, n) for n in ("mean", "identity", "expression", "deviations")}
+        write_checked(folder / "model.bin", arrays | {"rotation": rotation, "shift": shift})
+    make = partial(_convert_shard, data=data, model=folder.absolute() / "model.bin")
+    fill_folder(folder, -(-len(data) // SHARD), make, workers, bar, dask)
+
+
+def _convert_shard(path: Path, number: int, data: W300LP, model: Path) -> None:
+    arrays = read_checked(model)
+    layout = UVLayout()
+    read = layout.landmark_matrix @ layout.matrix
+    basis = np.concatenate([arrays["identity"], arrays["expression"]])
+    marks = np.stack([read @ direction for direction in basis])
+    samples = []
+    for i in range(number * SHARD, min((number + 1) * SHARD, len(data))):
+        photo = data.image(i)
+        fit = data.fit(i, photo.shape[0])
+        coefficients = np.r_[fit.shape, fit.expression] / arrays["deviations"]
+        # the camera speaks of the model as it was: v = (upright + shift) @ rotation
+        turn = fit.camera.rotation @ arrays["rotation"].T
+        moved = fit.camera.translation + fit.camera.scale * (turn @ arrays["shift"]) * [1, -1, 1]
+        points = Camera(turn, fit.camera.scale, moved).project(
+            read @ arrays["mean"] + np.tensordot(coefficients, marks, 1)
+        )
+        matrix = crop_matrix(np.r_[points[:, :2].min(0), points[:, :2].max(0)], STORED)
+        zoom = np.hypot(*matrix[0, :2]) / MARGIN
+        matrix = np.c_[matrix[:, :2] / MARGIN, (matrix[:, 2] - STORED / 2 + 0.5) / MARGIN + STORED / 2 - 0.5]
+        place = np.r_[matrix[:, :2] @ moved[:2] + matrix[:, 2], moved[2] * zoom]
+        camera = Camera(turn, fit.camera.scale * zoom, place)
+        samples.append(Sample(warp_image(photo, matrix, STORED), np.empty(0), coefficients, camera, {}))
+    write_checked(path, pack(samples) | {"cropped": np.array(False)})

@@ -1,0 +1,36 @@
+from .metrics import (
+    BINS,
+    NORMALISERS,
+    confidence_interval,
+    cumulative_error,
+    jitter,
+    lag,
+    landmark_nme,
+    normaliser,
+    point_errors,
+    pose_errors,
+    summarise_by_yaw,
+    surface_error,
+)
+from .plots import draw_ced, draw_on_face
+from .protocols import evaluate_aflw2000, evaluate_synthetic, landmark_report
+
+__all__ = [
+    "BINS",
+    "NORMALISERS",
+    "confidence_interval",
+    "cumulative_error",
+    "draw_ced",
+    "draw_on_face",
+    "evaluate_aflw2000",
+    "evaluate_synthetic",
+    "jitter",
+    "lag",
+    "landmark_nme",
+    "landmark_report",
+    "normaliser",
+    "point_errors",
+    "pose_errors",
+    "summarise_by_yaw",
+    "surface_error",
+]

@@ -1,0 +1,150 @@
+"""Similarities of the picture plane: the network's crop, views of a photo, warps."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..common.images import Image
+
+Array = NDArray[np.floating]
+CROP = 1.5  # side of the crop in mean sides of the box of the 68 landmarks
+
+
+def crop_matrix(box: ArrayLike, size: int = 128, angle: float = 0.0) -> NDArray[np.float64]:
+    """The similarity (2, 3) from photo pixels to the pixels of the network's crop.
+
+    Parameters
+    ----------
+    box : (4,) array
+        (x0, y0, x1, y1): extremes of the 68 landmarks. The crop is a square of 1.5 times its mean side around
+        its centre.
+    size : int
+        Side of the crop in pixels.
+    angle : float
+        Degrees by which the face is turned clockwise in the photo; the crop turns it back. The box is then
+        that of the face turned upright about the centre of the box.
+
+    Returns
+    -------
+    (2, 3) float64
+        ``crop = matrix[:, :2] @ photo + matrix[:, 2]``. Without an angle a point q lands at
+        (size - 1) / 2 + (q - centre) size / side.
+
+    Raises
+    ------
+    ValueError
+        If the box is not four finite numbers with x0 < x1 and y0 < y1, or the angle is not finite.
+    """
+    box = np.asarray(box, float)
+    if box.shape != (4,) or not np.isfinite(box).all() or box[2] <= box[0] or box[3] <= box[1]:
+        raise ValueError(
+            f"a box must be four finite numbers x0, y0, x1, y1 with x0 < x1 and y0 < y1, got {box.tolist()}"
+        )
+    if not math.isfinite(angle):
+        raise ValueError(f"the angle must be a finite number of degrees, got {angle}")
+    side = CROP * ((box[2] - box[0]) + (box[3] - box[1])) / 2
+    return view_matrix((box[:2] + box[2:]) / 2, side, size, angle)
+
+
+def view_matrix(centre: ArrayLike, side: float, size: int, angle: float = 0.0) -> NDArray[np.float64]:
+    """The similarity (2, 3) that shows a square of a photo, of this centre and side, in ``size`` pixels.
+
+    ``angle`` is as for :func:`crop_matrix`: what is turned clockwise by so many degrees is shown upright.
+    """
+    turn = math.radians(angle)
+    cosine, sine = size / side * math.cos(turn), size / side * math.sin(turn)
+    linear = np.array([[cosine, sine], [-sine, cosine]])
+    return np.c_[linear, (size - 1) / 2 - linear @ np.asarray(centre, float)]
+
+
+def warp_image(image: Image, matrix: ArrayLike, size: int = 128) -> Image:
+    """Cut a square out of an image by a similarity of the picture plane.
+
+    Shrinking averages by area first (a plain bilinear warp of a large photo aliases), the rest is bilinear;
+    outside the image its edge pixels are repeated.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+    matrix : (2, 3) array
+        From pixels of the image to pixels of the result; the centre of the first pixel is (0, 0) in both.
+    size : int
+        Side of the result in pixels.
+
+    Returns
+    -------
+    (size, size, 3) uint8
+
+    Raises
+    ------
+    ValueError
+        If the matrix has values that are not finite or shrinks everything to a point.
+    """
+    matrix = np.asarray(matrix, float)
+    scale = math.hypot(matrix[0, 0], matrix[1, 0])
+    if not np.isfinite(matrix).all() or scale == 0:
+        raise ValueError(f"no similarity of the picture plane: {matrix.tolist()}")
+    # Only the region that the result shows is touched, with a margin for the filters. Where it lies outside
+    # the photo, the photo's nearest pixels are kept: they are what the border repeats.
+    corners = np.array([[0, 0], [size - 1, 0], [0, size - 1], [size - 1, size - 1]], float)
+    there = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    margin = 2 + math.ceil(2 / scale)
+    limits = np.array(image.shape[1::-1])
+    first = np.clip(np.floor(there.min(0)) - margin, 0, limits - 1).astype(int)
+    last = np.clip(np.ceil(there.max(0)) + margin + 1, first + 1, limits).astype(int)
+    whole = int(1 / scale)
+    if whole >= 8:  # averaging whole blocks of pixels is three times as fast; it costs under a pixel of the result
+        last = np.where(last - first > whole, last - (last - first) % whole, last)
+    image = image[first[1] : last[1], first[0] : last[0]]
+    shrink, shift = np.ones(2), first.astype(float)
+    if scale < 1:
+        full = last - first
+        scale = 1 / whole if whole >= 8 else scale
+        small = np.maximum(np.rint(full * scale), 1).astype(int)
+        shrink = small / full
+        # Pixel q of the small picture belongs to pixel (q + 1/2) / shrink - 1/2 of the region.
+        shift += 0.5 / shrink - 0.5
+        image = cv2.resize(image, small.tolist(), interpolation=cv2.INTER_AREA)
+    matrix = np.c_[matrix[:, :2] / shrink, matrix[:, :2] @ shift + matrix[:, 2]]
+    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def transform_points(matrix: ArrayLike, points: ArrayLike) -> Array:
+    """Apply a similarity of the picture plane to points of an image.
+
+    Parameters
+    ----------
+    matrix : (2, 3) array
+        Similarity without reflection, ``[[a, -b, tx], [b, a, ty]]``.
+    points : (..., 2) or (..., 3) array
+        x, y and, if given, z, which is multiplied by the similarity's scale: so a crop that is enlarged
+        stays in proportion.
+
+    Returns
+    -------
+    Array of the shape of ``points``.
+    """
+    matrix, points = np.asarray(matrix), np.asarray(points)
+    out = np.empty(points.shape, np.result_type(points, np.float32))
+    out[..., :2] = points[..., :2] @ matrix[:, :2].T + matrix[:, 2]
+    if points.shape[-1] == 3:
+        out[..., 2] = points[..., 2] * np.hypot(matrix[0, 0], matrix[1, 0])
+    return out
+
+
+def invert_similarity(matrix: ArrayLike) -> Array:
+    """The (2, 3) matrix of the inverse of a similarity of the picture plane."""
+    matrix = np.asarray(matrix, float)
+    inverse = np.linalg.inv(matrix[:, :2])
+    return np.c_[inverse, -inverse @ matrix[:, 2]]
+
+
+def view_parameters(matrix: Array, size: int) -> tuple[Array, float, float]:
+    """Centre, side and angle that :func:`lprnet_utils.geometry.crop.view_matrix` makes such a matrix from."""
+    inverse = invert_similarity(matrix)
+    centre = inverse[:, :2] @ np.full(2, (size - 1) / 2) + inverse[:, 2]
+    return centre, size / math.hypot(*matrix[0, :2]), math.degrees(math.atan2(matrix[0, 1], matrix[0, 0]))

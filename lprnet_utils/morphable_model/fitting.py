@@ -1,0 +1,137 @@
+"""The face model fitted to landmarks, and machine labels corrected by human points.
+
+A fit is two linear least-squares problems, in turn, in the spirit of 300W-LP's: a camera by Procrustes for the present
+shape, then identity and expression by ridge regression for that camera.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..geometry.camera import Camera
+from .model import EXPRESSION_DEVIATION
+
+Array = NDArray[np.floating]
+
+# What a landmark's label is worth, in mm on the face: across the picture and in depth, which is a machine's guess.
+NOISE = (1.5, 4.0)
+ITERATIONS = 8
+
+
+@dataclass
+class Fits:
+    """Fits of the face model to n faces.
+
+    Attributes
+    ----------
+    coefficients : (n, K + E) float32
+        Identity, then expression.
+    rotation : (n, 3, 3), scale : (n,), translation : (n, 3)
+        The camera of each, see :class:`lprnet_utils.geometry.Camera`.
+    """
+
+    coefficients: Array
+    rotation: Array
+    scale: Array
+    translation: Array
+
+    def __len__(self) -> int:
+        return len(self.scale)
+
+    def __getitem__(self, rows) -> Fits:
+        return Fits(self.coefficients[rows], self.rotation[rows], self.scale[rows], self.translation[rows])
+
+    def camera(self, k: int) -> Camera:
+        """The camera of face k."""
+        return Camera(self.rotation[k], float(self.scale[k]), self.translation[k])
+
+    def project(self, points: Array) -> Array:
+        """Points (n, P, 3) in mm of the face frame to pixels of each image."""
+        posed = self.scale[:, None, None] * (points @ self.rotation.transpose(0, 2, 1))
+        return posed * np.array([1.0, -1.0, 1.0], posed.dtype) + self.translation[:, None]
+
+    def evaluate(self, mean: Array, basis: Array) -> Array:
+        """Points (n, P, 3) in pixels of each image of a linear model: mean (P, 3), basis (K + E, P, 3)."""
+        shape = mean.reshape(-1) + self.coefficients @ basis.reshape(len(basis), -1)
+        return self.project(shape.reshape(len(self), -1, 3))
+
+
+def fit_landmarks(
+    mean: ArrayLike, basis: ArrayLike, identity_count: int, landmarks: ArrayLike, weights: ArrayLike | None = None
+) -> Fits:
+    """Fit pose, identity and expression to landmarks, for many faces at once.
+
+    Parameters
+    ----------
+    mean : (L, 3) array
+        The landmarks on the mean face, mm.
+    basis : (K + E, L, 3) array
+        Their directions, identity first.
+    identity_count : int
+        K.
+    landmarks : (n, L, 3) array
+        Labels in pixels of each image, z toward the camera with an arbitrary zero.
+    weights : (n, L) array, optional
+        Trust in each label, 1 by default; 0 leaves it out.
+
+    Returns
+    -------
+    Fits
+
+    Raises
+    ------
+    ValueError
+        If shapes do not agree or a label is not finite.
+
+    References
+    ----------
+    V. Blanz and T. Vetter, A morphable model for the synthesis of 3D faces, SIGGRAPH 1999, for the prior;
+    S. Umeyama 1991 for the pose.
+    """
+    mean, basis = np.asarray(mean, float), np.asarray(basis, float)
+    labels = np.asarray(landmarks, float) * [1.0, -1.0, 1.0]
+    if labels.ndim != 3 or labels.shape[1:] != mean.shape or basis.shape[1:] != mean.shape:
+        raise ValueError(f"landmarks {labels.shape}, mean {mean.shape} and basis {basis.shape} do not fit together")
+    if not np.isfinite(labels).all():
+        raise ValueError(f"{int((~np.isfinite(labels).all((1, 2))).sum())} faces have labels that are not finite")
+    n, count = len(labels), len(basis)
+    w = np.ones(labels.shape[:2]) if weights is None else np.asarray(weights, float)
+    deviation = np.full(count, EXPRESSION_DEVIATION)
+    deviation[:identity_count] = 1.0
+    prior = np.diag(deviation**-2.0)
+    flat = basis.reshape(count, -1)
+    c = np.zeros((n, count))
+    for step in range(ITERATIONS):
+        shape = mean + (c @ flat).reshape(n, -1, 3)
+        k, rotation, translation = _procrustes(shape, labels, w)
+        if step == ITERATIONS - 1:
+            break
+        target = ((labels - translation[:, None]) @ rotation) / k[:, None, None] - mean
+        for i in range(n):  # each pose has its own depth axis, so its own normal equations
+            r = rotation[i] / np.array([[NOISE[0]], [NOISE[0]], [NOISE[1]]])
+            precision = r.T @ r
+            weighted = (basis @ precision) * w[i][None, :, None]
+            normal = weighted.reshape(count, -1) @ flat.T + prior
+            c[i] = np.linalg.solve(normal, weighted.reshape(count, -1) @ target[i].ravel())
+    return Fits(
+        c.astype(np.float32),
+        rotation.astype(np.float32),
+        k.astype(np.float32),
+        (translation * [1.0, -1.0, 1.0]).astype(np.float32),
+    )
+
+
+def _procrustes(source: Array, target: Array, weights: Array) -> tuple[Array, Array, Array]:
+    """:func:`lprnet_utils.geometry.similarity_alignment` for stacks (n, L, 3)."""
+    w = (weights / weights.sum(1, keepdims=True))[..., None]
+    mean_s, mean_t = (w * source).sum(1), (w * target).sum(1)
+    s, t = source - mean_s[:, None], target - mean_t[:, None]
+    u, d, vt = np.linalg.svd((t * w).transpose(0, 2, 1) @ s)
+    sign = np.ones_like(d)
+    sign[:, -1] = np.sign(np.linalg.det(u) * np.linalg.det(vt))
+    rotation = (u * sign[:, None]) @ vt
+    scale = (d * sign).sum(1) / (w * s * s).sum((1, 2))
+    return scale, rotation, mean_t - scale[:, None] * np.einsum("nij,nj->ni", rotation, mean_s)

@@ -1,0 +1,115 @@
+"""Closest points on a triangle mesh, and closed curves matched by arc length."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..geometry.mesh import vertex_normals
+
+Array = NDArray[np.floating]
+CANDIDATES = 24  # triangles with the nearest centres among which the closest point is sought
+FACING = 0.3  # least cosine between the normals of a vertex and of its closest point
+
+
+class Surface:
+    """A triangle mesh that answers which of its points is closest.
+
+    Parameters
+    ----------
+    vertices : (n, 3) array
+    triangles : (m, 3) int array
+        Counter-clockwise from outside.
+    """
+
+    def __init__(self, vertices: ArrayLike, triangles: NDArray):
+        from scipy.spatial import cKDTree
+
+        self.vertices, self.triangles = np.asarray(vertices, float), np.asarray(triangles)
+        self.corners = self.vertices[self.triangles]
+        normals = np.cross(self.corners[:, 1] - self.corners[:, 0], self.corners[:, 2] - self.corners[:, 0])
+        self.normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        self.smooth_normals = vertex_normals(self.vertices, self.triangles)
+        self._tree = cKDTree(self.corners.mean(1))
+        edges = np.sort(np.stack([self.triangles, np.roll(self.triangles, -1, 1)], -1).reshape(-1, 2), 1)
+        unique, count = np.unique(edges, axis=0, return_counts=True)
+        self.on_border = np.zeros(len(self.vertices), bool)
+        self.on_border[unique[count == 1]] = True
+
+    def closest(self, points: ArrayLike, normals: ArrayLike | None = None) -> tuple[NDArray, Array, Array]:
+        """Closest points on the surface.
+
+        Parameters
+        ----------
+        points : (p, 3) array
+        normals : (p, 3) array, optional
+            Only triangles that face alike are considered, if there are any near.
+
+        Returns
+        -------
+        triangle : (p,) int
+        weights : (p, 3)
+            Barycentric.
+        distance : (p,)
+            inf where no triangle near faces alike.
+        """
+        from trimesh.triangles import closest_point, points_to_barycentric
+
+        points = np.asarray(points, float)
+        near = self._tree.query(points, min(CANDIDATES, len(self.triangles)))[1].reshape(len(points), -1)
+        flat = near.ravel()
+        found = closest_point(self.corners[flat], np.repeat(points, near.shape[1], 0)).reshape(*near.shape, 3)
+        distance = np.linalg.norm(found - points[:, None], axis=2)
+        if normals is not None:
+            facing = np.einsum("pkd,pd->pk", self.normals[near], np.asarray(normals))
+            distance = np.where(facing > FACING, distance, np.inf)
+        best = distance.argmin(1)
+        rows = np.arange(len(points))
+        triangle = near[rows, best]
+        with np.errstate(divide="ignore", invalid="ignore"):  # a triangle without area: its middle, below
+            weights = points_to_barycentric(self.corners[triangle], found[rows, best])
+        weights = np.clip(np.nan_to_num(weights, nan=1 / 3), 0, 1)
+        return triangle, weights / weights.sum(1, keepdims=True), distance[rows, best]
+
+    def points(self, points: ArrayLike) -> Array:
+        """The closest points (p, 3) themselves, whichever way the surface faces."""
+        triangle, weights, _ = self.closest(points)
+        return self.at(self.vertices, triangle, weights)
+
+    def at(self, values: ArrayLike, triangle: NDArray, weights: Array) -> Array:
+        """Values at the vertices, (n, ...), read at points of the surface: (p, ...)."""
+        return np.einsum("pk,pk...->p...", weights, np.asarray(values)[self.triangles[triangle]])
+
+
+def curve_positions(curve: Array) -> Array:
+    """Where the points of a closed curve (n, 3) lie on it: 0 to 1 along the upper half, 1 to 2 along the lower.
+
+    The corners, 0 and 1, are the points farthest apart; 0 is the left one.
+    """
+    spread = np.linalg.norm(curve[:, None] - curve[None], axis=2)
+    one, other = np.unravel_index(spread.argmax(), spread.shape)
+    if curve[one, 0] > curve[other, 0]:
+        one, other = other, one
+    order = np.roll(np.arange(len(curve)), -one)
+    first = order[: np.nonzero(order == other)[0][0] + 1]
+    second = np.r_[order[len(first) - 1 :], order[0]]
+    if curve[first, 1].mean() < curve[second, 1].mean():
+        first, second = second[::-1], first[::-1]
+    out = np.empty(len(curve))
+    for start, part in ((0, first), (1, second)):
+        length = np.r_[0, np.cumsum(np.linalg.norm(np.diff(curve[part], axis=0), axis=1))]
+        out[part[:-1]] = (start + length / length[-1])[:-1]
+    return out
+
+
+def match_curve(curve: Array, target: Array) -> tuple[NDArray[np.intp], Array]:
+    """For each point of a closed curve (n, 3), by arc length, the two points of a target curve it lies between.
+
+    Returns their indices (n, 2) and weights (n, 2).
+    """
+    position, here = curve_positions(target), curve_positions(curve)
+    order = np.argsort(position)
+    order, position = np.r_[order, order[0]], np.r_[position[order], 2.0]
+    after = np.clip(np.searchsorted(position, here, side="right"), 1, len(position) - 1)
+    fraction = (here - position[after - 1]) / np.maximum(position[after] - position[after - 1], 1e-12)
+    return np.stack([order[after - 1], order[after]], 1), np.stack([1 - fraction, fraction], 1)

@@ -1,0 +1,20 @@
+from .detection import FaceDetector
+from .draw import close_up, draw_landmarks, draw_mesh, draw_pose_box
+from .expressions import ShapeFitter
+from .face import Face
+from .lprnet import DEFAULT_WEIGHTS, LPRNet, shape_distance
+from .mesh_files import save_mesh
+
+__all__ = [
+    "DEFAULT_WEIGHTS",
+    "Face",
+    "FaceDetector",
+    "LPRNet",
+    "ShapeFitter",
+    "close_up",
+    "draw_landmarks",
+    "draw_mesh",
+    "draw_pose_box",
+    "save_mesh",
+    "shape_distance",
+]

@@ -1,0 +1,142 @@
+"""Landmarks, mesh and pose drawn on the photo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..common.images import Image
+from ..geometry.landmarks import LINES
+from ..geometry.shading import render_mesh
+from ..uv.texture import texel_normals
+from .face import Face
+
+BOX_BACK, BOX_FRONT = (85.0, -90.0), (105.0, 75.0)  # half a side of the pose box's squares, and their z, in mm
+
+
+def draw_landmarks(image: Image, faces: Face | Iterable[Face], enlarge: int = 1, color=(60, 230, 90)) -> Image:
+    """The photo with the 68 landmarks of its faces, joined by lines.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+    faces : Face or several
+    enlarge : int
+        How many times larger to make the picture first: small faces need room for their lines.
+    color : (3,) of 0 to 255
+
+    Returns
+    -------
+    (enlarge * H, enlarge * W, 3) uint8
+    """
+    faces = [faces] if isinstance(faces, Face) else list(faces)
+    out = np.ascontiguousarray(image).copy()
+    if enlarge != 1:
+        out = cv2.resize(out, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_CUBIC)
+    for face in faces:
+        points = (face.landmarks[:, :2] + 0.5) * enlarge - 0.5
+        size = float(np.ptp(points[:, 1]))
+        width = max(round(size / 200), 1)
+        fixed = np.rint(points * 16).astype(np.int32)  # OpenCV's fixed point: 4 fractional bits
+        for first, last, closed in LINES.values():
+            cv2.polylines(out, [fixed[first : last + 1]], closed, color, width, cv2.LINE_AA, 4)
+        radius = int(max(size / 130, 1.0) * 16)
+        for x, y in fixed.tolist():
+            cv2.circle(out, (x, y), radius, (255, 255, 255), -1, cv2.LINE_AA, 4)
+    return out
+
+
+def close_up(face: Face, height: int = 400, landmarks: bool = True, margin: float = 0.5) -> Image:
+    """The part of the photo around a face, at least about ``height`` pixels high, with its landmarks.
+
+    ``margin`` is what is shown to each side, in sides of the landmarks' box; less where the photo ends.
+    """
+    low, high = face.landmarks[:, :2].min(0), face.landmarks[:, :2].max(0)
+    reach, size = margin * (high - low).max(), np.array(face.image.shape[1::-1])
+    left, top = np.clip(np.floor(low - reach), 0, size - 1).astype(int)
+    right, bottom = np.clip(np.ceil(high + reach), [left + 1, top + 1], size).astype(int)
+    part = face.image[top:bottom, left:right]
+    moved = replace(face, image=part, position_map=face.position_map - np.float32([left, top, 0]))
+    return draw_landmarks(part, moved if landmarks else [], max(round(1.5 * height / len(part)), 1))
+
+
+def draw_mesh(
+    image: Image, faces: Face | Iterable[Face], alpha: float = 0.75, color: ArrayLike = (165, 200, 235)
+) -> Image:
+    """The photo with the shaded mesh of its faces over it; needs numba.
+
+    Parts that another part hides are not drawn; larger faces, which are nearer, cover smaller ones.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+    faces : Face or several
+    alpha : float
+        0 to 1: from nothing to only the mesh.
+    color : (3,) of 0 to 255
+
+    Returns
+    -------
+    (H, W, 3) uint8
+    """
+    faces = [faces] if isinstance(faces, Face) else list(faces)
+    out = np.array(image)
+    for face in sorted(faces, key=lambda f: f.pose.camera.scale):
+        facing = np.clip(texel_normals(face.position_map, face.layout)[..., 2], 0, 1)
+        shade, region = face.draw(0.35 + 0.65 * facing)
+        inside = np.isfinite(shade)
+        picture = np.nan_to_num(shade) * np.asarray(color, np.float32)
+        opacity = alpha * cv2.blur(inside[..., 0].astype(np.float32), (3, 3))[..., None] * inside
+        under = out[region].astype(np.float32)
+        out[region] = np.rint(under + opacity * (picture - under)).astype(np.uint8)
+    return out
+
+
+def draw_pose_box(image: Image, faces: Face | Iterable[Face], color: ArrayLike = (70, 150, 255)) -> Image:
+    """The photo with a box around the head of each face, that tells its pose: the larger square is before the face.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+    faces : Face or several
+    color : (3,) of 0 to 255
+        Of the box; the square before the face is lighter and thicker.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+    """
+    out = np.ascontiguousarray(image).copy()
+    square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], float)
+    lighter = [int(c + (255 - c) * 0.45) for c in color]
+    for face in [faces] if isinstance(faces, Face) else faces:
+        corners = [np.c_[square * half, np.full(4, z)] for half, z in (BOX_BACK, BOX_FRONT)]
+        back, front = (np.rint(16 * face.pose.camera.project(c)[:, :2]).astype(np.int32) for c in corners)
+        width = max(round(face.pose.camera.scale), 1)  # a line of about a millimetre
+        cv2.polylines(out, [back, *np.stack([back, front], 1)], True, list(color), width, cv2.LINE_AA, 4)
+        cv2.polylines(out, [front], True, lighter, 2 * width, cv2.LINE_AA, 4)
+    return out
+
+
+def render(face: Face, size: int = 400, yaw: float = 0.0, pitch: float = 0.0, colors: ArrayLike | None = None) -> Image:
+    """A picture of the frontalised face turned by some angles: :func:`render_mesh` of what the camera saw.
+
+    Parameters
+    ----------
+    face : Face
+    size : int
+        Side of the picture in pixels.
+    yaw, pitch : float
+        Degrees, as in :func:`lprnet_utils.geometry.rotation_matrix`.
+    colors : (M, 3) array, optional
+        0 to 255 at each vertex; a plain clay without.
+
+    Returns
+    -------
+    (size, size, 3) uint8, white where there is no face
+    """
+    return render_mesh(face.frontal(), face.triangles, size, yaw, pitch, colors)

@@ -1,0 +1,87 @@
+"""Mesh files: a textured mesh, the formats by their endings, and files that are whole or not there at all."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..common.files import write_files
+from ..common.images import Image
+
+if TYPE_CHECKING:
+    import trimesh
+
+ENDINGS = (".glb", ".obj", ".ply", ".npz")
+ROUGHNESS = 0.9  # of skin in glTF
+
+
+def textured(vertices: ArrayLike, triangles: ArrayLike, uv: ArrayLike, texture: Image) -> trimesh.Trimesh:
+    """A mesh with a texture.
+
+    Parameters
+    ----------
+    vertices : (n, 3) array
+    triangles : (m, 3) int array
+    uv : (n, 2) array
+        u right, v down, 0 to 1, as everywhere here; trimesh and .obj files have v up.
+    texture : (S, S, 3) uint8
+    """
+    import trimesh
+    from PIL import Image as pil
+    from trimesh.visual.material import PBRMaterial
+
+    # matt skin, seen from both sides: the face is an open shell
+    material = PBRMaterial(
+        "face", baseColorTexture=pil.fromarray(texture), metallicFactor=0.0, roughnessFactor=ROUGHNESS, doubleSided=True
+    )
+    up = np.asarray(uv, float) * [1, -1] + [0, 1]
+    visual = trimesh.visual.TextureVisuals(uv=up, material=material)
+    return trimesh.Trimesh(vertices, triangles, visual=visual, process=False)
+
+
+def save_mesh(mesh: trimesh.Trimesh, path: Path) -> Path:
+    """Write a mesh as .glb, .obj (with .mtl and .png) or .ply; see :meth:`lprnet_utils.Face.save`."""
+    kind = path.suffix.lower()
+    if kind == ".ply":
+        write_files({path: mesh.export(file_type="ply")})
+        return path
+    if kind == ".glb":
+        if mesh.visual.kind == "vertex":
+            mesh = mesh.copy()
+            # glTF's vertex colours are linear light, textures and all else here sRGB (glTF 2.0, 3.7.2.1)
+            mesh.visual.vertex_colors[:, :3] = to_linear(mesh.visual.vertex_colors[:, :3])
+        write_files({path: mesh.export(file_type="glb", include_normals=True, tree_postprocessor=_matt)})
+        return path
+    from trimesh.exchange.obj import export_obj
+    from trimesh.visual.material import SimpleMaterial
+
+    stem = re.sub(r"\s", "_", path.stem)  # a name in an .obj file ends at a space
+    if mesh.visual.kind == "texture":
+        mesh = mesh.copy()
+        # the .mtl format multiplies the picture by Kd, which trimesh's default makes 0.4: a dark face; and skin is matt
+        material = SimpleMaterial(mesh.visual.material.baseColorTexture, [255] * 4, [255] * 4, [0, 0, 0, 255])
+        material.name = stem
+        mesh.visual.material = material
+    text, others = export_obj(mesh, return_texture=True, mtl_name=f"{stem}.mtl", header="lprnet_utils")
+    write_files({**{path.parent / name: data for name, data in others.items()}, path: text.encode()})
+    return path
+
+
+def _matt(tree: dict[str, Any]) -> None:
+    """A material for a glTF mesh that has none: the standard's own is metal, which is black without surroundings."""
+    skin = {"pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": ROUGHNESS}, "doubleSided": True}
+    if "materials" not in tree:
+        tree["materials"] = [skin]
+        for mesh in tree["meshes"]:
+            for primitive in mesh["primitives"]:
+                primitive["material"] = 0
+
+
+def to_linear(colors: ArrayLike) -> NDArray[np.uint8]:
+    """Colours in sRGB, 0 to 255, to linear light 0 to 255 (IEC 61966-2-1)."""
+    c = np.asarray(colors, float) / 255
+    return np.rint(255 * np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)).astype(np.uint8)

@@ -1,0 +1,152 @@
+"""The mesh of a head around the face model: skull, eyes, teeth, clothes, and what is worn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..common.assets import read_arrays, read_asset
+from ..common.images import Image
+from ..geometry.camera import rotation_matrix
+from ..geometry.mesh import border_loops
+from ..geometry.rasterizer import smooth_normals
+from ..morphable_model.model import MorphableModel
+
+Array = NDArray[np.floating]
+EYE_RINGS = np.deg2rad([0, 9, 11, 26, 30, 33, 55, 90, 130])  # from the axis of gaze: pupil, iris, limbus, white
+EYE_SEGMENTS = 20
+MOUTH_DEPTH = 28.0  # mm, of the dark pocket behind the lips
+CLOTHES = -55.0  # mm: height over the chin's underside below which skin is clothed
+
+
+class Head:
+    """Mesh of a head around the bundled face.
+
+    Attributes
+    ----------
+    triangles : (T, 3) int32
+        Into the vertices of :meth:`vertices`: the face's V, then those of the head, the eyeballs, the mouth's pocket.
+    face_count : int
+        V.
+    kind : dict
+        Slices of the vertices by name: ``face``, ``head``, ``right eye``, ``left eye``, ``mouth``.
+    """
+
+    def __init__(self, model: MorphableModel | None = None):
+        self.model = model or MorphableModel.load()
+        self.file = read_arrays("head.npz")
+        model, v = self.model, len(self.model.mean)
+        h, ring = len(self.file["mean"]), len(EYE_RINGS) * EYE_SEGMENTS
+        faces = model.triangles[~model.membrane]
+        self.rim = np.array(min(border_loops(faces)[1:], key=lambda loop: model.mean[loop, 1].mean()))
+        edges = np.cumsum([0, v, h, ring, ring, len(self.rim) + 1])
+        names = "face", "head", "right eye", "left eye", "mouth"
+        self.kind = {n: slice(a, b) for n, a, b in zip(names, edges[:-1], edges[1:], strict=True)}
+        self.face_count, self.count = v, int(edges[-1])
+        grid = np.arange(ring).reshape(len(EYE_RINGS), EYE_SEGMENTS)
+        a, b = grid[:-1].ravel(), grid[1:].ravel()
+        c, d = np.roll(grid[1:], -1, 1).ravel(), np.roll(grid[:-1], -1, 1).ravel()
+        ball = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+        back = edges[4] + np.arange(len(self.rim))
+        here, there = np.roll(self.rim, -1), np.roll(back, -1)
+        pocket = [np.stack(t, 1) for t in ((self.rim, back, here), (here, back, there))]
+        pocket.append(np.stack([back, np.full(len(back), edges[5] - 1), there], 1))
+        parts = [faces, self.file["triangles"].astype(int) + v, self.file["teeth_triangles"].astype(int) + v]
+        parts += [ball + edges[2], ball + edges[3], *pocket]
+        self.triangles = np.ascontiguousarray(np.concatenate(parts), np.int32)
+        self.face_triangles, self.skin_triangles = len(parts[0]), len(parts[0]) + len(parts[1])
+        self._face = np.concatenate([model.identity, model.expression]).reshape(len(self.file["basis"]), -1)
+        self._around = self.file["basis"].astype(np.float32).reshape(len(self._face), -1)
+        self._eyes = self.file["eye_basis"].reshape(len(self._face), -1)
+        angle = np.arange(EYE_SEGMENTS) * 2 * np.pi / EYE_SEGMENTS
+        polar = EYE_RINGS[:, None]
+        ball = [np.sin(polar) * np.cos(angle), np.sin(polar) * np.sin(angle), np.cos(polar) + 0 * angle]
+        self._ball = np.stack(ball, -1).reshape(-1, 3) * float(self.file["eye_radius"])
+        teeth = np.unique(self.file["teeth_triangles"])
+        self.teeth = v + teeth
+        mean = self.vertices(np.zeros((1, len(self._face))), np.zeros((1, 2)))[0]
+        self.openness = sky_openness(mean, self.triangles)
+        for name, value in (("right eye", 0.7), ("left eye", 0.7), ("mouth", 0.15)):
+            self.openness[self.kind[name]] = value
+        self.openness[self.teeth] = 0.55
+        self.clothed = np.flatnonzero(self.file["height"] < CLOTHES) + v
+
+    def vertices(self, coefficients: Array, gaze: ArrayLike) -> NDArray[np.float32]:
+        """Vertices (B, n, 3) in mm of the face frame of several heads.
+
+        Parameters
+        ----------
+        coefficients : (B, K + E) array
+            Identity, then expression.
+        gaze : (B, 2) array
+            Pitch and yaw of the eyes in degrees.
+        """
+        c = np.asarray(coefficients, np.float32)
+        out = np.empty((len(c), self.count, 3), np.float32)
+        out[:, self.kind["face"]] = self.model.mean + (c @ self._face).reshape(len(c), -1, 3)
+        out[:, self.kind["head"]] = self.file["mean"] + (c @ self._around).reshape(len(c), -1, 3)
+        centre = self.file["eye_centre"] + (c @ self._eyes).reshape(len(c), 2, 3)
+        for k, angles in enumerate(gaze):
+            ball = self._ball @ rotation_matrix(*angles, 0.0).T
+            out[k, self.kind["right eye"]], out[k, self.kind["left eye"]] = ball + centre[k, 0], ball + centre[k, 1]
+        self.line_mouth(out)
+        return out
+
+    def line_mouth(self, vertices: NDArray[np.float32]) -> None:
+        """Put the dark pocket behind the lips of heads (B, n, 3), in place."""
+        rim = vertices[:, self.rim]
+        middle = rim.mean(1, keepdims=True)
+        back = [0, 0, MOUTH_DEPTH]
+        vertices[:, self.kind["mouth"]][:, :-1] = middle + (rim - middle) * np.float32([1.0, 1.6, 0.6]) - back
+        vertices[:, -1] = middle[:, 0] - back
+
+
+@dataclass
+class Part:
+    """Something worn: vertices (n, 3) in mm of the face frame, triangles, colours (n, 3) in 0 to 1, and its texture.
+
+    ``texture`` (h, w, 2) holds brightness and opacity, uint8, read at ``uv``; ``cut`` is the opacity above which it is
+    solid, or negative where it lets light through.
+    """
+
+    vertices: Array
+    triangles: NDArray[np.int32]
+    colors: Array
+    uv: Array | None = None
+    texture: Image | None = None
+    cut: float = 0.5
+
+
+def sky_openness(vertices: Array, triangles: NDArray, directions: int = 60) -> NDArray[np.float32]:
+    """Share (n,) of the sky that vertices see, weighted by the cosine: what is deep in a fold is darker."""
+    from ..geometry.rasterizer import vertex_visibility
+
+    normals = smooth_normals(np.ascontiguousarray(vertices, np.float32), triangles)
+    k = np.arange(directions) + 0.5
+    polar, turn = np.arccos(1 - 2 * k / directions), np.pi * (1 + 5**0.5) * k  # a Fibonacci sphere
+    seen, all_ = np.zeros(len(vertices)), np.full(len(vertices), 1e-6)
+    for p, t in zip(polar, turn, strict=True):
+        d = np.array([np.cos(t) * np.sin(p), np.sin(t) * np.sin(p), np.cos(p)])
+        x = np.cross([0.0, 1.0, 0.0], d)
+        x /= np.linalg.norm(x)
+        visible = vertex_visibility(vertices @ np.c_[x, np.cross(d, x), d], triangles, 1.0, 0.7)
+        cosine = np.maximum(normals @ d, 0)
+        seen, all_ = seen + cosine * visible, all_ + cosine
+    return (seen / all_).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def skin_sheets() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Skins (20, 256, 256, 3) RGB and eyebrows (12, 256, 256) opacity, in the UV layout."""
+
+    def tiles(name: str, columns: int) -> NDArray[np.uint8]:
+        sheet = cv2.imdecode(np.frombuffer(read_asset(name), np.uint8), cv2.IMREAD_UNCHANGED)
+        side = sheet.shape[1] // columns
+        rows = [np.stack(np.split(row, columns, 1)) for row in np.split(sheet, sheet.shape[0] // side)]
+        return np.concatenate(rows)
+
+    return tiles("skins/skins.webp", 5)[..., ::-1], tiles("skins/brows.png", 4)

@@ -1,0 +1,14 @@
+from .batches import Batches
+from .losses import map_loss
+from .optimizer import learning_rate
+from .recipes import TrainingConfig
+from .trainer import Trainer, validate
+
+__all__ = [
+    "Batches",
+    "Trainer",
+    "TrainingConfig",
+    "learning_rate",
+    "map_loss",
+    "validate",
+]

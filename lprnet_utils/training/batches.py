@@ -1,0 +1,79 @@
+"""Where training pairs come from, and how they become batches: the same number always gives the same batch."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets.augmentation import SETTINGS, augment_picture, mirror_crop, sample_matrix, turn_quarters
+from ..datasets.sources import Source
+from ..geometry.crop import transform_points, warp_image
+from ..uv.encoding import encode_map, mirror_map
+from .recipes import TrainingConfig
+
+Array = NDArray[np.floating]
+
+
+def make_batch(source: Source, config: TrainingConfig, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Batch ``number`` of a run: crops in 0 to 1 and encoded maps. The same number always gives the same batch."""
+    rng = np.random.default_rng([config.seed, number])
+    setting = SETTINGS[config.augmentation]
+    share = source.weights / source.weights.sum()
+    indices = rng.choice(len(source), config.batch_size, p=share)
+    maps = source.maps(indices)
+    size, cropped = maps.shape[1], np.broadcast_to(source.cropped, len(source))
+    crops = np.empty((len(indices), size, size, 3), np.uint8)
+    for k, i in enumerate(indices):
+        if cropped[i]:
+            crop, flip = source.image(i), rng.random() < setting.flip
+            if setting.quarter and rng.random() < setting.quarter:
+                crop, maps[k] = turn_quarters(crop, maps[k], int(rng.integers(1, 4)))
+        else:
+            matrix, flip = sample_matrix(rng, source.box(i), setting, size)
+            crop = warp_image(source.image(i), matrix, size)
+            maps[k] = transform_points(matrix.astype(np.float32), maps[k])
+        if flip:
+            crop, maps[k] = mirror_crop(crop), mirror_map(maps[k], size)
+        crops[k] = crop if cropped[i] else augment_picture(rng, crop, setting)
+    return crops.astype(np.float32) / np.float32(255), encode_map(maps)
+
+
+class Batches(keras.utils.PyDataset):
+    """The batches of a run as Keras' own kind of data set, for ``model.fit`` on any backend.
+
+    Parameters
+    ----------
+    source : Source
+    config : TrainingConfig
+    process, processes : int
+        Which of so many equal parts of each batch: one for each process of a distributed training.
+    **options
+        Of ``keras.utils.PyDataset``: ``workers``, ``use_multiprocessing``, ``max_queue_size``.
+    """
+
+    def __init__(self, source: Source, config: TrainingConfig, process: int = 0, processes: int = 1, **options):
+        super().__init__(**options)
+        if config.batch_size % processes or not 0 <= process < processes:
+            raise ValueError(f"a batch of {config.batch_size} has no part {process} of {processes} equal ones")
+        self.source, self.config = source, config
+        part = config.batch_size // processes
+        self.part = slice(process * part, (process + 1) * part)
+
+    def __len__(self) -> int:
+        return -(-self.config.samples // self.config.batch_size)
+
+    def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        crops, codes = make_batch(self.source, self.config, number)
+        return crops[self.part], codes[self.part]
+
+
+def tf_batches(source: Source, config: TrainingConfig):
+    """The same batches, in the same order, as a ``tf.data.Dataset`` of pairs (B, N, N, 3); imports TensorFlow."""
+    import tensorflow as tf
+
+    batches = Batches(source, config)
+    shape = tf.TensorSpec((None, *batches[0][1].shape[1:]), tf.float32)
+    return tf.data.Dataset.from_generator(
+        lambda: (batches[k] for k in range(len(batches))), output_signature=(shape, shape)
+    ).prefetch(2)

@@ -1,0 +1,21 @@
+from .applet import FaceApplet
+from .avatar import PRESETS, Avatar, write_avatar
+from .effects import paint, relight, swap_face
+from .explorer import explorer_figure
+from .figures import decimated, face_figure, texel_grid
+from .notebook import show
+
+__all__ = [
+    "Avatar",
+    "FaceApplet",
+    "PRESETS",
+    "decimated",
+    "explorer_figure",
+    "face_figure",
+    "paint",
+    "relight",
+    "show",
+    "swap_face",
+    "texel_grid",
+    "write_avatar",
+]

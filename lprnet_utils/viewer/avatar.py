@@ -1,0 +1,188 @@
+"""A face that moves: a .glb of the person, with the 51 expression shapes as morph targets under ARKit's names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..common.files import ending, write_files
+from ..common.images import Image
+from ..geometry.camera import rotation_matrix
+from ..reconstruction.expressions import ShapeFitter
+from ..reconstruction.face import Face
+from ..reconstruction.mesh_files import textured
+from ..uv.texels import MEMBRANE
+from ..uv.texture import enlarge
+
+if TYPE_CHECKING:
+    import trimesh
+
+
+# expressions that everybody knows, by names that may stand for both sides
+PRESETS: dict[str, dict[str, float]] = {
+    "At rest": {},
+    "Smile": {"mouthSmile": 0.9, "cheekSquint": 0.6, "eyeSquint": 0.3},
+    "Surprise": {"browInnerUp": 0.9, "browOuterUp": 0.9, "eyeWide": 0.8, "jawOpen": 0.45},
+    "Anger": {"browDown": 1.0, "noseSneer": 0.6, "mouthFrown": 0.5, "mouthPress": 0.4, "eyeSquint": 0.3},
+    "Kiss": {"mouthPucker": 1.0, "mouthFunnel": 0.3},
+    "Wink": {"eyeBlinkLeft": 1.0, "cheekSquintLeft": 0.6, "mouthSmileLeft": 0.7, "mouthSmileRight": 0.2},
+}
+MOUTH = (45, 18, 18)  # RGB of the dark inside
+FLAT = 0.2  # of a usual texel's height in the photo: lips with less between them are closed
+
+
+def neutral_vertices(face: Face) -> NDArray[np.float32]:
+    """The face at rest: vertices (V, 3) in mm of the face frame, in the bundled model's topology.
+
+    What the fitted expression moved is taken off; what no coefficient explains, and makes it this person, stays.
+    """
+    fitted, model = face.coefficients, ShapeFitter.load(face.layout.size).model
+    seen = fitted.camera.unproject(face.layout.map_to_vertices(face.position_map))
+    return (seen - np.tensordot(fitted.expression, model.expression, 1)).astype(np.float32)
+
+
+def darken_mouth(face: Face, texture: Image) -> Image:
+    """A texture (S, S, 3) with the inside of the mouth dark where the photo does not show it: it may be opened now.
+
+    Not shown is what lies behind the lips, and what closed lips press into a line.
+    """
+    size, layout = len(texture), face.layout
+    height = np.linalg.norm(np.gradient(face.position_map[..., :2], axis=0), axis=-1)  # of a texel, in pixels
+    shown = face.texels_visible & (height > FLAT * np.median(height[layout.mask]))
+    inside = (layout.kind == MEMBRANE) & (layout.texel_uv[..., 1] > 0.5)  # the eyes are in the upper half
+    dark = (inside & ~shown).astype(np.float32)
+    dark = enlarge(cv2.GaussianBlur(dark, (0, 0), 1), size)[..., None]
+    return np.rint(texture + dark * (np.array(MOUTH) - texture)).astype(np.uint8)
+
+
+class Avatar:
+    """A face to pose and to give expressions to, in the bundled model's topology, eyes and mouth closed by a membrane.
+
+    Parameters
+    ----------
+    face : Face
+    texture : int
+        Side of the texture in texels.
+
+    Attributes
+    ----------
+    rest : (V, 3) float32
+        :func:`neutral_vertices`.
+    texture : (S, S, 3) uint8
+        The photo's, hidden parts filled, the mouth dark inside.
+    names : tuple of E str
+        ARKit's names of the expressions.
+    seen : (E,) float32
+        The weights that the photo shows.
+    """
+
+    def __init__(self, face: Face, texture: int = 1024):
+        self._model = ShapeFitter.load(face.layout.size).model
+        self.names, self.triangles, self.uv = self._model.expression_names, self._model.triangles, self._model.uv
+        self.rest = neutral_vertices(face)
+        self.texture = darken_mouth(face, face.texture(texture))
+        self.seen = face.coefficients.expression.astype(np.float32)
+
+    def weights(self, expression: dict[str, float]) -> NDArray[np.float32]:
+        """Weights (E,) by name; a name without its side stands for both: ``eyeBlink``, ``mouthSmile``.
+
+        Raises
+        ------
+        ValueError
+            For a name that there is not.
+        """
+        out = np.zeros(len(self.names), np.float32)
+        for name, weight in expression.items():
+            sides = [k for k, n in enumerate(self.names) if n in (name, f"{name}Left", f"{name}Right")]
+            if not sides:
+                raise ValueError(f"no expression {name!r}; there are {', '.join(self.names)}")
+            out[sides] = weight
+        return out
+
+    def vertices(
+        self, expression: ArrayLike | dict[str, float] = (), pose: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    ) -> NDArray[np.float32]:
+        """Vertices (V, 3) in mm, y up, z toward the viewer.
+
+        Parameters
+        ----------
+        expression : dict of :meth:`weights` by name, or (E,) array
+            What is not given is 0.
+        pose : pitch, yaw, roll in degrees
+
+        Raises
+        ------
+        ValueError
+            For a name that there is not, or too many weights.
+        """
+        given = self.weights(expression) if isinstance(expression, dict) else expression
+        moved = self.rest - self._model.mean + self._model.vertices((), given)
+        return (moved @ rotation_matrix(*pose).T).astype(np.float32)
+
+    def mesh(
+        self, expression: ArrayLike | dict[str, float] = (), pose: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    ) -> trimesh.Trimesh:
+        """:meth:`vertices` as a textured trimesh in metres, for :func:`lprnet_utils.reconstruction.save_mesh`."""
+        return textured(self.vertices(expression, pose) / 1000, self.triangles, self.uv, self.texture)
+
+
+def write_avatar(face: Face, path: str | Path, texture: int = 1024, as_seen: bool = False) -> Path:
+    """Write a .glb that three.js, Blender and game engines can animate.
+
+    One mesh in metres, frontal, y up, at the size of the mean face, with the photo's texture (hidden parts filled, see
+    :meth:`Face.texture`) and a morph target for each expression. ``extras.targetNames`` names these, as glTF 2.0
+    proposes (3.7.2.2) and three.js reads: ``mesh.morphTargetDictionary["jawOpen"]``. The names are ARKit's: what drives
+    other avatars drives this one. The membrane that closes eyes and mouth carries the photo's eyes, and the dark inside
+    of the mouth.
+
+    Parameters
+    ----------
+    face : Face
+    path : path
+        Ends in ``.glb``.
+    texture : int
+        Side of the texture in texels.
+    as_seen : bool
+        With the photo's expression as initial weights, instead of at rest.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        For another ending.
+    FileNotFoundError
+        If there is no such folder.
+    """
+    path = ending(path, (".glb",))
+    model = ShapeFitter.load(face.layout.size).model
+    vertices = neutral_vertices(face)
+    skin = darken_mouth(face, face.texture(texture))
+    mesh = textured((vertices - vertices.mean(0)) / 1000, model.triangles, model.uv, skin)
+    mesh.metadata = {"targetNames": list(model.expression_names)}
+    weights = face.coefficients.expression if as_seen else np.zeros(len(model.expression))
+
+    def add_targets(buffers: dict[Any, bytes], tree: dict[str, Any]) -> None:
+        """What trimesh does not write itself: one accessor of offsets for each shape."""
+        (mesh,), targets = tree["meshes"], []
+        for name, shape in zip(model.expression_names, model.expression, strict=True):
+            offsets = np.ascontiguousarray(shape / 1000, "<f4")
+            low, high = offsets.min(0).tolist(), offsets.max(0).tolist()
+            view = {"bufferView": len(buffers), "componentType": 5126, "count": len(offsets), "type": "VEC3"}
+            targets.append({"POSITION": len(tree["accessors"])})
+            buffers[name] = offsets.tobytes()
+            tree["accessors"][name] = view | {"min": low, "max": high}
+        mesh["primitives"][0]["targets"] = targets
+        mesh["weights"] = np.round(weights, 4).tolist()
+
+    from trimesh.exchange.gltf import export_glb
+
+    write_files({path: export_glb(mesh.scene(), include_normals=True, buffer_postprocessor=add_targets)})
+    return path

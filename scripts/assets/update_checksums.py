@@ -1,0 +1,36 @@
+"""Write the SHA-256 of the bundled files into ``data/checksums.json`` and the rows of ``data/README.md``.
+
+The first lists those that are verified whenever they are loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from lprnet_utils.common.assets import sha256
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+VERIFIED = ("*.npz", "*.tflite", "detection/*.json", "*sha256.txt", "skins/*")
+
+
+def main() -> None:
+    files = sorted(p for pattern in VERIFIED for p in DATA.rglob(pattern))
+    table = {p.relative_to(DATA).as_posix(): sha256(p.read_bytes()) for p in files}
+    (DATA / "checksums.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+
+    readme = DATA / "README.md"
+
+    def refreshed(row: re.Match) -> str:
+        path = DATA / row[2]
+        return f"{row[1]}{sha256(path.read_bytes())}{row[3]}" if path.is_file() else row[0]
+
+    text = readme.read_text(encoding="utf-8")
+    text = re.sub(r"^(\| *`([^`]+)` *\|.*\| *`)[0-9a-f]+(` *\|)$", refreshed, text, flags=re.MULTILINE)
+    readme.write_text(text, encoding="utf-8")
+    print(f"{len(table)} files are verified on loading")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,327 @@
+"""Time what the course claims, side by side in one run; write ``docs/benchmark.json``, and the README's part from it.
+
+    make benchmark
+    python scripts/benchmarks/benchmark.py --table      # only the README, from the numbers that are there
+    python scripts/benchmarks/benchmark.py --only video # one part alone, beside the other parts' numbers that are there
+
+One thread unless it says otherwise; what is compared is timed in turn, warm, and the ratio of the medians is what
+counts: machines differ, and so do their moods. Packages of others go into an environment of their own, ``.venv-peers``,
+made on the first run; where one cannot be installed the benchmark says so and goes on.
+"""
+
+from __future__ import annotations
+
+import os
+
+if __name__ == "__main__":
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported
+
+import argparse
+import json
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import benchmark_table
+import cv2
+import numpy as np
+from benchmark_peers import PEERS, compare_packages
+
+from lprnet_utils import Face, LPRNet, MorphableModel, UVLayout
+from lprnet_utils.common import read_image
+from lprnet_utils.common.assets import data_root
+from lprnet_utils.common.litert import read_weights
+from lprnet_utils.geometry import crop_matrix, rasterize, transform_points, warp_image
+from lprnet_utils.geometry.crop import invert_similarity
+from lprnet_utils.reconstruction.lprnet import face_likelihood
+from lprnet_utils.synthetic import SyntheticFaces, rendered_clip
+from lprnet_utils.uv import decode_map
+from lprnet_utils.video import time_tracking
+
+ROOT = Path(__file__).resolve().parents[2]
+PHOTO = data_root() / "samples" / "astronaut.jpg"
+PACKAGES = ("ai-edge-litert", "tensorflow", "keras", "numpy", "scipy", "opencv-python-headless", "numba", "trimesh")
+LANDMARK_MODEL = "mediapipe/modules/face_landmark/face_landmark.tflite"
+
+Numbers = dict[str, Any]
+
+
+def medians(repeats: int, **jobs: Callable[[], object]) -> dict[str, float]:
+    """Median seconds of each job, timed in turn after one unmeasured round."""
+    times: dict[str, list[float]] = {name: [] for name in jobs}
+    for round_ in range(repeats + 1):
+        for name, job in jobs.items():
+            start = time.perf_counter()
+            job()
+            if round_:
+                times[name].append(time.perf_counter() - start)
+    return {name: float(np.median(t)) for name, t in times.items()}
+
+
+def short(value: Any) -> Any:
+    """Floating-point numbers, in whatever they are kept, to four digits: more is noise."""
+    if isinstance(value, dict):
+        return {key: short(inner) for key, inner in value.items()}
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+def machine() -> Numbers:
+    """What the numbers depend on, and nothing that tells whose machine it is."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {
+        "processor": names[0] if names else platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+# ---- networks
+
+
+def network_costs(repeats: int) -> Numbers:
+    """The three networks in three precisions, untrained: what they cost does not depend on their weights."""
+    import keras
+
+    from lprnet_utils import networks
+    from lprnet_utils.networks import time_litert
+    from lprnet_utils.networks.export import PRECISIONS, convert_litert
+
+    rows: dict[str, Numbers] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        files: dict[str, dict[str, Path]] = {precision: {} for precision in PRECISIONS}
+        for name in ("prnet", "lprnet", "lprnet_lite"):
+            keras.utils.set_random_seed(0)
+            model = getattr(networks, name)()
+            crops = np.random.default_rng(0).random((2, *model.input_shape[1:]), np.float32)
+            rows[name] = {"parameters": model.count_params(), "multiply-adds": networks.count_multiply_adds(model)}
+            rows[name] |= gpu_milliseconds(model, repeats)
+            for precision, paths in files.items():
+                paths[name] = Path(folder) / f"{name}-{precision}.tflite"
+                paths[name].write_bytes(convert_litert(model, precision, crops))
+                rows[name][precision] = {"MB": paths[name].stat().st_size / 1e6}
+        # the networks of one precision take turns: these are the ratios that count
+        for precision, paths in files.items():
+            for threads, label in ((1, "1 thread"), (2, "2 threads")):
+                for name, seconds in time_litert(paths, threads, repeats).items():
+                    rows[name][precision][f"ms, {label}"] = 1000 * seconds
+    for precision in files:
+        add_ratios({name: costs[precision] for name, costs in rows.items()})
+    rows["lprnet_lite"]["int8"][benchmark_table.INT8_COST] = int8_difference()
+    return rows
+
+
+def add_ratios(costs: dict[str, Numbers]) -> None:
+    """How many times as fast each network is as the larger ones, in place."""
+    for other, names in (("prnet", ("lprnet", "lprnet_lite")), ("lprnet", ("lprnet_lite",))):
+        for name in names:
+            for label in ("1 thread", "2 threads"):
+                ratio = costs[other][f"ms, {label}"] / costs[name][f"ms, {label}"]
+                costs[name][f"times as fast as {other}, {label}"] = ratio
+
+
+def int8_difference(count: int = 32) -> float:
+    """Mean pixels of the crop by which whole numbers of 8 bits move the points of the bundled weights."""
+    from lprnet_utils import networks
+    from lprnet_utils.networks import export_litert, load_litert
+
+    model = networks.lprnet_lite(normalised=False)
+    load_litert(model, read_weights("open")[1])
+    faces = SyntheticFaces(seed=1)
+    crops = np.stack([faces.sample(k).image for k in range(count)]).astype(np.float32) / 255
+    with tempfile.TemporaryDirectory() as folder:
+        return export_litert(model, Path(folder) / "open.tflite", {}, crops, "int8")["difference"]
+
+
+def gpu_milliseconds(model, repeats: int, batch: int = 32) -> dict[str, float]:
+    """Milliseconds an image of Keras in batches on TensorFlow's first GPU; nothing where there is none."""
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        return {}
+    run = tf.function(lambda x: model(x, training=False))
+    crops = tf.zeros((batch, *model.input_shape[1:]))
+    seconds = medians(repeats, run=lambda: run(crops).numpy())["run"]
+    return {f"ms an image on the GPU, batches of {batch}": 1000 * seconds / batch}
+
+
+# ---- a photo, and the packages of others
+
+
+def photo_parts(repeats: int) -> Numbers:
+    """From a photo in memory to its face in 3D, part by part, and the same by the one call that a user makes."""
+    net, image = LPRNet("open"), read_image(PHOTO)
+    layout = UVLayout(net.size, net.metadata.get("landmark_uv"))
+    found = net.detector.detect(image)[0]
+    matrix = crop_matrix(found.box, net.size, found.angle)
+    crop = warp_image(image, matrix, net.size)
+    code = net.predict_uv(crop)
+
+    def mesh() -> None:
+        position_map = transform_points(invert_similarity(matrix), layout.smooth(decode_map(code)))
+        position_map[..., 2] -= position_map[layout.mask][:, 2].mean()
+        face_likelihood(position_map, layout)
+        use(Face(position_map.astype(np.float32), 1.0, found.box, image, layout))
+
+    seconds = medians(
+        repeats,
+        detect=lambda: net.detector.detect(image),
+        crop=lambda: warp_image(image, crop_matrix(found.box, net.size, found.angle), net.size),
+        network=lambda: net.predict_uv(crop),
+        mesh=mesh,
+        whole=lambda: use(net.reconstruct(image)[0]),
+    )
+    height, width = image.shape[:2]
+    return {"width": width, "height": height} | {f"{part}, ms": 1000 * s for part, s in seconds.items()}
+
+
+def video_parts(frames: int = 150) -> Numbers:
+    """A frame of a video on one core, without decoding and encoding: follow, smooth, landmarks; with expressions too.
+
+    Somebody who talks and looks around. Processor time: on one thread it is that of the clock, if nothing else runs.
+    """
+    clip, net = rendered_clip(frames, (640, 480), seed=3), LPRNet("open")
+    images = [frame.image for frame in clip]
+    seconds = time_tracking(images, net, clip.fps, timer=time.process_time)
+    more = time_tracking(images, net, clip.fps, expressions=True, timer=time.process_time)
+    width, height = clip.size
+    parts = {f"{part}, ms": seconds[part] for part in ("detect", "network", "check", "smooth")}
+    # what is left of the mean: the landmarks, and the reading of the frame
+    out = {"width": width, "height": height, "frames": frames, "faces": seconds["faces"]} | parts
+    out |= {"landmarks, ms": max(seconds["mean"] - sum(parts.values()), 0.0), "whole, ms": seconds["mean"]}
+    out |= {"95 % of the frames within, ms": seconds["total 95 %"], "expressions, ms": more["expressions"]}
+    return out
+
+
+def use(face: Face) -> tuple:
+    """What most users want of a face; it is made on demand."""
+    return face.landmarks, face.vertices, face.colors
+
+
+def networks_alone(repeats: int) -> Numbers:
+    """MediaPipe's landmark model beside the bundled weights, where its package is installed."""
+    from lprnet_utils.networks import time_litert
+
+    theirs = next(PEERS.rglob(LANDMARK_MODEL), None)
+    if theirs is None:
+        return {"status": "Without MediaPipe its network cannot be timed alone."}
+    ours = data_root() / "weights" / "open.tflite"
+    seconds = time_litert({"mediapipe": theirs, "lprnet_lite": ours}, 1, repeats)
+    out = {f"{name}, ms": 1000 * s for name, s in seconds.items()}
+    return out | {"mediapipe over lprnet_lite": seconds["mediapipe"] / seconds["lprnet_lite"]}
+
+
+# ---- what the course makes
+
+
+def triangle_loop(vertices: np.ndarray, uv: np.ndarray, triangles: np.ndarray, size: int) -> np.ndarray:
+    """A position map one triangle at a time, in numpy: as one would first write it."""
+    points = uv * size - 0.5
+    out = np.zeros((size, size, 3))
+    for t in triangles:
+        a, b, c = points[t]
+        low = np.maximum(np.ceil(np.minimum(np.minimum(a, b), c)).astype(int), 0)
+        high = np.minimum(np.floor(np.maximum(np.maximum(a, b), c)).astype(int), size - 1)
+        if (high < low).any():
+            continue
+        x, y = np.meshgrid(np.arange(low[0], high[0] + 1), np.arange(low[1], high[1] + 1))
+        area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+        u = ((b[0] - x) * (c[1] - y) - (b[1] - y) * (c[0] - x)) / area
+        v = ((c[0] - x) * (a[1] - y) - (c[1] - y) * (a[0] - x)) / area
+        inside = (u >= 0) & (v >= 0) & (u + v <= 1)
+        weights = np.stack([u, v, 1 - u - v], -1)[inside]
+        out[y[inside], x[inside]] = weights @ vertices[t]
+    return out
+
+
+def uv_mapping(repeats: int) -> Numbers:
+    """From the mesh to its position map: our sparse matrix against the loop."""
+    model, layout = MorphableModel.load(), UVLayout()
+    seconds = medians(
+        repeats,
+        matrix=lambda: layout.vertices_to_map(model.mean),
+        loop=lambda: triangle_loop(model.mean, model.uv, model.triangles, 128),
+    )
+    out = {"sparse matrix, ms": 1000 * seconds["matrix"], "triangle by triangle, ms": 1000 * seconds["loop"]}
+    return out | {"times as fast": seconds["loop"] / seconds["matrix"]}
+
+
+def renderer(repeats: int) -> Numbers:
+    """The depth of a face at 128 x 128: our z-buffer against trimesh's ray cast."""
+    import trimesh
+
+    model = MorphableModel.load()
+    points = model.mean * [0.6, -0.6, 0.6] + [64, 64, 0]
+    mesh = trimesh.Trimesh(points, model.triangles, process=False)
+    grid = np.stack(np.meshgrid(np.arange(128), np.arange(128)), -1).reshape(-1, 2)
+    rays = np.c_[grid, np.full(len(grid), 500.0)], np.tile([0.0, 0, -1], (len(grid), 1))
+    seconds = medians(
+        repeats,
+        buffer=lambda: rasterize(points, model.triangles, 128, 128),
+        rays=lambda: mesh.ray.intersects_first(*rays),
+    )
+    out = {"z-buffer, ms": 1000 * seconds["buffer"], "ray cast, ms": 1000 * seconds["rays"]}
+    return out | {"times as fast": seconds["rays"] / seconds["buffer"]}
+
+
+def synthetic_rate(count: int = 256) -> float:
+    """Synthetic photos a second."""
+    faces = SyntheticFaces(seed=0)
+    faces.sample(0)
+    start = time.perf_counter()
+    for k in range(32, 32 + count):  # whole blocks: what one block shares counts too
+        faces.sample(k)
+    return count / (time.perf_counter() - start)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmark.json")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--processes", type=int, default=5, help="fresh ones for each package (%(default)s)")
+    parser.add_argument("--table", action="store_true", help="measure nothing: only the README, from the output file")
+    parser.add_argument("--only", metavar="PART", help="measure this part alone, and keep the others' numbers")
+    options = parser.parse_args()
+    readme = ROOT / "README.md"
+    if options.table:
+        benchmark_table.write_block(readme, json.loads(options.output.read_text(encoding="utf-8")))
+        return
+    cv2.setNumThreads(1)
+    begun = time.perf_counter()
+    report: Numbers = json.loads(options.output.read_text(encoding="utf-8")) if options.only else {"machine": machine()}
+    steps: dict[str, Callable[[], Any]] = {
+        "peers": lambda: compare_packages(PHOTO, options.processes),
+        "photo": lambda: photo_parts(4 * options.repeats),
+        "video": video_parts,
+        "uv mapping": lambda: uv_mapping(options.repeats),
+        "renderer": lambda: renderer(3),
+        "synthetic samples a second, 1 thread": synthetic_rate,
+        "networks": lambda: network_costs(4 * options.repeats),
+        "networks alone": lambda: networks_alone(4 * options.repeats),
+    }
+    if options.only:
+        if options.only not in steps:
+            parser.error(f"there is no part {options.only!r}; there are {', '.join(steps)}")
+        steps = {options.only: steps[options.only]}
+    for name, step in steps.items():
+        start = time.perf_counter()
+        report[name] = step()
+        print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
+    wanted = ("import, ms", "load, ms", "first photo, ms", "peak memory, MB")
+    report["start"] = {key: report["peers"]["lprnet"][key] for key in wanted}
+    report = short(report)
+    options.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(report, indent=2))
+    print(f"{time.perf_counter() - begun:.0f} s in all")
+    if options.output == parser.get_default("output"):
+        benchmark_table.write_block(readme, report)
+
+
+if __name__ == "__main__":
+    main()

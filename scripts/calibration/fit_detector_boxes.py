@@ -1,0 +1,153 @@
+"""Fit the linear map from BlazeFace's box and keypoints to the box of the 68 landmarks.
+
+    LPRNET_AFLW_TRAIN=/folder python scripts/calibration/fit_detector_boxes.py [--photos 6000] [--write]
+
+The training photos are tight crops; each is set into a larger frame whose border repeats its edge pixels,
+at a random size and place, and goes through the two looks of ``FaceDetector``. The map is fitted by iteratively
+reweighted least squares (a wrong detection hardly counts) on the photos and their mirror images, so it is
+mirror-symmetric. One group of duplicates in five is held out to measure it. ``--write`` puts the numbers into
+``data/detection/boxes.json``; run ``scripts/assets/update_checksums.py`` after it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from lprnet_utils.geometry import rotation_matrix
+from lprnet_utils.geometry.crop import view_matrix
+from lprnet_utils.geometry.landmarks import overlap
+from lprnet_utils.reconstruction.detection import MIRROR, BlazeFace, box_features, look_closely, roll, to_photo, wrap
+
+OUTPUT = Path(__file__).resolve().parents[2] / "data" / "detection" / "boxes.json"
+
+
+def observe(far: BlazeFace, near: BlazeFace, image: np.ndarray, points: np.ndarray, rng: np.random.Generator):
+    """Features, target and keypoints of one photo, or None where the detector does not find the face."""
+    low, high = points.min(0), points.max(0)
+    side = (high - low).mean()
+    frame = side / np.exp(rng.uniform(np.log(0.08), np.log(0.6)))
+    place = (low + high) / 2 + rng.uniform(-0.4, 0.4, 2) * (frame - side)
+    matrix = view_matrix(place, frame, far.size)
+    for _, seen in far.look(image, matrix):
+        centre = to_photo(matrix, seen[:2].mean(0))
+        if np.abs(centre - (low + high) / 2).max() < 0.6 * side:
+            break
+    else:
+        return None
+    view = look_closely(near, image, centre, (seen[1] - seen[0]).mean() * frame / far.size)
+    if view is None:
+        return None
+    turned = points @ view.matrix[:, :2].T + view.matrix[:, 2]
+    features, centre, side = box_features(view.points)
+    target = (np.stack([turned.min(0), turned.max(0)]) - centre) / side
+    return features, target.ravel(), to_photo(view.matrix, view.points[2:])
+
+
+def upright_error(keypoints: np.ndarray, pose: np.ndarray) -> float:
+    """Degrees by which :func:`roll` differs from where the top of the head points."""
+    up = rotation_matrix(*pose)[:, 1]
+    return wrap(roll(keypoints) - np.degrees(np.arctan2(up[0], up[1])))
+
+
+def fit_nose(keypoints: np.ndarray, poses: np.ndarray) -> float:
+    """The share of the nose in :func:`roll`: least median error of the turn, on a grid."""
+    up = np.array([rotation_matrix(*pose)[:2, 1] for pose in poses])
+    eyes = keypoints[:, :2].mean(1)
+    grid = np.arange(0, 1, 0.01)
+    errors = []
+    for share in grid:
+        down = keypoints[:, 3] - eyes - share * (keypoints[:, 2] - eyes)
+        turn = np.degrees(np.arctan2(-down[:, 0], down[:, 1]) - np.arctan2(up[:, 0], up[:, 1]))
+        errors.append(np.median(np.abs((turn + 180) % 360 - 180)))
+    return float(grid[np.argmin(errors)])
+
+
+def mirrored(features: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the mirror images would give."""
+    flipped = features.copy()
+    flipped[:, 1:] = (features[:, 1:].reshape(-1, 6, 2)[:, MIRROR] * [-1, 1]).reshape(-1, 12)
+    return flipped, targets[:, [2, 1, 0, 3]] * [-1, 1, -1, 1]
+
+
+def fit(features: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The map (13, 4), by least squares reweighted towards the least sum of absolute errors."""
+    weights = np.ones(len(features))
+    for _ in range(15):
+        a = features * weights[:, None]
+        solution = np.linalg.solve(a.T @ features + 1e-3 * np.eye(features.shape[1]), a.T @ targets)
+        weights = 1 / np.maximum(np.abs(features @ solution - targets).max(1), 0.05)
+    return solution
+
+
+def main() -> None:
+    """Fit, report, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--photos", type=int, default=6000)
+    parser.add_argument("--model", default="back", choices=list(BlazeFace.MODELS), help="network that finds")
+    parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.name}")
+    args = parser.parse_args()
+    folder = os.environ.get("LPRNET_AFLW_TRAIN")
+    if not folder:
+        parser.error("set LPRNET_AFLW_TRAIN to the folder of labels.npz and lm68_fused.npz")
+    labels = np.load(Path(folder) / "labels.npz")
+    shards = [np.load(Path(folder) / f"crops-{k}.npz")["data"] for k in range(3)]
+    landmarks = np.load(Path(folder) / "lm68_fused.npz")["lm68_centipixel"][..., :2] / 100
+    rng = np.random.default_rng(0)
+    rows = np.flatnonzero((labels["quality"] == 2) & labels["dup_first"].astype(bool))
+    rows = np.sort(rng.choice(rows, min(args.photos, len(rows)), replace=False))
+    far, near = BlazeFace(args.model), BlazeFace("short")
+    shard, offset, length = labels["shard"], labels["offset"], labels["length"]
+    seen, kept = [], []
+    for i in rows:
+        data = shards[shard[i]][offset[i] : offset[i] + length[i]]
+        image = np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+        if (found := observe(far, near, image, landmarks[i], rng)) is not None:
+            seen.append(found)
+            kept.append(i)
+    print(f"{len(kept)} of {len(rows)} found")
+    features, targets, keypoints = (np.array(part) for part in zip(*seen, strict=True))
+    held = labels["dup_group"][kept] % 5 == 0
+    poses = labels["pose"][kept]
+    print(f"best share of the nose in roll(): {fit_nose(keypoints[~held], poses[~held]):.2f}")
+    turns = np.array([upright_error(k, p) for k, p in zip(keypoints[held], poses[held], strict=True)])
+    flipped = mirrored(features[~held], targets[~held])
+    train_targets = np.concatenate([targets[~held], flipped[1]])
+    box_map = np.round(fit(np.concatenate([features[~held], flipped[0]]), train_targets), 5)
+    yaw = np.abs(poses[held, 1])
+    report(features[held] @ box_map, targets[held], turns, yaw)
+    constant = np.zeros_like(box_map)
+    constant[0] = np.median(train_targets, axis=0)
+    print("a constant box instead of the map:")
+    report(features[held] @ constant, targets[held], turns, yaw)
+    if args.write:
+        origin = f"scripts/calibration/fit_detector_boxes.py, {(~held).sum()} photos of AFLW and their mirror images"
+        text = json.dumps({"origin": origin, "map": box_map.tolist()}, indent=1)
+        OUTPUT.write_text(text + "\n", encoding="utf-8")
+        print("wrote", OUTPUT.name)
+
+
+def report(boxes: np.ndarray, truth: np.ndarray, turns: np.ndarray, yaw: np.ndarray) -> None:
+    """Print the held-out errors by yaw."""
+    iou = np.array([overlap(b, t)[0] for b, t in zip(boxes, truth, strict=True)])
+    side, true_side = ((b[:, 2:] - b[:, :2]).mean(1) for b in (boxes, truth))
+    ratio = side / true_side
+    shift = np.linalg.norm(boxes[:, :2] + boxes[:, 2:] - truth[:, :2] - truth[:, 2:], axis=1) / 2 / true_side
+    print("|yaw|    photos  IoU    side: bias, spread  centre: median, 90 %  turn: median, 95 %, over 45")
+    for low, high in ((0, 30), (30, 60), (60, 180)):
+        m = (yaw >= low) & (yaw < high)
+        t = np.abs(turns[m])
+        print(
+            f"{low:2d}-{high:<3d}  {m.sum():7d}  {iou[m].mean():.3f}  {ratio[m].mean() - 1:+.3f}"
+            f" {ratio[m].std():.3f}        {np.median(shift[m]):.3f} {np.percentile(shift[m], 90):.3f}"
+            f"           {np.median(t):.1f} {np.percentile(t, 95):.1f} {(t > 45).mean():.3f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

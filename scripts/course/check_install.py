@@ -1,0 +1,77 @@
+"""Install the project as a stranger does, in a clean environment outside the checkout, and use it.
+
+    python scripts/course/check_install.py [--constraints constraints.txt]        (or: make test-install)
+
+1. A new virtual environment and one plain ``pip install`` of the repository, with nothing but its own dependencies at
+   their newest: the data and the weights must come along, and a photo must become a 3D face.
+2. The package is removed, a notebook kernel is put beside it, and the quickstart runs from its first cell: its
+   bootstrap cell must install the package. The cell runs to the letter; git takes this checkout's tracked files for the
+   published ones. ``make test-colab`` does the same with Colab's own packages and all notebooks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from clean_environment import ROOT, CleanEnvironment, published_ref
+
+NOTEBOOK = ROOT / "notebooks" / "00_quickstart.ipynb"
+RESULTS = ("overlay.png", "face.html", "face.glb", "face.obj")
+
+PHOTO_TO_FACE = """
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import lprnet_utils
+from lprnet_utils import LPRNet
+from lprnet_utils.common.assets import data_root
+
+assert Path(sys.prefix) in data_root().parents, f"the data is read from {data_root()}, not from the installed package"
+photo = next(data_root().glob("samples/astronaut.*"))
+faces = LPRNet().reconstruct(photo)
+assert len(faces) == 1 and faces[0].landmarks.shape == (68, 3), faces
+faces[0].mesh().export("face.glb")
+assert Path("face.glb").stat().st_size > 100_000
+for name in ("tensorflow", "matplotlib", "plotly", "IPython"):
+    assert find_spec(name) is None, f"a plain install brought {name}"
+print(f"plain install {lprnet_utils.__version__}: {photo.name} became a 3D face")
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--constraints", type=Path, help="versions for the notebook's part; default: the newest")
+    constraints = parser.parse_args().constraints
+    with tempfile.TemporaryDirectory() as folder:
+        check(Path(folder).resolve(), constraints and constraints.resolve())
+
+
+def check(folder: Path, constraints: Path | None) -> None:
+    clean = CleanEnvironment(folder, sys.executable)
+    clean.pip("the plain pip install of the repository", "install", str(ROOT))
+    clean.run("a photo to a 3D face, after a plain install", "python", "-c", PHOTO_TO_FACE)
+    clean.run("the command lprnet", "lprnet", "--help")
+
+    if constraints:
+        clean.variables["PIP_CONSTRAINT"] = str(constraints)
+    clean.pip("removing the package", "uninstall", "--yes", "lprnet_utils")
+    clean.pip("installing a notebook kernel", "install", "ipykernel", "nbclient")
+    clean.publish_checkout(published_ref(NOTEBOOK))
+    results = folder / "results"
+    clean.variables["LPRNET_OUTPUT"] = str(results)
+    clean.execute(
+        f"{NOTEBOOK.name}, its bootstrap cell or one after it", Path(shutil.copy(NOTEBOOK, folder / NOTEBOOK.name))
+    )
+    missing = [name for name in RESULTS if not (results / name).is_file()]
+    if missing:
+        raise SystemExit(f"{NOTEBOOK.name} ran in the clean environment, but did not write {', '.join(missing)}")
+    print(f"bootstrap cell and notebook: {NOTEBOOK.name} ran in the clean environment, Python {sys.version.split()[0]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Look at mesh files: save the faces of photos as .glb and .obj, read both again, and draw each from five directions.
+
+    python scripts/course/render_files.py PHOTO... --output outputs/files
+
+One sheet a face, ``NAME.sheet.png``: above what the .glb shows, below the .obj, in the colours of their materials.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import trimesh
+
+from lprnet_utils import LPRNet
+from lprnet_utils.common.images import Image
+from lprnet_utils.geometry import render_mesh
+from lprnet_utils.reconstruction import DEFAULT_WEIGHTS
+
+DIRECTIONS = ((-80, 0), (-40, 0), (0, 0), (40, 0), (20, 35))  # yaw and pitch in degrees
+SIDE = 320  # pixels
+
+
+def drawn(path: Path) -> Image:
+    """What a file shows, (SIDE, 5 SIDE, 3): its vertices, triangles, texture and the colour that multiplies it."""
+    mesh = trimesh.load(path, force="mesh", process=False)
+    material = mesh.visual.material
+    if path.suffix == ".glb":
+        picture, factor = material.baseColorTexture, material.baseColorFactor
+        factor = np.ones(3) if factor is None else np.asarray(factor[:3]) / 255
+    else:
+        picture, factor = material.image, np.asarray(material.diffuse[:3]) / 255
+    texture = np.array(picture.convert("RGB")) * factor
+    uv = mesh.visual.uv * [1, -1] + [0, 1]
+    views = [render_mesh(1000 * mesh.vertices, mesh.faces, SIDE, yaw, pitch, texture, uv) for yaw, pitch in DIRECTIONS]
+    return np.concatenate(views, 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
+    parser.add_argument("--output", type=Path, default=Path("outputs/files"))
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    net = LPRNet(options.weights)
+    for photo in options.photos:
+        faces = net.reconstruct(photo, max_faces=1)
+        if not faces:
+            print(f"no face in {photo}")
+            continue
+        paths = [faces[0].save(options.output / f"{photo.stem}{ending}", frontal=True) for ending in (".glb", ".obj")]
+        sheet = np.concatenate([drawn(path) for path in paths])
+        PIL.Image.fromarray(sheet).save(options.output / f"{photo.stem}.sheet.png")
+        print(options.output / f"{photo.stem}.sheet.png")
+
+
+if __name__ == "__main__":
+    main()
