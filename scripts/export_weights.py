@@ -2,10 +2,10 @@
 
     python scripts/export_weights.py --run runs/lite-open --output data/weights/open.tflite
     LPRNET_AFLW_TRAIN=... python scripts/export_weights.py --run runs/lite-wild \\
-        --glance runs/upright-wild.weights.h5 --output data/weights/wild.tflite
+        --head-angle runs/upright-wild.weights.h5 --output data/weights/wild.tflite
     python scripts/export_weights.py --run runs/mine --photos photos --output mine.tflite
     LPRNET_AFLW_TRAIN=... python scripts/export_weights.py --weights wild-2.weights.h5 \\
-        --origin data/weights/wild.toml --glance wild --output data/weights/wild.tflite
+        --origin data/weights/wild.toml --head-angle wild --output data/weights/wild.tflite
 
 What the file says of its origin follows from the run's own checkpoint: its recipe, and what it began with. Weights
 that come without a checkpoint need ``--origin``, a TOML file that states network, licence, training data and recipe.
@@ -26,7 +26,7 @@ from scipy.optimize import minimize
 
 from lprnet_utils import UVLayout, networks
 from lprnet_utils.common.files import load_checkpoint
-from lprnet_utils.common.litert import read_glance, read_weights
+from lprnet_utils.common.litert import read_head_angle_network, read_weights
 from lprnet_utils.datasets import AFLWTrain, PhotoFolder
 from lprnet_utils.geometry import crop_matrix, landmark_box, warp_image
 from lprnet_utils.networks import export_litert
@@ -161,15 +161,15 @@ def stated(path: Path) -> dict[str, Any]:
     return origin
 
 
-def glance_of(source: str) -> Any:
-    """A glance to go into the file: a network from a ``.h5`` file, or, ready, that of other finished weights."""
+def head_angle_of(source: str) -> Any:
+    """A head-angle network to go into the file: from a ``.h5`` file, or, ready, that of other finished weights."""
     if not source.endswith(".h5"):
-        if glance := read_glance(read_weights(source)[1]):
-            return glance
-        raise SystemExit(f"{source} has no glance")
-    glance = networks.upright()
-    glance.load_weights(source)
-    return glance
+        if head_angle := read_head_angle_network(read_weights(source)[1]):
+            return head_angle
+        raise SystemExit(f"{source} has no head-angle network")
+    head_angle = networks.head_angle_network()
+    head_angle.load_weights(source)
+    return head_angle
 
 
 def main() -> None:
@@ -183,7 +183,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "data" / "weights" / "published.tflite")
     parser.add_argument("--aflw-train", type=Path, default=os.environ.get("LPRNET_AFLW_TRAIN"))
     parser.add_argument(
-        "--glance", help="what scripts/train_upright.py wrote, or weights to take it over from; goes into the same file"
+        "--head-angle",
+        help="what scripts/train_upright.py wrote, or weights to take it over from; goes into the same file",
     )
     parser.add_argument("--photos", type=Path, help="the run's own photos (lprnet train --photos)")
     parser.add_argument("--licence", default=UNKNOWN, help="of weights that were trained on --photos")
@@ -194,8 +195,8 @@ def main() -> None:
     faces = SyntheticFaces(seed=1)
     examples = shown(crops + [faces.sample(k).image for k in range(EXAMPLES)])
     metadata["doubt"] = doubt(model, examples)
-    glance = glance_of(options.glance) if options.glance else None
-    done = export_litert(model, options.output, metadata, examples[:32], glance=glance)
+    head_angle = head_angle_of(options.head_angle) if options.head_angle else None
+    done = export_litert(model, options.output, metadata, examples[:32], head_angle=head_angle)
     print(f"{options.output}: {done['bytes'] / 1e6:.1f} MB")
     print(f"differs from Keras by {done['difference']:.4f} pixels on average, {done['worst']:.3f} at most")
     if options.output.resolve().is_relative_to(ROOT / "data"):

@@ -1,10 +1,10 @@
-"""Train the glance that turns a crop upright, on rendered faces alone or with real ones among them.
+"""Train the network that tells how far a head leans, on rendered faces alone or with real ones among them.
 
     python scripts/train_upright.py SHARDS runs/upright-open.weights.h5
     LPRNET_AFLW_TRAIN=... python scripts/train_upright.py SHARDS runs/upright-wild.weights.h5 --real
 
 A network that has seen heads at every angle finds landmarks on those that lie on their side twice as badly as on
-upright ones: its work is better spent on one angle. ``networks.upright`` says by which angle a crop is to
+upright ones: its work is better spent on one angle. ``networks.head_angle_network`` says by which angle a crop is to
 be turned, for a hundredth of the cost. It looks at 32 x 32 pixels, so thumbnails do, and millions of samples take ten
 minutes on two cores.
 """
@@ -113,7 +113,7 @@ def main() -> None:
         sources.append((Thumbnails(photos, rows[0]), 0.7))
         test = Thumbnails(photos, rows[1])
     keras.utils.set_random_seed(0)
-    whole = networks.upright()
+    whole = networks.head_angle_network()
     pooled = next(layer.output for layer in whole.layers if isinstance(layer, keras.layers.AveragePooling2D))
     model, steps = keras.Model(pooled, whole.output), options.samples // BATCH
     schedule = keras.optimizers.schedules.CosineDecay(0.0, steps - 300, warmup_target=8e-3, warmup_steps=300)

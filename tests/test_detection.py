@@ -98,19 +98,14 @@ def test_anchors_are_those_of_mediapipe():
 
 
 class Answers:
-    """An interpreter that gives prepared answers and keeps what it was shown."""
+    """A network that gives prepared answers and keeps what it was shown."""
 
-    def __init__(self, net, boxes, logits):
-        self.answers = {net._boxes: boxes[None], net._scores: logits[None, :, None]}
+    def __init__(self, boxes, logits):
+        self.answers = [boxes, logits[:, None]]
 
-    def set_tensor(self, _, values):
-        self.seen = values
-
-    def invoke(self):
-        pass
-
-    def get_tensor(self, index):
-        return self.answers[index]
+    def __call__(self, picture):
+        self.seen = picture
+        return self.answers
 
 
 def test_the_network_s_answer_is_decoded():
@@ -118,15 +113,15 @@ def test_the_network_s_answer_is_decoded():
     boxes, logits = np.zeros((896, 16), np.float32), np.full(896, -1000, np.float32)
     boxes[3] = [1, 2, 30, 20, *range(12)]  # centre, width, height, keypoints: offsets from the anchor at (12, 4)
     logits[3], logits[600] = 1.0, 1000.0  # the second one has no size: dropped
-    net._interpreter = Answers(net, boxes, logits)
+    net._network = Answers(boxes, logits)
     image = np.array([[[0, 127, 255]]], np.uint8)
     ((score, points),) = net.look(image, view_matrix((0, 0), 1, 128))
     assert score == pytest.approx(1 / (1 + np.exp(-1)))
     assert np.allclose(points[0], [12 + 1 - 15 - 0.5, 4 + 2 - 10 - 0.5])
     assert np.allclose(points[1], [12 + 1 + 15 - 0.5, 4 + 2 + 10 - 0.5])
     assert np.allclose(points[2:], np.arange(12).reshape(6, 2) + [11.5, 3.5])
-    seen = net._interpreter.seen
-    assert seen.shape == (1, 128, 128, 3) and np.allclose(seen, [-1, 127 / 127.5 - 1, 1])
+    seen = net._network.seen
+    assert seen.shape == (128, 128, 3) and np.allclose(seen, [-1, 127 / 127.5 - 1, 1])
     assert net.look(image, view_matrix((0, 0), 1, 128), least=0.8) == []
 
 

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from lprnet_utils import UVLayout
-from lprnet_utils.networks import BatchNormalization, count_multiply_adds, lprnet, lprnet_lite, prnet, upright
+from lprnet_utils.networks import (
+    BatchNormalization,
+    count_multiply_adds,
+    head_angle_network,
+    lprnet,
+    lprnet_lite,
+    prnet,
+)
 from lprnet_utils.networks.layers import Conv2D
 from lprnet_utils.uv import decode_map
 
@@ -127,13 +134,13 @@ def test_fused_batch_normalisation_is_keras_own():
         assert np.allclose(one, other, rtol=1e-3, atol=2e-4)
 
 
-def test_the_glance_and_the_network_keep_one_budget():
+def test_the_two_networks_keep_one_budget():
     """Together at most 60 M multiply-adds, and it looks at a picture of 32 x 32."""
-    glance = upright()
-    assert count_multiply_adds(glance) + count_multiply_adds(lprnet_lite()) <= 60_000_000
+    angle_network = head_angle_network()
+    assert count_multiply_adds(angle_network) + count_multiply_adds(lprnet_lite()) <= 60_000_000
     crops = np.random.default_rng(0).random((2, 128, 128, 3), np.float32)
     blocks = crops.reshape(2, 32, 4, 32, 4, 3).mean((2, 4)).repeat(4, 1).repeat(4, 2)
-    same = glance.predict_on_batch(crops), glance.predict_on_batch(blocks)
+    same = angle_network.predict_on_batch(crops), angle_network.predict_on_batch(blocks)
     assert same[0].shape == (2, 2) and np.allclose(*same, atol=1e-5)
     with pytest.raises(ValueError, match="multiple of 32"):
-        upright(100)
+        head_angle_network(100)

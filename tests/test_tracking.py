@@ -173,7 +173,7 @@ def test_a_face_turns_a_somersault(net, talking):
 def test_an_unusual_face_stays_if_the_detector_sees_it(net, talking, empty_place, monkeypatch):
     tracker, looks = FaceTracker(net, look_around=None), []
     follow(tracker, talking[0][:4])
-    monkeypatch.setattr(net, "_doubt", (0.1, 0.1))  # now no shape is likely
+    monkeypatch.setitem(net.metadata, "doubt", (0.1, 0.1))  # now no shape is likely
     again = net.detector.look_again
     monkeypatch.setattr(net.detector, "look_again", lambda *given: looks.append(1) or again(*given))
     tracks = follow(tracker, talking[0][4:10])

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Image = NDArray[np.uint8]
+from .arrays import Image
+
 MAX_PIXELS = 178_000_000  # a photo beyond this is refused rather than filling the memory (Pillow's own limit)
 
 

@@ -1,4 +1,4 @@
-"""Weights files: LiteRT models that carry their own description."""
+"""Weights files: LiteRT models that carry their own description, and the one way to run them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,60 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .arrays import Array
 from .assets import AssetError, data_root, read_asset
 
 METADATA = "lprnet.json"  # in the zip archive behind a model's flatbuffer, see lprnet_utils.networks.export
-GLANCE = "upright.tflite"  # beside it, if the weights bring one
+HEAD_ANGLE = "upright.tflite"  # beside it, if the weights bring a head-angle network
+
+
+class LiteRTModel:
+    """A LiteRT model that takes one picture.
+
+    Not for use by several threads at once: make one for each.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the model.
+    name : str
+        What an error calls it.
+    threads : int
+        CPU threads.
+
+    Attributes
+    ----------
+    interpreter : ai_edge_litert.interpreter.Interpreter
+    input_shape : tuple of int
+        With the batch of 1 in front.
+
+    Raises
+    ------
+    AssetError
+        If LiteRT cannot run it.
+    """
+
+    def __init__(self, data: bytes, name: str = "the model", threads: int = 1):
+        from ai_edge_litert.interpreter import Interpreter  # not before a model is made
+
+        try:
+            self.interpreter = Interpreter(model_content=data, num_threads=threads)
+            self.interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise AssetError(f"{name} cannot be run by LiteRT: {error}") from error
+        (entry,) = self.interpreter.get_input_details()
+        self.input_shape = tuple(int(n) for n in entry["shape"])
+        self._input = entry["index"]
+        self._outputs = [detail["index"] for detail in self.interpreter.get_output_details()]
+
+    def __call__(self, picture: ArrayLike) -> list[Array]:
+        """The model's answers to a picture (H, W, C), without their batch axes."""
+        self.interpreter.set_tensor(self._input, np.asarray(picture, np.float32)[None])
+        self.interpreter.invoke()
+        return [self.interpreter.get_tensor(index)[0] for index in self._outputs]
 
 
 def read_metadata(data: bytes, name: str) -> dict[str, Any]:
@@ -64,7 +114,7 @@ def weights_terms(weights: str | Path) -> str:
     return "research only" if licence.startswith("Research") else "free for any use"
 
 
-def read_glance(data: bytes) -> bytes | None:
-    """The small network beside a model that tells how far a head is turned, or None: see ``networks.upright``."""
+def read_head_angle_network(data: bytes) -> bytes | None:
+    """The small network beside a model that tells how far a head is turned in the picture, or None."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return archive.read(GLANCE) if GLANCE in archive.namelist() else None
+        return archive.read(HEAD_ANGLE) if HEAD_ANGLE in archive.namelist() else None

@@ -10,37 +10,27 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..common.arrays import Array
 from ..common.assets import DatasetError, load_arrays, read_mat
 from ..common.images import ImageError, read_image
+from ..geometry.landmarks import INNER_LIPS, LEFT_EYE, MOUTH_CORNERS, OUTER_LIPS, RIGHT_EYE, numbers
 from .labels import graft_parts
 from .sources import HELD_OUT
-
-Array = NDArray[np.floating]
 
 # Points of MediaPipe's mesh at landmarks 36 to 67: eyes, then lips
 MESH_LANDMARKS = [33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380, 61, 39, 37, 0, 267, 269, 291, 405, 314, 17]
 MESH_LANDMARKS += [84, 181, 78, 82, 13, 312, 308, 317, 14, 87]
 
 # lids and lips: their landmarks, and what holds them in place: the corners, which people have marked, and the middle
-_EYES = [(tuple(range(k, k + 6)), ((k,), (k + 3,), tuple(range(k, k + 6)))) for k in (36, 42)]
-PARTS = [*_EYES, (tuple(range(48, 68)), ((48,), (54,), tuple(range(60, 68))))]
+PARTS = [(numbers(eye), ((eye.start,), (eye.start + 3,), numbers(eye))) for eye in (RIGHT_EYE, LEFT_EYE)]
+PARTS += [(numbers(OUTER_LIPS) + numbers(INNER_LIPS), (*((k,) for k in MOUTH_CORNERS), numbers(INNER_LIPS)))]
 MESH_ERROR = 5.0  # of a mesh against the human points, in % of the face's box, up to which its lids and lips are taken
 MESH_YAW = 50.0  # and degrees
 
 # What each of AFLW's 21 human points is, in terms of the 68: their mean. The ears (12, 16) are not among these.
-AFLW_POINTS: list[tuple[int, ...]] = [
-    (17,),
-    (19,),
-    (21,),
-    (22,),
-    (24,),
-    (26,),
-    (36,),
-    tuple(range(36, 42)),
-    (39,),
-    (42,),
-]
-AFLW_POINTS += [tuple(range(42, 48)), (45,), (2,), (31,), (30,), (35,), (14,), (48,), tuple(range(60, 68)), (54,), (8,)]
+AFLW_POINTS: list[tuple[int, ...]] = [(17,), (19,), (21,), (22,), (24,), (26,)]  # brows
+AFLW_POINTS += [(36,), numbers(RIGHT_EYE), (39,), (42,), numbers(LEFT_EYE), (45,)]
+AFLW_POINTS += [(2,), (31,), (30,), (35,), (14,), (48,), numbers(INNER_LIPS), (54,), (8,)]  # ears, nose, mouth, chin
 AFLW_EARS = 12, 16
 TRUST = {2: 1.0, 1: 0.3, 0: 0.0}  # by the quality flag of the labels
 

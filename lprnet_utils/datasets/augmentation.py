@@ -11,12 +11,10 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ..common.images import Image
+from ..common.arrays import Array, Image
 from ..geometry.crop import crop_matrix, transform_points
-
-Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ SETTINGS = {
 # for heads that lie on their side or hang down, more often than in life
 SETTINGS["turned"] = replace(SETTINGS["wide"], any_rotation=0.25, quarter=0.25)
 # For the last part of a training, whose network does almost as well on unseen photos as on those it learns from, and so
-# has little to fear from seeing heads as they are; a glance turns them upright before (networks.upright). And the light
+# has little to fear from seeing heads as they are; the head-angle network turns them upright before. And the light
 # and noise of real photos need not be made up.
 SETTINGS["light"] = replace(
     SETTINGS["wide"], rotation=12, rotation_limit=40, any_rotation=0.02, scale=(0.9, 1.12), shift=0.05,

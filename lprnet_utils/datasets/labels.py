@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array
 from ..morphable_model.fitting import Fits
-
-Array = NDArray[np.floating]
 
 # How far a machine's labels are off together, standard deviations in sides of the face's box: shift (each of x and y),
 # roll, scale, stretch of x against y, shift in x and in y in proportion to depth (yaw, pitch), share of a model's mode,

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array
 from ..common.assets import DatasetError
 from ..common.images import ImageError, read_image
 from ..geometry.camera import rotation_angles
@@ -21,7 +22,6 @@ from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
 from .sources import HELD_OUT, fit_photos
 
-Array = NDArray[np.floating]
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 POINTS = (".pts", ".landmarks.txt", ".txt")  # endings of what may lie beside a picture, in this order
 ROUNDS = 3  # of depth from the fit and fit with that depth in turn

@@ -15,16 +15,15 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array, Image
 from ..common.assets import DatasetError
 from ..common.files import read_checked
-from ..common.images import Image
 from ..common.parallel import run_jobs
 from ..geometry.camera import Camera
 from ..morphable_model.fitting import Fits
 from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
 
-Array = NDArray[np.floating]
 SHARD = 1024  # pairs in a shard
 QUALITY = 95  # of the crops' JPEG
 
@@ -153,8 +152,7 @@ class Shards:
         """Position maps (B, N, N, 3), z of mean 0 over the valid texels."""
         maps = self.fits[np.asarray(indices)].evaluate(self._mean, self._basis)
         maps = maps.reshape(-1, self.size, self.size, 3)
-        maps[..., 2] -= maps[:, self.layout.mask, 2].mean(1)[:, None, None]
-        return maps
+        return self.layout.centre_depth(maps)
 
     def __iter__(self) -> Iterator[tuple[Image, NDArray[np.float32]]]:
         """Pairs in their order."""

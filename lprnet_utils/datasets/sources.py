@@ -7,12 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array
 from ..geometry.landmarks import landmark_box
 from ..morphable_model.fitting import Fits, fit_landmarks
 from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
 
-Array = NDArray[np.floating]
 HELD_OUT = 20  # one duplicate group in so many is kept out of training
 
 

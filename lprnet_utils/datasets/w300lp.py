@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..common.arrays import Array
 from ..common.assets import DatasetError, read_mat
 from ..common.files import read_checked, write_checked
 from ..common.images import ImageError, read_image
@@ -20,8 +21,6 @@ from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
 from ..uv.registration import register
 from .shards import SHARD, Sample, fill_folder, is_whole, pack
-
-Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,11 @@ Every function says where its definition comes from: two papers' "NME" are rarel
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.floating]
+from ..common.arrays import Array
+from ..geometry.landmarks import LEFT_EYE, OUTER_EYE_CORNERS, RIGHT_EYE
+
 BINS = {"0-30": (-1.0, 30.0), "30-60": (30.0, 60.0), "60-90": (60.0, np.inf)}
 NORMALISERS = ("box", "diagonal", "interocular", "interpupil")
 DEPTHS = (None, "mean", "minimum")
@@ -34,9 +36,9 @@ def normaliser(landmarks: ArrayLike, kind: str = "box") -> Array:
         width, height = np.moveaxis(np.ptp(points[..., :2], axis=-2), -1, 0)
         return np.sqrt(width * height) if kind == "box" else np.hypot(width, height)
     if kind == "interocular":
-        return np.linalg.norm(points[..., 36, :] - points[..., 45, :], axis=-1)
+        return np.linalg.norm(points[..., OUTER_EYE_CORNERS[0], :] - points[..., OUTER_EYE_CORNERS[1], :], axis=-1)
     if kind == "interpupil":
-        return np.linalg.norm(points[..., 36:42, :].mean(-2) - points[..., 42:48, :].mean(-2), axis=-1)
+        return np.linalg.norm(points[..., RIGHT_EYE, :].mean(-2) - points[..., LEFT_EYE, :].mean(-2), axis=-1)
     raise ValueError(f"the normaliser is one of {', '.join(NORMALISERS)}, not {kind!r}")
 
 

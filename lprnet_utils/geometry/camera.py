@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.floating]
+from ..common.arrays import Array
 
 
 def rotation_matrix(pitch: float, yaw: float, roll: float) -> Array:

@@ -8,10 +8,15 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common.images import Image
+from ..common.arrays import Array, Image
 
-Array = NDArray[np.floating]
 CROP = 1.5  # side of the crop in mean sides of the box of the 68 landmarks
+
+
+def crop_side(box: ArrayLike) -> float:
+    """Side of the network's crop of a face with this box of its 68 landmarks, (x0, y0, x1, y1), in the box's unit."""
+    x0, y0, x1, y1 = np.asarray(box, float)
+    return CROP * ((x1 - x0) + (y1 - y0)) / 2
 
 
 def crop_matrix(box: ArrayLike, size: int = 128, angle: float = 0.0) -> NDArray[np.float64]:
@@ -46,8 +51,7 @@ def crop_matrix(box: ArrayLike, size: int = 128, angle: float = 0.0) -> NDArray[
         )
     if not math.isfinite(angle):
         raise ValueError(f"the angle must be a finite number of degrees, got {angle}")
-    side = CROP * ((box[2] - box[0]) + (box[3] - box[1])) / 2
-    return view_matrix((box[:2] + box[2:]) / 2, side, size, angle)
+    return view_matrix((box[:2] + box[2:]) / 2, crop_side(box), size, angle)
 
 
 def view_matrix(centre: ArrayLike, side: float, size: int, angle: float = 0.0) -> NDArray[np.float64]:

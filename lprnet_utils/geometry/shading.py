@@ -8,11 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common.images import Image
+from ..common.arrays import Array, Image
 from .camera import rotation_matrix
 from .mesh import vertex_normals
-
-Array = NDArray[np.floating]
 
 # Ramamoorthi and Hanrahan, SIGGRAPH 2001: constants of the spherical harmonics times the cosine's kernel, over pi
 SH = (0.282095, 0.488603, 1.092548, 0.315392, 0.546274)

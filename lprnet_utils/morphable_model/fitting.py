@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..common.arrays import Array
 from ..geometry.camera import Camera
 from .model import EXPRESSION_DEVIATION
-
-Array = NDArray[np.floating]
 
 # What a landmark's label is worth, in mm on the face: across the picture and in depth, which is a machine's guess.
 NOISE = (1.5, 4.0)

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array
 from ..common.assets import DatasetError, read_arrays, read_mat, read_sparse
 from .readers import ICT_FACE, ICT_LANDMARKS, read_obj
 
 if TYPE_CHECKING:
     from ..uv.layout import UVLayout
 
-Array = NDArray[np.floating]
 EXPRESSION_DEVIATION = 0.3  # of an expression weight in real faces; an identity coefficient has 1 by construction
 BUNDLED = ("makehuman", "ict")
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..common.arrays import Array
 from ..common.assets import AssetError, DatasetError, read_asset
-
-Array = NDArray[np.floating]
 
 # ICT-FaceKit (USC Institute for Creative Technologies, MIT) at the commit whose SHA-256 are in data/
 ICT_KIT = "https://raw.githubusercontent.com/ICT-VGL/ICT-FaceKit/da5f95a607f5e6b37755b38d3385d7f2853732e5/"

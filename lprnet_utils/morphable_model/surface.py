@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array
 from ..geometry.mesh import vertex_normals
 
-Array = NDArray[np.floating]
 CANDIDATES = 24  # triangles with the nearest centres among which the closest point is sought
 FACING = 0.3  # least cosine between the normals of a vertex and of its closest point
 

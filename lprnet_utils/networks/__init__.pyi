@@ -1,6 +1,6 @@
 from .export import export_litert, load_litert, time_litert
 from .layers import BatchNormalization, count_multiply_adds, layer_multiply_adds
-from .lite import LITE, lprnet_lite, upright
+from .lite import LITE, head_angle_network, lprnet_lite
 from .published import PRNET_DECODER, PRNET_ENCODER, lprnet, prnet
 
 __all__ = [
@@ -16,5 +16,5 @@ __all__ = [
     "lprnet_lite",
     "prnet",
     "time_litert",
-    "upright",
+    "head_angle_network",
 ]

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..common.litert import GLANCE, METADATA
+from ..common.litert import HEAD_ANGLE, METADATA, LiteRTModel
 from ..uv.encoding import SPAN
 from ..uv.layout import UVLayout
 
@@ -90,7 +90,7 @@ def export_litert(
     metadata: dict[str, Any],
     examples: np.ndarray,
     precision: str = "float16",
-    glance: keras.Model | bytes | None = None,
+    head_angle: keras.Model | bytes | None = None,
 ) -> dict[str, float]:
     """Convert a trained network for LiteRT, and check the file against Keras.
 
@@ -111,10 +111,9 @@ def export_litert(
     precision : {"float16", "float32", "int8"}
         See :func:`convert_litert`. ``int8`` is a quarter of the size and costs accuracy: its coordinates come in steps
         of about two pixels of the crop.
-    glance : keras.Model or bytes, optional
-        A trained ``networks.upright`` to go into the archive, in half precision, or one from another file
-        (:func:`lprnet_utils.common.litert.read_glance`): what is shown to it is turned upright before the network
-        looks.
+    head_angle : keras.Model or bytes, optional
+        A trained ``networks.head_angle_network`` to go into the archive, in half precision, or one from another file
+        (:func:`lprnet_utils.common.litert.read_head_angle_network`).
 
     Returns
     -------
@@ -131,20 +130,14 @@ def export_litert(
         hundredth of a pixel on average (half precision: 0.03) or 20 times that anywhere; ``int8``: 2.5 on average
         (``open``: 1.4) or 25 anywhere.
     """
-    from ai_edge_litert.interpreter import Interpreter
-
     data = convert_litert(model, precision, examples)
     size = model.output_shape[1]
     layout = UVLayout(size)
-    network = Interpreter(model_content=data, num_threads=1)
-    network.allocate_tensors()
-    entry, result = network.get_input_details()[0]["index"], network.get_output_details()[0]["index"]
+    network = LiteRTModel(data)
     mask = layout.mask
     found = []
     for example, expected in zip(examples, model.predict(examples, verbose=0), strict=True):
-        network.set_tensor(entry, example[None])
-        network.invoke()
-        found.append(np.abs(network.get_tensor(result)[0] - expected)[mask] * SPAN * size)
+        found.append(np.abs(network(example)[0] - expected)[mask] * SPAN * size)
     difference, worst = float(np.mean(found)), float(np.max(found))
     _, limit, limit_anywhere = PRECISIONS[precision]
     if not (difference < limit and worst < limit_anywhere):
@@ -156,8 +149,8 @@ def export_litert(
     described.update(metadata)
     archive = io.BytesIO(data)
     members: dict[str, str | bytes] = {METADATA: json.dumps(described, indent=1, sort_keys=True)}
-    if glance is not None:
-        members[GLANCE] = glance if isinstance(glance, bytes) else convert_litert(glance)
+    if head_angle is not None:
+        members[HEAD_ANGLE] = head_angle if isinstance(head_angle, bytes) else convert_litert(head_angle)
     with zipfile.ZipFile(archive, "a") as zipped:
         for name, content in members.items():
             zipped.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), content)
@@ -185,10 +178,7 @@ def load_litert(model: keras.Model, data: bytes) -> None:
     ExportError
         If the file's layers are not the network's, or its weights are ``int8``, too coarse to go on from.
     """
-    from ai_edge_litert.interpreter import Interpreter
-
-    network = Interpreter(model_content=data, num_threads=1)
-    network.allocate_tensors()
+    network = LiteRTModel(data).interpreter
     operations = network._get_ops_details()  # the only place where LiteRT tells which constant is whose kernel
     whole = {o["outputs"][0]: o["inputs"][0] for o in operations if o["op_name"] == "DEQUANTIZE"}
 
@@ -234,15 +224,11 @@ def time_litert(files: dict[str, str | Path], threads: int = 1, repeats: int = 2
     repeats : int
         Rounds.
     """
-    from ai_edge_litert.interpreter import Interpreter
-
     networks, times = {}, {name: [] for name in files}
     for name, path in files.items():
-        networks[name] = network = Interpreter(model_path=str(path), num_threads=threads)
-        network.allocate_tensors()
-        entry = network.get_input_details()[0]
-        picture = np.random.default_rng(0).random(entry["shape"], np.float32)
-        network.set_tensor(entry["index"], picture)
+        model = LiteRTModel(Path(path).read_bytes(), str(path), threads)
+        model(np.random.default_rng(0).random(model.input_shape[1:], np.float32))
+        networks[name] = model.interpreter
     for turn in range(repeats + 1):
         for name, network in networks.items():
             start = time.perf_counter()

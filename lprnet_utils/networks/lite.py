@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from ..geometry.crop import crop_side
 from ..uv.encoding import SPAN
 from ..uv.layout import UVLayout
 from .layers import BatchNormalization, Conv2D
@@ -24,7 +25,7 @@ def _posed_mean(code, size: int):
     mean = layout.mean_map.reshape(size, 2, size, 2, 3).mean((1, 3)).reshape(-1, 3)
     marks = layout.landmarks(layout.mean_map)
     low, high = marks.min(0), marks.max(0)
-    side = 1.5 * (high - low)[:2].mean()  # of the design's crop, mm
+    side = crop_side(np.r_[low[:2], high[:2]])  # mm
     basis = np.c_[(mean - (low + high) / 2) / side, np.ones(len(mean))]  # (s s, 4)
     # a small unit: Adam moves every weight as far, and these twelve move the whole face; exact in half precision
     unit = 1 / 16
@@ -114,8 +115,8 @@ def lprnet_lite(
     return keras.Model(inputs, outputs, name=name)
 
 
-def upright(size: int = 128, name: str = "upright") -> keras.Model:
-    """A glance at a crop that tells how far the head is turned in the picture's plane; a hundredth of the cost.
+def head_angle_network(size: int = 128, name: str = "head_angle") -> keras.Model:
+    """A small network that tells from a crop how far the head leans; it costs a hundredth of the other.
 
     Parameters
     ----------

@@ -2,7 +2,8 @@ from .detection import FaceDetector
 from .draw import close_up, draw_landmarks, draw_mesh, draw_pose_box
 from .expressions import ShapeFitter
 from .face import Face
-from .lprnet import DEFAULT_WEIGHTS, LPRNet, shape_distance
+from .likelihood import shape_distance
+from .lprnet import DEFAULT_WEIGHTS, LPRNet
 from .mesh_files import save_mesh
 
 __all__ = [

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..common.arrays import Array, Image
 from ..common.assets import read_asset
-from ..common.images import Image, read_image
+from ..common.images import read_image
+from ..common.litert import LiteRTModel
 from ..geometry.crop import invert_similarity, transform_points, view_matrix, warp_image
 from ..geometry.landmarks import overlap
 
-Array = NDArray[np.floating]
 KEYPOINTS = ("left eye", "right eye", "nose tip", "mouth", "left ear", "right ear")  # image left and right
 MIRROR = np.array([1, 0, 2, 3, 5, 4])  # the mirror counterpart of each keypoint
 CANDIDATE = 0.3  # least score at the first look: small faces score low there, and high from close by
@@ -116,16 +116,10 @@ class BlazeFace:
     def __init__(self, model: str = "back", threads: int = 1):
         if model not in self.MODELS:
             raise UnknownDetectorError(f"no face detector {model!r}; there are {', '.join(self.MODELS)}")
-        from ai_edge_litert.interpreter import Interpreter  # not before a detector is made
-
         self.size, strides = self.MODELS[model]
         self._anchors = anchors(self.size, strides)
-        content = read_asset(f"detection/blazeface_{model}.tflite")
-        self._interpreter = Interpreter(model_content=content, num_threads=threads)
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        outputs = self._interpreter.get_output_details()
-        self._boxes, self._scores = (next(d["index"] for d in outputs if d["shape"][-1] == last) for last in (16, 1))
+        name = f"detection/blazeface_{model}.tflite"
+        self._network = LiteRTModel(read_asset(name), name, threads)
 
     def look(self, image: Image, matrix: Array, least: float = 0.5) -> list[tuple[float, Array]]:
         """Faces in one view of a photo.
@@ -144,10 +138,9 @@ class BlazeFace:
             Corners of the box and keypoints, in pixels of the **view**.
         """
         view = warp_image(image, matrix, self.size)
-        self._interpreter.set_tensor(self._input, (view.astype(np.float32) / 127.5 - 1)[None])
-        self._interpreter.invoke()
-        raw = self._interpreter.get_tensor(self._boxes)[0]
-        logits = self._interpreter.get_tensor(self._scores)[0, :, 0].astype(float)
+        answers = self._network(view.astype(np.float32) / 127.5 - 1)
+        raw, logits = (next(answer for answer in answers if answer.shape[-1] == last) for last in (16, 1))
+        logits = logits[:, 0].astype(float)
         scores = 1 / (1 + np.exp(-np.clip(logits, -100, 100)))
         good = (scores >= least) & (raw[:, 2:4] > 0).all(1)
         raw, scores = raw[good].astype(float), scores[good]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..common.images import Image
+from ..common.arrays import Image
 from ..geometry.landmarks import LINES
 from ..geometry.shading import render_mesh
 from ..uv.texture import texel_normals
@@ -140,3 +140,27 @@ def render(face: Face, size: int = 400, yaw: float = 0.0, pitch: float = 0.0, co
     (size, size, 3) uint8, white where there is no face
     """
     return render_mesh(face.frontal(), face.triangles, size, yaw, pitch, colors)
+
+
+def draw_points(points: ArrayLike, size: int = 512) -> Image:
+    """A picture (size, size, 3) of a cloud of points, nearer ones lighter and in front.
+
+    Parameters
+    ----------
+    points : (n, 3) array
+        x and y in pixels from the picture's upper left corner, z toward the viewer.
+    size : int
+        Side of the picture in pixels.
+    """
+    points = np.asarray(points)
+    points = points[np.argsort(points[:, 2])]
+    shade = np.interp(points[:, 2], (points[0, 2], points[-1, 2]), (0, 1))[:, None]
+    colors = ((1 - shade) * [40, 50, 110] + shade * [255, 235, 190]).astype(np.uint8)
+    picture = np.full((size, size, 3), 255, np.uint8)
+    dot = max(round(size / 256), 1)
+    for dy in range(-dot, dot + 1):
+        for dx in range(-dot, dot + 1):
+            column, row = (np.rint(points[:, k] - 0.5 + d).astype(int) for k, d in ((0, dx), (1, dy)))
+            inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
+            picture[row[inside], column[inside]] = colors[inside]
+    return picture

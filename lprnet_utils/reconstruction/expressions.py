@@ -12,11 +12,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array
 from ..geometry.camera import Camera
 from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
 
-Array = NDArray[np.floating]
 STEP = 2  # every second texel in each direction is enough
 NOISE = 1.5  # mm that a map's points are off
 POINTS = 300  # so many points' worth of evidence: what a network is off by, it is off by for whole regions
@@ -123,7 +123,7 @@ class ShapeFitter:
         return (camera.unproject(points) - neutral).astype(np.float32).ravel()
 
     def _points(self, position_map: ArrayLike) -> NDArray[np.float32]:
-        return self.layout._flat(position_map)[self._texels]
+        return self.layout.flat(position_map)[self._texels]
 
     def _result(self, identity: Array, expression: Array, points: Array, shape: Array) -> Coefficients:
         camera = Camera.fit(shape, points)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common.images import Image, sample_colors
+from ..common.arrays import Array, Image
+from ..common.images import sample_colors
 from ..geometry.camera import Camera
 from ..uv.layout import UVLayout
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     import trimesh
 
     from .expressions import Coefficients
-
-Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True)

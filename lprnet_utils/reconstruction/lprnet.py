@@ -10,22 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common.assets import AssetError
-from ..common.images import Image, read_image
-from ..common.litert import read_glance, read_metadata, read_weights
-from ..geometry.camera import Camera
-from ..geometry.crop import crop_matrix, invert_similarity, transform_points, view_matrix, warp_image
+from ..common.arrays import Image
+from ..common.images import read_image
+from ..common.litert import LiteRTModel, read_head_angle_network, read_metadata, read_weights
+from ..geometry.crop import crop_matrix, invert_similarity, transform_points, warp_image
 from ..uv.encoding import check_span, decode_map
 from ..uv.layout import UVLayout
 from .detection import FaceDetector
 from .face import Face
+from .likelihood import DISTANCE_CURVE, face_likelihood
+from .upright import HeadAngle, upright_box, upright_crop
 
 DEFAULT_WEIGHTS = "open"  # of everything that takes weights; free for any use
-UNDER_NOSE, WHOLE = 33, 1.25  # the landmark down to which a shape is judged, and what makes up for the rest
-UNLIKELY = (20.0, 2.1)  # the doubt of weights that bring none (`published`), see face_likelihood
 LEAST_CONFIDENCE = 0.4  # loses hardly a face and stops most of the false alarms of the detector
-TURNED = 35.0  # degrees in the picture's plane, from which a head is turned upright before the network looks at it
-SURE = 0.85  # length of the glance's answer, 0 to 1, below which it is not believed: most heads are upright
 
 
 class LPRNet:
@@ -43,14 +40,18 @@ class LPRNet:
     passes : int
         2: look again, at a crop around the landmarks that the first look found, turned so that the face is upright.
         Better where the box or the head was far off, and twice the time.
-    glance : bool
-        Where the weights bring a glance (see :func:`lprnet_utils.networks.upright`), show the network a head that is
-        turned in the picture's plane by 35 degrees or more upright, still in one pass.
+    turn_upright : bool
+        Where the weights bring a head-angle network (see :func:`lprnet_utils.networks.head_angle_network`), turn a head
+        that leans by 35 degrees or more upright before the network sees it, still in one pass.
 
     Attributes
     ----------
     metadata : dict
         Of the weights: encoding, licence, training data, accuracy.
+    size : int
+        Side of the crops.
+    layout : UVLayout
+        Of the position maps.
 
     Raises
     ------
@@ -58,28 +59,19 @@ class LPRNet:
         If the weights are missing, truncated or altered.
     """
 
-    def __init__(self, weights: str | Path = DEFAULT_WEIGHTS, threads: int = 1, passes: int = 1, glance: bool = True):
+    def __init__(
+        self, weights: str | Path = DEFAULT_WEIGHTS, threads: int = 1, passes: int = 1, turn_upright: bool = True
+    ):
         if passes < 1:
             raise ValueError(f"the network needs at least one pass, got {passes}")
         name, data = read_weights(weights)
         self.metadata = read_metadata(data, name)
         check_span(self.metadata, name)
-        from ai_edge_litert.interpreter import Interpreter
-
-        try:
-            self._network = Interpreter(model_content=data, num_threads=threads)
-            self._network.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise AssetError(f"{name} cannot be run by LiteRT: {error}") from error
-        self._input = self._network.get_input_details()[0]
-        self._output = self._network.get_output_details()[0]
-        self.size = int(self._input["shape"][1])
-        self._glance = None
-        if glance and (model := read_glance(data)):
-            self._glance = Interpreter(model_content=model, num_threads=1)
-            self._glance.allocate_tensors()
-        self._layout = UVLayout(self.size, self.metadata.get("landmark_uv"))
-        self._doubt = tuple(self.metadata.get("doubt", UNLIKELY))
+        self._network = LiteRTModel(data, name, threads)
+        self.size = self._network.input_shape[1]
+        self.layout = UVLayout(self.size, self.metadata.get("landmark_uv"))
+        found = read_head_angle_network(data) if turn_upright else None
+        self._head_angle = HeadAngle(found) if found else None
         self._threads, self._passes = threads, passes
         self._detector: FaceDetector | None = None
 
@@ -137,12 +129,12 @@ class LPRNet:
             If the box is not finite, empty, or wholly outside the photo.
         """
         image = read_image(image)
-        matrix = crop_matrix(box, self.size, angle)
+        crop_matrix(box, self.size, angle)  # refuses what is no box
         height, width = image.shape[:2]
         x0, y0, x1, y1 = np.asarray(box, float)
         if x1 < 0 or y1 < 0 or x0 > width - 1 or y0 > height - 1:
             raise ValueError(f"the box {[x0, y0, x1, y1]} lies outside the photo of {width} x {height} pixels")
-        return self._reconstruct(image, box, self._turned_upright(image, box, matrix, angle), 1.0)
+        return self._reconstruct(image, box, angle, 1.0)[1]
 
     def reconstruct_in_boxes(self, images: Iterable[Any], boxes: Iterable[ArrayLike]) -> list[Face]:
         """:meth:`reconstruct_in_box` for many photos, one box each.
@@ -178,10 +170,30 @@ class LPRNet:
         crop = read_image(crop)
         if crop.shape != (self.size, self.size, 3):
             raise ValueError(f"a crop is ({self.size}, {self.size}, 3), got {crop.shape}; see detect_face")
-        values = crop[None].astype(np.float32) / 255
-        self._network.set_tensor(self._input["index"], values)
-        self._network.invoke()
-        return self._network.get_tensor(self._output["index"])[0].copy()
+        return self._predict(crop)
+
+    def _predict(self, crop: Image) -> NDArray[np.float32]:
+        return self._network(crop.astype(np.float32) / 255)[0]
+
+    def predict_map(self, image: Image, matrix: ArrayLike) -> NDArray:
+        """The position map (N, N, 3), in pixels of the photo, that the network makes of one crop.
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8
+        matrix : (2, 3) array
+            From pixels of the photo to those of the crop, see :func:`lprnet_utils.geometry.crop_matrix`.
+        """
+        code = self._predict(warp_image(image, matrix, self.size))
+        return transform_points(invert_similarity(matrix), self.layout.smooth(decode_map(code)))
+
+    def upright_crop(self, position_map: ArrayLike) -> NDArray:
+        """The matrix (2, 3) of the crop in which the face of a map stands upright, around its own landmarks."""
+        return upright_crop(position_map, self.layout)
+
+    def likelihood(self, position_map: ArrayLike) -> float:
+        """How much a map looks like a face, 0 to 1, by the measure of these weights."""
+        return face_likelihood(position_map, self.layout, tuple(self.metadata.get("doubt", DISTANCE_CURVE)))
 
     def visualize_pcl(self, uv_map: ArrayLike, size: int = 512) -> tuple[Image, NDArray[np.float32]]:
         """A picture of an encoded map as a point cloud, and its points.
@@ -193,107 +205,27 @@ class LPRNet:
         points : (N*N, 3) float32
             All texels in pixels of the crop, z toward the camera.
         """
+        from .draw import draw_points
+
         points = decode_map(uv_map).reshape(-1, 3)
-        seen = points[self._layout.mask.ravel()]
-        seen = seen[np.argsort(seen[:, 2])]
-        shade = np.interp(seen[:, 2], (seen[0, 2], seen[-1, 2]), (0, 1))[:, None]
-        colors = ((1 - shade) * [40, 50, 110] + shade * [255, 235, 190]).astype(np.uint8)
-        xy = (seen[:, :2] + 0.5) * (size / self.size) - 0.5
-        frame = np.full((size, size, 3), 255, np.uint8)
-        dot = max(round(size / self.size / 2), 1)
-        for dy in range(-dot, dot + 1):
-            for dx in range(-dot, dot + 1):
-                column, row = np.rint(xy[:, 0] + dx).astype(int), np.rint(xy[:, 1] + dy).astype(int)
-                inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
-                frame[row[inside], column[inside]] = colors[inside]
-        return frame, points
+        return draw_points((points[self.layout.mask.ravel()] + [0.5, 0.5, 0]) * (size / self.size), size), points
 
     def _faces(self, image: Image, small: bool = False) -> Iterator[tuple[NDArray, Face]]:
         """What the detector finds and the network confirms, largest first, each with the matrix of its crop."""
         for found in self.detector.detect(image, small):
-            matrix = crop_matrix(found.box, self.size, found.angle)
-            matrix = self._turned_upright(image, found.box, matrix, found.angle)
-            face = self._reconstruct(image, found.box, matrix, found.score)
+            matrix, face = self._reconstruct(image, found.box, found.angle, found.score)
             if face.confidence >= LEAST_CONFIDENCE:
                 yield matrix, face
 
-    def _reconstruct(self, image: Image, box: ArrayLike, matrix: NDArray, score: float) -> Face:
-        position_map = self._position_map(image, matrix)
+    def _reconstruct(self, image: Image, box: ArrayLike, angle: float, score: float) -> tuple[NDArray, Face]:
+        """The matrix of the crop of a box, with the head upright, and the face in it."""
+        matrix = crop_matrix(box, self.size, angle)
+        if self._head_angle and (lean := self._head_angle(warp_image(image, matrix, self.size))):
+            matrix = crop_matrix(upright_box(box, angle, lean, self.layout), self.size, angle + lean)
+        position_map = self.predict_map(image, matrix)
         for _ in range(self._passes - 1):
-            position_map = self._position_map(image, self._upright(position_map))
-        position_map[..., 2] -= position_map[self._layout.mask][:, 2].mean()
-        likelihood = face_likelihood(position_map, self._layout, self._doubt)
+            position_map = self.predict_map(image, self.upright_crop(position_map))
+        self.layout.centre_depth(position_map)
+        confidence = score * self.likelihood(position_map)
         box = np.asarray(box, float)
-        return Face(position_map.astype(np.float32), score * likelihood, box, image, self._layout)
-
-    def _position_map(self, image: Image, matrix: NDArray) -> NDArray:
-        """What the network makes of a crop, in pixels of the photo."""
-        code = self.predict_uv(warp_image(image, matrix, self.size))
-        return transform_points(invert_similarity(matrix), self._layout.smooth(decode_map(code)))
-
-    def _turned_upright(self, image: Image, box: ArrayLike, matrix: NDArray, angle: float) -> NDArray:
-        """The crop of a box in which the head is upright, if a glance at its crop (2, 3) says that it is not.
-
-        The box is taken for that of the mean face seen from the front, turned by as much: its upright box follows.
-        """
-        if self._glance is None:
-            return matrix
-        crop = warp_image(image, matrix, self.size)
-        self._glance.set_tensor(self._glance.get_input_details()[0]["index"], crop[None].astype(np.float32) / 255)
-        self._glance.invoke()
-        sine, cosine = self._glance.get_tensor(self._glance.get_output_details()[0]["index"])[0]
-        more = float(np.degrees(np.arctan2(sine, cosine)))
-        if abs(more) < TURNED or np.hypot(sine, cosine) < SURE:
-            return matrix
-        flat = self._layout.landmarks(self._layout.mean_map)[:, :2] * [1.0, -1.0]
-        turn = view_matrix([0, 0], 1, 1, -more)[:, :2]  # by ``more``, clockwise
-        low, high = flat.min(0), flat.max(0)
-        turned = flat @ turn.T
-        box = np.asarray(box, float)
-        scale = (box[2:] - box[:2]).sum() / np.ptp(turned, axis=0).sum()
-        # from the middle of the turned face's box to that of the upright face's, in the crop's frame, then the photo's
-        shift = turn @ (low + high) / 2 - (turned.min(0) + turned.max(0)) / 2
-        shift = view_matrix([0, 0], 1, 1, -angle)[:, :2] @ shift * scale
-        centre, half = (box[:2] + box[2:]) / 2 + shift, scale * (high - low) / 2
-        return crop_matrix(np.r_[centre - half, centre + half], self.size, angle + more)
-
-    def _upright(self, position_map: NDArray) -> NDArray:
-        """The crop in which the face of a map stands upright, around its own landmarks."""
-        mean, points = (self._layout.points(m)[::7] for m in (self._layout.mean_map, position_map))
-        up = Camera.fit(mean, points).rotation[:2, 1]
-        angle = np.degrees(np.arctan2(up[0], up[1]))
-        turned = view_matrix([0, 0], 1, 1, angle)
-        xy = transform_points(turned, self._layout.landmarks(position_map)[:, :2])
-        low, high = xy.min(0), xy.max(0)
-        centre = transform_points(invert_similarity(turned), (low + high) / 2)
-        return crop_matrix(np.r_[centre - (high - low) / 2, centre + (high - low) / 2], self.size, float(angle))
-
-
-def shape_distance(position_map: NDArray, layout: UVLayout) -> float:
-    """How far a map's shape is from a face's, in mm: from the mean face, and from its own mirror image.
-
-    A face differs from the mean face by a few percent of its size, and its two sides by less. Shown something else, a
-    network averages its doubts into shapes that are flat, torn or lopsided. The distance is taken after similarity
-    alignment, that of the two sides in the head's frame, and the two are added. What lies above the mouth is measured,
-    times 1.25, which makes it about the distance of a whole face at rest: a mouth that is wide open moves a third of
-    the face, and the face is no less one.
-    """
-    texels = layout.texels[::7]
-    front = layout.mean_map.reshape(-1, 3)
-    texels = texels[front[texels, 1] > layout.landmarks(layout.mean_map)[UNDER_NOSE, 1]]
-    row, column = np.divmod(texels, layout.size)
-    points = np.asarray(position_map, np.float32).reshape(-1, 3)
-    here, there, mean = points[texels], points[row * layout.size + layout.size - 1 - column], front[texels]
-    camera = Camera.fit(mean, here)
-    distance = WHOLE * np.linalg.norm(camera.project(mean) - here, axis=1).mean() / camera.scale
-    sides = camera.unproject(here) - camera.unproject(there) * [-1.0, 1.0, 1.0]
-    return float(distance + np.linalg.norm(sides, axis=1).mean())
-
-
-def face_likelihood(position_map: NDArray, layout: UVLayout, doubt: tuple[float, float] = UNLIKELY) -> float:
-    """How much a map looks like a face, 0 to 1, from its :func:`shape_distance` alone.
-
-    ``doubt`` is the distance at which a shape is as likely a face as not, and the width of the doubt, mm: that of the
-    network's metadata, where it has one.
-    """
-    return float(1 / (1 + np.exp((shape_distance(position_map, layout) - doubt[0]) / doubt[1])))
+        return matrix, Face(position_map.astype(np.float32), confidence, box, image, self.layout)

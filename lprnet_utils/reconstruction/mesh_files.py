@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Image
 from ..common.files import write_files
-from ..common.images import Image
 
 if TYPE_CHECKING:
     import trimesh

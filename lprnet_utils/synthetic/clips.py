@@ -15,14 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.images import Image
+from ..common.arrays import Array, Image
 from ..geometry.camera import Camera, rotation_matrix
 from ..geometry.shading import Light
 from .faces import SyntheticFaces
 from .props import background
 from .renderer import draw_head
 
-Array = NDArray[np.floating]
 Pose = Callable[[float], tuple[float, float, float]]
 Expression = Callable[[float], dict[str, float]]
 NECK = np.array([0.0, -70.0, -95.0])  # mm of the face frame: a head turns about the top of its neck
@@ -151,8 +150,7 @@ class RenderedClip:
     def _map(self, vertices: Array, camera: Camera) -> NDArray[np.float32]:
         face = vertices[: self._faces.head.face_count]
         position_map = self.layout.vertices_to_map(camera.project(face).astype(np.float32))
-        position_map[..., 2] -= position_map[..., 2][self.layout.mask].mean()
-        return position_map
+        return self.layout.centre_depth(position_map)
 
     def _person(self, number: int) -> tuple:
         """Identity, colours, and what the random numbers of the hair begin with: somebody without hat and glasses."""

@@ -15,11 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..common.arrays import Array
 from ..common.assets import DatasetError, read_arrays
 from ..common.files import read_checked, write_checked
 from ..datasets.shards import SHARD, Sample, fill_folder, is_whole, pack
 from ..geometry.camera import Camera, rotation_angles, rotation_matrix
-from ..geometry.crop import CROP
+from ..geometry.crop import crop_side
+from ..geometry.landmarks import CHIN, LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, OUTER_LIPS, RIGHT_EYE, UNDER_NOSE
 from ..geometry.shading import Light
 from ..uv.layout import UVLayout
 from .appearance import HAIR_COLORS, HAIR_LEVEL, HAIR_SHARE, IRIS_COLORS, LUMINANCE, blend, stain
@@ -27,7 +29,6 @@ from .head import EYE_SEGMENTS, Head, Part, skin_sheets
 from .props import background, developed, fingers, glasses, hat, obstacle, shadow
 from .renderer import SUPERSAMPLING, Rendering, draw_head
 
-Array = NDArray[np.floating]
 BLOCK = 32  # samples whose vertices are computed together
 
 # what faces do in photos: how often, and from where to where each expression goes ("*": left and right alike)
@@ -88,28 +89,27 @@ class SyntheticFaces:
         mean = self.model.mean
         marks = self.read @ mean
         distance = np.full(len(mean), 1e9)
-        for loop in (range(36, 42), range(42, 48)):
+        for eye in (RIGHT_EYE, LEFT_EYE):
             ring = np.array(
-                [
-                    marks[[*loop, loop[0]]][:-1] * (1 - t) + np.roll(marks[[*loop]], -1, 0) * t
-                    for t in np.linspace(0, 1, 12)
-                ]
+                [marks[eye] * (1 - t) + np.roll(marks[eye], -1, 0) * t for t in np.linspace(0, 1, 12)]
             ).reshape(-1, 3)
             distance = np.minimum(distance, np.linalg.norm(mean[:, None, :2] - ring[None, :, :2], axis=2).min(1))
         self.lashes = np.exp(-((distance / 1.6) ** 2)).astype(np.float32)
-        lips = np.array([marks[48:60] * (1 - t) + np.roll(marks[48:60], -1, 0) * t for t in np.linspace(0, 1, 9)])
-        gap = np.linalg.norm(mean[:, None] - lips.reshape(1, -1, 3), axis=2).min(1)
-        outline = marks[48:60, :2].astype(np.float32)[:, None]
-        on_lips = np.array([cv2.pointPolygonTest(outline, (float(x), float(y)), False) >= 0 for x, y, _ in mean])
-        below = np.clip((marks[33, 1] - mean[:, 1]) / 6, 0, 1)
-        side = np.clip((np.abs(mean[:, 0]) - 0.75 * marks[16, 0]) / 8, 0, 1) * np.clip(
-            (marks[30, 1] - mean[:, 1]) / 25 + 1, 0, 1
+        lips = np.array(
+            [marks[OUTER_LIPS] * (1 - t) + np.roll(marks[OUTER_LIPS], -1, 0) * t for t in np.linspace(0, 1, 9)]
         )
-        cheek = np.clip((marks[48, 1] + 12 - mean[:, 1] + 0.25 * (np.abs(mean[:, 0]) - 25)) / 10, 0, 1)
+        gap = np.linalg.norm(mean[:, None] - lips.reshape(1, -1, 3), axis=2).min(1)
+        outline = marks[OUTER_LIPS, :2].astype(np.float32)[:, None]
+        on_lips = np.array([cv2.pointPolygonTest(outline, (float(x), float(y)), False) >= 0 for x, y, _ in mean])
+        below = np.clip((marks[UNDER_NOSE, 1] - mean[:, 1]) / 6, 0, 1)
+        side = np.clip((np.abs(mean[:, 0]) - 0.75 * marks[16, 0]) / 8, 0, 1) * np.clip(
+            (marks[NOSE_TIP, 1] - mean[:, 1]) / 25 + 1, 0, 1
+        )
+        cheek = np.clip((marks[MOUTH_CORNERS[0], 1] + 12 - mean[:, 1] + 0.25 * (np.abs(mean[:, 0]) - 25)) / 10, 0, 1)
         moustache = np.exp(-(((mean[:, 0]) / 26) ** 4)) * below * (mean[:, 1] > marks[66, 1] - 4)
         beard = np.maximum(cheek * below, side * 0.8)
         half = np.clip((marks[29, 1] - mean[:, 1]) / 20, 0.35, 1) * 0.9 * marks[16, 0]
-        self.masked = (mean[:, 1] < marks[29, 1]) & (mean[:, 1] > marks[8, 1]) & (np.abs(mean[:, 0]) < half)
+        self.masked = (mean[:, 1] < marks[29, 1]) & (mean[:, 1] > marks[CHIN, 1]) & (np.abs(mean[:, 0]) < half)
         keep = np.where(on_lips, 0, np.clip((gap - 0.5) / 2.5, 0, 1))
         self.beard, self.moustache = (beard * keep).astype(np.float32), (moustache * keep).astype(np.float32)
 
@@ -183,11 +183,10 @@ class SyntheticFaces:
         return float(rng.uniform(-100, 100) if kind < 0.99 else rng.uniform(-180, 180))
 
     def camera(self, rng: np.random.Generator, points: Array, rotation: Array) -> Camera:
-        """Scale and place so that the crop is that of the design, varied as a detector's box would be."""
+        """Scale and place so that the picture is the network's crop, varied as a detector's box would be."""
         flat = points @ rotation.T * [1, -1, 1]
         low, high = flat.min(0), flat.max(0)
-        side = CROP * (high - low)[:2].mean()
-        scale = self.size / side * np.exp(rng.uniform(np.log(0.85), np.log(1.2)))
+        scale = self.size / crop_side(np.r_[low[:2], high[:2]]) * np.exp(rng.uniform(np.log(0.85), np.log(1.2)))
         centre = (self.size - 1) / 2 + rng.uniform(-0.08, 0.08, 2) * self.size
         shift = centre - scale * (low + high)[:2] / 2
         return Camera(rotation, float(scale), np.r_[shift, 0.0])

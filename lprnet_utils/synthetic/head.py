@@ -9,14 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array, Image
 from ..common.assets import read_arrays, read_asset
-from ..common.images import Image
 from ..geometry.camera import rotation_matrix
 from ..geometry.mesh import border_loops
 from ..geometry.rasterizer import smooth_normals
 from ..morphable_model.model import MorphableModel
 
-Array = NDArray[np.floating]
 EYE_RINGS = np.deg2rad([0, 9, 11, 26, 30, 33, 55, 90, 130])  # from the axis of gaze: pupil, iris, limbus, white
 EYE_SEGMENTS = 20
 MOUTH_DEPTH = 28.0  # mm, of the dark pocket behind the lips

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array
 from ..common.assets import AssetError, read_arrays
 from ..datasets.shards import Sample, pack
 from ..morphable_model.fitting import Fits
@@ -22,7 +23,6 @@ from ..uv.layout import UVLayout
 from .faces import SyntheticFaces
 from .head import Head
 
-Array = NDArray[np.floating]
 KINDS = {"makehuman": "heldout/makehuman.npz", "ict": "heldout/ict.npz"}
 SEED = 77  # of the bundled sets; the recipes train on seed 0
 NEIGHBOURS, REACH = 8, 40.0  # vertices that the head follows a face by, and over how many mm it does
@@ -126,7 +126,7 @@ def held_out_faces(kind: str = "makehuman") -> list[Sample]:
     file, layout = read_arrays(KINDS[kind]), UVLayout()
     fits = Fits(*(file[name] for name in ("coefficients", "rotation", "scale", "translation")))
     maps = fits.evaluate(*MorphableModel.load(kind).position_basis(layout)).reshape(-1, layout.size, layout.size, 3)
-    maps[..., 2] -= maps[:, layout.mask, 2].mean(1)[:, None, None]
+    layout.centre_depth(maps)
     offset, labels = file["offset"], json.loads(bytes(file["labels"].item()))
     samples = []
     for k, position_map in enumerate(maps):

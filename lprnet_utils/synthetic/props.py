@@ -8,18 +8,19 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array, Image
 from ..common.assets import data_path
-from ..common.images import Image, read_image
+from ..common.images import read_image
+from ..geometry.landmarks import BROWS, LEFT_EYE, NOSE_BRIDGE, RIGHT_EYE
 from .head import Part
 
-Array = NDArray[np.floating]
 UNIT = np.arange(256, dtype=np.float32) / 255
 NOISE = np.random.default_rng(0).standard_normal(1 << 19, np.float32)  # drawing it anew would take a tenth of the time
 
 
 def hat(rng: np.random.Generator, around: Array, marks: Array) -> Part:
     """A cap or a brimmed hat: a dome over the skull and a brim."""
-    base = marks[17:27, 1].mean() + rng.uniform(8, 35)
+    base = marks[BROWS, 1].mean() + rng.uniform(8, 35)
     skull = around[np.abs(around[:, 1] - base) < 12]
     centre = np.r_[0.0, base, (skull[:, 2].min() + skull[:, 2].max()) / 2]
     radius = np.array(
@@ -49,9 +50,9 @@ def glasses(rng: np.random.Generator, marks: Array) -> list[Part]:
                         height * np.sign(sine) * np.abs(sine) ** power, 0 * angle], 1)  # fmt: skip
     thick = rng.uniform(1.0, 4.0)
     color = rng.uniform(0, 0.5, 3) if rng.random() < 0.4 else np.full(3, rng.uniform(0.005, 0.05))
-    depth = marks[27, 2] + rng.uniform(0, 6)
+    depth = marks[NOSE_BRIDGE.start, 2] + rng.uniform(0, 6)
     frames, lenses = [], []
-    for loop, sign in ((slice(36, 42), -1), (slice(42, 48), 1)):
+    for loop, sign in ((RIGHT_EYE, -1), (LEFT_EYE, 1)):
         eye = marks[loop].mean(0)
         centre = np.array([eye[0] + sign * 2, eye[1] - 2, depth - 4])
         bend = np.abs(outline[:, :1] * sign + 25) * [0, 0, -0.12]
@@ -62,7 +63,7 @@ def glasses(rng: np.random.Generator, marks: Array) -> list[Part]:
         ear = np.array([sign * (abs(marks[0 if sign < 0 else 16, 0]) + 4), hinge[1] + 2, marks[[0, 16], 2].mean() - 12])
         bar = np.array([hinge, hinge - [0, thick, 0], ear, ear - [0, thick, 0]])
         frames.append((bar, np.array([[0, 1, 2], [1, 3, 2]])))
-    left, right = (marks[s].mean(0) for s in (slice(36, 42), slice(42, 48)))
+    left, right = (marks[s].mean(0) for s in (RIGHT_EYE, LEFT_EYE))
     y = (left[1] + right[1]) / 2 + 0.2 * height
     bridge = np.array([[x, y + dy, depth] for x in (left[0] + width - 4, right[0] - width + 4) for dy in (0, -thick)])
     frames.append((bridge, np.array([[0, 1, 2], [1, 3, 2]])))

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array
 from ..geometry.rasterizer import fill_blended, paint_values, project_points, rasterize, smooth_normals
 from ..geometry.shading import Light
 from .head import Head, Part
 
-Array = NDArray[np.floating]
 SUPERSAMPLING = 2
 
 

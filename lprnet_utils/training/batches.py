@@ -12,8 +12,6 @@ from ..geometry.crop import transform_points, warp_image
 from ..uv.encoding import encode_map, mirror_map
 from .recipes import TrainingConfig
 
-Array = NDArray[np.floating]
-
 
 def make_batch(source: Source, config: TrainingConfig, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Batch ``number`` of a run: crops in 0 to 1 and encoded maps. The same number always gives the same batch."""

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from ..geometry.landmarks import OPENINGS
 from ..uv.encoding import SPAN
 from ..uv.layout import UVLayout
 
-GAPS = np.array([[37, 38, 43, 44, 61, 62, 63], [41, 40, 47, 46, 67, 66, 65]])  # upper lids and lip, and what they meet
 WING = 0.04 / SPAN, 0.008 / SPAN  # w and epsilon: 4 % and 0.8 % of the crop's side
 
 
@@ -82,7 +82,7 @@ def map_loss(
         landmarks = ops.sum(corners * value, axis=2)
         total = texels + landmark_weight * ops.mean(penalty(landmarks), axis=(1, 2))
         if gap_weight:
-            gaps = ops.take(landmarks, GAPS[0], axis=1) - ops.take(landmarks, GAPS[1], axis=1)
+            gaps = ops.take(landmarks, OPENINGS[0], axis=1) - ops.take(landmarks, OPENINGS[1], axis=1)
             total = total + gap_weight * ops.mean(penalty(gaps), axis=(1, 2))
         if edge_weight:
             u = penalty(difference[:, :, 1:] - difference[:, :, :-1]) * along_u

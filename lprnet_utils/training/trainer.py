@@ -14,8 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-from numpy.typing import NDArray
 
+from ..common.arrays import Array
 from ..common.files import CheckpointError, load_checkpoint, save_checkpoint
 from ..datasets.sources import Source
 from ..evaluation.metrics import landmark_nme
@@ -26,8 +26,6 @@ from .batches import make_batch
 from .losses import map_loss
 from .optimizer import Muon, learning_rate
 from .recipes import TrainingConfig
-
-Array = NDArray[np.floating]
 
 
 def landmark_errors(model: keras.Model, source: Source, layout: UVLayout, batch: int = 32) -> list[float]:

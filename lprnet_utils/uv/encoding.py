@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array
 from ..common.assets import AssetError
 
-Array = NDArray[np.floating]
 SPAN = 2.2  # the network's unit interval covers this many sides of the crop
 
 

@@ -12,22 +12,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array
 from ..common.assets import read_arrays, read_sparse
+from ..geometry.landmarks import (
+    INNER_LIPS,
+    LEFT_BROW,
+    LEFT_EYE,
+    NOSE_BRIDGE,
+    NOSTRILS,
+    OUTER_LIPS,
+    RIGHT_BROW,
+    RIGHT_EYE,
+)
 from .texels import OUTSIDE, SURFACE, _nearest_in_left_half, bilinear_matrix, texel_matrix
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Array = NDArray[np.floating]
 RIPPLE = 1.0  # texels; on held-out photos it costs the landmarks nothing
 
 # PRNet's weights (Feng et al., ECCV 2018, section 3.3): 68 points : eyes, nose, mouth : face : the rest
 WEIGHTS = {"landmarks": 16.0, "features": 4.0, "face": 3.0}
-FEATURES = {  # 0-based iBUG points whose hull is a region of the weight mask
-    "left brow and eye": [*range(17, 22), *range(36, 42)],
-    "right brow and eye": [*range(22, 27), *range(42, 48)],
-    "nose": range(27, 36),
-    "mouth": range(48, 68),
+FEATURES = {  # landmarks whose hull is a region of the weight mask
+    "right brow and eye": np.r_[RIGHT_BROW, RIGHT_EYE],
+    "left brow and eye": np.r_[LEFT_BROW, LEFT_EYE],
+    "nose": np.r_[NOSE_BRIDGE, NOSTRILS],
+    "mouth": np.r_[OUTER_LIPS, INNER_LIPS],
 }
 
 
@@ -201,7 +211,7 @@ class UVLayout:
         out = np.where(self.mask, WEIGHTS["face"], 0.0)
         uv = self.landmark_uv
         for points in FEATURES.values():
-            inside = Delaunay(uv[list(points)]).find_simplex(centres) >= 0
+            inside = Delaunay(uv[points]).find_simplex(centres) >= 0
             out[inside & self.mask] = WEIGHTS["features"]
         position = np.clip(np.rint(uv * n - 0.5).astype(int), 0, n - 1)
         out[position[:, 1], position[:, 0]] = WEIGHTS["landmarks"]
@@ -221,7 +231,7 @@ class UVLayout:
         def blur(values: Array) -> Array:
             return cv2.sepFilter2D(values, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_CONSTANT)
 
-        values = self._flat(position_map).reshape(self.size, self.size, 3)
+        values = self.flat(position_map).reshape(self.size, self.size, 3)
         smooth = blur(values * weight[..., None]) / np.maximum(blur(weight), 1e-6)[..., None]
         return smooth.reshape(-1, 3)[self._nearest].astype(np.float32)
 
@@ -234,20 +244,38 @@ class UVLayout:
 
     def map_to_vertices(self, position_map: ArrayLike) -> Array:
         """A position map (N, N, 3) to the model's vertices (V, 3), read bilinearly."""
-        return self.inverse_matrix @ self._flat(position_map)
+        return self.inverse_matrix @ self.flat(position_map)
 
     def landmarks(self, position_map: ArrayLike) -> NDArray[np.float32]:
         """The 68 iBUG landmarks (68, 3) of a position map (N, N, 3), in its unit."""
-        return self.landmark_matrix @ self._flat(position_map)
+        return self.landmark_matrix @ self.flat(position_map)
 
     def points(self, position_map: ArrayLike) -> NDArray[np.float32]:
         """The surface texels (M, 3) of a map, to be joined by ``triangles``: the face without the membrane."""
-        return self._flat(position_map)[self.texels]
+        return self.flat(position_map)[self.texels]
 
-    def _flat(self, position_map: ArrayLike) -> NDArray[np.float32]:
+    def flat(self, position_map: ArrayLike) -> NDArray[np.float32]:
+        """All texels (N * N, 3) of a map.
+
+        Raises
+        ------
+        ValueError
+            If it is no map of this layout.
+        """
         position_map = np.asarray(position_map, np.float32)
         if position_map.shape != (self.size, self.size, 3):
             raise ValueError(
                 f"a position map of this layout has shape ({self.size}, {self.size}, 3), got {position_map.shape}"
             )
         return position_map.reshape(-1, 3)
+
+    def centre_depth(self, position_maps: NDArray) -> NDArray:
+        """Shift the depth of maps (..., N, N, 3) in place, so that z has mean 0 over the valid texels.
+
+        Returns
+        -------
+        The maps.
+        """
+        for one in position_maps.reshape(-1, self.size, self.size, 3):
+            one[..., 2] -= one[self.mask][:, 2].mean()
+        return position_maps

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array
 from ..common.assets import DatasetError
 from ..geometry.camera import similarity_alignment
 from ..morphable_model.model import MorphableModel
@@ -23,7 +24,6 @@ from .texels import SURFACE, bilinear_matrix
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Array = NDArray[np.floating]
 SIZE = 256
 NEAR = 3.0  # mm: farther from the other's surface, a point has no counterpart there
 

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array
 from ..common.assets import read_arrays
 from ..geometry.camera import similarity_alignment
+from ..geometry.landmarks import BROWS, JAW, MOUTH_CORNERS
 from ..geometry.mesh import border_loops, nested_loops, vertex_normals
 from ..morphable_model.model import EXPRESSION_DEVIATION, MorphableModel
 from ..morphable_model.surface import Surface, match_curve
@@ -25,7 +27,6 @@ from .layout import UVLayout
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Array = NDArray[np.floating]
 REACH = 5.0  # mm, farther correspondences are none
 FIT_STEPS = 20
 UNFOLD_STEPS = 20
@@ -33,8 +34,7 @@ NESTED = 5  # rings around an opening that may be matched
 RIDGE = 30.0  # squared mm: weight of the model's coefficients, in standard deviations
 STIFFNESS = np.geomspace(1000.0, 10.0, 8)  # of the thin plate against one vertex's distance, step by step
 RIM, CORNER = 10.0, 1.0  # weights of a vertex of a rim and of a corner of the mouth
-MOUTH_CORNERS = [48, 54]  # the only landmarks that stay in force: nothing else holds the corners along the lips
-JAW_AND_BROWS = slice(0, 27)  # landmarks whose definitions differ most between models
+JAW_AND_BROWS = slice(JAW.start, BROWS.stop)  # landmarks whose definitions differ most between models
 
 # The nostrils, pockets in MakeHuman's mesh and caves in others, correspond to nothing: centre of the left one of the
 # chart, direction of its long axis, half axes

@@ -6,12 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.images import Image
+from ..common.arrays import Array, Image
 from ..geometry.mesh import vertex_normals
 from .layout import UVLayout
 from .texels import SURFACE
 
-Array = NDArray[np.floating]
 CELLS = 150  # rows of the z-buffer across a face's height: about the map's own resolution, whatever the photo's
 GRAZING = (0.05, 0.25)  # cosine to the camera at which a texel begins to show something, and from which it is trusted
 NEAR = (0.005, 0.03)  # distance from the face's outline, in face heights, likewise

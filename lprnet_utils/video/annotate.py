@@ -17,8 +17,8 @@ from typing import IO
 import cv2
 import numpy as np
 
+from ..common.arrays import Image
 from ..common.files import ending, written_beside
-from ..common.images import Image
 from ..reconstruction.draw import draw_landmarks, draw_mesh, draw_pose_box
 from ..reconstruction.lprnet import LPRNet
 from .files import ENDINGS, VideoError, VideoFrames, write_video

@@ -17,8 +17,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from ..common.arrays import Image
 from ..common.files import ending, written_beside
-from ..common.images import Image
 
 ENDINGS = (".mp4", ".mov", ".m4v", ".mkv")
 COPIED = ("aac", "mp3", "ac3", "eac3", "alac")  # sound that these files hold as it is; other kinds become AAC

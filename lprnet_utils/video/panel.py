@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.images import Image, sample_colors
+from ..common.arrays import Image
+from ..common.images import sample_colors
 from ..geometry.camera import rotation_matrix
 from ..geometry.mesh import vertex_normals
 from ..reconstruction.face import Face

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.floating]
+from ..common.arrays import Array
 
 # Chosen on tracks of two still faces with sensor noise of 8 grey levels, which trembled by 0.3 to 0.7 % of the face's
 # size (4 to 6 times less after it), and on a nod of 20 degrees at 1 Hz (1.1 frames late); a mouth that opens in a fifth

@@ -16,16 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.images import Image, read_image
+from ..common.arrays import Array, Image
+from ..common.images import read_image
 from ..geometry.camera import Camera
 from ..geometry.crop import view_matrix, view_parameters
 from ..geometry.landmarks import box_size, landmark_box, overlap
 from ..reconstruction.expressions import Coefficients, ShapeFitter
 from ..reconstruction.face import Face
-from ..reconstruction.lprnet import LEAST_CONFIDENCE, LPRNet, face_likelihood
+from ..reconstruction.lprnet import LEAST_CONFIDENCE, LPRNet
 from .smoothing import OneEuro
-
-Array = NDArray[np.floating]
 
 # Chosen on rendered clips, as in tests/test_tracking.py: once the first third of a second is over, a still face with
 # noise trembles 4 to 6 times less; a nod comes two fifths of a frame late.
@@ -57,7 +56,7 @@ class TrackedFace:
         who comes back later is somebody new.
     face : Face
         Smoothed. ``face.confidence`` is the likelihood that the map is a face's
-        (:func:`lprnet_utils.reconstruction.lprnet.face_likelihood`) times the agreement with the last frame: how
+        (:meth:`lprnet_utils.LPRNet.likelihood`) times the agreement with the last frame: how
         little the shape changed, apart from its pose. Below 0.5 the detector has to see the face too, or it is lost; if
         it does, its score stands for the likelihood, which doubts unusual shapes, such as a mouth that is wide open.
     raw_landmarks : (68, 3) float32
@@ -122,7 +121,7 @@ class FaceTracker:
         if max_faces is not None and max_faces < 1:
             raise ValueError(f"max_faces must be at least 1, or None for all faces; got {max_faces}")
         self.net = net or LPRNet()
-        self._layout = self.net._layout
+        self._layout = self.net.layout
         self._mean = self._layout.points(self._layout.mean_map)[::7]
         self._max, self._smooth, self._look_around = max_faces, smooth, look_around
         self._fitter = ShapeFitter.load(self.net.size) if expressions else None
@@ -187,7 +186,7 @@ class FaceTracker:
 
     def _follow(self, track: _Track, image: Image) -> tuple[Array, float] | None:
         """Map and confidence of a known face in the next frame; None if it is lost."""
-        position_map = self._timed("network", self.net._position_map, image, track.matrix)
+        position_map = self._timed("network", self.net.predict_map, image, track.matrix)
         likelihood, agreement, shape = self._timed("check", self._judge, position_map, track.shape)
         confidence = likelihood * agreement
         if confidence < DOUBTFUL:
@@ -211,7 +210,7 @@ class FaceTracker:
 
     def _judge(self, position_map: Array, before: Array | None) -> tuple[float, float, Array]:
         """Likelihood of a map and its agreement with the shape before, 0 to 1, and its shape in mm, without pose."""
-        likelihood = face_likelihood(position_map, self._layout, self.net._doubt)
+        likelihood = self.net.likelihood(position_map)
         points = self._layout.points(position_map)[::7]
         shape = Camera.fit(self._mean, points).unproject(points)
         if before is None:
@@ -240,8 +239,8 @@ class FaceTracker:
             track = self._named(box)
             position_map = face.position_map
             for _ in range(SETTLING):  # upright around its own landmarks: so it will be seen from now on
-                track.matrix = self.net._upright(position_map)
-                position_map = self._timed("network", self.net._position_map, image, track.matrix)
+                track.matrix = self.net.upright_crop(position_map)
+                position_map = self._timed("network", self.net.predict_map, image, track.matrix)
             track.shape = self._judge(position_map, None)[2]
             track.box = landmark_box(self._layout.landmarks(position_map))
             self._tracks.append(track)
@@ -282,8 +281,7 @@ class FaceTracker:
             track.filter.min_cutoff = max(MIN_CUTOFF, 1 / (2 * math.pi * max(track.age, 1e-3)))
             position_map = track.filter(position_map, dt, box_size(track.box))
         smoothed = np.asarray(position_map, np.float32).copy()
-        smoothed[..., 2] -= smoothed[self._layout.mask][:, 2].mean()
-        return smoothed
+        return self._layout.centre_depth(smoothed)
 
     def _next_crop(self, matrix: Array, position_map: Array) -> Array:
         """The upright crop around a map's landmarks, moved from the last one only as far as the slack does not reach.
@@ -291,7 +289,7 @@ class FaceTracker:
         A network's answer depends a little on where in the crop a face lies. Without slack the crop would follow each
         answer and each answer the crop, and a still face would swim.
         """
-        wanted = self.net._upright(position_map)
+        wanted = self.net.upright_crop(position_map)
         (centre, side, angle), (old, old_side, old_angle) = (
             view_parameters(m, self.net.size) for m in (wanted, matrix)
         )

@@ -20,8 +20,9 @@ import ipywidgets as widgets
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Image
 from ..common.assets import data_path
-from ..common.images import Image, read_image
+from ..common.images import read_image
 from ..common.litert import bundled_weights, read_weights, weights_terms
 from ..reconstruction.draw import close_up
 from ..reconstruction.face import Face

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Image
 from ..common.files import ending, write_files
-from ..common.images import Image
 from ..geometry.camera import rotation_matrix
 from ..reconstruction.expressions import ShapeFitter
 from ..reconstruction.face import Face

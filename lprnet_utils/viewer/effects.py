@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common.images import Image
+from ..common.arrays import Array, Image
+from ..geometry.landmarks import BROWS, EYES
 from ..reconstruction.face import Face
 from ..uv.texels import SURFACE
 from ..uv.texture import texel_normals
 
-Array = NDArray[np.floating]
 MOST_TURNED = {"yaw": 40.0, "pitch": 30.0}  # degrees: beyond, half of a face would be invented
 SMALLEST = 40.0  # pixels from brows to chin: below, there is nothing to show
 DARKEST, STRONGEST = 0.15, 2.2  # of the estimated light against its mean, and of the change of light
@@ -165,7 +165,7 @@ def swap_face(source: Face, target: Face, image: Image | None = None) -> Image:
     under = out[region]
     worn = np.clip(_read(source.texture(size).astype(np.float32), drawn), 0, 255)
     points = target.landmarks[:, :2] - [region[1].start, region[0].start]
-    lifted = points[17:27] + 0.6 * (points[17:27] - points[36:48].mean(0)) * [0, 1]
+    lifted = points[BROWS] + 0.6 * (points[BROWS] - points[EYES].mean(0)) * [0, 1]
     hull = cv2.convexHull(np.rint(np.concatenate([points, lifted])).astype(np.int32))
     mask = np.zeros(under.shape[:2], np.uint8)
     cv2.fillConvexPoly(mask, hull, 255)

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common.images import Image, sample_colors
+from ..common.arrays import Image
+from ..common.images import sample_colors
 from ..reconstruction.draw import BOX_BACK, BOX_FRONT, close_up
 from ..reconstruction.expressions import ShapeFitter
 from ..reconstruction.face import Face

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common.images import Image, sample_colors
+from ..common.arrays import Image
+from ..common.images import sample_colors
 from ..reconstruction.face import Face
 from ..uv.layout import UVLayout
 

@@ -18,7 +18,7 @@ from matplotlib.patches import FancyArrowPatch
 
 from lprnet_utils import Face, LPRNet
 from lprnet_utils.common import data_path, read_image
-from lprnet_utils.common.images import Image
+from lprnet_utils.common.arrays import Image
 from lprnet_utils.geometry import render_mesh
 from lprnet_utils.reconstruction import draw_landmarks
 

@@ -15,7 +15,7 @@ import PIL.Image
 import trimesh
 
 from lprnet_utils import LPRNet
-from lprnet_utils.common.images import Image
+from lprnet_utils.common.arrays import Image
 from lprnet_utils.geometry import render_mesh
 from lprnet_utils.reconstruction import DEFAULT_WEIGHTS
 

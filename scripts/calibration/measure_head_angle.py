@@ -1,9 +1,9 @@
-"""What a glance that turns heads upright is worth, on photos of AFLW that were held out of all training.
+"""What the head-angle network is worth, on photos of AFLW that were held out of all training.
 
-    LPRNET_AFLW_TRAIN=... python scripts/calibration/measure_glance.py wild
+    LPRNET_AFLW_TRAIN=... python scripts/calibration/measure_head_angle.py wild
 
-2D NME in % by yaw against the corrected labels, with the glance that the weights bring and without it: of the photos as
-they are, and turned in the picture's plane by any angle.
+2D NME in % by yaw against the corrected labels, with the head-angle network of the weights and without it: of the
+photos as they are, and turned in the picture's plane by any angle.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from lprnet_utils import LPRNet
-from lprnet_utils.common.images import Image
+from lprnet_utils.common.arrays import Image
 from lprnet_utils.datasets import AFLWTrain
 from lprnet_utils.evaluation import landmark_nme, summarise_by_yaw
 from lprnet_utils.geometry import landmark_box
@@ -50,10 +50,10 @@ def main() -> None:
         raise SystemExit("give --aflw-train or set LPRNET_AFLW_TRAIN")
     photos = AFLWTrain(options.aflw_train)
     rows = np.flatnonzero(photos.held_out & (photos.trust > 0))
-    with_it, without = LPRNet(options.weights), LPRNet(options.weights, glance=False)
+    with_it, without = LPRNet(options.weights), LPRNet(options.weights, turn_upright=False)
     for turn in (False, True):
         print(f"{len(rows)} held-out photos {'turned by any angle' if turn else 'as they are'}")
-        for name, net in (("with the glance", with_it), ("without", without)):
+        for name, net in (("with it", with_it), ("without", without)):
             nme = summarise_by_yaw(errors(net, photos, rows, turn), photos.yaw[rows])
             print(f"  {name:16s}" + "".join(f"{column} {value:6.3f}   " for column, value in nme.items()), flush=True)
 
