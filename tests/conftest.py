@@ -1,9 +1,14 @@
-"""Folders of optional real data, from environment variables; the tests that need them skip without."""
+"""Fixtures of several folders, and the folders of optional real data: the tests that need them skip without."""
 
+import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from lprnet_utils import LPRNet, MorphableModel, UVLayout
+from lprnet_utils.common import data_path, read_image
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before anything imports TensorFlow
 
@@ -40,3 +45,31 @@ def ict_dir() -> Path:
 def w300_dir() -> Path:
     """Samples of 300W-LP."""
     return _folder("LPRNET_300WLP")
+
+
+@pytest.fixture(scope="session")
+def net() -> LPRNet:
+    """The default weights."""
+    return LPRNet()
+
+
+@pytest.fixture(scope="session")
+def photos():
+    """The bundled photos by name."""
+    names = json.loads(data_path("samples/points.json").read_text(encoding="utf-8"))["photos"]
+    return {name: read_image(data_path(f"samples/{name}")) for name in names}
+
+
+@pytest.fixture(scope="session")
+def faces(net, photos):
+    """The faces found in each bundled photo."""
+    return {name: net.reconstruct(photo) for name, photo in photos.items()}
+
+
+@pytest.fixture(scope="session")
+def landmark_model():
+    """The 68 landmarks of the face model: mean (68, 3) and basis (K + E, 68, 3)."""
+    layout = UVLayout()
+    mean, basis = MorphableModel.load().position_basis(layout)
+    read = layout.landmark_matrix
+    return read @ mean, np.stack([read @ b for b in basis])

@@ -39,7 +39,6 @@ def report_on_synthetic(net: LPRNet, weights: str, folder: Path, count: int = 0,
 
 def evaluate(options: argparse.Namespace) -> int:
     """Measure a network by yaw: 68 landmarks on AFLW2000-3D, or the whole map on synthetic faces."""
-    import numpy as np
     from tqdm import tqdm
 
     from ..evaluation.reports import print_evaluation, write_report
@@ -50,6 +49,7 @@ def evaluate(options: argparse.Namespace) -> int:
         report_on_synthetic(net, options.weights, options.output, options.synthetic, options.seed)
         return 0
     from ..common.assets import load_arrays
+    from ..common.files import save_arrays
     from ..datasets.aflw import AFLW2000
     from ..datasets.photo_folder import PhotoFolder
     from ..evaluation.protocols import evaluate_aflw2000, match_predictions
@@ -73,7 +73,7 @@ def evaluate(options: argparse.Namespace) -> int:
     print_evaluation(report)
     report = {"weights": what, "detector": options.detector} | report
     drawn = write_report(report, options.output)
-    np.savez(options.output / "predictions.npz", **predictions)
+    save_arrays(predictions, options.output / "predictions.npz")
     print(f"report.json, predictions.npz{drawn} in {options.output}")
     for name, problem in report["problems"].items():
         print(f"lprnet: {name} left out: {problem}", file=sys.stderr)

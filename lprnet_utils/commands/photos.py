@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 
 from ..common.assets import sha256
-from ..common.files import write_files
+from ..common.files import STALE, write_json
 from ..common.images import read_image
 from ..common.litert import read_weights
 from ..common.parallel import run_jobs
@@ -42,12 +42,7 @@ from .options import add_network_options, add_parallel_options, counted
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")  # what is looked for in folders
 NOTES = ".lprnet"  # folder of the notes, in the output folder
 PARTS = ".parts"  # in it: files of photos that are not finished
-STALE = 600  # seconds after which an unfinished photo's files are those of a run that was killed
 DEPTH = 200  # levels a millimetre of the 16-bit depth picture, 32768 being 0 and 0 nothing
-
-
-def _write_json(values: dict[str, Any], path: Path) -> None:
-    path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
 def _write_depth(face: Face, path: Path) -> None:
@@ -81,9 +76,9 @@ WRITERS: dict[str, tuple[str, str, Callable[[Face, Path], Any]]] = {
                 lambda face, path: _write_picture(face.texture(1024)[..., ::-1], path)),
     "landmarks": (".landmarks.txt", "68 points, x y z a line",
                   lambda face, path: np.savetxt(path, face.landmarks, "%.3f")),
-    "pose": (".pose.json", "angles, camera, box, confidence", lambda face, path: _write_json(_pose(face), path)),
+    "pose": (".pose.json", "angles, camera, box, confidence", lambda face, path: write_json(_pose(face), path)),
     "expressions": (".expressions.json", "weights of ARKit's 51 expressions",
-                    lambda face, path: _write_json(face.coefficients.named(), path)),
+                    lambda face, path: write_json(face.coefficients.named(), path)),
     "html": (".html", "the face to turn in a browser", lambda face, path: face_figure(face).write_html(path)),
 }  # fmt: skip
 OVERLAY = "overlay"  # one of each photo: itself with the landmarks of all its faces
@@ -253,7 +248,7 @@ def process_photos(
         report.without_face += [] if outcome.faces else [str(outcome.photo)]
     report.without_face.sort()
     report.failed = dict(sorted(report.failed.items()))
-    write_files({folder / "report.json": (json.dumps(asdict(report), indent=1) + "\n").encode()})
+    write_json(asdict(report), folder / "report.json")
     return report
 
 
@@ -297,7 +292,7 @@ def process_photo(job: PhotoJob, kinds: tuple[str, ...], settings: Settings) -> 
                 (place.parent / name).unlink(missing_ok=True)
         path = _note_path(job)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_files({path: json.dumps(note | {"kinds": list(kinds), "files": files}).encode()})
+        write_json(note | {"kinds": list(kinds), "files": files}, path)
         return Outcome(job.photo, len(faces))
     except Exception as error:  # whatever it is, the other photos go on
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "  # our own say it all

@@ -1,4 +1,8 @@
-"""Files that a kill leaves whole or not at all, and that say when they are damaged: shards, and checkpoints of runs."""
+"""Files that are whole or not there: a writer that is killed leaves what was there before.
+
+Every writer has a temporary file of its own beside the target and renames it in the end, so two processes that write
+the same file do not disturb each other: the last one wins.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,9 @@ import io
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +22,92 @@ from numpy.typing import NDArray
 
 from .assets import DatasetError
 
+UNFINISHED = ".part-"  # how the name of a temporary file begins
+STALE = 600  # seconds after which an unfinished file is that of a writer that was killed
+
 
 class CheckpointError(RuntimeError):
     """A checkpoint is truncated, altered, or of another run or other data."""
 
 
-def write_checked(path: Path, arrays: dict[str, Any], keep: bool = False) -> None:
-    """Write arrays as a SHA-256 and an ``.npz``; a kill leaves what was there before, or the whole file.
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """A temporary file beside ``path``, to write into: it takes its place in the end, or is removed after an error."""
+    path = Path(path)
+    # the end of the name stays, since many writers choose the format by it
+    handle, name = tempfile.mkstemp(prefix=UNFINISHED, suffix=f"-{path.name[-100:]}", dir=path.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(part, 0o666 & ~mask)  # a temporary file is the owner's alone
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
-    It is written beside its place, flushed to the disk and renamed. With ``keep``, the file before it is kept with the
-    ending ``.previous``; killed between the two renames, that one alone is there.
+
+def write_files(files: dict[Path, bytes]) -> None:
+    """Write files that belong together: all are complete before the first takes its place, the last one comes last."""
+    with ExitStack() as parts:
+        for path, data in reversed(files.items()):
+            parts.enter_context(whole_file(path)).write_bytes(data)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed writers left in a folder; the file of one that still writes is younger."""
+    for part in folder.glob(f"{UNFINISHED}*"):
+        if time.time() - part.stat().st_mtime > STALE:
+            part.unlink(missing_ok=True)
+
+
+def check_ending(path: str | Path, known: tuple[str, ...]) -> Path:
+    """The path of a file to write, if its ending is a known one.
+
+    Raises
+    ------
+    ValueError
+        If not, naming those that are.
+    FileNotFoundError
+        If the folder to write into does not exist.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in known:
+        raise ValueError(f"{path} ends in {path.suffix or 'nothing'!r}; choose one of {', '.join(known)}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into; make it first")
+    return path
+
+
+def write_json(values: dict[str, Any], path: Path) -> None:
+    """Write what JSON can hold, a line for each value."""
+    write_files({path: (json.dumps(values, indent=1) + "\n").encode()})
+
+
+def save_arrays(arrays: dict[str, NDArray], path: Path) -> Path:
+    """Write named arrays as a compressed .npz, without pickles."""
+    with whole_file(path) as part, open(part, "wb") as file:
+        np.savez_compressed(file, **arrays)
+    return path
+
+
+def write_checked(path: Path, arrays: dict[str, Any], keep: bool = False) -> None:
+    """Write arrays as a SHA-256 and an ``.npz``, flushed to the disk.
+
+    With ``keep``, the file before it is kept with the ending ``.previous``; killed between the two renames, that one
+    alone is there.
     """
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     data = buffer.getvalue()
-    part = path.with_name(path.name + ".part")
-    with open(part, "wb") as file:
-        file.write(hashlib.sha256(data).digest() + data)
-        file.flush()
-        os.fsync(file.fileno())
-    if keep and path.exists():
-        os.replace(path, path.with_name(path.name + ".previous"))
-    os.replace(part, path)
+    with whole_file(path) as part:
+        with open(part, "wb") as file:
+            file.write(hashlib.sha256(data).digest() + data)
+            file.flush()
+            os.fsync(file.fileno())
+        if keep and path.exists():
+            os.replace(path, path.with_name(path.name + ".previous"))
 
 
 def read_checked(path: Path) -> dict[str, NDArray]:
@@ -76,64 +145,3 @@ def load_checkpoint(path: Path) -> tuple[dict[str, NDArray], dict[str, Any]]:
     except DatasetError as error:
         raise CheckpointError(str(error)) from error
     return arrays, json.loads(str(arrays.pop("__info__")))
-
-
-def ending(path: str | Path, known: tuple[str, ...]) -> Path:
-    """The path, if its ending is a known one.
-
-    Raises
-    ------
-    ValueError
-        If not, naming those that are.
-    FileNotFoundError
-        If the folder to write into does not exist.
-    """
-    path = Path(path)
-    if path.suffix.lower() not in known:
-        raise ValueError(f"{path} ends in {path.suffix or 'nothing'!r}; choose one of {', '.join(known)}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into; make it first")
-    return path
-
-
-def write_files(files: dict[Path, bytes]) -> None:
-    """Write files that belong together: each is complete under its name or not there, the last one last."""
-    parts: dict[str, Path] = {}
-    try:
-        for path, data in files.items():
-            handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            parts[part] = path
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(part, 0o666 & ~mask)  # a temporary file is the owner's alone
-        for part, path in parts.items():
-            os.replace(part, path)
-    finally:
-        for part in parts:
-            Path(part).unlink(missing_ok=True)
-
-
-def save_arrays(arrays: dict[str, NDArray], path: Path) -> Path:
-    """Write named arrays as a compressed .npz, without pickles."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    write_files({path: buffer.getvalue()})
-    return path
-
-
-@contextmanager
-def written_beside(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path`` that takes its place in the end; nothing is left of it after an error."""
-    handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}.", dir=path.parent)
-    os.close(handle)
-    part = Path(name)
-    try:
-        yield part
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(part, 0o666 & ~mask)  # a temporary file is the owner's alone
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

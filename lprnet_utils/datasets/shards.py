@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array, Image
 from ..common.assets import DatasetError
-from ..common.files import read_checked
+from ..common.files import read_checked, remove_unfinished
 from ..common.parallel import run_jobs
 from ..geometry.camera import Camera
 from ..morphable_model.fitting import Fits
@@ -53,6 +53,7 @@ def fill_folder(folder: str | Path, count: int, make: Callable, workers: int, ba
     """Make the shards of a folder that are not there, or not whole."""
     folder = Path(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
+    remove_unfinished(folder)
     paths = {k: folder / f"shard-{k:05d}.bin" for k in range(count)}
     jobs = [(path, k) for k, path in paths.items() if not is_whole(path)]
     for _ in bar(run_jobs(make, jobs, workers, dask)):

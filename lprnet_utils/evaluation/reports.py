@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from ..common.files import write_json
 from .protocols import DENSE
 
 
 def write_report(report: dict[str, Any], folder: Path) -> str:
     """Write a report as JSON, and its figures if matplotlib is there; says which figure it wrote."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_json(report, folder / "report.json")
     if "ced" not in report:
         return ""
     try:

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..common.files import write_files
 from ..common.litert import HEAD_ANGLE, METADATA, LiteRTModel
 from ..uv.encoding import SPAN
 from ..uv.layout import UVLayout
@@ -157,7 +158,7 @@ def export_litert(
     data = archive.getvalue()
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
+    write_files({path: data})
     return {"bytes": len(data), "difference": difference, "worst": worst}
 
 

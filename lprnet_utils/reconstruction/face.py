@@ -274,10 +274,10 @@ class Face:
         FileNotFoundError
             If there is no such folder. No half-written file is left by any error.
         """
-        from ..common.files import ending, save_arrays
+        from ..common.files import check_ending, save_arrays
         from .mesh_files import ENDINGS, save_mesh
 
-        path = ending(path, ENDINGS)
+        path = check_ending(path, ENDINGS)
         kind = path.suffix.lower()
         if kind != ".npz":
             return save_mesh(self.mesh(True, None if kind == ".ply" else texture, frontal, membrane), path)

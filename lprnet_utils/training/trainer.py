@@ -16,7 +16,7 @@ import numpy as np
 from keras import ops
 
 from ..common.arrays import Array
-from ..common.files import CheckpointError, load_checkpoint, save_checkpoint
+from ..common.files import CheckpointError, load_checkpoint, remove_unfinished, save_checkpoint, whole_file
 from ..datasets.sources import Source
 from ..evaluation.metrics import landmark_nme
 from ..geometry.crop import crop_matrix, invert_similarity, transform_points, warp_image
@@ -78,6 +78,7 @@ class Trainer:
     ):
         self.model, self.config, self.folder = model, config, Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(self.folder)
         self.layout = UVLayout(model.output_shape[1])
         kind = {"adam": keras.optimizers.Adam, "muon": Muon}[config.optimizer]
         optimizer = kind(config.learning_rate, global_clipnorm=config.gradient_norm or None)
@@ -154,14 +155,13 @@ class Trainer:
             return
         with open(path, newline="", encoding="utf-8") as file:
             rows = [row for row in csv.DictReader(file) if int(float(row["sample"])) <= sample]
-        part = path.with_name(path.name + ".part")
-        part.unlink(missing_ok=True)
-        for row in rows:
-            self._log(row, part)
-        if rows:
-            os.replace(part, path)
-        else:
+        if not rows:
             path.unlink()
+            return
+        with whole_file(path) as part:
+            part.unlink()
+            for row in rows:
+                self._log(row, part)
 
     def _log(self, row: dict[str, Any], path: Path | None = None) -> None:
         path = path or self.folder / "log.csv"
@@ -186,11 +186,12 @@ class Trainer:
         self.model.set_weights(self.average)
         error = validate(self.model, validation, self.layout)
         last = self.folder / "last.weights.h5"
-        self.model.save_weights(last)
+        with whole_file(last) as part:
+            self.model.save_weights(part)
         if error < self.best:
             self.best = error
-            copy = shutil.copyfile(last, self.folder / "best.part")
-            os.replace(copy, self.folder / "best.weights.h5")
+            with whole_file(self.folder / "best.weights.h5") as part:
+                shutil.copyfile(last, part)
         self.model.set_weights(own)
         return error
 

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from ..common.arrays import Image
-from ..common.files import ending, written_beside
+from ..common.files import check_ending, save_arrays, whole_file
 from ..reconstruction.draw import draw_landmarks, draw_mesh, draw_pose_box
 from ..reconstruction.lprnet import LPRNet
 from .files import ENDINGS, VideoError, VideoFrames, write_video
@@ -93,11 +93,11 @@ class Record:
         self._spool.flush()
         empty = not os.fstat(self._spool.fileno()).st_size
         rows = np.empty(0, self.kind) if empty else np.memmap(self._spool, self.kind, "r")
-        with written_beside(path) as part:
-            if path.suffix.lower() == ".npz":
-                arrays = {name: rows[name] for name in self.kind.names}
-                np.savez_compressed(part, **arrays, names=np.array(self.names), fps=np.array(self.fps))
-                return
+        if path.suffix.lower() == ".npz":
+            arrays = {name: rows[name] for name in self.kind.names}
+            save_arrays(arrays | {"names": np.array(self.names), "fps": np.array(self.fps)}, path)
+            return
+        with whole_file(path) as part:
             points = [f"{axis}{k}" for k in range(68) for axis in "xyz"]
             with open(part, "w", newline="", encoding="utf-8") as file:
                 out = csv.writer(file)
@@ -171,7 +171,7 @@ def annotate_video(
         raise ValueError(f"the output is at least 16 pixels high, got {height}")
     frames, paths = VideoFrames(source, fps), []
     for path, known in ((target, ENDINGS), (record, RECORDS)):
-        paths.append(None if path is None else ending(path, known))
+        paths.append(None if path is None else check_ending(path, known))
         if paths[-1] is not None and paths[-1].resolve() == frames.path.resolve():
             raise VideoError(f"{paths[-1]} is the video that is read: write into another file")
     tracker = FaceTracker(net, max_faces, smooth, expressions=record is not None)

@@ -18,7 +18,7 @@ from typing import IO, Any
 import numpy as np
 
 from ..common.arrays import Image
-from ..common.files import ending, written_beside
+from ..common.files import check_ending, whole_file
 
 ENDINGS = (".mp4", ".mov", ".m4v", ".mkv")
 COPIED = ("aac", "mp3", "ac3", "eac3", "alac")  # sound that these files hold as it is; other kinds become AAC
@@ -176,7 +176,7 @@ def write_video(frames: Iterable[Image], path: str | Path, fps: float, sound: Vi
     FileNotFoundError
         If there is no such folder.
     """
-    path = ending(path, ENDINGS)
+    path = check_ending(path, ENDINGS)
     frames = iter(frames)
     first = next(frames, None)
     if first is None:
@@ -192,7 +192,7 @@ def write_video(frames: Iterable[Image], path: str | Path, fps: float, sound: Vi
         options["ffmpeg_params"] += ["-map", "1:a:0"]
         options |= {"audiofile": str(sound.path.absolute()), "audio_codec": "copy" if sound.audio in COPIED else "aac"}
     make = _moviepy("video.io.ffmpeg_writer").FFMPEG_VideoWriter
-    with written_beside(path) as part:
+    with whole_file(path) as part:
         writer = make(str(part.absolute()), (width + width % 2, height + height % 2), fps, **options)
         process = writer.proc
         try:

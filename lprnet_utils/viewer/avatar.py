@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Image
-from ..common.files import ending, write_files
+from ..common.files import check_ending, write_files
 from ..geometry.camera import rotation_matrix
 from ..reconstruction.expressions import ShapeFitter
 from ..reconstruction.face import Face
@@ -161,7 +161,7 @@ def write_avatar(face: Face, path: str | Path, texture: int = 1024, as_seen: boo
     FileNotFoundError
         If there is no such folder.
     """
-    path = ending(path, (".glb",))
+    path = check_ending(path, (".glb",))
     model = ShapeFitter.load(face.layout.size).model
     vertices = neutral_vertices(face)
     skin = darken_mouth(face, face.texture(texture))

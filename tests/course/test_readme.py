@@ -1,0 +1,71 @@
+"""What README says: its first snippet runs on any photo; of PRNet's options each call runs, each flag exists."""
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lprnet_utils import LPRNet
+from lprnet_utils.commands.main import parser
+from lprnet_utils.common import data_path, read_image
+from lprnet_utils.reconstruction import draw_landmarks, draw_mesh, draw_pose_box
+from lprnet_utils.viewer import paint, swap_face
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+SECTION = re.search(r"^## What PRNet's demo did.+?(?=^## )", README, re.MULTILINE | re.DOTALL)[0]
+LINES = [line for line in SECTION.splitlines() if line.startswith("| ")][1:]
+ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in LINES]
+# of its demo.py and demo_texture.py
+OPTIONS = ["i", "o", "gpu", *"isDlib is3d isMat isKpt isPose isShow isImage isFront isDepth isTexture isMask".split()]
+OPTIONS += ["texture_size", "mode 0", "mode 1"]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_the_first_snippet_runs_on_any_photo(count, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    if count:
+        shutil.copy(data_path("samples/astronaut.jpg"), "photo.jpg")
+    else:
+        Image.new("RGB", (300, 200), "white").save("photo.jpg")
+    exec(compile(re.search(r"```python\n(.+?)```", README, re.DOTALL)[1], "README.md", "exec"), {})
+    told = capsys.readouterr()
+    assert told.out.endswith(f"{count} faces\n") and "research" not in told.err
+    assert [path.name for path in tmp_path.glob("*.glb")] == ["face0.glb"] * count
+
+
+def quoted(cell):
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_every_option_is_there():
+    named = " ".join(row[0] for row in ROWS)
+    assert [name for name in OPTIONS if not re.search(rf"--?{name}\b", named)] == []
+
+
+@pytest.fixture(scope="module")
+def names():
+    """What the calls may speak of."""
+    net, image = LPRNet("open"), read_image(data_path("samples/astronaut.jpg"))
+    face, other = net.reconstruct(image)[0], net.reconstruct(data_path("samples/grace_hopper.jpg"))[0]
+    eyes = np.zeros((512, 512), bool)
+    eyes[150:250, 80:430] = True
+    functions = {f.__name__: f for f in (paint, swap_face, draw_landmarks, draw_mesh, draw_pose_box)}
+    known = {"net": net, "image": image, "face": face, "other": other, "box": face.box, "eyes": eyes}
+    return known | functions | {"texture": face.texture(512).copy()}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[re.sub(r"[`:].*", "", row[0].lstrip("`-")) for row in ROWS])
+def test_calls_run_and_flags_exist(row, names, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    option, calls, flags = row
+    assert quoted(calls) or option == "`--gpu`"
+    for call in quoted(calls):
+        exec(compile(call, call, "exec"), names)
+    for name in re.findall(r'save\("([^"]+)"', calls):
+        assert (tmp_path / name).stat().st_size > 10_000
+    for flag in quoted(flags):
+        line = [flag, "-o", "out"] if not flag.startswith("-") else ["photo.jpg", "-o", "out", *flag.split()]
+        parser().parse_args(["photo", *line])  # exits where there is no such flag

@@ -1,0 +1,124 @@
+"""Photos of one's own with 68 points: read, fitted, trained on, evaluated; rendered, so that their truth is known."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from lprnet_utils import LPRNet
+from lprnet_utils.commands.main import main
+from lprnet_utils.common import DatasetError
+from lprnet_utils.datasets import PhotoFolder
+from lprnet_utils.datasets.photo_folder import read_points
+from lprnet_utils.synthetic import rendered_clip
+
+ROOT = Path(__file__).resolve().parents[2]
+YAWS = (0, 30, -45, 60, -15, 10)
+
+
+def write_pts(path, points):
+    """As 300-W's files are: pixels counted from 1."""
+    lines = "\n".join(f"{x:.3f} {y:.3f}" for x, y in points[:, :2] + 1)
+    path.write_text(f"version: 1\nn_points:  68\n{{\n{lines}\n}}\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Six rendered people, and their true landmarks."""
+    out, truth = tmp_path_factory.mktemp("photos"), {}
+    for k, yaw in enumerate(YAWS):
+        expression = (
+            (lambda t: {"jawOpen": 0.4}) if k % 2 else (lambda t: {"mouthSmileLeft": 0.6, "mouthSmileRight": 0.6})
+        )
+        pose = lambda t, yaw=yaw: (4.0, yaw, 6.0)  # noqa: E731
+        clip = rendered_clip(1, (240, 200), seed=k, pose=pose, expression=expression, height=0.5)
+        PIL.Image.fromarray(clip[0].image).save(out / f"person{k}.jpg", quality=92)
+        truth[f"person{k}.jpg"] = clip.landmarks(0)[0]
+        write_pts(out / f"person{k}.pts", truth[f"person{k}.jpg"])
+    return out, truth
+
+
+def test_photos_are_read_and_given_depth(folder):
+    path, truth = folder
+    photos = PhotoFolder(path, strict=True)
+    assert len(photos) == 6 and photos.names == list(truth) and photos.problems == {}
+    for k, name in enumerate(photos.names):
+        assert np.abs(photos.landmarks[k, :, :2] - truth[name][:, :2]).max() < 0.01
+        z, true_z = photos.landmarks[k, :, 2], truth[name][:, 2] - truth[name][:, 2].mean()
+        assert np.abs(z - true_z).mean() < 0.12 * np.ptp(true_z), "depth by the model, of a face of 100 pixels"
+        assert abs(photos.yaw[k] - YAWS[k]) < 9
+        assert photos.image(k).shape == (200, 240, 3)
+    assert photos.held_out.sum() == 1 and (PhotoFolder(path).held_out == photos.held_out).all()
+    part = photos.select([4, 1])
+    assert part.names == ["person4.jpg", "person1.jpg"] and (part.landmarks[1] == photos.landmarks[1]).all()
+
+
+def test_a_text_counts_from_0_and_may_have_depth(tmp_path, folder):
+    points = folder[1]["person0.jpg"]
+    np.savetxt(tmp_path / "a.txt", points, "%.3f")  # what lprnet photo --landmarks writes
+    np.savetxt(tmp_path / "b.txt", points[:, :2], "%.3f", delimiter=",")
+    write_pts(tmp_path / "c.pts", points)
+    for name in ("a.txt", "b.txt", "c.pts"):
+        assert np.abs(read_points(tmp_path / name) - points[:, :2]).max() < 0.001, name
+
+
+def test_what_is_wrong_is_named(tmp_path, folder):
+    image = np.asarray(PIL.Image.open(folder[0] / "person0.jpg"))
+    good = folder[1]["person0.jpg"]
+    with pytest.raises(DatasetError, match="no photo with a file of 68 points"):
+        PhotoFolder(tmp_path)
+    for name in ("few", "words", "elsewhere", "good", "alone", "nan"):
+        PIL.Image.fromarray(image).save(tmp_path / f"{name}.png")
+    (tmp_path / "cut.jpg").write_bytes((folder[0] / "person0.jpg").read_bytes()[:300])
+    write_pts(tmp_path / "few.pts", good[:67])
+    (tmp_path / "words.pts").write_text("no points")
+    write_pts(tmp_path / "elsewhere.pts", good + 1000)
+    np.savetxt(tmp_path / "nan.txt", np.full((68, 2), np.nan))
+    for name in ("good", "cut"):
+        write_pts(tmp_path / f"{name}.pts", good)
+    photos = PhotoFolder(tmp_path)
+    assert photos.names == ["good.png"], "and a picture without points is left alone"
+    reasons = {
+        "few.png": "68 points",
+        "words.png": "no file of points",
+        "elsewhere.png": "lie outside",
+        "nan.png": "68 points",
+    }
+    assert set(photos.problems) == {*reasons, "cut.jpg"}
+    assert all(reason in photos.problems[name] for name, reason in reasons.items())
+    with pytest.raises(DatasetError):
+        PhotoFolder(tmp_path, strict=True)
+
+
+def test_from_ones_own_photos_to_ones_own_weights(folder, tmp_path, capsys):
+    """The thread of docs/your-own-photos.md, with few samples."""
+    path, run, weights = folder[0], tmp_path / "run", tmp_path / "mine.tflite"
+    short = [
+        "synthetic = 0.0",
+        "samples = 16",
+        "batch_size = 8",
+        "warmup = 8",
+        "checkpoint_every = 16",
+        "validate_every = 16",
+    ]
+    arguments = ["train", "--photos", str(path), "--config", "lite-wild-more", "--start", "open", "--run", str(run)]
+    assert main([*arguments, *(word for line in short for word in ("--set", line))]) == 0
+    text = capsys.readouterr().out
+    assert "fitting the face model to 5 photos" in text and "best held-out NME" in text
+    script = [sys.executable, ROOT / "scripts" / "export_weights.py", "--run", run]
+    options = ["--photos", path, "--licence", "Mine.", "--output", weights]
+    subprocess.run([*script, *options], check=True, capture_output=True)
+    metadata = LPRNet(weights).metadata
+    assert metadata["licence"] == "Mine." and "whoever trained" in metadata["training_data"]
+    assert metadata["notices"] == LPRNet("open").metadata["notices"], "of what it began with"
+    assert "began with open" in metadata["training_data"] and metadata["recipe"]["samples"] == 16
+    out = tmp_path / "report"
+    assert main(["evaluate", "--photos", str(path), "--weights", str(weights), "--output", str(out)]) == 0
+    text = capsys.readouterr().out
+    assert "on 6 photos" in text and (out / "report.json").is_file()
+    assert "3D" not in text and "pose" not in text, "depth and pose were fitted, not measured"
+    nme = float(text.split("mean over photos")[1].split()[0])
+    assert nme < 5, "it still knows what it knew"

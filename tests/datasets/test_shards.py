@@ -1,0 +1,115 @@
+"""Shards: compact, checked, resumable, and equal to what they were made from."""
+
+import numpy as np
+import pytest
+
+from lprnet_utils.common import DatasetError, write_checked
+from lprnet_utils.common.files import read_checked
+from lprnet_utils.datasets import Shards, pack
+from lprnet_utils.synthetic import SyntheticFaces, synthesize
+
+
+@pytest.fixture(scope="module")
+def samples():
+    faces = SyntheticFaces(seed=3)
+    return [faces.sample(k) for k in range(12)]
+
+
+@pytest.fixture
+def folder(tmp_path, samples):
+    write_checked(tmp_path / "shard-00000.bin", pack(samples[:8]))
+    write_checked(tmp_path / "shard-00001.bin", pack(samples[8:]))
+    return tmp_path
+
+
+def test_shards_give_back_crops_and_maps(folder, samples):
+    train, held = Shards(folder), Shards(folder, held_out=True)
+    assert len(train) == 8 and len(held) == 4
+    maps = train.maps(range(8))
+    for k, sample in enumerate(samples[:8]):
+        assert np.abs(maps[k] - sample.position_map).max() < 0.01
+        difference = np.abs(train.image(k).astype(int) - sample.image)
+        assert difference.mean() < 6, "JPEG"
+        assert np.allclose(train.landmarks(k)[:, :2], train.layout.landmarks(maps[k])[:, :2], atol=0.2)
+        assert np.allclose(train.box(k)[:2], train.landmarks(k)[:, :2].min(0))
+    assert sum(1 for _ in held) == 4
+    size = (folder / "shard-00000.bin").stat().st_size / 8
+    assert size < 12_000, "bytes a pair, where the map alone has 196,608"
+
+
+def test_training_reads_the_crops_as_they_are(folder, samples):
+    from lprnet_utils.training import TrainingConfig
+    from lprnet_utils.training.batches import make_batch
+    from lprnet_utils.uv import decode_map
+
+    source = Shards(folder)
+    config = TrainingConfig(samples=64, batch_size=4, augmentation="none", seed=1)
+    x, y = make_batch(source, config, 0)
+    chosen = np.random.default_rng([1, 0]).choice(8, 4, p=np.full(8, 1 / 8))
+    for k, i in enumerate(chosen):
+        assert np.abs(x[k] * 255 - source.image(i)).max() < 1.5
+        assert np.abs(decode_map(y[k]) - samples[i].position_map).max() < 0.02
+
+
+def test_keras_and_tensorflow_see_the_same_batches(folder):
+    from lprnet_utils.training import Batches, TrainingConfig
+    from lprnet_utils.training.batches import make_batch, tf_batches
+
+    source = Shards(folder)
+    config = TrainingConfig(samples=10, batch_size=4, seed=3)
+    keras_way, tf_way = Batches(source, config), list(tf_batches(source, config))
+    assert len(keras_way) == len(tf_way) == 3
+    for k in range(3):
+        x, y = make_batch(source, config, k)
+        assert (keras_way[k][0] == x).all() and (keras_way[k][1] == y).all()
+        assert (tf_way[k][0].numpy() == x).all() and (tf_way[k][1].numpy() == y).all()
+
+
+def test_damaged_shards_are_named(folder):
+    path = folder / "shard-00001.bin"
+    data = path.read_bytes()
+    for broken in (data[:-10], data[:400] + bytes([data[400] ^ 1]) + data[401:], b""):
+        path.write_bytes(broken)
+        with pytest.raises(DatasetError, match="shard-00001.bin is truncated or altered"):
+            Shards(folder, held_out=True)
+    path.unlink()
+    with pytest.raises(DatasetError, match="holds 1 shards"):
+        Shards(folder)
+    with pytest.raises(DatasetError, match="gone.bin is missing"):
+        read_checked(folder / "gone.bin")
+
+
+def test_a_gap_between_shards_is_named(folder):
+    (folder / "shard-00001.bin").rename(folder / "shard-00002.bin")
+    with pytest.raises(DatasetError, match="shard-00001.bin is missing"):
+        Shards(folder)
+
+
+def test_shards_in_another_size(folder, samples):
+    """For a network of another size than that of the crops: picture and map are enlarged together."""
+    small, usual = Shards(folder, 64), Shards(folder)
+    assert small.image(0).shape == (64, 64, 3) and small.maps([0]).shape == (1, 64, 64, 3)
+    points = usual.landmarks(0)[17:, :2]  # the jaw is at the chart's edge, where coarser texels tell it less well
+    assert np.allclose(small.landmarks(0)[17:, :2], (points + 0.5) / 2 - 0.5, atol=0.4)
+    shrunk = usual.image(0).reshape(64, 2, 64, 2, 3).mean((1, 3))
+    assert np.abs(small.image(0) - shrunk).max() <= 1
+
+
+def test_a_killed_synthesis_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("lprnet_utils.synthetic.faces.SHARD", 6)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    synthesize(whole, 18, seed=2)
+    synthesize(parts, 12, seed=2)
+    with pytest.raises(DatasetError, match="was made with seed 2, not 3"):
+        synthesize(parts, 12, seed=3)
+    first = parts / "shard-00000.bin"
+    before = first.stat().st_mtime_ns
+    # killed while it wrote: half a file beside its place, and one that was cut short by the disk
+    (parts / ".part-x-shard-00002.bin").write_bytes(b"half")
+    second = parts / "shard-00001.bin"
+    second.write_bytes(second.read_bytes()[:-7])
+    synthesize(parts, 18, seed=2)
+    assert first.stat().st_mtime_ns == before, "what was whole is not touched"
+    for k in range(3):
+        name = f"shard-{k:05d}.bin"
+        assert (whole / name).read_bytes() == (parts / name).read_bytes()

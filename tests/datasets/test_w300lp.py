@@ -1,0 +1,110 @@
+"""300W-LP: real files where they are, and files of the same format whose truth is known."""
+
+import numpy as np
+import pytest
+from data_files import basel_files, write_300wlp
+from scipy.io import savemat
+
+from lprnet_utils import MorphableModel, UVLayout
+from lprnet_utils.commands.main import main
+from lprnet_utils.common import DatasetError
+from lprnet_utils.common.files import read_checked
+from lprnet_utils.datasets import W300LP, Shards
+from lprnet_utils.geometry import landmark_box
+
+
+def test_real_files_lie_where_their_cameras_say(w300_dir):
+    """The mean face through the file's own camera falls onto the 300-W landmarks: axes, counts and units are right."""
+    layout = UVLayout()
+    mean = layout.landmarks(layout.mean_map)
+    gaps = []
+    for folder in ("pairs", "flipped"):
+        data = W300LP(w300_dir / folder)
+        for i, path in enumerate(data.paths):
+            photo = data.image(i)
+            assert photo.shape == (450, 450, 3)
+            fit = data.fit(i)
+            assert fit.shape.shape == (199,) and fit.expression.shape == (29,)
+            assert (fit.points is None) == (not path.stem.endswith("_0"))
+            if fit.points is None:
+                continue
+            points = fit.points
+            if folder == "flipped":  # the samples lie in a folder of another name than AFW_Flip
+                from lprnet_utils.geometry import MIRROR_68
+
+                points = points[MIRROR_68]
+            box = landmark_box(points)
+            side = np.sqrt(np.prod(box[2:] - box[:2]))
+            # the two models' origins differ by a constant in the head's frame
+            gaps.append((fit.camera, points, side))
+    rows = np.concatenate([(c.scale * c.rotation[:2] * [[1], [-1]]) for c, _, _ in gaps])
+    miss = np.concatenate([(p - c.project(mean)[:, :2]).mean(0) for c, p, _ in gaps])
+    origin = np.linalg.lstsq(rows, miss, rcond=None)[0]
+    errors = [100 * np.linalg.norm(c.project(mean + origin)[:, :2] - p, axis=1).mean() / side for c, p, side in gaps]
+    print(f"origin {origin.round(1)} mm, errors {np.round(errors, 1)} % of the box")
+    assert len(errors) >= 5 and np.abs(origin[0]) < 5 and max(errors) < 12 and np.mean(errors) < 8
+
+
+def test_turned_pictures_have_turned_cameras(w300_dir):
+    data = W300LP(w300_dir / "rotated")
+    angles = [np.degrees(np.arctan2(*data.fit(i).camera.rotation[[1, 0], 0] * [-1, 1])) for i in range(len(data))]
+    assert len(angles) == 8 and np.ptp(angles) > 60
+
+
+def test_the_whole_basel_path_on_files_whose_truth_is_known(tmp_path):
+    model, layout = MorphableModel.load(), UVLayout()
+    basel_files(model, tmp_path)
+    truths = write_300wlp(model, tmp_path, count=3)
+    command = ["convert-300wlp", str(tmp_path / "out"), "--source", str(tmp_path / "300W_LP"), "--workers", "1"]
+    command += ["--basel", str(tmp_path / "Model_Shape.mat"), str(tmp_path / "Model_Exp.mat")]
+    assert main(command) == 0
+    shard = tmp_path / "out" / "shard-00000.bin"
+    first = shard.read_bytes()
+    arrays = read_checked(shard)
+    assert not arrays["cropped"] and len(arrays["scale"]) == 3
+    # resumed after a kill in the middle of writing: the same bytes, the model is not registered again
+    before = (tmp_path / "out" / "model.bin").stat().st_mtime_ns
+    shard.write_bytes(first[:1000])
+    assert main(command) == 0
+    assert shard.read_bytes() == first and (tmp_path / "out" / "model.bin").stat().st_mtime_ns == before
+    # a second shard, so that there is one to hold out
+    (tmp_path / "out" / "shard-00001.bin").write_bytes(first)
+    source = Shards(tmp_path / "out")
+    maps = source.maps(range(3))
+    for k, (vertices, dot) in enumerate(truths):
+        # the picture holds a dot at the tip of the nose; the stored cut shows it where the map says
+        image = source.image(k).astype(float).mean(2)
+        row, column = np.unravel_index(image.argmax(), image.shape)
+        assert np.hypot(*(source.landmarks(k)[30, :2] - [column, row])) < 4
+        zoom = arrays["scale"][k] / dot[2]
+        truth = layout.vertices_to_map(vertices)
+        both = [m[layout.mask] - m[layout.mask].mean(0) for m in (maps[k], truth * zoom)]
+        error = np.linalg.norm(both[0] - both[1], axis=1) / arrays["scale"][k]
+        assert error.mean() < 1.2 and np.percentile(error, 95) < 3.0, "mm: what the registration slides along the skin"
+
+
+def test_wrong_files_are_named(tmp_path):
+    with pytest.raises(DatasetError, match="holds no .mat"):
+        W300LP(tmp_path)
+    fields = {"Shape_Para": np.zeros((199, 1)), "Exp_Para": np.zeros((29, 1)), "Pose_Para": np.zeros((1, 7))}
+    path = tmp_path / "AFW_1_0.mat"
+
+    def fit(**changes):
+        savemat(path, {k: v for k, v in (fields | changes).items() if v is not None})
+        return W300LP(tmp_path).fit(0)
+
+    assert fit().points is None, "some releases have no pt2d"
+    for changes, message in (
+        ({"Exp_Para": None}, "AFW_1_0.mat has no field Exp_Para"),
+        ({"Shape_Para": np.zeros((198, 1))}, r"AFW_1_0.mat: .* \(198, 29, 7\)"),
+        ({"Pose_Para": np.full((1, 7), np.nan)}, "Pose_Para has values that are not finite"),
+        ({"pt2d": np.zeros((2, 67))}, r"AFW_1_0.mat: pt2d has shape \(2, 67\)"),
+    ):
+        with pytest.raises(DatasetError, match=message):
+            fit(**changes)
+    fit()
+    with pytest.raises(DatasetError, match="AFW_1_0.jpg"):
+        W300LP(tmp_path).image(0)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(DatasetError, match="AFW_1_0.mat cannot be read"):
+        W300LP(tmp_path).fit(0)

@@ -1,0 +1,90 @@
+"""Small data sets of the layout of AFLW2000-3D, 300W-LP and the Basel Face Model, whose truth is known."""
+
+import numpy as np
+from PIL import Image
+from scipy.io import savemat
+
+from lprnet_utils import UVLayout
+from lprnet_utils.common.assets import read_arrays
+from lprnet_utils.geometry import rotation_matrix
+
+
+def faces_of(model):
+    return model.triangles[~model.membrane]
+
+
+def basel_files(model, folder):
+    """Files of the Basel model's layout that hold our own model: shuffled, in micrometres, triangles turned."""
+    rng = np.random.default_rng(1)
+    faces = faces_of(model)
+    used = np.unique(faces)
+    order = rng.permutation(used)
+    number = np.full(len(model.mean), -1)
+    number[order] = np.arange(len(order))
+    truth = model.vertices(rng.normal(0, 0.7, 80))
+    layout = UVLayout(landmark_uv=read_arrays("face_model.npz")["landmarks_between_models"][:, 1:3])
+    marks = layout.landmarks(layout.vertices_to_map(truth))
+    keypoints = [int(np.linalg.norm(truth[order] - p, axis=1).argmin()) for p in marks]
+    turn = rotation_matrix(4, 0, 0)
+
+    def column(v):
+        return 1000 * (v[order] @ turn.T).reshape(-1, 1)
+
+    deviation = rng.uniform(0.5, 3, 10)
+    modes = np.concatenate([column(m) for m in model.identity[:10]], 1) / deviation
+    padded = np.zeros((3 * len(order), 199))  # all modes but ten move nothing
+    padded[:, :10] = modes
+    shift = np.array([5.0, -30.0, 80.0])
+    np.savez(folder / "truth.npz", mean=truth, deviation=deviation, turn=turn, shift=shift)
+    shapes = np.concatenate([column(m) for m in model.expression[:29]], 1)
+    savemat(
+        folder / "Model_Shape.mat",
+        {
+            "mu_shape": column(truth + shift),
+            "w": padded,
+            "sigma": np.r_[deviation, np.ones(189)][:, None],
+            "tri": number[faces[:, ::-1]].T + 1,
+            "keypoints": np.array(keypoints)[None] + 1,
+        },
+    )
+    savemat(
+        folder / "Model_Exp.mat",
+        {"mu_exp": np.zeros((3 * len(order), 1)), "w_exp": shapes, "sigma_exp": np.ones((29, 1))},
+    )
+    return truth, used
+
+
+def write_300wlp(model, folder, count):
+    """Pairs like 300W-LP's for the model of :func:`basel_files`: black photos with a dot at the tip of the nose.
+
+    Returns, for each, the true vertices in pixels of the photo, and (x, y, pixels a millimetre) of the dot.
+    """
+    rng = np.random.default_rng(7)
+    place = folder / "300W_LP" / "AFW"
+    place.mkdir(parents=True)
+    raw = np.load(folder / "truth.npz")
+    out = []
+    for k in range(count):
+        shape = np.zeros(199)
+        shape[:10] = rng.normal(0, 1, 10) * raw["deviation"]
+        expression = np.zeros(29)
+        expression[rng.integers(29)] = 0.5
+        mm = raw["mean"] + np.tensordot(shape[:10] / raw["deviation"], model.identity[:10], 1)
+        mm = (mm + np.tensordot(expression, model.expression[:29], 1) + raw["shift"]) @ raw["turn"].T
+        angles = rng.uniform(-0.4, 0.4, 3)
+        scale, t = 1.2, np.array([230.0, 240.0, 0.0])
+        posed = scale * mm @ rotation_matrix(*np.rad2deg(angles)).T + t
+        pixels = posed * [1, -1, 1] + [-1, 450, 0]  # y := 451 - y counts from 1, so 450 - y from 0
+        nose = UVLayout().landmarks(UVLayout().vertices_to_map(pixels))[30]
+        y, x = np.mgrid[0:450, 0:450]
+        dot = 255 * np.exp(-((x - nose[0]) ** 2 + (y - nose[1]) ** 2) / 18)
+        Image.fromarray(dot[..., None].repeat(3, 2).astype(np.uint8)).save(place / f"AFW_{k}_0.jpg")
+        fields = {"Shape_Para": shape[:, None], "Exp_Para": expression[:, None], "pt2d": np.ones((2, 68))}
+        savemat(place / f"AFW_{k}_0.mat", fields | {"Pose_Para": np.r_[angles, t, scale / 1000][None]})
+        out.append((pixels, (nose[0], nose[1], scale)))
+    return out
+
+
+def write_aflw2000(folder, name, points, pose):
+    savemat(folder / f"{name}.mat", {"pt3d_68": points, "Pose_Para": np.array([pose])})
+    Image.fromarray(np.full((450, 450, 3), 90, np.uint8)).save(folder / f"{name}.jpg")

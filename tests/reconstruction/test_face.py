@@ -1,0 +1,154 @@
+"""The result object, on faces whose truth is known."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import trimesh
+from made_faces import made_face, mean_vertices
+
+from lprnet_utils.geometry import border_loops, rotation_distance, vertex_normals
+from lprnet_utils.geometry.shading import RENDERED
+from lprnet_utils.reconstruction.draw import render
+
+
+def test_pose_is_found_again():
+    for angles in ((0, 0, 0), (12, -35, 8), (-10, 75, 20)):
+        face, camera = made_face(*angles)
+        assert rotation_distance(face.pose.camera.rotation, camera.rotation) < 0.01
+        assert (face.pose.pitch, face.pose.yaw, face.pose.roll) == pytest.approx(angles, abs=0.02)
+        assert face.pose.matrix.shape == (3, 4) and np.linalg.det(face.pose.matrix[:, :3]) < 0
+    identity = np.random.default_rng(0).normal(size=80)
+    face, camera = made_face(5, 40, 0, identity)
+    assert rotation_distance(face.pose.camera.rotation, camera.rotation) < 6, "of an unknown person"
+
+
+def test_frontal_takes_the_pose_out():
+    face, _ = made_face(10, 50, -15)
+    assert np.abs(face.frontal() - mean_vertices()).max() < 0.05
+    assert face.vertices.shape[1] == 3 and face.triangles.max() == len(face.vertices) - 1
+
+
+def test_colours_are_the_photos():
+    face, _ = made_face(0, 20, 0)
+    x, y = face.vertices[:, 0], face.vertices[:, 1]
+    assert np.abs(face.colors[:, 0] - x * 255 / 300).max() < 2 and np.abs(face.colors[:, 1] - y * 255 / 300).max() < 2
+    assert (face.colors[:, 2] == 77).all()
+
+
+def test_visibility_follows_the_turn():
+    front = mean_vertices()
+    left, right = front[:, 0] < -45, front[:, 0] > 45  # cheeks, by the side of the image
+    turned, _ = made_face(0, 60, 0)  # the nose points to the left of the image: that side is hidden
+    assert turned.visible[right].mean() > 0.95 and turned.visible[left].mean() < 0.3
+    frontal, _ = made_face()
+    assert frontal.visible[np.abs(front[:, 0]) < 40].mean() > 0.93
+
+
+@pytest.mark.parametrize("ending", ["glb", "obj", "ply"])
+def test_mesh_files_are_right_handed_metres_and_open_again(tmp_path, ending):
+    face, _ = made_face(0, 30, 0)
+    path = tmp_path / f"face.{ending}"
+    face.mesh().export(path)
+    mesh = trimesh.load(path, force="mesh", process=False)
+    assert len(mesh.vertices) == len(face.vertices) and len(mesh.faces) == len(face.triangles)
+    assert 0.16 < np.ptp(mesh.vertices[:, 1]) < 0.2, "the height of a face in metres"
+    nose, chin = face.landmarks[30], face.landmarks[8]
+    assert nose[1] < chin[1], "y down in the photo"
+    tip = mesh.vertices[np.argmin(np.linalg.norm(face.vertices - nose, axis=1))]
+    base = mesh.vertices[np.argmin(np.linalg.norm(face.vertices - chin, axis=1))]
+    assert tip[1] > base[1] and tip[2] > base[2], "y up in the file, z toward the viewer"
+    outward = (mesh.face_normals * (mesh.triangles_center - [0, 0, -0.08])).sum(1) > 0
+    assert outward.mean() > 0.95, "counter-clockwise from outside"
+    assert np.abs(mesh.visual.vertex_colors[:, :3].astype(int) - face.colors).max() <= 1
+
+
+def test_the_face_is_closed_and_its_holes_are_an_option(tmp_path):
+    face, _ = made_face(0, 30, 0)
+    closed, open_ = face.mesh(), face.mesh(membrane=False)
+    assert len(border_loops(closed.faces)) == 1, "the outer border alone"
+    assert len(border_loops(open_.faces)) == 4, "two eyes and a mouth more"
+    kept = np.isin(face.layout.mesh()[0], face.layout.texels)
+    assert np.array_equal(closed.vertices[kept], open_.vertices), "what is skin stays where it is"
+    for ending in ("glb", "obj", "ply", "npz"):
+        for membrane, mesh in ((True, closed), (False, open_)):
+            path = face.save(tmp_path / f"{membrane}.{ending}", texture=64, membrane=membrane)
+            if ending == "npz":
+                with np.load(path) as file:
+                    assert len(file["triangles"]) == len(mesh.faces)
+                    assert {len(file[n]) for n in ("vertices", "colors", "visible", "uv")} == {len(mesh.vertices)}
+            else:
+                assert len(trimesh.load(path, force="mesh", process=False).faces) == len(mesh.faces), path.name
+    # a picture of it has no hole either: eyes and mouth are drawn
+    front = render(face, 200)
+    marks = face.pose.camera.unproject(face.landmarks)
+    middle = (face.frontal().min(0) + face.frontal().max(0)) / 2
+    for part in (slice(36, 42), slice(42, 48), slice(60, 68)):
+        x, y, _ = np.rint((marks[part].mean(0) - middle) * [1, -1, 1] * 200 / RENDERED + 99.5).astype(int)
+        assert (front[y - 1 : y + 2, x - 1 : x + 2] < 250).all()
+
+
+def test_landmarks_know_whether_they_are_seen():
+    frontal, _ = made_face()
+    assert frontal.landmarks_visible.all()
+    left, _ = made_face(0, 55, 0)  # the nose points to the left of the image: what is left of it is hidden
+    right, _ = made_face(0, -55, 0)
+    assert not left.landmarks_visible[:6].any() and left.landmarks_visible[[8, 16, 30, 45, 54]].all()
+    assert not right.landmarks_visible[11:17].any() and right.landmarks_visible[[8, 0, 30, 36, 48]].all()
+
+
+def test_pictures_agree_with_the_map():
+    face, camera = made_face(8, 35, -10)
+    depth, pncc, uv, region = face.depth_map(), face.pncc(), face.uv_coordinates(), face.region()
+    assert depth.shape == region.shape == (300, 300) and pncc.shape == uv.shape == (300, 300, 3)
+    assert depth.dtype == pncc.dtype == uv.dtype == np.float32
+    assert (np.isfinite(depth) == region).all() and ((uv[..., 2] > 0.5) == region).all()
+    assert (pncc[~region] == 0).all() and 0 <= pncc.min() and pncc.max() <= 1
+    # pixels near a vertex that is seen and faces the camera have its values, to within the step of a pixel
+    x, y = np.rint(face.vertices[:, :2]).astype(int).T
+    facing = vertex_normals(face.vertices * [1, -1, 1], face.triangles)[:, 2]
+    plain = face.visible & (facing > 0.7) & region[y, x]
+    mean = mean_vertices()
+    code = (mean - mean.min(0)) / np.ptp(mean, axis=0)
+    assert plain.sum() > 5000
+    for drawn, exact, near in (
+        (depth[..., None], face.vertices[:, 2:], 0.8),
+        (pncc, code, 0.02),
+        (uv[..., :2], face.uv, 0.02),
+    ):
+        assert np.percentile(np.abs(drawn[y, x] - exact)[plain].max(1), 99) < near
+    # what is seen is what is nearest: hidden vertices lie behind the picture
+    hidden = ~face.visible & np.isfinite(depth[y, x])
+    assert hidden.sum() > 300 and (depth[y, x] > face.vertices[:, 2])[hidden].mean() > 0.97
+    eye, mouth = face.landmarks[42:48].mean(0), face.landmarks[60:68].mean(0)
+    for x, y, _ in np.rint([eye, mouth]).astype(int):
+        assert region[y, x], "eyes and mouth are closed"
+
+
+def test_pictures_of_a_face_at_the_edge_and_in_a_large_photo():
+    face, _ = made_face(0, 20, 0)
+    shifted = replace(face, position_map=face.position_map - np.float32([120, 90, 0]))
+    depth, moved = face.depth_map(), shifted.depth_map()
+    assert np.allclose(moved[:210, :180], depth[90:, 120:], atol=1e-3, equal_nan=True), "cut off at the edge"
+    gone = replace(face, position_map=face.position_map + np.float32([1000, 0, 0]))
+    assert not gone.region().any()
+    large = replace(face, image=np.zeros((3000, 4000, 3), np.uint8))
+    drawn, region = large.draw(face.position_map)
+    assert drawn.shape[0] < 300 and drawn.shape[1] < 300 and region[0].start >= 0, "only the face's own part is drawn"
+    assert np.nanmax(np.abs(drawn[..., 2] - depth[region])) < 1e-4
+
+
+def test_face_alone_imports_no_numba():
+    code = (
+        "import sys, numpy as np\nfrom lprnet_utils import Face, UVLayout\n"
+        "from lprnet_utils.reconstruction import draw\nfrom lprnet_utils.video import smoothing\n"
+        "from lprnet_utils.viewer import avatar, effects, figures\n"
+        "layout = UVLayout()\nposition = layout.mean_map * np.float32([1, -1, 1]) + 100\n"
+        "face = Face(position, 1.0, np.array([0, 0, 9, 9.0]), np.zeros((200, 200, 3), np.uint8), layout)\n"
+        "face.landmarks, face.mesh(), face.coefficients\n"
+        "print([m for m in ('numba', 'tensorflow', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr

@@ -1,0 +1,84 @@
+"""The losses, by hand."""
+
+import numpy as np
+import pytest
+
+from lprnet_utils import UVLayout
+from lprnet_utils.training import map_loss
+from lprnet_utils.uv import SPAN
+
+
+def test_loss_by_hand():
+    layout = UVLayout()
+    rng = np.random.default_rng(0)
+    truth = rng.random((2, 128, 128, 3)).astype(np.float32)
+    predicted = truth.copy()
+    predicted[0] += 0.01  # everywhere, so texels and landmarks are both off by 0.01
+    predicted[1][~layout.mask] += 0.5  # outside the mesh: free
+    for kind, penalty in (("l1", 0.01 * 100 * SPAN), ("l2", (0.01 * 100 * SPAN) ** 2)):
+        loss = np.asarray(map_loss(layout, kind, landmark_weight=0.5)(truth, predicted))
+        assert loss[0] == pytest.approx(1.5 * penalty, rel=1e-3)
+        assert loss[1] == pytest.approx(0, abs=1e-5 * penalty)
+
+
+def test_loss_of_the_similarity_by_hand():
+    """A face shifted, grown and turned costs what it was shifted, grown and turned; a change of shape costs nothing."""
+    layout = UVLayout()
+    truth = (layout.mean_map * [0.5, -0.5, 0.5] / (SPAN * 128) + 0.5).astype(np.float32)
+    points = layout.landmarks(truth)[:, :2]
+    radius = np.sqrt(((points - points.mean(0)) ** 2).sum(1).mean())
+
+    def extra(predicted):
+        with_, without = (
+            float(map_loss(layout, "l1", 1.0, weight)(truth[None], predicted[None].astype(np.float32))[0])
+            for weight in (1.0, 0.0)
+        )
+        return (with_ - without) / (100 * SPAN)
+
+    assert extra(truth + [0.01, -0.02, 0.5]) == pytest.approx(0.03 / 4, rel=1e-3)
+    centre = np.r_[points.mean(0), 0.5]
+    assert extra((truth - centre) * 1.03 + centre) == pytest.approx(0.03 * radius / 4, rel=1e-3)
+    turn = np.array([[0, 0.02, 0], [-0.02, 0, 0], [0, 0, 0]])
+    assert extra(truth + (truth - centre) @ turn) == pytest.approx(0.02 * radius / 4, rel=1e-3)
+    deeper = truth.copy()
+    deeper[..., 2] = 0.5 + 1.2 * (deeper[..., 2] - 0.5)
+    assert extra(deeper) == pytest.approx(0, abs=1e-6)
+
+
+def test_losses_of_edges_and_wing_by_hand():
+    layout = UVLayout()
+    rng = np.random.default_rng(0)
+    truth = rng.random((1, 128, 128, 3)).astype(np.float32)
+    unit = 100 * SPAN
+
+    def loss(predicted, kind="l1", edge_weight=0.0):
+        return float(map_loss(layout, kind, 0.0, 0.0, edge_weight)(truth, predicted.astype(np.float32))[0]) / unit
+
+    shifted = truth + 0.01
+    assert loss(shifted, edge_weight=5.0) == pytest.approx(loss(shifted), rel=1e-3), "no edge changes"
+    ramp = np.arange(128)[None, None, :, None] * np.float32(0.001)  # every edge along u is longer by 0.001, in x, y, z
+    inner = layout.mask[:, 1:] & layout.mask[:, :-1], layout.mask[1:] & layout.mask[:-1]
+    share = inner[0].sum() / (inner[0].sum() + inner[1].sum())
+    assert loss(truth + ramp, edge_weight=5.0) - loss(truth + ramp) == pytest.approx(5 * 0.001 * share, rel=1e-2)
+    w, epsilon = 0.04 / SPAN, 0.008 / SPAN
+    small, large = 0.5 * w, 3 * w
+    assert loss(truth + small, "wing") == pytest.approx(w * np.log(1 + small / epsilon), rel=1e-3)
+    assert loss(truth + large, "wing") == pytest.approx(large - w + w * np.log(1 + w / epsilon), rel=1e-3)
+
+
+def test_loss_of_the_gaps_between_lids_and_lips_by_hand():
+    layout = UVLayout()
+    truth = np.random.default_rng(0).random((1, 128, 128, 3)).astype(np.float32)
+
+    def extra(predicted):
+        with_gaps, without = (
+            float(map_loss(layout, gap_weight=w)(truth, predicted.astype(np.float32))[0]) for w in (3.0, 0.0)
+        )
+        return (with_gaps - without) / (100 * SPAN)
+
+    assert extra(truth + 0.01) == pytest.approx(0, abs=1e-6), "a shift opens nothing"
+    ramp = np.arange(128)[None, :, None, None] * np.float32(0.001) * np.array([0, 1, 0])
+    points = layout.landmarks(np.broadcast_to(ramp[0], (128, 128, 3)))[:, 1]
+    pairs = [(37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65)]  # iBUG's upper and lower
+    grown = np.mean([abs(points[a] - points[b]) for a, b in pairs])
+    assert grown > 0.001 and extra(truth + ramp) == pytest.approx(3 * grown / 3, rel=1e-2), "y, of x, y and z"

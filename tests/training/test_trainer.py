@@ -1,0 +1,263 @@
+"""Loss by hand, batches that repeat, and runs that survive a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from toy import ToySource, tiny_network
+
+from lprnet_utils.common.files import CheckpointError, load_checkpoint, save_checkpoint
+from lprnet_utils.training import Trainer, TrainingConfig
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = [str(ROOT / "tests/helpers"), str(ROOT)]  # of the modules that a process of its own imports
+CONFIG = TrainingConfig(
+    samples=64, batch_size=8, warmup=16, checkpoint_every=16, validate_every=32, augmentation="wide", seed=3
+)
+
+
+def run(folder, config=CONFIG, **options):
+    keras.utils.set_random_seed(1)
+    trainer = Trainer(tiny_network(), config, folder)
+    trainer.run(ToySource(6), ToySource(2, seed=9), **options)
+    return trainer
+
+
+def test_a_stopped_run_ends_as_an_unbroken_one(tmp_path):
+    whole = run(tmp_path / "whole")
+    run(tmp_path / "parts", stop_after=3)
+    parts = run(tmp_path / "parts")
+    assert parts.step == whole.step == 8 and parts.best == pytest.approx(whole.best, rel=1e-3)
+    for one, other in zip(whole.model.get_weights(), parts.model.get_weights(), strict=True):
+        assert np.allclose(one, other, atol=1e-5)
+    for name in ("best.weights.h5", "checkpoint.bin", "log.csv"):
+        assert (tmp_path / "parts" / name).stat().st_size > 0
+    logs = [(tmp_path / name / "log.csv").read_text().splitlines() for name in ("whole", "parts")]
+    assert [row.split(",")[0] for row in logs[0]] == [row.split(",")[0] for row in logs[1]] == ["sample", "32", "64"]
+    assert logs[0][0].endswith(",outside") and all(0 <= float(row.split(",")[-1]) <= 1 for row in logs[0][1:])
+    best = tiny_network()
+    best.load_weights(tmp_path / "whole" / "best.weights.h5")
+
+
+def test_a_damaged_checkpoint_falls_back_and_another_recipe_is_refused(tmp_path, capsys):
+    from dataclasses import replace
+
+    run(tmp_path, stop_after=5)
+    path = tmp_path / "checkpoint.bin"
+    path.write_bytes(path.read_bytes()[:1000])
+    damaged = path.read_bytes()
+    trainer = Trainer(tiny_network(), CONFIG, tmp_path)
+    assert trainer.step == 4 and "truncated" in capsys.readouterr().out
+    with pytest.raises(CheckpointError, match="seed"):
+        Trainer(tiny_network(), replace(CONFIG, seed=4), tmp_path)
+    previous = tmp_path / "checkpoint.bin.previous"
+    good = previous.read_bytes()
+    trainer.save()
+    assert previous.read_bytes() == good, "the next write does not put the damaged one into the place of the good one"
+    assert (tmp_path / "checkpoint.bin.damaged").read_bytes() == damaged, "which is kept, for whoever wants to look"
+    previous.unlink()
+    path.write_bytes(damaged)
+    with pytest.raises(CheckpointError, match="truncated"):
+        Trainer(tiny_network(), CONFIG, tmp_path)
+
+
+def test_a_run_goes_on_with_its_own_network_and_photos_only(tmp_path):
+    run(tmp_path, stop_after=3)
+    inputs = keras.Input((128, 128, 3))
+    other = keras.Model(inputs, keras.layers.Conv2D(3, 1)(inputs))
+    with pytest.raises(CheckpointError, match="another network"):
+        Trainer(other, CONFIG, tmp_path)
+    with pytest.raises(CheckpointError, match="a run on 6 photos and 2 held out, not 7 and 2"):
+        Trainer(tiny_network(), CONFIG, tmp_path).run(ToySource(7), ToySource(2, seed=9))
+    assert run(tmp_path).step == 8
+
+
+def test_the_log_has_each_line_once(tmp_path):
+    """Also after a kill before the first checkpoint, and past a million samples."""
+    from dataclasses import replace
+
+    run(tmp_path / "first", stop_after=4)
+    line = (tmp_path / "first" / "log.csv").read_text()
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "log.csv").write_text(line)  # of a run that left no checkpoint
+    run(tmp_path / "second", stop_after=4)
+    assert [r.split(",")[0] for r in (tmp_path / "second" / "log.csv").read_text().splitlines()] == ["sample", "32"]
+    config = replace(CONFIG, samples=3_000_024, batch_size=1_000_008, validate_every=1_000_008)
+    trainer = Trainer(tiny_network(), config, tmp_path / "third")
+    trainer._log({"sample": 1_000_008, "loss": 1 / 3})
+    trainer.step = 1
+    trainer.save()
+    Trainer(tiny_network(), config, tmp_path / "third")
+    assert (tmp_path / "third" / "log.csv").read_text().splitlines()[1:] == ["1000008,0.333333,,,,"]
+
+
+def test_an_interrupted_write_leaves_the_checkpoint(tmp_path):
+    """Killed in the middle of writing, or between its two renames."""
+    run(tmp_path, stop_after=5)
+    path = tmp_path / "checkpoint.bin"
+    (tmp_path / ".part-x-checkpoint.bin").write_bytes(path.read_bytes()[:777])
+    assert Trainer(tiny_network(), CONFIG, tmp_path).step == 5
+    path.unlink()
+    assert Trainer(tiny_network(), CONFIG, tmp_path).step == 4
+
+
+def test_a_checkpoint_from_before_a_setting_was_known(tmp_path):
+    run(tmp_path, stop_after=5)
+    path = tmp_path / "checkpoint.bin"
+    arrays, info = load_checkpoint(path)
+    del info["config"]["similarity_weight"]
+    save_checkpoint(path, arrays, info)
+    assert Trainer(tiny_network(), CONFIG, tmp_path).step == 5
+
+
+RESUME = """
+import sys; sys.path[:0] = sys.argv[3:]
+import os
+import signal
+import keras
+import numpy as np
+from pathlib import Path
+from toy import ToySource
+from keras import layers
+from lprnet_utils.networks import BatchNormalization
+from lprnet_utils.training import TrainingConfig
+from lprnet_utils.training import Trainer
+folder = Path(sys.argv[1])
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+    tf.config.experimental.enable_op_determinism()
+config = TrainingConfig(samples=28, batch_size=4, warmup=8, optimizer="muon", learning_rate=4e-3,
+                        checkpoint_every=12, validate_every=8, average=0.9, seed=3)
+class Killed(Trainer):
+    def _log(self, row, path=None):
+        if self.step == 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super()._log(row, path)
+def network():
+    inputs = keras.Input((128, 128, 3))
+    x = BatchNormalization()(layers.Conv2D(16, 5, strides=8, padding="same")(inputs))
+    x = BatchNormalization()(layers.Conv2D(24, 1)(layers.DepthwiseConv2D(3, padding="same")(x)))
+    x = layers.UpSampling2D(8, interpolation="bilinear")(layers.Conv2D(3, 1)(layers.ReLU()(x)))
+    return keras.Model(inputs, x)
+def part(name, kind=Trainer, tensorboard=False, **options):
+    keras.utils.set_random_seed(1)
+    kind(network(), config, folder / name, tensorboard).run(ToySource(6), ToySource(2, seed=9), **options)
+if sys.argv[2] == "begin":
+    part("whole", tensorboard=keras.backend.backend() == "tensorflow")
+    part("parts", Killed)
+part("parts", stop_after=2)
+part("parts")
+"""
+
+
+def resumed(tmp_path, backend):
+    """Checkpoints of a run in one piece, and of one killed after its fourth step, a step after its last checkpoint.
+
+    At that moment the step's evaluation has kept its weights as the best and not yet written its line of the log.
+    """
+    environment = os.environ | {"KERAS_BACKEND": backend}
+    for turn, expected in (("begin", -signal.SIGKILL), ("go on", 0)):
+        command = [sys.executable, "-c", RESUME, str(tmp_path), turn, *FOLDERS]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == expected, done.stderr[-2000:]
+    return (load_checkpoint(tmp_path / name / "checkpoint.bin") for name in ("whole", "parts"))
+
+
+def numbers(path):
+    """All arrays of a Keras weights file."""
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]} if isinstance(item, h5py.Dataset) else {}))
+    return found
+
+
+def test_resume_is_exact_to_the_bit(tmp_path):
+    """With Muon, on TensorFlow's CPU with deterministic operations: weights, averages, statistics, moments, best."""
+    (whole, one), (parts, other) = resumed(tmp_path, "tensorflow")
+    assert one["step"] == other["step"] == 7 and one["best"] == other["best"]
+    assert whole.keys() == parts.keys() and len(whole) > 40
+    for name in whole:
+        assert (whole[name] == parts[name]).all(), name
+    for name in ("best.weights.h5", "last.weights.h5"):
+        best, again = (numbers(tmp_path / part / name) for part in ("whole", "parts"))
+        assert len(best) > 10 and best.keys() == again.keys()
+        assert all((best[key] == again[key]).all() for key in best), name
+    rows = [(tmp_path / name / "log.csv").read_text().splitlines() for name in ("whole", "parts")]
+    drop = [[",".join(c for k, c in enumerate(row.split(",")) if k != 3) for row in log] for log in rows]  # the rate
+    assert drop[0] == drop[1] and [row.split(",")[0] for row in drop[0]] == ["sample", "8", "16", "24", "28"]
+    assert list((tmp_path / "whole/tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_resume_on_jax_is_equal_to_rounding(tmp_path):
+    pytest.importorskip("jax", reason="JAX is not installed: pip install jax")
+    (whole, one), (parts, other) = resumed(tmp_path, "jax")
+    assert one["step"] == other["step"] == 7
+    for name in whole:
+        assert np.allclose(whole[name], parts[name], rtol=1e-4, atol=1e-5), name
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_ends_in_whole_numbers(precision, tmp_path):
+    """Under half precision weights, places and results stay float32, and the checkpoint resumes."""
+    from dataclasses import replace
+
+    from lprnet_utils import networks
+
+    config = replace(CONFIG, precision=precision, samples=16, batch_size=4, learning_rate=3e-3, warmup=4)
+    keras.config.set_dtype_policy(precision)
+    try:
+        for name in ("lprnet_lite", "lprnet"):
+            net = getattr(networks, name)(128)
+            assert net.layers[-1].compute_dtype == "float32" != net.layers[1].compute_dtype, name
+            places = [layer for layer in net.layers[1:] if layer.output.shape[-1] in (3, 12)]
+            if name == "lprnet_lite":  # bfloat16 has three digits: none of its places goes through it
+                assert len(places) == 6 and {layer.compute_dtype for layer in places} == {"float32"}
+            assert {w.dtype for w in net.get_weights()} == {np.dtype("float32")}
+        trainer = Trainer(networks.lprnet_lite(128), config, tmp_path)
+        trainer.run(ToySource(4), ToySource(1), stop_after=2)
+        again = Trainer(networks.lprnet_lite(128), config, tmp_path)
+        assert again.step == 2 and again.model.predict_on_batch(np.zeros((1, 128, 128, 3), np.float32)).dtype == "f4"
+        again.run(ToySource(4), ToySource(1))
+        assert again.step == 4
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def test_sigkill_loses_nothing(tmp_path):
+    """Killed at random moments, while it writes a checkpoint at every step, a run always goes on."""
+    script = (
+        "import sys; sys.path[:0] = sys.argv[2:]\n"
+        "from toy import ToySource, tiny_network\n"
+        "from lprnet_utils.training.recipes import TrainingConfig\n"
+        "from lprnet_utils.training.trainer import Trainer\n"
+        "c = TrainingConfig(samples=100000, batch_size=2, checkpoint_every=2, validate_every=10**6)\n"
+        "t = Trainer(tiny_network(), c, sys.argv[1]); print('resumed', t.step, flush=True)\n"
+        "t.run(ToySource(2), ToySource(1))\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path), *FOLDERS]
+    rng = np.random.default_rng(0)
+    steps = []
+    for _ in range(3):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        # killed between two renames, the run says first that it goes on from the checkpoint before
+        steps.append(int(next(line for line in process.stdout if line.startswith("resumed")).split()[1]))
+        path = tmp_path / "checkpoint.bin"
+        end = time.monotonic() + 90
+        before = path.stat().st_mtime_ns if path.exists() else 0
+        while (not path.exists() or path.stat().st_mtime_ns == before) and time.monotonic() < end:
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0, 0.4))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    info = load_checkpoint(tmp_path / "checkpoint.bin" if (tmp_path / "checkpoint.bin").exists() else
+                           tmp_path / "checkpoint.bin.previous")[1]  # fmt: skip
+    assert steps[0] == 0 and steps[0] < steps[1] < steps[2] <= info["step"]

@@ -1,0 +1,95 @@
+"""Textures of faces whose look is known: painted by formulas in the UV layout."""
+
+import cv2
+import numpy as np
+import pytest
+from made_faces import made_face, painted_face, stripes
+
+from lprnet_utils.uv.texture import photo_to_texture, spread
+
+
+def places(size):
+    centre = (np.arange(size) + 0.5) / size
+    return np.meshgrid(centre, centre)
+
+
+@pytest.mark.parametrize("size", [97, 128, 256, 400])
+def test_a_texture_of_any_size_shows_what_the_photo_shows(size):
+    face, _ = painted_face(stripes, 5, 15, 0, scale=2.0, size=500)
+    texture, shown = face.texture(size), face.texture_mask(size)
+    assert texture.shape == (size, size, 3) and texture.dtype == np.uint8 and shown.shape == (size, size)
+    off = np.abs(texture - stripes(*places(size)))[shown]
+    assert 0.5 < shown.mean() < 0.9 and np.median(off) < 1.5 and np.percentile(off, 98) < 12
+
+
+def test_what_is_hidden_is_black_or_taken_from_the_other_side():
+    face, _ = painted_face(stripes, 0, 50, 0, scale=2.0, size=500)
+    shown, masked, filled = face.texture_mask(256), face.texture(256, fill=False), face.texture(256)
+    other = ~shown & shown[:, ::-1]
+    assert shown[:, 128:].mean() > 2 * shown[:, :128].mean(), "the nose points to the left: that side is hidden"
+    assert (masked[~shown] == 0).all() and (masked[shown] > 0).any(1).mean() > 0.99
+    off = np.abs(filled - stripes(*places(256)))[other]
+    assert other.sum() > 8000 and np.median(off) < 4 and np.percentile(off, 95) < 25
+    grey = np.abs(filled.astype(int) - 128).max(-1) < 3
+    assert grey[other].mean() < 0.02, "the background is not on the face"
+
+
+def test_the_filled_side_keeps_its_light():
+    def lit(u, v):
+        return stripes(u, v) * 0.6 + 60 * np.tanh(6 * (u - 0.5))[..., None] + 40
+
+    face, _ = painted_face(lit, 0, 38, 0, scale=2.0, size=500)
+    shown, filled = face.texture_mask(256), face.texture(256).astype(float)
+    other = ~shown & shown[:, ::-1]
+    truth = lit(*places(256))
+    plain = np.abs(truth[:, ::-1] - truth)[other].mean()
+    assert plain > 80, "a mirror image alone has the other side's light"
+    assert np.abs(filled - truth)[other].mean() < plain / 4
+    # and no seam: the photo's part ends as softly as the texture changes anywhere
+    step = np.abs(np.diff(filled - truth, axis=1)).max(-1)[60:200, 40:220]
+    assert np.percentile(step, 99) < 8
+
+
+def test_a_map_that_is_a_little_off_brings_no_background_along():
+    face, _ = painted_face(stripes, 0, 45, 0, scale=2.0, size=500)
+    off = type(face)(face.position_map - np.float32([5, 0, 0]), 1.0, face.box, face.image, face.layout)
+    grey = np.abs(off.texture(256).astype(int) - 128).max(-1) < 3
+    raw = photo_to_texture(off.image, off.position_map, off.layout, 256)
+    face_texels = cv2.resize(off.layout.mask.astype(np.uint8), (256, 256), interpolation=cv2.INTER_NEAREST) > 0
+    assert (np.abs(raw - 128).max(-1) < 3)[face_texels & off.texture_mask(256)[:, ::-1]].mean() > 0.05
+    assert grey[60:220, 25:-25].mean() < 0.004
+
+
+def test_a_photo_finer_than_the_texture_is_averaged():
+    face, _ = made_face(scale=8.0, size=1800)
+    y, x = np.mgrid[0:1800, 0:1800]
+    face.image[...] = ((x // 5 + y // 5) % 2 * 255)[..., None]
+    inside = face.texture(64)[face.texture_mask(64)].astype(float)
+    assert abs(inside.mean() - 127) < 3 and inside.std() < 25, "a fine chequerboard is grey"
+
+
+def test_a_face_partly_outside_the_photo():
+    face, _ = painted_face(stripes, 0, 0, 0, size=300)
+    cut = type(face)(face.position_map - np.float32([130, 0, 0]), 1.0, face.box, face.image[:, 130:], face.layout)
+    assert not cut.texture_mask(128)[:, :30].any()
+    texture = cut.texture(128)
+    shown = cut.texture_mask(128)
+    other = ~shown & shown[:, ::-1]
+    assert np.median(np.abs(texture - stripes(*places(128)))[other]) < 8, "symmetry fills what the edge cuts off"
+
+
+@pytest.mark.parametrize("size", [0, 1, -4, 10_000, 64.5])
+def test_other_sizes_are_refused(size):
+    with pytest.raises(ValueError, match="from 2 to 8192"):
+        made_face()[0].texture(size)
+
+
+def test_known_values_stay_and_spread():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(37, 37, 2))
+    known = rng.random((37, 37)) > 0.7
+    out = spread(values, known)
+    assert np.allclose(out[known], values[known], atol=1e-5)
+    assert values[known].min() - 1e-5 <= out.min() and out.max() <= values[known].max() + 1e-5
+    assert np.allclose(spread(np.full((64, 64, 1), 5.0), np.arange(64 * 64).reshape(64, 64) == 77), 5)
+    assert (spread(values, np.zeros((37, 37))) == 0).all()

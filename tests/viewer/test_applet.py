@@ -1,0 +1,326 @@
+"""The applet, driven as a reader would: in Python, and in a browser where there is one."""
+
+import base64
+import io
+import json
+import re
+import subprocess
+import sys
+import threading
+import zipfile
+from importlib.util import find_spec
+
+import cv2
+import ipywidgets as widgets
+import numpy as np
+import plotly
+import plotly.graph_objects as go
+import pytest
+import trimesh
+from chromium import Chromium
+from glb_files import read_glb
+
+from lprnet_utils.commands.main import main
+from lprnet_utils.common import data_path, read_image
+from lprnet_utils.viewer import PRESETS, Avatar, FaceApplet
+from lprnet_utils.viewer.applet import OTHER, TABS, uploaded
+from lprnet_utils.viewer.live_figure import STEP, LiveFigure
+
+PLOTLY = int(plotly.__version__.split(".")[0])  # 5 writes numbers as text, 6 as bytes
+needs_voila = pytest.mark.skipif(find_spec("voila") is None, reason="voila is not installed: pip install '.[lab]'")
+HOPPER = data_path("samples/grace_hopper.jpg")
+
+
+@pytest.fixture(scope="module")
+def shared():
+    return FaceApplet()
+
+
+@pytest.fixture
+def applet(shared):
+    """The applet with its first photo, as in the photo."""
+    shared.sample.value = OTHER
+    shared.sample.value = "Eileen Collins"
+    shared.look.value, shared.landmarks.value = "Photo", False
+    return shared
+
+
+def upload(applet, data, name="me.jpg"):
+    """What a front end of the installed ipywidgets, 8 or 7, sends."""
+    about = {"name": name, "type": "image/jpeg", "size": len(data)}
+    if widgets.__version__.startswith("7"):
+        button = applet.upload
+        button.set_state({"data": [memoryview(data)], "metadata": [about | {"lastModified": 0}]})
+        button.set_state({"_counter": button._counter + 1})
+    else:
+        file = about | {"last_modified": np.datetime64("now").item(), "content": memoryview(data)}
+        applet.upload.value = (file,)
+
+
+def test_uploads_of_both_ipywidgets_are_read():
+    seven = {"a.jpg": {"metadata": {"name": "a.jpg", "size": 2}, "content": b"ab"}}
+    eight = ({"name": "a.jpg", "type": "image/jpeg", "size": 2, "content": memoryview(b"ab")},)
+    assert uploaded(seven) == uploaded(eight) == [("a.jpg", b"ab")]
+    assert uploaded({}) == uploaded(()) == []
+
+
+def test_tabs_have_titles(shared):
+    (tabs,) = (w for w in every_widget(shared) if isinstance(w, widgets.Tab))
+    assert [tabs.get_title(k) for k in range(3)] == list(TABS)
+
+
+def every_widget(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from every_widget(child)
+
+
+def vertices(data):
+    return trimesh.load(io.BytesIO(data), file_type="glb", force="mesh", process=False).vertices
+
+
+def sent(element):
+    """What the frame reads from one of the elements beside it."""
+    return json.loads(re.fullmatch(r"<script[^>]*>(.*)</script>", element.value, re.DOTALL)[1])
+
+
+def points(applet):
+    """The places (n, 3) of the parts of the view, in plotly's axes."""
+    parts = [np.frombuffer(base64.b64decode(part), "<i2") * STEP for part in sent(applet.view.points)]
+    return [part.reshape(3, -1).T for part in parts]
+
+
+def encoded(picture, ending=".png"):
+    return cv2.imencode(ending, picture)[1].tobytes()
+
+
+def test_it_begins_with_a_face(applet):
+    assert "Eileen Collins, 512 x 512 pixels: 1 face" in applet.message.value and applet.which.layout.display == "none"
+    assert read_image(applet.picture.value).shape[0] > 300
+    assert len(applet.view.figure.value) < (500_000 if PLOTLY > 5 else 800_000)
+    (mesh,) = sent(applet.view.figure)["data"]
+    assert mesh["type"] == "mesh3d" and "vertexcolor" in mesh
+    (places,) = points(applet)
+    assert places.shape == (8084, 3) and 150 < np.ptp(places[:, 2]) < 220, "a face in mm, upright"
+    assert applet.pose["pitch"].value == -5 and applet.expressions["mouthSmile"].value > 0.3, "as in the photo"
+
+
+def test_an_upload_is_shown(applet):
+    before, figure = applet.picture.value, applet.view.figure.value
+    upload(applet, HOPPER.read_bytes(), "<grace>.jpg")
+    assert "&lt;grace&gt;.jpg, 512 x 600 pixels: 1 face" in applet.message.value
+    assert applet.picture.value != before and applet.view.figure.value != figure and applet.sample.value == OTHER
+    applet.sample.value = "Eileen Collins"
+    assert "Eileen Collins" in applet.message.value
+
+
+def test_grey_and_large_photos(applet):
+    grey = cv2.imread(str(HOPPER), cv2.IMREAD_GRAYSCALE)
+    upload(applet, encoded(grey))
+    assert "1 face" in applet.message.value
+    red, green, blue = applet._colors.astype(int).T
+    off = np.maximum(np.abs(red - green), np.abs(red - blue))
+    assert np.percentile(off, 95) <= 2, "all but the dark inside of the mouth"
+    upload(applet, encoded(cv2.resize(grey, None, fx=5, fy=5), ".jpg"))
+    assert "2560 x 3000 pixels: 1 face" in applet.message.value
+    assert max(read_image(applet.picture.value).shape) <= 1000 and len(applet.picture.value) < 500_000
+
+
+def test_one_of_several_faces(applet):
+    both = np.hstack(
+        [cv2.imread(str(HOPPER)), cv2.resize(cv2.imread(str(data_path("samples/astronaut.jpg"))), (600, 600))]
+    )
+    upload(applet, encoded(both, ".jpg"))
+    assert "2 faces" in applet.message.value and applet.which.layout.display == "flex"
+    assert [label for label, _ in applet.which.options] == ["1 of 2", "2 of 2"]
+    first, picture = points(applet)[0], applet.picture.value
+    applet.which.value = 1
+    assert np.abs(points(applet)[0] - first).max() > 2 and applet.picture.value != picture
+    upload(applet, HOPPER.read_bytes())
+    assert applet.which.value == 0 and applet.which.layout.display == "none"
+
+
+def test_what_is_no_picture_is_a_message(applet):
+    before = points(applet)[0]
+    for data in (b"no picture", b"", encoded(np.zeros((9, 9, 3), np.uint8))[:50]):
+        upload(applet, data, "notes.txt")
+        assert (
+            'role="alert"' in applet.message.value and "notes.txt cannot be read as a picture" in applet.message.value
+        )
+        assert "Still shown: Eileen Collins" in applet.message.value
+    applet.front.click()
+    assert np.abs(points(applet)[0] - before).max() > 1, "and the applet goes on"
+
+
+def test_a_photo_without_a_face(applet):
+    upload(applet, encoded(np.full((200, 300, 3), 128, np.uint8)), "wall.png")
+    assert 'role="alert"' in applet.message.value and "No face was found in wall.png" in applet.message.value
+    assert sent(applet.view.figure)["data"] == [] and read_image(applet.picture.value).shape[:2] == (200, 300)
+    assert all(button.disabled for button in applet.downloads.values())
+    for slider in (applet.pose["yaw"], applet.expressions["jawOpen"]):  # there is nothing to move, and no error
+        slider.value = slider.max / 2
+    applet.look.value = "Clay"
+    upload(applet, HOPPER.read_bytes())
+    assert "1 face" in applet.message.value and not any(button.disabled for button in applet.downloads.values())
+
+
+def test_sliders_move_the_face(applet):
+    applet.front.click()
+    (start,) = points(applet)
+    assert [slider.value for slider in applet.pose.values()] == [0, 0, 0]
+    applet.pose["yaw"].value = 40
+    (turned,) = points(applet)
+    tip = np.argmin(start[:, 1])  # plotly's y goes into the picture
+    assert turned[tip, 0] < start[tip, 0] - 20, "yaw > 0 turns the nose to the left of the image"
+    applet.pose["yaw"].value = 0
+    applet.expressions["jawOpen"].value = 1.0
+    (opened,) = points(applet)
+    assert (opened - start)[:, 2].min() < -10 and np.abs(opened - start)[start[:, 2] > 20].max() < 1
+    applet.presets["At rest"].click()
+    assert applet.expressions["jawOpen"].value == 0 and not applet._weights.any()
+    applet.as_seen.click()
+    assert applet._weights == pytest.approx(applet._avatar.seen) and applet.pose["roll"].value == 4
+
+
+def test_a_wink_is_on_one_side(applet):
+    applet.presets["Wink"].click()
+    names = dict(zip(applet._avatar.names, applet._weights, strict=True))
+    assert names["eyeBlinkLeft"] == 1 and names["eyeBlinkRight"] == 0 and applet.expressions["eyeBlink"].value == 0.5
+    applet.expressions["eyeBlink"].value = 0.8
+    names = dict(zip(applet._avatar.names, applet._weights, strict=True))
+    assert names["eyeBlinkLeft"] == names["eyeBlinkRight"] == pytest.approx(0.8) and names["mouthSmileLeft"] > 0.6
+
+
+def test_clay_and_landmarks(applet):
+    applet.landmarks.value = True
+    _, marks = points(applet)
+    assert marks.shape == (68, 3) and [t["type"] for t in sent(applet.view.figure)["data"]] == ["mesh3d", "scatter3d"]
+    assert marks[8, 2] < marks[30, 2] < marks[27, 2], "chin, tip and root of the nose"
+    applet.look.value = "Clay"
+    assert "vertexcolor" not in sent(applet.view.figure)["data"][0]
+    applet.expressions["jawOpen"].value = 0.9
+    assert points(applet)[1][8, 2] < marks[8, 2] - 10, "they go along"
+
+
+def test_downloads_are_the_face_as_shown(applet):
+    applet.front.click()
+    applet.presets["At rest"].click()
+    before = vertices(applet.content("glb"))
+    applet.expressions["mouthSmile"].value = 1.0
+    applet.pose["yaw"].value = 30
+    applet.downloads["glb"].click()
+    data = base64.b64decode(re.search(r'href="data:model/gltf-binary;base64,([^"]+)"', applet.view.file.value)[1])
+    assert 'download="face.glb"' in applet.view.file.value
+    assert vertices(data) == pytest.approx(applet._avatar.vertices(applet._weights, (0, 30, 0)) / 1000, abs=1e-6)
+    assert np.abs(vertices(data) - before).max() > 0.02
+    assert points(applet)[0] == pytest.approx(vertices(data) @ [[1000, 0, 0], [0, 0, 1000], [0, -1000, 0]], abs=0.11)
+    with zipfile.ZipFile(io.BytesIO(applet.content("obj"))) as archive:
+        assert sorted(archive.namelist()) == ["face.mtl", "face.obj", "face.png"]
+        rows = [line.split()[1:] for line in archive.read("face.obj").decode().splitlines() if line.startswith("v ")]
+    assert np.array(rows, float)[:, :3] == pytest.approx(vertices(data), abs=1e-6)
+    with np.load(io.BytesIO(applet.content("npz"))) as arrays:
+        assert arrays["landmarks"].shape == (68, 3)
+
+
+def test_the_avatar_has_its_expressions(applet, tmp_path):
+    (tmp_path / "avatar.glb").write_bytes(applet.content("avatar"))
+    tree, _ = read_glb(tmp_path / "avatar.glb")
+    assert len(tree["meshes"][0]["extras"]["targetNames"]) == 51
+
+
+def test_other_weights(applet):
+    before = points(applet)[0]
+    assert dict(applet.weights.options) == {
+        "open: free for any use": "open", "published: research only": "published", "wild: research only": "wild"
+    }  # fmt: skip
+    applet.weights.value = "wild"
+    assert np.abs(points(applet)[0] - before).max() > 1
+    applet.weights.value = "open"
+    assert points(applet)[0] == pytest.approx(before, abs=STEP)
+
+
+def test_a_photo_to_begin_with():
+    applet = FaceApplet(HOPPER)
+    assert "your photo, 512 x 600 pixels" in applet.message.value and applet.sample.value == OTHER
+    applet = FaceApplet(b"no picture")
+    assert "your photo cannot be read as a picture" in applet.message.value and applet._avatar is None
+    with pytest.raises(ValueError, match="no bundled weights 'none'"):
+        FaceApplet(weights="none")
+
+
+def test_weights_by_name_stand_for_both_sides(applet):
+    avatar: Avatar = applet._avatar
+    both = dict(zip(avatar.names, avatar.weights({"eyeBlink": 0.7, "jawOpen": 0.2, "mouthLeft": 0.1}), strict=True))
+    found = {name: round(float(w), 2) for name, w in both.items() if w}
+    assert found == {"eyeBlinkLeft": 0.7, "eyeBlinkRight": 0.7, "jawOpen": 0.2, "mouthLeft": 0.1}
+    for preset in PRESETS.values():
+        assert (avatar.weights(preset) > 0).sum() >= len(preset)
+    with pytest.raises(ValueError, match="no expression 'grin'"):
+        avatar.vertices({"grin": 1.0})
+
+
+def test_a_live_figure_hides_tags_in_its_data():
+    view = LiveFigure("<b>", 300)
+    view.show(go.Figure(go.Scatter3d(x=[1], y=[2], z=[3], text="</script><b>")))
+    assert view.figure.value.count("<") == 2 and sent(view.figure)["data"][0]["text"] == "</script><b>"
+    assert '<iframe title="&lt;b&gt;"' in view.children[0].value
+    view.move([np.array([[1.04], [-2.0], [0.0]])])
+    first = view.points.value
+    view.move([np.array([[1.04], [-2.0], [0.0]])])
+    assert view.points.value != first, "a version of its own, or the frame would not look"
+
+
+@needs_voila
+def test_command_says_what_is_missing(monkeypatch, capsys):
+    assert main(["app", "--weights", "none"]) == 2
+    assert "no bundled weights 'none'" in capsys.readouterr().err
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "voila" else find_spec(name))
+    assert main(["app"]) == 2
+    assert "needs voila: pip install 'lprnet_utils[lab]'" in capsys.readouterr().err
+
+
+CANVAS = "!!document.querySelector('iframe')?.contentDocument?.querySelector('#figure canvas')"
+BUTTON = "[...document.querySelectorAll('button')].find(b => b.innerText.includes('{}'))"
+FACE = "document.querySelector('iframe').contentDocument.querySelector('#figure')"
+
+
+def slider(name):
+    """The handle of the slider with a label."""
+    row = f"[...document.querySelectorAll('.widget-slider')].find(s => s.innerText.trim().startsWith('{name}'))"
+    return f"{row}.querySelector('.noUi-handle')"
+
+
+@needs_voila
+def test_in_a_browser(tmp_path):
+    """A photo is loaded, sliders are moved, and the .glb that arrives is the face as the sliders have it."""
+    with Chromium(tmp_path) as page:
+        command = [
+            sys.executable,
+            "-c",
+            "from lprnet_utils.commands.main import main; main(['app', '--no-browser', '--port', '8899'])",
+        ]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            address = next(filter(None, (re.search(r"http://\S+", line) for line in server.stdout)))[0]
+            threading.Thread(target=server.stdout.read, daemon=True).start()  # else a full pipe would stop it
+            page.open(address)
+            page.wait(CANVAS, 120)
+            page.choose_file("document.querySelector('.widget-upload')", HOPPER)
+            page.wait("document.body.innerText.includes('grace_hopper.jpg, 512 x 600 pixels: 1 face')")
+            page.run(BUTTON.format("As shown, .glb") + ".click()")
+            before = vertices(page.downloaded("face.glb"))
+            z = f"Array.from({FACE}.data[0].z)"
+            shown = np.array(page.run(z))
+            page.keys(slider("mouthSmile"), "ArrowRight", 40)
+            page.keys(slider("pitch"), "ArrowRight", 20)
+            page.wait(f"Math.abs({z}[0] - {shown[0]}) > 1")
+            page.run(BUTTON.format("As shown, .glb") + ".click()")
+            after = vertices(page.downloaded("face.glb"))
+            assert after.shape == before.shape == (8084, 3) and np.abs(after - before).max() > 0.005
+            saved = (1000 * after[:, 1]).round(2).tolist()
+            page.wait(f"(s => {z}.every((v, k) => Math.abs(v - s[k]) < 0.12))({saved})")  # the view shows it too
+            page.choose_file("document.querySelector('.widget-upload')", __file__)
+            page.wait("document.querySelector('[role=alert]')?.innerText.includes('cannot be read as a picture')")
+        finally:
+            server.terminate()
+            server.wait()

@@ -1,0 +1,78 @@
+"""The avatar's file against the model that it was made of."""
+
+import numpy as np
+import pytest
+import trimesh
+from glb_files import read_glb
+from made_faces import made_face, painted_face, stripes
+
+from lprnet_utils import MorphableModel
+from lprnet_utils.viewer import write_avatar
+from lprnet_utils.viewer.avatar import MOUTH, neutral_vertices
+
+SMILE = {"mouthSmileLeft": 0.7, "mouthSmileRight": 0.7, "jawOpen": 0.3}
+
+
+def test_the_person_at_rest():
+    model = MorphableModel.load()
+    identity = np.random.default_rng(0).normal(size=80)
+    face, _ = made_face(5, -20, 5, identity=identity, expression=SMILE)
+    rest, truth = neutral_vertices(face), model.vertices(identity)
+    smiling = model.vertices(identity, SMILE)
+    off = np.linalg.norm(rest - truth, axis=1)
+    assert off.mean() < 0.7 and np.percentile(off, 99) < 2.5  # measured: 0.53
+    assert off.mean() < np.linalg.norm(smiling - truth, axis=1).mean() / 4
+    # what the model cannot say stays: a bump is the person's
+    bump = np.linalg.norm(truth - truth[np.argmax(truth[:, 2])], axis=1) < 8
+    grown = face.layout.vertices_to_map(face.coefficients.camera.project(smiling + bump[:, None] * [0, 0, 6.0]))
+    again = neutral_vertices(type(face)(grown, 1.0, face.box, face.image, face.layout))
+    assert (again - rest)[bump, 2].mean() > 3
+
+
+def test_file(tmp_path):
+    model = MorphableModel.load()
+    face, _ = painted_face(stripes, 0, 15, 0, scale=2.0, size=500, expression=SMILE)
+    path = write_avatar(face, tmp_path / "me.glb", texture=256)
+    tree, arrays = read_glb(path)
+    (mesh,) = tree["meshes"]
+    (primitive,) = mesh["primitives"]
+    assert mesh["extras"]["targetNames"] == list(model.expression_names) and len(primitive["targets"]) == 51
+    assert mesh["weights"] == [0] * 51
+    position = arrays[primitive["attributes"]["POSITION"]]
+    assert position.shape == model.mean.shape and 0.16 < np.ptp(position[:, 1]) < 0.2
+    for target, shape in zip(primitive["targets"], model.expression, strict=True):
+        assert set(target) == {"POSITION"} and np.allclose(arrays[target["POSITION"]], shape / 1000, atol=1e-7)
+    opened = position + arrays[primitive["targets"][model.expression_names.index("jawOpen")]["POSITION"]]
+    chin = np.argmin(np.linalg.norm(model.mean - face.layout.landmarks(face.layout.mean_map)[8], axis=1))
+    assert opened[chin, 1] < position[chin, 1] - 0.02, "the chin goes down"
+    assert np.allclose(arrays[primitive["attributes"]["TEXCOORD_0"]], model.uv, atol=1e-6), "v down"
+    normal = arrays[primitive["attributes"]["NORMAL"]]
+    assert normal[np.argmax(position[:, 2]), 2] > 0.8, "outward"
+    assert [p.name for p in tmp_path.iterdir()] == ["me.glb"]
+    again = trimesh.load(path, force="mesh", process=False)
+    assert len(again.vertices) == len(model.mean) and again.visual.material.baseColorTexture.size == (256, 256)
+
+
+def test_initial_weights_are_those_seen(tmp_path):
+    face, _ = made_face(expression=SMILE)
+    tree, _ = read_glb(write_avatar(face, tmp_path / "me.glb", texture=64, as_seen=True))
+    weights = dict(zip(tree["meshes"][0]["extras"]["targetNames"], tree["meshes"][0]["weights"], strict=True))
+    assert weights["mouthSmileLeft"] == pytest.approx(0.7, abs=0.12) and weights["jawOpen"] > 0.2
+
+
+def test_the_mouth_is_dark_inside_where_the_photo_does_not_show_it(tmp_path):
+    closed, _ = painted_face(lambda u, v: np.full((*u.shape, 3), 200.0), 0, 0, 0)
+    path = write_avatar(closed, tmp_path / "me.glb", texture=128)
+    texture = np.array(trimesh.load(path, force="mesh").visual.material.baseColorTexture.convert("RGB")).astype(int)
+    dark = np.abs(texture - MOUTH).max(-1) < 10
+    row, column = np.argwhere(dark).mean(0)
+    assert dark.sum() > 50 and abs(column - 63.5) < 3 and 70 < row < 110
+    assert (texture[25:60, 25:-25] > 190).all(), "not the eyes"
+
+
+def test_other_endings_are_refused(tmp_path):
+    face, _ = made_face()
+    with pytest.raises(ValueError, match=r"choose one of \.glb"):
+        write_avatar(face, tmp_path / "me.obj")
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        write_avatar(face, tmp_path / "nowhere" / "me.glb")
