@@ -8,14 +8,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import app, evaluate, photos, train, video
+from . import app, evaluate, export, photos, train, video
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line of ``lprnet``."""
     top = argparse.ArgumentParser(prog="lprnet", description="3D faces from single photos.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (photos, video, app, train, evaluate):
+    for module in (photos, video, app, train, evaluate, export):
         module.add_parser(commands)
     return top
 
@@ -31,3 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, RuntimeError, OSError) as error:
         print(f"lprnet: {error}", file=sys.stderr)
         return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -133,8 +133,21 @@ def convert_300wlp(options: argparse.Namespace) -> int:
     return 0
 
 
+def train_head_angle(options: argparse.Namespace) -> int:
+    """Train the small network that tells how far a head leans; lprnet export takes it along."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from ..datasets.aflw import AFLWTrain
+    from ..training.head_angle import train_head_angle
+
+    photos = None
+    if options.real:
+        photos = AFLWTrain(folder_option(options.aflw_train, "LPRNET_AFLW_TRAIN", "training photos"))
+    train_head_angle(options.shards, options.output, photos, options.samples)
+    return 0
+
+
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add ``lprnet train``, ``synthesize`` and ``convert-300wlp``."""
+    """Add ``lprnet train``, ``train-head-angle``, ``synthesize`` and ``convert-300wlp``."""
     one = commands.add_parser("train", help="train a network", description=train.__doc__)
     one.add_argument("--config", default="published-wild", help="a bundled recipe or a TOML file (%(default)s)")
     one.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoints, log, weights")
@@ -171,3 +184,13 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     one.add_argument("--basel", type=Path, nargs="+", required=True, help="BFM.mat, or Model_Shape.mat Model_Exp.mat")
     add_parallel_options(one)
     one.set_defaults(function=convert_300wlp)
+
+    one = commands.add_parser(
+        "train-head-angle", help="train the head-angle network", description=train_head_angle.__doc__
+    )
+    one.add_argument("shards", type=Path, help="folder of lprnet synthesize")
+    one.add_argument("output", type=Path, help="a .weights.h5 file")
+    one.add_argument("--real", action="store_true", help="real photos for 7 samples of 10")
+    one.add_argument("--aflw-train", help="folder of these photos (else LPRNET_AFLW_TRAIN)")
+    one.add_argument("--samples", type=int, default=3_000_000, help="(%(default)s)")
+    one.set_defaults(function=train_head_angle)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..geometry.mesh import vertex_normals
+from ..geometry.shading import LAMP
 from ..uv.layout import UVLayout
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def draw_on_face(ax: Axes, values: ArrayLike, label: str, limit: float | None = 
     if values.ndim == 2:
         drawn = ax.tripcolor(x, y, triangles, values.ravel()[texels], shading="gouraud", **colors)
     else:
-        facing = vertex_normals(points, triangles) @ [-0.3, 0.4, 0.87]
+        facing = vertex_normals(points, triangles) @ LAMP
         ax.tripcolor(x, y, triangles, facing, shading="gouraud", cmap="gray", vmin=-1.5, vmax=1.0)
         marks = layout.landmarks(layout.mean_map)
         drawn = ax.scatter(*marks[:, :2].T, c=values, s=60, edgecolors="0.3", linewidths=0.5, zorder=2, **colors)

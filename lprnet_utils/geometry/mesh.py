@@ -6,15 +6,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-def vertex_normals(vertices: ArrayLike, triangles: NDArray) -> NDArray[np.float64]:
-    """Unit normals (M, 3) at the vertices: those of the triangles around, weighted by area; y up, right-handed."""
-    vertices = np.asarray(vertices, float)
-    a, b, c = (vertices[triangles[:, k]] for k in range(3))
-    normal = np.cross(b - a, c - a)
-    out = np.stack(
-        [sum(np.bincount(triangles[:, k], normal[:, j], len(vertices)) for k in range(3)) for j in range(3)], 1
-    )
-    return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
+def vertex_normals(vertices: ArrayLike, triangles: NDArray) -> NDArray:
+    """Unit normals (n, 3) at the vertices: those of the triangles around, weighted by area; needs numba.
+
+    They point outside where triangles are counter-clockwise, in a right-handed frame. float32 for vertices in float32,
+    otherwise float64.
+    """
+    from .rasterizer import normals_at_vertices
+
+    vertices = np.asarray(vertices)
+    vertices = np.ascontiguousarray(vertices, np.float32 if vertices.dtype == np.float32 else np.float64)
+    return normals_at_vertices(vertices, np.ascontiguousarray(triangles, np.int32))
 
 
 def surface_angles(vertices: ArrayLike, triangles: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

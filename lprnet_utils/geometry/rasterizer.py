@@ -1,7 +1,7 @@
-"""The one z-buffer: which triangle is seen at each pixel, and where in it.
+"""The one z-buffer, and all loops that numba compiles: what is seen at each pixel, and what is drawn there.
 
-Renderings, visibility, depth and the UV layout all come from :func:`rasterize`. Numba compiles it on first
-use (about a second), so nothing on the way from a photo to a mesh imports this module.
+Renderings, visibility, depth and the UV layout all come from :func:`rasterize`. Numba compiles it on first use (about a
+second), so nothing on the way from a photo to a mesh imports this module.
 """
 
 from __future__ import annotations
@@ -10,11 +10,26 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array
+
 BAND = 1 << 19  # pixels that are drawn at a time
+OPAQUE = np.full((1, 1, 2), 255, np.uint8)
+NOWHERE = np.zeros((1, 2), np.float32)
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _fill(points, triangles, culled, height, width, index, bary, depth):  # pragma: no cover - compiled
+def _texel(texture, uv, a, b, c, u, v, w):  # pragma: no cover - compiled
+    """Row and column of a texture at a point of a triangle."""
+    height, width = texture.shape[0], texture.shape[1]
+    column = min(max(int((u * uv[a, 0] + v * uv[b, 0] + w * uv[c, 0]) * width), 0), width - 1)
+    row = min(max(int((u * uv[a, 1] + v * uv[b, 1] + w * uv[c, 1]) * height), 0), height - 1)
+    return row, column
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _fill(points, triangles, culled, uv, texture, least, index, bary, depth):  # pragma: no cover - compiled
+    height, width = depth.shape
+    textured = texture.shape[0] > 1
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
@@ -42,9 +57,82 @@ def _fill(points, triangles, culled, height, width, index, bary, depth):  # prag
                     continue
                 z = u * az + v * bz + w * cz
                 if z > depth[y, x]:
+                    if textured:
+                        row, column = _texel(texture, uv, a, b, c, u, v, w)
+                        if texture[row, column, 1] < least:
+                            continue
                     depth[y, x] = z
                     index[y, x] = t
                     bary[y, x, 0], bary[y, x, 1], bary[y, x, 2] = u, v, w
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _interpolate(values, triangles, index, bary, out):  # pragma: no cover - compiled
+    for y in range(index.shape[0]):
+        for x in range(index.shape[1]):
+            t = index[y, x]
+            if t >= 0:
+                a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+                for k in range(values.shape[1]):
+                    out[y, x, k] = (
+                        bary[y, x, 0] * values[a, k] + bary[y, x, 1] * values[b, k] + bary[y, x, 2] * values[c, k]
+                    )
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _lay_over(image, colors, triangles, uv, texture, blended, index, bary):  # pragma: no cover - compiled
+    for y in range(index.shape[0]):
+        for x in range(index.shape[1]):
+            t = index[y, x]
+            if t >= 0:
+                a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+                u, v, w = bary[y, x, 0], bary[y, x, 1], bary[y, x, 2]
+                row, column = _texel(texture, uv, a, b, c, u, v, w)
+                brightness = texture[row, column, 0] / 255.0
+                opacity = texture[row, column, 1] / 255.0 if blended else 1.0
+                for k in range(image.shape[2]):
+                    value = brightness * (u * colors[a, k] + v * colors[b, k] + w * colors[c, k])
+                    image[y, x, k] += opacity * (value - image[y, x, k])
+
+
+@numba.njit(cache=True, error_model="numpy")
+def normals_at_vertices(vertices, triangles):  # pragma: no cover - compiled
+    """The loops of :func:`lprnet_utils.geometry.vertex_normals`."""
+    out = np.zeros_like(vertices)
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
+        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for v in (a, b, c):
+            out[v, 0] += nx
+            out[v, 1] += ny
+            out[v, 2] += nz
+    for v in range(out.shape[0]):
+        length = np.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2) + 1e-9
+        out[v] /= length
+    return out
+
+
+@numba.njit(cache=True, error_model="numpy")
+def shade_vertices(
+    normals, kernel, sh, lamp, color, half, strength, openness, shine, out, gloss
+):  # pragma: no cover - compiled
+    """The light of :meth:`lprnet_utils.geometry.Light.shade`, into ``out`` and ``gloss``."""
+    for i in range(normals.shape[0]):
+        x, y, z = normals[i, 0], normals[i, 1], normals[i, 2]
+        direct = max(x * lamp[0] + y * lamp[1] + z * lamp[2], 0.0)
+        glint = strength * shine[i] * max(x * half[0] + y * half[1] + z * half[2], 0.0) ** 24
+        for k in range(3):
+            sky = (
+                sh[0] * kernel[0, k]
+                + sh[1] * (y * kernel[1, k] + z * kernel[2, k] + x * kernel[3, k])
+                + sh[2] * (x * y * kernel[4, k] + y * z * kernel[5, k] + x * z * kernel[7, k])
+                + sh[3] * (3 * z * z - 1) * kernel[6, k]
+                + sh[4] * (x * x - y * y) * kernel[8, k]
+            )
+            out[i, k] = max(sky, 0.02) * openness[i] + direct * color[k]
+            gloss[i, k] = glint * color[k]
 
 
 def rasterize(
@@ -80,7 +168,7 @@ def rasterize(
     index = np.full((height, width), -1, np.int32)
     bary = np.zeros((height, width, 3))
     depth = np.full((height, width), -np.inf)
-    _fill(points, triangles, culled, height, width, index, bary, depth)
+    _fill(points, triangles, culled, NOWHERE, OPAQUE, 0, index, bary, depth)
     return index, bary, depth
 
 
@@ -89,12 +177,53 @@ def interpolate(
 ) -> NDArray:
     """Values at the vertices, (n, ...), interpolated over a rasterised picture: (height, width, ...).
 
-    Pixels without a triangle get 0.
+    Pixels without a triangle get 0. The result is float32 for values in float32, otherwise float64.
     """
     values = np.asarray(values)
-    corners = values[np.asarray(triangles)[index]]
-    weights = barycentric.reshape(barycentric.shape + (1,) * (values.ndim - 1))
-    return (corners * weights).sum(2)
+    kind = np.float32 if values.dtype == np.float32 else np.float64
+    out = np.zeros((*index.shape, int(np.prod(values.shape[1:]))), kind)
+    flat = np.ascontiguousarray(values.reshape(len(values), -1), kind)
+    _interpolate(flat, np.ascontiguousarray(triangles, np.int32), index, barycentric, out)
+    return out.reshape(*index.shape, *values.shape[1:])
+
+
+def draw_over(
+    image: NDArray[np.float32],
+    depth: Array,
+    points: ArrayLike,
+    triangles: NDArray[np.int32],
+    colors: ArrayLike,
+    uv: ArrayLike | None = None,
+    texture: NDArray[np.uint8] | None = None,
+    cut: float = 0.0,
+) -> None:
+    """Draw a mesh over a picture that was drawn before, in place, as far as it lies in front.
+
+    Parameters
+    ----------
+    image : (height, width, C) float32
+    depth : (height, width)
+        z of what the picture shows; where the mesh is solid, its own afterwards.
+    points, triangles
+        See :func:`rasterize`.
+    colors : (n, C) array
+        At the vertices.
+    uv : (n, 2) array, optional
+        Place of the vertices in the texture, u right, v down, 0 to 1.
+    texture : (h, w, 2) uint8, optional
+        Brightness, which the colours are multiplied by, and opacity.
+    cut : float
+        Opacity, 0 to 1, from which the mesh is solid, with nothing where it is less; negative: the opacity says how
+        much of the mesh covers what is behind it, and ``depth`` stays as it is.
+    """
+    points = np.ascontiguousarray(points, np.float64)
+    index = np.full(depth.shape, -1, np.int32)
+    bary = np.empty((*depth.shape, 3))
+    uv = np.zeros((len(points), 2), np.float32) if uv is None else np.ascontiguousarray(uv, np.float32)
+    texture = OPAQUE if texture is None else texture
+    blended = cut < 0
+    _fill(points, triangles, 0, uv, texture, 255 * cut, index, bary, depth.copy() if blended else depth)
+    _lay_over(image, np.ascontiguousarray(colors, np.float32), triangles, uv, texture, blended, index, bary)
 
 
 def draw_values(
@@ -121,7 +250,7 @@ def draw_values(
         Rows and columns of the picture that ``drawn`` stands for: the mesh's bounding box, as far as it lies inside.
     """
     points, triangles = np.asarray(points, np.float64), np.asarray(triangles, np.int32)
-    values = np.asarray(values, np.float32)
+    values = np.ascontiguousarray(values, np.float32)
     corners = points[np.unique(triangles)][:, :2]
     low = np.clip(np.floor(corners.min(0)), 0, [width, height]).astype(int)
     high = np.clip(np.ceil(corners.max(0)) + 1, low, [width, height]).astype(int)
@@ -132,8 +261,7 @@ def draw_values(
     for y in range(0, h, step):
         rows = min(step, h - y)
         index, bary, _ = rasterize(points - [low[0], low[1] + y, 0], triangles, rows, w)
-        hit = index >= 0
-        drawn[y : y + rows][hit] = (values[triangles[index[hit]]] * bary[hit].astype(np.float32)[..., None]).sum(1)
+        _interpolate(values, triangles, index, bary, drawn[y : y + rows])
     return drawn, region
 
 
@@ -162,106 +290,3 @@ def vertex_visibility(
     depth = rasterize(local, triangles, height, width)[2]
     column, row = np.rint(local[:, 0]).astype(int), np.rint(local[:, 1]).astype(int)
     return local[:, 2] >= depth[row, column] - tolerance * resolution
-
-
-@numba.njit(cache=True, error_model="numpy")
-def smooth_normals(vertices, triangles):  # pragma: no cover - compiled
-    """Unit normals (n, 3) float32 at the vertices, weighted by area: the compiled :func:`vertex_normals`."""
-    out = np.zeros_like(vertices)
-    for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
-        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        for v in (a, b, c):
-            out[v, 0] += nx
-            out[v, 1] += ny
-            out[v, 2] += nz
-    for v in range(out.shape[0]):
-        length = np.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2) + 1e-9
-        out[v] /= length
-    return out
-
-
-@numba.njit(cache=True, error_model="numpy")
-def project_points(points, matrix, shift):  # pragma: no cover - compiled
-    """Points (n, 3) by a linear map (3, 3) and a shift (3,): (n, 3) float64."""
-    out = np.empty(points.shape, np.float64)
-    for i in range(points.shape[0]):
-        x, y, z = points[i, 0], points[i, 1], points[i, 2]
-        for k in range(3):
-            out[i, k] = matrix[k, 0] * x + matrix[k, 1] * y + matrix[k, 2] * z + shift[k]
-    return out
-
-
-@numba.njit(cache=True, error_model="numpy")
-def paint_values(colors, triangles, index, bary, image):  # pragma: no cover - compiled
-    """Colours at the vertices, (n, 3), drawn over the pixels (h, w) of a rasterised picture, in place."""
-    for y in range(index.shape[0]):
-        for x in range(index.shape[1]):
-            t = index[y, x]
-            if t >= 0:
-                a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-                for k in range(3):
-                    image[y, x, k] = (
-                        bary[y, x, 0] * colors[a, k] + bary[y, x, 1] * colors[b, k] + bary[y, x, 2] * colors[c, k]
-                    )
-
-
-@numba.njit(cache=True, error_model="numpy")
-def fill_blended(points, triangles, uv, texture, colors, cut, image, depth):  # pragma: no cover - compiled
-    """Triangles with a texture of brightness and opacity: over ``cut`` opaque, below it nothing (cut < 0: blended)."""
-    height, width = depth.shape
-    th, tw = texture.shape[0], texture.shape[1]
-    for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ax, ay, bx, by, cx, cy = points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1]
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if not abs(area) > 1e-9:
-            continue
-        inverse = 1.0 / area
-        du, dv = (by - cy) * inverse, (cy - ay) * inverse
-        for y in range(max(int(np.ceil(min(ay, by, cy))), 0), min(int(np.floor(max(ay, by, cy))), height - 1) + 1):
-            u0 = (bx * (cy - y) - (by - y) * cx) * inverse
-            v0 = (cx * (ay - y) - (cy - y) * ax) * inverse
-            for x in range(max(int(np.ceil(min(ax, bx, cx))), 0), min(int(np.floor(max(ax, bx, cx))), width - 1) + 1):
-                u, v = u0 + x * du, v0 + x * dv
-                w = 1.0 - u - v
-                if u < 0 or v < 0 or w < 0:
-                    continue
-                z = u * points[a, 2] + v * points[b, 2] + w * points[c, 2]
-                if z <= depth[y, x]:
-                    continue
-                col = min(max(int((u * uv[a, 0] + v * uv[b, 0] + w * uv[c, 0]) * tw), 0), tw - 1)
-                row = min(max(int((u * uv[a, 1] + v * uv[b, 1] + w * uv[c, 1]) * th), 0), th - 1)
-                opacity = texture[row, col, 1] / 255.0
-                if cut >= 0:
-                    if opacity < cut:
-                        continue
-                    opacity = 1.0
-                    depth[y, x] = z
-                light = texture[row, col, 0] / 255.0
-                for k in range(3):
-                    value = light * (u * colors[a, k] + v * colors[b, k] + w * colors[c, k])
-                    image[y, x, k] += opacity * (value - image[y, x, k])
-
-
-@numba.njit(cache=True, error_model="numpy")
-def shade_vertices(
-    normals, kernel, sh, lamp, color, half, strength, openness, shine, out, gloss
-):  # pragma: no cover - compiled
-    """The light of :meth:`lprnet_utils.geometry.Light.shade`, into ``out`` and ``gloss``."""
-    for i in range(normals.shape[0]):
-        x, y, z = normals[i, 0], normals[i, 1], normals[i, 2]
-        direct = max(x * lamp[0] + y * lamp[1] + z * lamp[2], 0.0)
-        glint = strength * shine[i] * max(x * half[0] + y * half[1] + z * half[2], 0.0) ** 24
-        for k in range(3):
-            sky = (
-                sh[0] * kernel[0, k]
-                + sh[1] * (y * kernel[1, k] + z * kernel[2, k] + x * kernel[3, k])
-                + sh[2] * (x * y * kernel[4, k] + y * z * kernel[5, k] + x * z * kernel[7, k])
-                + sh[3] * (3 * z * z - 1) * kernel[6, k]
-                + sh[4] * (x * x - y * y) * kernel[8, k]
-            )
-            out[i, k] = max(sky, 0.02) * openness[i] + direct * color[k]
-            gloss[i, k] = glint * color[k]

@@ -79,6 +79,13 @@ class Light:
 
 RENDERED = 210.0  # mm across a rendered picture: a face is about 180 mm high
 LAMP = np.array([-0.35, 0.45, 0.82])  # toward the light of a rendering
+CLAY = (205, 205, 205)  # RGB of a mesh without colours of its own
+AMBIENT = {"clay": 0.35, "photo": 0.6}  # share of the light from everywhere; a photo has light of its own
+
+
+def lamp_light(normals: ArrayLike, ambient: float) -> Array:
+    """Light (n, 1), 0 to 1, on a matt surface with unit normals (n, 3): from everywhere, and from the lamp."""
+    return ambient + (1 - ambient) * np.clip(np.asarray(normals) @ LAMP, 0, 1)[:, None]
 
 
 def render_mesh(
@@ -118,14 +125,13 @@ def render_mesh(
     scale = fine / RENDERED
     points = vertices * [scale, -scale, scale] + [fine / 2 - 0.5, fine / 2 - 0.5, 0]
     index, bary, _ = rasterize(points, triangles, fine, fine)
-    ambient = 0.35 if colors is None else 0.6  # a photo has light of its own
-    shade = ambient + (1 - ambient) * np.clip(vertex_normals(vertices, triangles) @ LAMP, 0, 1)
+    light = lamp_light(vertex_normals(vertices, triangles), AMBIENT["clay" if colors is None else "photo"])
     if uv is None:
-        base = np.full((len(vertices), 3), 205.0) if colors is None else np.asarray(colors, float)
-        picture = interpolate(base * shade[:, None], triangles, index, bary)
+        base = np.asarray(CLAY if colors is None else colors, float)
+        picture = interpolate(base * light, triangles, index, bary)
     else:
         texture = np.asarray(colors, np.float32)
-        drawn = interpolate(np.c_[np.asarray(uv) * len(texture) - 0.5, shade], triangles, index, bary)
+        drawn = interpolate(np.c_[np.asarray(uv) * len(texture) - 0.5, light], triangles, index, bary)
         x, y = (drawn[..., k].astype(np.float32) for k in (0, 1))
         picture = cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) * drawn[..., 2:]
     picture[index < 0] = 255

@@ -12,8 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..common.arrays import Array, Image
 from ..common.assets import read_arrays, read_asset
 from ..geometry.camera import rotation_matrix
-from ..geometry.mesh import border_loops
-from ..geometry.rasterizer import smooth_normals
+from ..geometry.mesh import border_loops, vertex_normals
 from ..morphable_model.model import MorphableModel
 
 EYE_RINGS = np.deg2rad([0, 9, 11, 26, 30, 33, 55, 90, 130])  # from the axis of gaze: pupil, iris, limbus, white
@@ -124,7 +123,7 @@ def sky_openness(vertices: Array, triangles: NDArray, directions: int = 60) -> N
     """Share (n,) of the sky that vertices see, weighted by the cosine: what is deep in a fold is darker."""
     from ..geometry.rasterizer import vertex_visibility
 
-    normals = smooth_normals(np.ascontiguousarray(vertices, np.float32), triangles)
+    normals = vertex_normals(np.asarray(vertices, np.float32), triangles)
     k = np.arange(directions) + 0.5
     polar, turn = np.arccos(1 - 2 * k / directions), np.pi * (1 + 5**0.5) * k  # a Fibonacci sphere
     seen, all_ = np.zeros(len(vertices)), np.full(len(vertices), 1e-6)

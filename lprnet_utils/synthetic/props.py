@@ -71,7 +71,8 @@ def glasses(rng: np.random.Generator, marks: Array) -> list[Part]:
     tint = rng.uniform(0, 0.06, 3) if opacity > 200 else rng.uniform(0.2, 1.2, 3)
     lens = np.full((1, 1, 2), 255, np.uint8)
     lens[..., 1] = opacity
-    return [joined(frames, color), joined(lenses, tint, lens, -1.0)]
+    # each lens by itself: seen from the side, one lies before the other
+    return [joined(frames, color), *(joined([one], tint, lens, -1.0) for one in lenses)]
 
 
 def background(rng: np.random.Generator, n: int) -> NDArray[np.float32]:

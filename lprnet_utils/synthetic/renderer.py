@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array
-from ..geometry.rasterizer import fill_blended, paint_values, project_points, rasterize, smooth_normals
+from ..geometry.mesh import vertex_normals
+from ..geometry.rasterizer import draw_over, interpolate, rasterize
 from ..geometry.shading import Light
 from .head import Head, Part
 
@@ -51,8 +52,7 @@ class Rendering:
 
     def normals(self, triangles: NDArray[np.int32]) -> NDArray[np.float32]:
         """Unit normals (N, N, 3) of the head's surface, 0 where there is none."""
-        fine = np.zeros((*self.index.shape, 3), np.float32)
-        paint_values(self.vertex_normals, triangles, self.index, self.barycentric, fine)
+        fine = interpolate(self.vertex_normals, triangles, self.index, self.barycentric)
         out = cv2.resize(fine, self.coverage.shape, interpolation=cv2.INTER_AREA)
         return out / np.maximum(np.linalg.norm(out, axis=-1, keepdims=True), 1e-6)
 
@@ -63,6 +63,15 @@ class Rendering:
         inside = ((cell >= 0) & (cell < len(self.depth))).all(-1)
         column, row = np.moveaxis(np.where(inside[..., None], cell, 0), -1, 0)
         return inside & (points[..., 2] >= self.depth[row, column] - tolerance)
+
+
+def _part_normals(part: Part, middle: Array, turn: Array) -> NDArray[np.float32]:
+    """Unit normals (n, 3) of something worn, in the camera's frame; hair is lit like a ball around the head."""
+    if part.texture is None:
+        out = vertex_normals(np.asarray(part.vertices, np.float32), part.triangles) @ turn
+        return out * np.where(out[:, 2:] < 0, np.float32(-1), np.float32(1))
+    out = np.asarray(part.vertices - middle, np.float32) @ turn
+    return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
 
 
 def draw_head(
@@ -92,32 +101,20 @@ def draw_head(
     # the finer picture's camera, one product for rotation, scale and shift
     matrix = np.asarray(rotation, float) * (scale * np.array([[s], [-s], [1]]))
     shift = np.asarray(translation, float) * [s, s, 1] + np.array([0.5 * s - 0.5, 0.5 * s - 0.5, 0])
-    triangles, normals = head.triangles, smooth_normals(vertices, head.triangles) @ rotation.T.astype(np.float32)
+    turn = rotation.T.astype(np.float32)
+    normals = vertex_normals(vertices, head.triangles) @ turn
     irradiance, gloss = light.shade(normals, head.openness, shine)
-    colors = albedo * irradiance + gloss
-    index, bary, depth = rasterize(
-        project_points(vertices, matrix, shift), triangles, s * size, s * size, head.skin_triangles
-    )
-    image = np.zeros((s * size, s * size, 3), np.float32)
-    paint_values(np.asarray(colors, np.float32), triangles, index, bary, image)
+    colors = np.asarray(albedo * irradiance + gloss, np.float32)
+    index, bary, depth = rasterize(vertices @ matrix.T + shift, head.triangles, s * size, s * size, head.skin_triangles)
+    image = interpolate(colors, head.triangles, index, bary)
     some = (slice(None, None, 3),) * 2  # a ninth of the pixels tells what share of the face is hidden
     bare, face = depth[some].copy(), (index[some] >= 0) & (index[some] < head.face_triangles)
     middle = vertices[head.kind["head"]].mean(0)
     for part in parts:
-        points = project_points(part.vertices, matrix, shift)
-        if part.texture is None:
-            n = smooth_normals(np.asarray(part.vertices, np.float32), part.triangles) @ rotation.T.astype(np.float32)
-            n *= np.where(n[:, 2:] < 0, np.float32(-1), np.float32(1))
-        else:  # hair: as a ball around the head's middle
-            n = np.asarray(part.vertices - middle, np.float32) @ rotation.T.astype(np.float32)
-            n /= np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-6)
-        one = np.ones(len(n), np.float32)
-        shaded, _ = light.shade(n, one, one)
-        uv = np.zeros((len(n), 2), np.float32) if part.uv is None else part.uv.astype(np.float32)
-        texture = np.full((1, 1, 2), 255, np.uint8) if part.texture is None else part.texture
-        fill_blended(
-            points, part.triangles, uv, texture, (part.colors * shaded).astype(np.float32), part.cut, image, depth
-        )
+        open_sky = no_gloss = np.ones(len(part.vertices), np.float32)
+        colors = part.colors * light.shade(_part_normals(part, middle, turn), open_sky, no_gloss)[0]
+        points = part.vertices @ matrix.T + shift
+        draw_over(image, depth, points, part.triangles, colors, part.uv, part.texture, part.cut)
     covered = np.isfinite(depth).astype(np.float32)
     picture = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
     coverage = cv2.resize(covered, (size, size), interpolation=cv2.INTER_AREA)

@@ -12,12 +12,12 @@ from ..common.arrays import Image
 from ..common.images import sample_colors
 from ..geometry.camera import rotation_matrix
 from ..geometry.mesh import vertex_normals
+from ..geometry.shading import AMBIENT, CLAY, lamp_light
 from ..reconstruction.face import Face
 from .tracking import TrackedFace
 
 SWAY = (35.0, 8.0, 6.0)  # degrees of yaw and of pitch, seconds of one turn to and fro
 DRAWN = 400  # pixels: a 3D face is drawn no larger, and enlarged where there is more room
-LIGHT, CLAY = np.array([-0.35, 0.45, 0.82]), np.array([212.0, 200.0, 188.0])
 FACING, FADING = 0.35, 0.97  # cosine to the camera from which a texel's colour counts; what a frame leaves of it
 COLORS = ((60, 230, 90), (255, 170, 40), (80, 160, 255), (240, 90, 200), (240, 230, 60), (60, 220, 220))
 
@@ -77,8 +77,8 @@ def draw_turned(face: Face, size: int, yaw: float, pitch: float, colors: NDArray
     vertices = vertices @ rotation_matrix(pitch, yaw, 0).T
     scale = 0.88 * size / np.ptp(mean[:, 1])
     points = vertices * [scale, -scale, scale] + [size / 2, size / 2, 0]
-    facing = np.clip(vertex_normals(vertices, layout.closed_triangles) @ LIGHT, 0, 1)[:, None]
-    shaded = CLAY * (0.35 + 0.65 * facing) if colors is None else colors * (0.85 + 0.15 * facing)
+    light = lamp_light(vertex_normals(vertices, layout.closed_triangles), AMBIENT["clay"] if colors is None else 0.85)
+    shaded = np.asarray(CLAY if colors is None else colors) * light
     drawn, region = draw_values(points, layout.closed_triangles, shaded, size, size)
     out = np.full((size, size, 3), 255, np.uint8)
     out[region] = np.rint(np.clip(np.nan_to_num(drawn, nan=255.0), 0, 255)).astype(np.uint8)

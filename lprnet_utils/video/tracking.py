@@ -26,7 +26,7 @@ from ..reconstruction.face import Face
 from ..reconstruction.lprnet import LEAST_CONFIDENCE, LPRNet
 from .smoothing import OneEuro
 
-# Chosen on rendered clips, as in tests/video/test_tracking.py: once the first third of a second is over, a still face with
+# Chosen on rendered clips, as in tests/video/test_tracking.py: after the first third of a second a still face with
 # noise trembles 4 to 6 times less; a nod comes two fifths of a frame late.
 MIN_CUTOFF, BETA, D_CUTOFF = 0.3, 12.0, 1.0
 

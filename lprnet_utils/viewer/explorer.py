@@ -14,7 +14,7 @@ from ..common.images import sample_colors
 from ..reconstruction.draw import BOX_BACK, BOX_FRONT, close_up
 from ..reconstruction.expressions import ShapeFitter
 from ..reconstruction.face import Face
-from .figures import CLAY, LAMP_POSITION, LIFT, LIGHTING, fixed_scene, landmark_trace, mesh_figure, plotly_axes
+from .figures import LAMP_POSITION, LIFT, LIGHTING, PLAIN, fixed_scene, landmark_trace, mesh_figure, plotly_axes
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -110,7 +110,7 @@ def _menus(face: Face, skin: Image) -> list[dict[str, Any]]:
     groups = [
         [
             looks("skin", 0, vertexcolor=[packed, None, None]),
-            looks("clay", 0, vertexcolor=[None, None, None], color=[CLAY, None, None]),
+            looks("clay", 0, vertexcolor=[None, None, None], color=[PLAIN, None, None]),
             looks("wires", 1),
             looks("points", 2),
         ],

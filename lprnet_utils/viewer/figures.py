@@ -9,13 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Image
 from ..common.images import sample_colors
+from ..geometry.shading import CLAY
 from ..reconstruction.face import Face
 from ..uv.layout import UVLayout
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-CLAY = "rgb(205,205,205)"
+PLAIN = f"rgb{CLAY}"
 LIFT = np.array([0.0, 0.0, 1.0])  # mm that landmarks are drawn before the skin, or it would swallow them
 REACH = 125.0  # mm to each side that a scene of fixed extent holds
 LIGHTING = {"ambient": 0.55, "diffuse": 0.5, "specular": 0.05, "roughness": 0.9}  # of plotly's mesh
@@ -42,7 +43,7 @@ def mesh_figure(
 
     x, y, z = plotly_axes(vertices)
     i, j, k = np.asarray(triangles).T.astype(np.min_scalar_type(len(x)))  # half the size
-    look = {"color": CLAY} if colors is None else {"vertexcolor": colors}
+    look = {"color": PLAIN} if colors is None else {"vertexcolor": colors}
     light = {"lighting": LIGHTING, "lightposition": LAMP_POSITION}
     figure = go.Figure(go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, name="face", hoverinfo="skip", **light, **look))
     if landmarks is not None:

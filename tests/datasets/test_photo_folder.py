@@ -1,7 +1,5 @@
 """Photos of one's own with 68 points: read, fitted, trained on, evaluated; rendered, so that their truth is known."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +91,7 @@ def test_what_is_wrong_is_named(tmp_path, folder):
         PhotoFolder(tmp_path, strict=True)
 
 
-def test_from_ones_own_photos_to_ones_own_weights(folder, tmp_path, capsys):
+def test_from_ones_own_photos_to_ones_own_weights(folder, tmp_path, capsys, monkeypatch):
     """The thread of docs/your-own-photos.md, with few samples."""
     path, run, weights = folder[0], tmp_path / "run", tmp_path / "mine.tflite"
     short = [
@@ -108,9 +106,9 @@ def test_from_ones_own_photos_to_ones_own_weights(folder, tmp_path, capsys):
     assert main([*arguments, *(word for line in short for word in ("--set", line))]) == 0
     text = capsys.readouterr().out
     assert "fitting the face model to 5 photos" in text and "best held-out NME" in text
-    script = [sys.executable, ROOT / "scripts" / "export_weights.py", "--run", run]
-    options = ["--photos", path, "--licence", "Mine.", "--output", weights]
-    subprocess.run([*script, *options], check=True, capture_output=True)
+    monkeypatch.setattr("lprnet_utils.commands.export.EXAMPLES", 40)
+    options = ["--photos", str(path), "--licence", "Mine.", "--output", str(weights)]
+    assert main(["export", "--run", str(run), *options]) == 0
     metadata = LPRNet(weights).metadata
     assert metadata["licence"] == "Mine." and "whoever trained" in metadata["training_data"]
     assert metadata["notices"] == LPRNet("open").metadata["notices"], "of what it began with"

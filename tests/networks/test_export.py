@@ -10,8 +10,7 @@ import pytest
 from toy import ToySource, tiny_network
 
 from lprnet_utils import LPRNet, UVLayout
-from lprnet_utils.common import data_path
-from lprnet_utils.common.litert import LiteRTModel, read_head_angle_network, read_metadata, read_weights
+from lprnet_utils.common.litert import LiteRTModel, read_metadata, read_weights
 from lprnet_utils.networks import export_litert, load_litert, lprnet_lite, time_litert
 from lprnet_utils.networks.export import ExportError, convert_litert
 from lprnet_utils.synthetic import SyntheticFaces
@@ -160,64 +159,3 @@ def test_a_larger_network_takes_longer(tmp_path):
         export_litert(keras.Model(inputs, x), files[name], {}, np.zeros((1, 128, 128, 3), np.float32))
     seconds = time_litert(files, repeats=5)
     assert 0 < seconds["small"] < seconds["large"] < 5
-
-
-def test_weights_with_a_stated_origin(tmp_path, monkeypatch):
-    """A file of weights without a checkpoint, and a statement: the file says all of it, and brings its notices."""
-    import export_weights
-
-    monkeypatch.setattr(export_weights, "EXAMPLES", 6)
-    weights, origin, target = tmp_path / "found.weights.h5", tmp_path / "origin.toml", tmp_path / "found.tflite"
-    model = lprnet_lite(normalised=False)
-    load_litert(model, read_weights("open")[1])
-    model.save_weights(weights)
-    words = ["--origin", str(origin), "--weights", str(weights), "--output", str(target)]
-    monkeypatch.setattr("sys.argv", ["export_weights.py", *words, "--head-angle", "wild"])
-    origin.write_text('network = "lprnet_lite"\nlicence = "Mine."\n[recipe]\nsamples = 3\n')
-    with pytest.raises(SystemExit, match="does not state training_data"):
-        export_weights.main()
-    origin.write_text(
-        'network = "lprnet_lite"\nlicence = "Mine."\ntraining_data = "Pictures."\n'
-        'notices = ["LICENSE-MIT-ICT-FaceKit.txt"]\nnetwork_options = {normalised = false}\n[recipe]\nsamples = 3\n'
-    )
-    export_weights.main()
-    metadata = LPRNet(target).metadata
-    assert (metadata["licence"], metadata["training_data"], metadata["recipe"]) == (
-        "Mine.",
-        "Pictures.",
-        {"samples": 3},
-    )
-    assert (
-        "USC Institute" in metadata["notices"][0] and metadata["precision"] == "float16" and len(metadata["doubt"]) == 2
-    )
-    assert read_head_angle_network(target.read_bytes()) == read_head_angle_network(read_weights("wild")[1])
-    monkeypatch.setattr("sys.argv", ["export_weights.py", *words, "--head-angle", "open"])
-    with pytest.raises(SystemExit, match="open has no head-angle network"):
-        export_weights.main()
-
-
-@pytest.mark.parametrize("name", ["open", "wild"])
-def test_bundled_weights_say_what_their_statement_says(name):
-    from export_weights import stated
-
-    origin, metadata = stated(data_path(f"weights/{name}.toml")), LPRNet(name).metadata
-    for key in ("network", "licence", "training_data", "recipe", "notices"):
-        assert metadata[key] == origin[key], f"export {name}.tflite again: its {key} is not that of {name}.toml"
-
-
-def test_weights_are_no_freer_than_what_they_began_with():
-    from export_weights import FREE, RESEARCH, UNKNOWN, described
-
-    free = described({"data": ["synthetic"], "start": None}, UNKNOWN)
-    assert free["licence"] == FREE and "AFLW (Koestinger" not in free["training_data"]
-    mixed = described({"data": ["AFLW", "synthetic"], "start": None}, UNKNOWN)
-    assert mixed["licence"] == RESEARCH and "AFLW (Koestinger" in mixed["training_data"]
-    wild = {"weights": "wild", "licence": RESEARCH, "training_data": "Photos."}
-    from_wild = described({"data": ["own photos"], "start": wild}, "Mine.")
-    assert from_wild["licence"] == f"Mine. {RESEARCH}" and "began with wild: Photos." in from_wild["training_data"]
-    notice = described({"data": ["own photos"], "start": wild | {"notices": ["MIT ..."]}}, "Mine.")
-    assert notice["notices"] == ["MIT ..."] and "notices" not in from_wild, "a notice travels with what it belongs to"
-    unknown = described({"data": ["synthetic"], "start": {"weights": "runs/x/best.weights.h5"}}, UNKNOWN)
-    assert unknown["licence"] == UNKNOWN, "nobody knows what such a file has seen"
-    with pytest.raises(SystemExit, match="does not say"):
-        described(None, UNKNOWN)
