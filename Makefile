@@ -8,9 +8,13 @@ CONSTRAIN ?= --constraints constraints.txt
 
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+# options of JupyterLab: make lab LAB="--allow-root"
+LAB ?=
 # absolute, because a notebook runs in its own folder
 OUTPUTS := $(CURDIR)/outputs
+LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check .
+NBVAL = $(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/test" $(BIN)/pytest --nbval-lax --nbval-current-env -n $(WORKERS) \
+	  --dist loadscope notebooks
 # the renderer that keeps plotly.js, four megabytes, out of the notebooks
 NOTEBOOK := PLOTLY_RENDERER=plotly_mimetype
 
@@ -18,12 +22,12 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-install test-colab lab notebooks benchmark student format lock clean
+.PHONY: help quickstart quick test test-all test-install test-colab lab notebooks benchmark student format lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-quickstart: $(STAMP) ## A 3D face from the bundled photo, into outputs/quickstart/
+quickstart: $(VENV)/.quickstart ## A 3D face from the bundled photo, into outputs/quickstart/
 	@mkdir -p "$(OUTPUTS)/quickstart"
 	@cd "$(OUTPUTS)/quickstart" && rm -f overlay.png face.html face.glb face.obj
 	$(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/quickstart" $(BIN)/jupyter nbconvert --to notebook --execute \
@@ -37,15 +41,24 @@ quickstart: $(STAMP) ## A 3D face from the bundled photo, into outputs/quickstar
 	@echo "  face.glb, face.obj    the mesh, for Blender and other 3D programs"
 	@echo "  00_quickstart.ipynb   the notebook as it ran; 'make lab' opens the original"
 
-test: $(STAMP) ## Linter, tests, and the notebooks as tests
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/pytest -n $(WORKERS) --dist loadscope --durations 5 tests
-	$(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/test" $(BIN)/pytest --nbval-lax --nbval-current-env -n $(WORKERS) --dist loadscope \
-	  notebooks
+quick: $(VENV)/.test ## Linter and short tests, before each commit: one to two minutes
+	$(LINT)
+	$(BIN)/pytest -n $(WORKERS) --dist loadscope -m "not slow and not walk" tests
+	@echo "Not run: notebooks, walks through whole tasks, slow tests. make test, make test-all"
 
-test-install: $(STAMP) ## A stranger's install: clean environment, plain pip install, bootstrap cell
-	$(BIN)/python scripts/course/check_install.py $(CONSTRAIN)
+test: $(VENV)/.test ## Linter, tests, and the notebooks as tests: five to ten minutes
+	$(LINT)
+	$(BIN)/pytest -n $(WORKERS) --dist loadscope --durations 5 tests
+	$(NBVAL)
+	@echo "Not run: tests marked slow. make test-all runs them"
+
+test-all: $(VENV)/.test ## All tests, the slow ones too, before a release: ten to twenty minutes
+	$(LINT)
+	$(BIN)/pytest -n $(WORKERS) --dist loadscope --durations 20 -m "slow or not slow" tests
+	$(NBVAL)
+
+test-install: ## A stranger's install: clean environment, plain pip install, bootstrap cell
+	$(PYTHON) scripts/course/check_install.py $(CONSTRAIN)
 
 # Colab's Python, where there is one: on the path, or among those of pyenv
 COLAB_PYTHON ?= $(shell for p in python3.13 "$$HOME"/.pyenv/versions/3.13*/bin/python3.13 $(PYTHON); do \
@@ -54,19 +67,19 @@ COLAB_PYTHON ?= $(shell for p in python3.13 "$$HOME"/.pyenv/versions/3.13*/bin/p
 test-colab: ## All notebooks on Colab's own packages, after the bootstrap cell; ten minutes
 	$(COLAB_PYTHON) scripts/course/check_colab.py
 
-lab: $(STAMP) ## JupyterLab with the notebooks
-	$(BIN)/jupyter lab --notebook-dir notebooks
+lab: $(VENV)/.lab ## JupyterLab with the notebooks
+	$(BIN)/jupyter lab --notebook-dir notebooks $(LAB)
 
-notebooks: $(STAMP) ## Execute the notebooks again, in place
+notebooks: $(VENV)/.lab ## Execute the notebooks again, in place
 	$(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/notebooks" $(BIN)/python scripts/course/run_notebooks.py notebooks/*.ipynb
 
-benchmark: $(STAMP) ## Time what is claimed to be fast, into docs/benchmark.json and README.md
+benchmark: $(VENV)/.lab ## Time what is claimed to be fast, into docs/benchmark.json and README.md
 	$(BIN)/python scripts/benchmarks/benchmark.py
 
-student: $(STAMP) ## The notebooks without solutions, into outputs/student/
+student: $(VENV)/.quickstart ## The notebooks without solutions, into outputs/student/
 	$(BIN)/python scripts/course/student_notebooks.py "$(OUTPUTS)/student" notebooks/*.ipynb
 
-format: $(STAMP) ## Format the code and repair what the linter can
+format: $(VENV)/.test ## Format the code and repair what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -78,11 +91,25 @@ clean: ## Remove the environments, caches and outputs/ (training runs stay)
 	find lprnet_utils scripts tests notebooks -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
-# One environment for all of it, made again when the dependencies change.
-$(STAMP): pyproject.toml constraints.txt
+# One environment, which grows with what is asked of it; a stamp says what it holds. Each is made again when the
+# dependencies change.
+define install # WHAT SIZE-AND-TIME
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
 	  echo "make: this needs Python 3.11, 3.12 or 3.13 (TensorFlow has no build for others), and '$(PYTHON)' is:" >&2; \
 	  $(PYTHON) --version 2>&1 | head -n 1 >&2; echo "make: name another one, for example: make quickstart PYTHON=python3.12" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable ".[lab,test]" --constraint constraints.txt
-	@touch $(STAMP)
+	@echo "Making the environment in $(VENV) ready for this: $(2)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --progress-bar on --editable ".[$(1)]" --constraint constraints.txt
+endef
+
+$(VENV)/.quickstart: pyproject.toml constraints.txt
+	$(call install,quickstart,about 1 GB and one to three minutes the first time.)
+	@touch $@
+
+$(VENV)/.lab: pyproject.toml constraints.txt
+	$(call install,lab,TensorFlow and JupyterLab; about 3 GB and three to seven minutes the first time.)
+	@touch $(VENV)/.quickstart $@
+
+$(VENV)/.test: pyproject.toml constraints.txt
+	$(call install,test,TensorFlow and JAX and the test tools; about 4 GB and four to eight minutes the first time.)
+	@touch $(VENV)/.quickstart $(VENV)/.lab $@

@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import pytest
 
 from lprnet_utils import LPRNet
 from lprnet_utils.commands.main import main
@@ -11,6 +12,7 @@ from lprnet_utils.common.litert import read_head_angle_network, read_weights
 from lprnet_utils.networks import load_litert, lprnet_lite
 
 
+@pytest.mark.walk
 def test_weights_with_a_stated_origin(tmp_path, monkeypatch, capsys):
     """A file of weights without a checkpoint, and a statement: the file says all of it, and brings its notices."""
     monkeypatch.setattr("lprnet_utils.commands.export.EXAMPLES", 6)

@@ -65,7 +65,7 @@ def card(name):
     return re.search(rf"^# Model card: `{name}\.tflite`\n(.+?)(?=^# |\Z)", text, re.MULTILINE | re.DOTALL)[1]
 
 
-@pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.parametrize("name", ["open", "wild", pytest.param("published", marks=pytest.mark.slow)])
 def test_the_model_card_tells_what_is_measured(name, aflw2000_dir, tmp_path, capsys):
     """On the real photos the command prints the figures of the model card and of README."""
     assert main(["evaluate", "--aflw2000", str(aflw2000_dir), "--weights", name, "--output", str(tmp_path)]) == 0
@@ -88,6 +88,7 @@ def test_the_model_card_tells_the_licence(name):
     assert ("AFLW (Koestinger" in metadata["training_data"]) != free, "what is free saw no photo of AFLW"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [w for w in WEIGHTS if w != "published"])
 def test_the_model_card_tells_the_dense_error(name, tmp_path, capsys):
     """Every texel on synthetic faces: the figures of the card, by its command."""

@@ -72,6 +72,7 @@ def test_photos_on_a_cluster(cluster, tmp_path, capsys):
         assert np.array_equal(np.loadtxt(path), np.loadtxt(tmp_path / "there" / path.name))
 
 
+@pytest.mark.walk
 def test_shards_on_a_cluster(cluster, tmp_path):
     from functools import partial
 

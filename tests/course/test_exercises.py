@@ -64,6 +64,7 @@ def only_exercises(notebook):
     notebook.cells = kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notebook", notebooks_with_exercises())
 def test_a_check_fails_on_the_starting_cell(notebook):
     student = without_solutions(notebook)

@@ -91,6 +91,7 @@ def test_what_is_wrong_is_named(tmp_path, folder):
         PhotoFolder(tmp_path, strict=True)
 
 
+@pytest.mark.walk
 def test_from_ones_own_photos_to_ones_own_weights(folder, tmp_path, capsys, monkeypatch):
     """The thread of docs/your-own-photos.md, with few samples."""
     path, run, weights = folder[0], tmp_path / "run", tmp_path / "mine.tflite"

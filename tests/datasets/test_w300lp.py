@@ -51,6 +51,7 @@ def test_turned_pictures_have_turned_cameras(w300_dir):
     assert len(angles) == 8 and np.ptp(angles) > 60
 
 
+@pytest.mark.walk
 def test_the_whole_basel_path_on_files_whose_truth_is_known(tmp_path):
     model, layout = MorphableModel.load(), UVLayout()
     basel_files(model, tmp_path)

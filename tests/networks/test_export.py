@@ -69,6 +69,7 @@ def bundled():
     return model, np.stack([faces.sample(k).image for k in range(24)])
 
 
+@pytest.mark.walk
 def test_int8_is_a_quarter_of_the_size_and_agrees_roughly(bundled, tmp_path):
     model, crops = bundled
     path = tmp_path / "small.tflite"

@@ -13,13 +13,14 @@ from lprnet_utils.geometry import landmark_box, transform_points, warp_image
 from lprnet_utils.geometry.crop import view_matrix
 from lprnet_utils.networks import head_angle_network
 from lprnet_utils.networks.export import convert_litert
+from lprnet_utils.reconstruction.upright import HeadAngle
 
 
-def leaning_weights(folder, angle, length=1.0):
+def leaning_weights(folder, angle):
     """The open weights with a head-angle network that sees every head turned by this angle."""
-    angle_network, path = head_angle_network(), folder / f"leaning{angle}-{length}.tflite"
+    angle_network, path = head_angle_network(), folder / "leaning.tflite"
     last = angle_network.layers[-1]
-    answer = length * np.array([np.sin(np.deg2rad(angle)), np.cos(np.deg2rad(angle))])
+    answer = np.array([np.sin(np.deg2rad(angle)), np.cos(np.deg2rad(angle))])
     last.set_weights([np.zeros(last.kernel.shape), answer])
     shutil.copy(data_root() / "weights/open.tflite", path)
     with zipfile.ZipFile(path, "a") as archive:
@@ -27,27 +28,36 @@ def leaning_weights(folder, angle, length=1.0):
     return LPRNet(path)
 
 
+def leaning(photo, truth, angle, size=500):
+    """The photo turned by an angle around a face, the face's landmarks in it, and the matrix that does it."""
+    turn = view_matrix(truth.mean(0), 1.8 * np.ptp(truth[:, 1]), size, -angle)
+    return warp_image(photo, turn, size), transform_points(turn, truth), turn
+
+
 @pytest.mark.parametrize("angle", [-150, -90, -45, 60, 120, 180])
-def test_the_head_angle_network_turns_the_head_upright(photos, faces, tmp_path, angle):
+def test_a_leaning_head_is_turned_upright(photos, faces, monkeypatch, angle):
     """One look at a head turned in the picture, in the box of its turned landmarks: as good as at the upright one."""
-    net, photo = leaning_weights(tmp_path, angle), photos["astronaut.jpg"]
-    truth = faces["astronaut.jpg"][0].landmarks[:, :2]
-    size, middle = 500, truth.mean(0)
-    turn = view_matrix(middle, 1.8 * np.ptp(truth[:, 1]), size, -angle)
-    points = transform_points(turn, truth)
-    turned = warp_image(photo, turn, size)
+    net, photo, truth = LPRNet(), photos["astronaut.jpg"], faces["astronaut.jpg"][0].landmarks[:, :2]
+    expected = net.reconstruct_in_box(photo, landmark_box(truth))
+    turned, points, turn = leaning(photo, truth, angle)
+    monkeypatch.setattr(net, "_head_angle", lambda crop: angle)
     face = net.reconstruct_in_box(turned, landmark_box(points))
-    upright_face = LPRNet("open").reconstruct_in_box(photo, landmark_box(truth))
-    expected, side = transform_points(turn, upright_face.landmarks[:, :2]), np.sqrt(np.prod(np.ptp(points, axis=0)))
-    assert 100 * np.linalg.norm(face.landmarks[:, :2] - expected, axis=1).mean() / side < 3
-    assert (face.pose.roll - upright_face.pose.roll - angle + 180) % 360 - 180 == pytest.approx(0, abs=5)
-    plain = LPRNet("open").reconstruct_in_box(turned, landmark_box(points))
-    doubtful = leaning_weights(tmp_path, angle, 0.5).reconstruct_in_box(turned, landmark_box(points))
-    assert (doubtful.landmarks == plain.landmarks).all(), "an answer in doubt is not believed"
+    wanted, side = transform_points(turn, expected.landmarks[:, :2]), np.sqrt(np.prod(np.ptp(points, axis=0)))
+    assert 100 * np.linalg.norm(face.landmarks[:, :2] - wanted, axis=1).mean() / side < 3
+    assert (face.pose.roll - expected.pose.roll - angle + 180) % 360 - 180 == pytest.approx(0, abs=5)
 
 
-def test_a_small_turn_is_left_to_the_network(photos, tmp_path):
-    photo, box = photos["astronaut.jpg"], [180, 60, 270, 180]
-    plain = LPRNet("open").reconstruct_in_box(photo, box)
-    assert (leaning_weights(tmp_path, 15).reconstruct_in_box(photo, box).landmarks == plain.landmarks).all()
+def test_the_network_in_the_weights_is_asked(photos, faces, tmp_path):
+    photo, truth = photos["astronaut.jpg"], faces["astronaut.jpg"][0].landmarks[:, :2]
+    turned, points, _ = leaning(photo, truth, 60)
+    face = leaning_weights(tmp_path, 60).reconstruct_in_box(turned, landmark_box(points))
+    side = np.sqrt(np.prod(np.ptp(points, axis=0)))
+    assert 100 * np.linalg.norm(face.landmarks[:, :2] - points, axis=1).mean() / side < 4
     assert not read_head_angle_network((data_root() / "weights/open.tflite").read_bytes())
+
+
+@pytest.mark.parametrize(("angle", "length", "expected"), [(60, 1, 60), (-120, 0.9, -120), (60, 0.5, 0), (15, 1, 0)])
+def test_a_small_angle_and_an_answer_in_doubt_are_left(monkeypatch, angle, length, expected):
+    answer = length * np.array([np.sin(np.deg2rad(angle)), np.cos(np.deg2rad(angle))])
+    monkeypatch.setattr("lprnet_utils.reconstruction.upright.LiteRTModel", lambda *_: lambda crop: [answer])
+    assert HeadAngle(b"")(np.zeros((128, 128, 3), np.uint8)) == pytest.approx(expected)

@@ -17,6 +17,7 @@ from lprnet_utils.synthetic import SyntheticFaces
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_two_processes_learn_the_same_as_one(tmp_path):
     pytest.importorskip("jax", reason="JAX is not installed: pip install jax")
     page = (ROOT / "docs/distributed.md").read_text(encoding="utf-8")

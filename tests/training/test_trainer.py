@@ -180,6 +180,7 @@ def numbers(path):
     return found
 
 
+@pytest.mark.walk
 def test_resume_is_exact_to_the_bit(tmp_path):
     """With Muon, on TensorFlow's CPU with deterministic operations: weights, averages, statistics, moments, best."""
     (whole, one), (parts, other) = resumed(tmp_path, "tensorflow")
@@ -197,6 +198,7 @@ def test_resume_is_exact_to_the_bit(tmp_path):
     assert list((tmp_path / "whole/tensorboard").glob("events.out.tfevents.*"))
 
 
+@pytest.mark.slow
 def test_resume_on_jax_is_equal_to_rounding(tmp_path):
     pytest.importorskip("jax", reason="JAX is not installed: pip install jax")
     (whole, one), (parts, other) = resumed(tmp_path, "jax")
@@ -205,6 +207,7 @@ def test_resume_on_jax_is_equal_to_rounding(tmp_path):
         assert np.allclose(whole[name], parts[name], rtol=1e-4, atol=1e-5), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_ends_in_whole_numbers(precision, tmp_path):
     """Under half precision weights, places and results stay float32, and the checkpoint resumes."""
@@ -232,6 +235,7 @@ def test_mixed_precision_ends_in_whole_numbers(precision, tmp_path):
         keras.config.set_dtype_policy("float32")
 
 
+@pytest.mark.slow
 def test_sigkill_loses_nothing(tmp_path):
     """Killed at random moments, while it writes a checkpoint at every step, a run always goes on."""
     script = (

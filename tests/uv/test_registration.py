@@ -125,6 +125,7 @@ def test_registration_of_the_kit(model, ict_dir):
     assert np.abs(found.matrix @ kit.identity[0] @ found.frame[0].T - ict.identity[0]).max() < 0.05
 
 
+@pytest.mark.walk
 def test_basel_model_is_read_and_registered(model, tmp_path):
     truth, used = basel_files(model, tmp_path)
     basel = MorphableModel.from_basel(tmp_path / "Model_Shape.mat", tmp_path / "Model_Exp.mat")

@@ -116,6 +116,7 @@ def test_a_video_without_a_face_and_one_of_one_frame(net, clip, tmp_path):
     assert report.frames == report.frames_with_faces == 1 and len(list(VideoFrames(tmp_path / "out.mp4"))) == 1
 
 
+@pytest.mark.walk
 def test_4k(net, clip, tmp_path):
     import cv2
 
@@ -161,6 +162,7 @@ def test_sound_of_every_kind(net, face_video, tmp_path):
         assert out.audio == expected and out.duration == pytest.approx(1, abs=0.15)
 
 
+@pytest.mark.walk
 def test_broken_files_are_named_and_leave_nothing(net, face_video, tmp_path):
     out = tmp_path / "out"
     out.mkdir()

@@ -290,6 +290,7 @@ def slider(name):
     return f"{row}.querySelector('.noUi-handle')"
 
 
+@pytest.mark.walk
 @needs_voila
 def test_in_a_browser(tmp_path):
     """A photo is loaded, sliders are moved, and the .glb that arrives is the face as the sliders have it."""
