@@ -43,18 +43,18 @@ quickstart: $(VENV)/.quickstart ## A 3D face from the bundled photo, into output
 
 quick: $(VENV)/.test ## Linter and short tests, before each commit: one to two minutes
 	$(LINT)
-	$(BIN)/pytest -n $(WORKERS) --dist loadscope -m "not slow and not walk" tests
+	$(BIN)/pytest -n $(WORKERS) --dist loadscope -m "not slow and not walk"
 	@echo "Not run: notebooks, walks through whole tasks, slow tests. make test, make test-all"
 
 test: $(VENV)/.test ## Linter, tests, and the notebooks as tests: five to ten minutes
 	$(LINT)
-	$(BIN)/pytest -n $(WORKERS) --dist loadscope --durations 5 tests
+	$(BIN)/pytest -n $(WORKERS) --dist loadscope --durations 5
 	$(NBVAL)
 	@echo "Not run: tests marked slow. make test-all runs them"
 
 test-all: $(VENV)/.test ## All tests, the slow ones too, before a release: ten to twenty minutes
 	$(LINT)
-	$(BIN)/pytest -n $(WORKERS) --dist loadscope --durations 20 -m "slow or not slow" tests
+	$(BIN)/pytest -n $(WORKERS) --dist loadscope --durations 20 -m "slow or not slow"
 	$(NBVAL)
 
 test-install: ## A stranger's install: clean environment, plain pip install, bootstrap cell
