@@ -3,9 +3,9 @@
     git worktree add ../before COMMIT
     python scripts/benchmarks/compare_checkouts.py ../before . --rounds 10
 
-Each round runs every part of ``benchmark.py`` once in each checkout, in separate processes, so that a busy moment of the
-machine hits both. The table shows for each number the median of both and the ratio of the medians (above 1: the
-second checkout is slower), with the spread of the ratio over the rounds. Ten rounds take about half an hour.
+Each round runs every part of ``benchmark.py`` once in each checkout, in separate processes, so that a busy moment
+of the machine hits both. The table shows for each number the median of both and the ratio of the medians (above 1:
+the second checkout is slower), with the spread of the ratio over the rounds. Ten rounds take about half an hour.
 """
 
 from __future__ import annotations
