@@ -1,4 +1,4 @@
-"""Fixtures of several folders, and the folders of optional real data: the tests that need them skip without."""
+"""Fixtures shared by several folders. Tests that need optional real data are skipped without it."""
 
 import json
 import os
@@ -70,6 +70,6 @@ def faces(net, photos):
 def landmark_model():
     """The 68 landmarks of the face model: mean (68, 3) and basis (K + E, 68, 3)."""
     layout = UVLayout()
-    mean, basis = MorphableModel.load().position_basis(layout)
+    mean, basis = layout.position_basis(MorphableModel.load())
     read = layout.landmark_matrix
     return read @ mean, np.stack([read @ b for b in basis])

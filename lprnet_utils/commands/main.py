@@ -1,6 +1,7 @@
-"""The command ``lprnet``: the package's functions for whoever does not write Python.
+"""The command ``lprnet``: the package without writing Python.
 
-Exit status: 0 all went well, 1 some of it failed and the rest was done, 2 nothing was done, 130 stopped by Ctrl-C.
+Exit status: 0 everything was done, 1 some of it failed and the rest was done, 2 nothing was done, 130 stopped by
+Ctrl-C.
 """
 
 from __future__ import annotations
@@ -8,23 +9,23 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import app, evaluate, export, photos, train, video
+from . import app, evaluate, export, photos, shards, train, video
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line of ``lprnet``."""
     top = argparse.ArgumentParser(prog="lprnet", description="3D faces from single photos.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (photos, video, app, train, evaluate, export):
+    for module in (photos, video, app, train, shards, evaluate, export):
         module.add_parser(commands)
     return top
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Entry point; returns the exit status."""
-    options = parser().parse_args(arguments)
+def main(words: list[str] | None = None) -> int:
+    """Run a command line, by default that of the process, and return the exit status."""
+    arguments = parser().parse_args(words)
     try:
-        return options.function(options)
+        return arguments.function(arguments)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130

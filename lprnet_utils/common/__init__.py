@@ -1,4 +1,4 @@
-"""What every other folder may use: bundled files, pictures, whole files, weights files, many jobs."""
+"""Helpers for all folders: bundled files, images, atomic writes, weights files and parallel jobs."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Names that type hints use for arrays; docstrings say the shapes."""
+"""Array types for type hints; docstrings give the shapes."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Where bundled and downloaded files are, and whether they are what they should be."""
+"""Bundled files, verified by their SHA-256, and readers of data files that report errors by file and field."""
 
 from __future__ import annotations
 
@@ -15,89 +15,74 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-CHECKSUMS = "checksums.json"
+CHECKSUM_FILE = "checksums.json"
 
 
 class AssetError(ValueError):
-    """A bundled file is truncated, altered, or has no recorded checksum."""
-
-
-class MissingAssetError(AssetError, FileNotFoundError):
-    """A bundled file is not there."""
+    """A bundled file is missing, truncated or altered, or has no recorded checksum."""
 
 
 class DatasetError(ValueError):
-    """A data file is missing or is not what it should be; the message names file and field."""
+    """A data file is missing or invalid; the message names the file and the field."""
 
 
 @lru_cache(maxsize=1)
 def data_root() -> Path:
-    """Folder of the bundled files: inside the installed package, or ``data/`` of a checkout.
-
-    Raises
-    ------
-    MissingAssetError
-        If neither place has ``checksums.json``.
-    """
+    """Folder of the bundled files: ``data`` inside the installed package, or ``data`` of a checkout."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "data", package.parent / "data"):
-        if (folder / CHECKSUMS).is_file():
+        if (folder / CHECKSUM_FILE).is_file():
             return folder
-    raise MissingAssetError(
-        f"no data folder with {CHECKSUMS} in {package} or {package.parent}; reinstall lprnet_utils, or run "
+    raise AssetError(
+        f"no data folder with {CHECKSUM_FILE} in {package} or {package.parent}; reinstall lprnet_utils, or run "
         "from a complete checkout"
     )
 
 
 def data_path(name: str) -> Path:
-    """Path of a bundled file or folder, for example ``samples/astronaut.jpg``.
+    """Path of a bundled file or folder.
+
+    Parameters
+    ----------
+    name : str
+        Path inside the folder of bundled files, for example ``samples/astronaut.jpg``.
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
-    MissingAssetError
-        If it does not exist.
+    AssetError
+        If there is no such file or folder.
+
+    Examples
+    --------
+    >>> data_path("samples/astronaut.jpg").name
+    'astronaut.jpg'
     """
     path = data_root() / name
     if not path.exists():
-        raise MissingAssetError(f"{name} is not among the files in {data_root()}; reinstall lprnet_utils")
+        raise AssetError(f"{name} is not among the files in {data_root()}; reinstall lprnet_utils")
     return path
 
 
 def sha256(data: bytes) -> str:
-    """SHA-256 of some bytes as lower-case hexadecimal."""
+    """SHA-256 of bytes as lower-case hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 @lru_cache(maxsize=1)
 def checksums() -> dict[str, str]:
     """SHA-256 of the bundled files that are verified on loading, by name."""
-    return json.loads((data_root() / CHECKSUMS).read_text(encoding="utf-8"))
+    return json.loads((data_root() / CHECKSUM_FILE).read_text(encoding="utf-8"))
 
 
-def verify(path: str | Path, expected: str) -> bytes:
-    """Read a file and hold it against its SHA-256.
-
-    Parameters
-    ----------
-    path : path
-    expected : str
-        64 hexadecimal digits.
-
-    Returns
-    -------
-    bytes
-        What the file holds.
-
-    Raises
-    ------
-    MissingAssetError
-        If there is no such file.
-    AssetError
-        If its SHA-256 is another one (truncated, altered).
-    """
+def read_verified(path: str | Path, expected: str) -> bytes:
+    """Read a file. AssetError if it is missing or its SHA-256 is not the expected one (64 hexadecimal digits)."""
     path = Path(path)
     if not path.is_file():
-        raise MissingAssetError(f"{path} is missing; restore it (git checkout, or reinstall lprnet_utils)")
+        raise AssetError(f"{path} is missing; restore it (git checkout, or reinstall lprnet_utils)")
     data = path.read_bytes()
     found = sha256(data)
     if found != expected.lower():
@@ -109,98 +94,70 @@ def verify(path: str | Path, expected: str) -> bytes:
 
 
 def read_asset(name: str) -> bytes:
-    """The bytes of a bundled file, verified against ``checksums.json``.
-
-    Raises
-    ------
-    MissingAssetError
-        If the file is missing.
-    AssetError
-        If it is truncated or altered, or has no recorded checksum.
-    """
+    """The bytes of a bundled file, verified against ``checksums.json``."""
     path = data_path(name)
     expected = checksums().get(name)
     if expected is None:
-        raise AssetError(f"{name} has no entry in {data_root() / CHECKSUMS}, so it cannot be verified")
-    return verify(path, expected)
+        raise AssetError(f"{name} has no entry in {data_root() / CHECKSUM_FILE}, so it cannot be verified")
+    return read_verified(path, expected)
 
 
-@lru_cache(maxsize=4)
-def read_arrays(name: str) -> dict[str, NDArray]:
-    """The arrays of a bundled ``.npz`` file, verified, by name.
-
-    They are read once in a process: do not write into them.
-
-    Raises
-    ------
-    MissingAssetError, AssetError
-        As :func:`read_asset`.
-    """
-    with np.load(io.BytesIO(read_asset(name)), allow_pickle=False) as file:
+def unpack_arrays(data: bytes) -> dict[str, NDArray]:
+    """The arrays of an ``.npz`` file by name; pickled objects are refused."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
         return {key: file[key] for key in file.files}
 
 
-def load_arrays(path: Path, *names: str) -> list[NDArray]:
-    """Named arrays of an ``.npz`` file, without pickle.
+@lru_cache(maxsize=4)
+def read_bundled_arrays(name: str) -> dict[str, NDArray]:
+    """The arrays of a bundled ``.npz`` file by name, verified. They are cached: do not write into them."""
+    return unpack_arrays(read_asset(name))
 
-    Raises
-    ------
-    DatasetError
-        Naming the file, and the array if one is missing or cannot be read.
-    """
+
+def load_arrays(path: Path, *names: str) -> list[NDArray]:
+    """Named arrays of an ``.npz`` file, without pickle; a DatasetError names the file, and a missing array."""
     if not path.is_file():
         raise DatasetError(f"{path} is missing")
     try:
         with np.load(path, allow_pickle=False) as file:
-            missing = [n for n in names if n not in file]
-            if missing:
-                raise DatasetError(f"{path} has no array {', '.join(missing)}; it has {', '.join(file.files)}")
-            return [file[n] for n in names]
-    except DatasetError:
-        raise
-    except Exception as error:  # zipfile, zlib and numpy each have their own
+            stored = file.files
+            arrays = [file[name] for name in names if name in stored]
+    except Exception as error:  # zipfile, zlib and numpy have exceptions of their own
         raise DatasetError(f"{path} cannot be read ({error}); is it complete?") from error
+    if missing := [name for name in names if name not in stored]:
+        raise DatasetError(f"{path} has no array {', '.join(missing)}; it has {', '.join(stored)}")
+    return arrays
 
 
 def read_mat(path: Path, *names: str | tuple[str, ...], struct: str | None = None) -> list[NDArray]:
-    """Fields of a Matlab 5 file as float64 arrays.
+    """Fields of a Matlab 5 file, or of a struct in it, as float64 arrays.
 
-    Parameters
-    ----------
-    path : path
-    names : str or tuple of str
-        A field, or the names that it has in different versions of the file.
-    struct : str, optional
-        The struct that holds them.
-
-    Raises
-    ------
-    DatasetError
-        Naming the file, and the field if one is missing or not finite.
+    A tuple gives the names that a field has in different versions of the file. A DatasetError names the file, and the
+    field if it is missing or not finite.
     """
     from scipy.io import loadmat
 
     if not path.is_file():
         raise DatasetError(f"{path} is missing")
-    options = [(name,) if isinstance(name, str) else name for name in names]
+    alternatives = [(name,) if isinstance(name, str) else name for name in names]
     try:
-        fields = loadmat(path, variable_names=[struct] if struct else [n for some in options for n in some])
+        fields = loadmat(path, variable_names=[struct] if struct else [n for known in alternatives for n in known])
         if struct and struct in fields:
             fields = {name: fields[struct][name][0, 0] for name in fields[struct].dtype.names}
-        out = [np.asarray(next((fields[n] for n in some if n in fields), np.nan), float) for some in options]
-    except Exception as error:  # scipy raises whatever the broken bytes lead to
+        out = [np.asarray(next((fields[n] for n in known if n in fields), np.nan), float) for known in alternatives]
+    except Exception as error:  # scipy raises many kinds of exceptions for broken files
         raise DatasetError(f"{path} cannot be read ({error}); is it complete?") from error
-    for some, value in zip(options, out, strict=True):
-        if not set(some) & set(fields):
+    for known, value in zip(alternatives, out, strict=True):
+        if not set(known) & set(fields):
             where = f" in its struct {struct}" if struct else ""
-            raise DatasetError(f"{path} has no field {' or '.join(some)}{where}")
+            raise DatasetError(f"{path} has no field {' or '.join(known)}{where}")
         if not np.isfinite(value).all():
-            raise DatasetError(f"{path}: field {' or '.join(some)} has values that are not finite")
+            raise DatasetError(f"{path}: field {' or '.join(known)} has values that are not finite")
     return out
 
 
 def read_sparse(arrays: dict[str, NDArray], name: str, columns: int) -> csr_matrix:
-    """The sparse matrix (rows, columns) kept as ``NAME_data``, ``NAME_indices``, ``NAME_indptr``."""
+    """The sparse matrix (rows, columns) stored as ``NAME_data``, ``NAME_indices`` and ``NAME_indptr``."""
     from scipy.sparse import csr_matrix
 
     data, indices, indptr = (arrays[f"{name}_{part}"] for part in ("data", "indices", "indptr"))

@@ -1,7 +1,7 @@
-"""Files that are whole or not there: a writer that is killed leaves what was there before.
+"""Atomic writes: a file is complete or absent, and a killed writer leaves the previous file as it was.
 
-Every writer has a temporary file of its own beside the target and renames it in the end, so two processes that write
-the same file do not disturb each other: the last one wins.
+Each writer has its own temporary file beside the target and renames it at the end. Two processes that write the same
+file do not disturb each other; the last one wins.
 """
 
 from __future__ import annotations
@@ -20,58 +20,50 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .assets import DatasetError
+from .assets import DatasetError, unpack_arrays
 
-UNFINISHED = ".part-"  # how the name of a temporary file begins
-STALE = 600  # seconds after which an unfinished file is that of a writer that was killed
+UNFINISHED_PREFIX = ".part-"  # of temporary files
+UNFINISHED_MAX_AGE_SECONDS = 600  # the writer of an older temporary file was killed
 
 
 class CheckpointError(RuntimeError):
-    """A checkpoint is truncated, altered, or of another run or other data."""
+    """A checkpoint is missing, truncated or altered, or belongs to another run or other data."""
 
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
-    """A temporary file beside ``path``, to write into: it takes its place in the end, or is removed after an error."""
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Give a temporary file to write into; at the end it replaces ``path``, or is removed if there was an error."""
     path = Path(path)
-    # the end of the name stays, since many writers choose the format by it
-    handle, name = tempfile.mkstemp(prefix=UNFINISHED, suffix=f"-{path.name[-100:]}", dir=path.parent)
+    # many writers choose the format by the ending of the name
+    handle, name = tempfile.mkstemp(prefix=UNFINISHED_PREFIX, suffix=f"-{path.name[-100:]}", dir=path.parent)
     os.close(handle)
     part = Path(name)
     try:
         yield part
         mask = os.umask(0)
         os.umask(mask)
-        os.chmod(part, 0o666 & ~mask)  # a temporary file is the owner's alone
+        os.chmod(part, 0o666 & ~mask)  # mkstemp lets only the owner read the file
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
 
 
 def write_files(files: dict[Path, bytes]) -> None:
-    """Write files that belong together: all are complete before the first takes its place, the last one comes last."""
+    """Write files that belong together, in this order: all are complete before the first one is put in place."""
     with ExitStack() as parts:
         for path, data in reversed(files.items()):
-            parts.enter_context(whole_file(path)).write_bytes(data)
+            parts.enter_context(atomic_write(path)).write_bytes(data)
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed writers left in a folder; the file of one that still writes is younger."""
-    for part in folder.glob(f"{UNFINISHED}*"):
-        if time.time() - part.stat().st_mtime > STALE:
+    """Remove the temporary files of killed writers from a folder; files of running writers are younger."""
+    for part in folder.glob(f"{UNFINISHED_PREFIX}*"):
+        if time.time() - part.stat().st_mtime > UNFINISHED_MAX_AGE_SECONDS:
             part.unlink(missing_ok=True)
 
 
 def check_ending(path: str | Path, known: tuple[str, ...]) -> Path:
-    """The path of a file to write, if its ending is a known one.
-
-    Raises
-    ------
-    ValueError
-        If not, naming those that are.
-    FileNotFoundError
-        If the folder to write into does not exist.
-    """
+    """The path of a file to write. ValueError for an unknown ending, FileNotFoundError if there is no such folder."""
     path = Path(path)
     if path.suffix.lower() not in known:
         raise ValueError(f"{path} ends in {path.suffix or 'nothing'!r}; choose one of {', '.join(known)}")
@@ -81,27 +73,32 @@ def check_ending(path: str | Path, known: tuple[str, ...]) -> Path:
 
 
 def write_json(values: dict[str, Any], path: Path) -> None:
-    """Write what JSON can hold, a line for each value."""
+    """Write values as JSON, one per line."""
     write_files({path: (json.dumps(values, indent=1) + "\n").encode()})
 
 
 def save_arrays(arrays: dict[str, NDArray], path: Path) -> Path:
     """Write named arrays as a compressed .npz, without pickles."""
-    with whole_file(path) as part, open(part, "wb") as file:
+    with atomic_write(path) as part, open(part, "wb") as file:
         np.savez_compressed(file, **arrays)
     return path
 
 
 def write_checked(path: Path, arrays: dict[str, Any], keep: bool = False) -> None:
-    """Write arrays as a SHA-256 and an ``.npz``, flushed to the disk.
+    """Write arrays as an ``.npz`` preceded by its SHA-256, flushed to the disk.
 
-    With ``keep``, the file before it is kept with the ending ``.previous``; killed between the two renames, that one
-    alone is there.
+    Parameters
+    ----------
+    path : Path
+    arrays : dict
+    keep : bool
+        Keep the previous file with the ending ``.previous``. A writer that is killed between the two renames leaves
+        only that one.
     """
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     data = buffer.getvalue()
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         with open(part, "wb") as file:
             file.write(hashlib.sha256(data).digest() + data)
             file.flush()
@@ -111,35 +108,22 @@ def write_checked(path: Path, arrays: dict[str, Any], keep: bool = False) -> Non
 
 
 def read_checked(path: Path) -> dict[str, NDArray]:
-    """What :func:`write_checked` wrote.
-
-    Raises
-    ------
-    DatasetError
-        Naming the file if it is missing, truncated or altered.
-    """
+    """The arrays of a file of :func:`write_checked`; DatasetError if it is missing, truncated or altered."""
     if not path.is_file():
         raise DatasetError(f"{path} is missing")
     data = path.read_bytes()
     if hashlib.sha256(data[32:]).digest() != data[:32]:
         raise DatasetError(f"{path} is truncated or altered: its checksum does not match its {len(data)} bytes")
-    with np.load(io.BytesIO(data[32:]), allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    return unpack_arrays(data[32:])
 
 
 def save_checkpoint(path: Path, arrays: dict[str, NDArray], info: dict[str, Any]) -> None:
-    """Write a checkpoint, arrays and what goes into JSON, and keep the one before."""
+    """Write a checkpoint of arrays and JSON values, and keep the previous one."""
     write_checked(path, arrays | {"__info__": np.array(json.dumps(info))}, keep=True)
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    """Read what :func:`save_checkpoint` wrote.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is missing, truncated or altered.
-    """
+    """Read a checkpoint of :func:`save_checkpoint`; CheckpointError if it is missing, truncated or altered."""
     try:
         arrays = read_checked(path)
     except DatasetError as error:

@@ -1,4 +1,4 @@
-"""The one image reader and the one crop, for training, inference and the web page alike."""
+"""The image reader for training, inference and the web page."""
 
 from __future__ import annotations
 
@@ -13,43 +13,50 @@ from numpy.typing import ArrayLike, NDArray
 
 from .arrays import Image
 
-MAX_PIXELS = 178_000_000  # a photo beyond this is refused rather than filling the memory (Pillow's own limit)
+MAX_PIXELS = 178_000_000  # larger photos are refused, since they would fill the memory (Pillow's own limit)
 
 
 class ImageError(ValueError):
-    """What was given is not a readable image; the message says what it was."""
+    """The source is not a readable image; the message names it."""
 
 
 def read_image(source: Any) -> Image:
-    """Read an image, whatever it comes as.
+    """Read an image from a file, bytes, a PIL image or an array.
 
     Parameters
     ----------
     source : str, Path, bytes, PIL image or array
-        A file (any format that Pillow reads; the first frame of an animation), its bytes, or an array (H, W),
-        (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, uint16, bool, or float in 0 to 1. Colours are in the order
-        red, green, blue: an array that OpenCV read is given as ``image[..., ::-1]``.
+        A file in any format that Pillow reads (the first frame of an animation), its bytes, or an array (H, W),
+        (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, uint16, bool, or float in 0 to 1. Channels are in the order red,
+        green, blue: pass ``image[..., ::-1]`` for an image from OpenCV.
 
     Returns
     -------
     (H, W, 3) uint8 RGB
-        EXIF rotation is applied, transparency laid over white, grey and 16-bit converted. An array that is of
-        this kind already is not copied.
+        EXIF rotation is applied, transparency is blended with white, grey and 16-bit images are converted. An array
+        that has this form already is not copied.
 
     Raises
     ------
     ImageError
-        For anything else, by name: a missing or unreadable file, wrong shape or type, NaN, no pixels.
+        For anything else: a missing or unreadable file, a wrong shape or type, NaN, no pixels.
+
+    Examples
+    --------
+    >>> from lprnet_utils.common import data_path
+    >>> image = read_image(data_path("samples/astronaut.jpg"))
+    >>> image.shape, image.dtype
+    ((512, 512, 3), dtype('uint8'))
     """
+    name = "the bytes given"
     if isinstance(source, (str, os.PathLike)):
+        name = str(source)
         try:
-            return _decode(Path(source).read_bytes(), str(source))
+            source = Path(source).read_bytes()
         except (OSError, ValueError) as error:  # ValueError: a null character in the name
-            if isinstance(error, ImageError):
-                raise
-            raise ImageError(f"cannot read an image file at {str(source)[:200]!r} ({error})") from error
+            raise ImageError(f"cannot read an image file at {name[:200]!r} ({error})") from error
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _decode(bytes(source), "the bytes given")
+        return _decode(bytes(source), name)
     if hasattr(source, "getbands") and hasattr(source, "convert"):
         return _from_pil(source, "the PIL image")
     if isinstance(source, np.ndarray):
@@ -66,7 +73,7 @@ def _decode(data: bytes, name: str) -> Image:
         raise ImageError(f"{name} is empty, not an image")
     try:
         picture = pil.open(io.BytesIO(data))
-    except Exception as error:  # Pillow raises whatever the decoder of the format raises
+    except Exception as error:  # each decoder has exceptions of its own
         reason = re.sub(r" <_io\.BytesIO[^>]*>", "", str(error))
         raise ImageError(f"{name} is not an image that Pillow can read ({reason})") from error
     with picture:
@@ -83,13 +90,13 @@ def _from_pil(picture: Any, name: str) -> Image:
     if 0 in picture.size:
         raise ImageError(f"{name} has {picture.width} x {picture.height} pixels")
     try:
-        picture = _upright(picture)
+        picture = _apply_orientation(picture)
         if picture.mode.startswith("I"):  # 16 bits (I;16), or 32 bits that hold 16
             return _from_array(np.clip(np.asarray(picture), 0, 65535).astype(np.uint16))
         if picture.mode == "F":
             return _from_array(np.asarray(picture, np.float32))
         if "transparency" in picture.info or picture.mode in ("RGBA", "RGBa", "LA", "La", "PA"):
-            if picture.mode in ("La", "PA"):  # these two know no direct way to RGBA
+            if picture.mode in ("La", "PA"):  # Pillow cannot convert these two to RGBA directly
                 picture = picture.convert("LA" if picture.mode == "La" else "RGBA")
             rgba = picture.convert("RGBA")
             picture = pil.alpha_composite(pil.new("RGBA", rgba.size, "white"), rgba)
@@ -100,30 +107,25 @@ def _from_pil(picture: Any, name: str) -> Image:
         raise ImageError(f"{name} is damaged, or of a kind that cannot be read ({error})") from error
 
 
-def _upright(picture: Any) -> Any:
-    """Apply the EXIF orientation; a damaged EXIF block does not make the picture unreadable."""
+def _apply_orientation(picture: Any) -> Any:
+    """Apply the EXIF orientation. A damaged EXIF block is ignored, so that the picture stays readable."""
     from PIL import Image as pil
 
-    turns = pil.Transpose
+    transpose = pil.Transpose
     try:
         orientation = picture.getexif().get(0x0112, 1)
     except Exception:
         orientation = 1
-    turn = {
-        2: turns.FLIP_LEFT_RIGHT,
-        3: turns.ROTATE_180,
-        4: turns.FLIP_TOP_BOTTOM,
-        5: turns.TRANSPOSE,
-        6: turns.ROTATE_270,
-        7: turns.TRANSVERSE,
-        8: turns.ROTATE_90,
+    operation = {
+        2: transpose.FLIP_LEFT_RIGHT,
+        3: transpose.ROTATE_180,
+        4: transpose.FLIP_TOP_BOTTOM,
+        5: transpose.TRANSPOSE,
+        6: transpose.ROTATE_270,
+        7: transpose.TRANSVERSE,
+        8: transpose.ROTATE_90,
     }.get(orientation)
-    if turn is None:
-        return picture
-    information = picture.info
-    picture = picture.transpose(turn)
-    picture.info.update({k: v for k, v in information.items() if k == "transparency"})
-    return picture
+    return picture if operation is None else picture.transpose(operation)
 
 
 def _from_array(array: NDArray) -> Image:

@@ -1,4 +1,4 @@
-"""Weights files: LiteRT models that carry their own description, and the one way to run them."""
+"""Weights files: LiteRT models that contain their own description, and how to run them."""
 
 from __future__ import annotations
 
@@ -14,38 +14,19 @@ from numpy.typing import ArrayLike
 from .arrays import Array
 from .assets import AssetError, data_root, read_asset
 
-METADATA = "lprnet.json"  # in the zip archive behind a model's flatbuffer, see lprnet_utils.networks.export
-HEAD_ANGLE = "upright.tflite"  # beside it, if the weights bring a head-angle network
+METADATA_FILE = "lprnet.json"  # in the zip archive after the flatbuffer of a model, see lprnet_utils.networks.export
+HEAD_ANGLE_FILE = "upright.tflite"  # in the same archive, if the weights include a head-angle network
 
 
 class LiteRTModel:
-    """A LiteRT model that takes one picture.
+    """A LiteRT model that takes one picture. Each thread needs its own.
 
-    Not for use by several threads at once: make one for each.
-
-    Parameters
-    ----------
-    data : bytes
-        Of the model.
-    name : str
-        What an error calls it.
-    threads : int
-        CPU threads.
-
-    Attributes
-    ----------
-    interpreter : ai_edge_litert.interpreter.Interpreter
-    input_shape : tuple of int
-        With the batch of 1 in front.
-
-    Raises
-    ------
-    AssetError
-        If LiteRT cannot run it.
+    ``name`` is for error messages. ``input_shape`` includes the batch axis of 1. AssetError if LiteRT cannot run the
+    model.
     """
 
     def __init__(self, data: bytes, name: str = "the model", threads: int = 1):
-        from ai_edge_litert.interpreter import Interpreter  # not before a model is made
+        from ai_edge_litert.interpreter import Interpreter
 
         try:
             self.interpreter = Interpreter(model_content=data, num_threads=threads)
@@ -58,36 +39,30 @@ class LiteRTModel:
         self._outputs = [detail["index"] for detail in self.interpreter.get_output_details()]
 
     def __call__(self, picture: ArrayLike) -> list[Array]:
-        """The model's answers to a picture (H, W, C), without their batch axes."""
+        """The model's outputs for a picture (H, W, C), without their batch axes."""
         self.interpreter.set_tensor(self._input, np.asarray(picture, np.float32)[None])
         self.interpreter.invoke()
         return [self.interpreter.get_tensor(index)[0] for index in self._outputs]
 
 
 def read_metadata(data: bytes, name: str) -> dict[str, Any]:
-    """What :func:`lprnet_utils.networks.export_litert` wrote behind a model: encoding, licence, origin.
+    """The description that :func:`lprnet_utils.networks.export_litert` stored in a model: encoding, licence, origin.
 
-    Raises
-    ------
-    AssetError
-        If the bytes are no LiteRT model of this project.
+    AssetError if the bytes are no LiteRT model of this project.
     """
     if data[4:8] != b"TFL3":
         raise AssetError(f"{name} is not a LiteRT model ({len(data)} bytes)")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return json.loads(archive.read(METADATA))
+            return json.loads(archive.read(METADATA_FILE))
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise AssetError(f"{name} is truncated, or was not exported by lprnet_utils: {error}") from error
 
 
 def read_weights(weights: str | Path) -> tuple[str, bytes]:
-    """Name and bytes of bundled weights, given by name, or of a ``.tflite`` file.
+    """Name and bytes of weights: bundled ones by their name, or a ``.tflite`` file by its path.
 
-    Raises
-    ------
-    AssetError
-        If there are none, or bundled ones were altered.
+    AssetError if there are no such weights, or if bundled weights were altered.
     """
     if isinstance(weights, Path) or str(weights).endswith(".tflite"):
         path = Path(weights)
@@ -103,18 +78,18 @@ def read_weights(weights: str | Path) -> tuple[str, bytes]:
 
 
 def bundled_weights() -> list[str]:
-    """Names of the weights that come with the package."""
+    """Names of the weights in the package."""
     return sorted(p.stem for p in (data_root() / "weights").glob("*.tflite"))
 
 
 def weights_terms(weights: str | Path) -> str:
-    """What weights may be used for, in a few words: ``research only`` or ``free for any use``."""
+    """Permitted use of weights: ``research only`` or ``free for any use``."""
     name, data = read_weights(weights)
     licence = read_metadata(data, name)["licence"]
     return "research only" if licence.startswith("Research") else "free for any use"
 
 
 def read_head_angle_network(data: bytes) -> bytes | None:
-    """The small network beside a model that tells how far a head is turned in the picture, or None."""
+    """The network stored in a model that estimates the angle of a head in the picture plane, or None."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return archive.read(HEAD_ANGLE) if HEAD_ANGLE in archive.namelist() else None
+        return archive.read(HEAD_ANGLE_FILE) if HEAD_ANGLE_FILE in archive.namelist() else None

@@ -1,4 +1,4 @@
-"""Chapters 3 and 5: photos with known faces, made ready for training."""
+"""Chapters 3 and 5: training photos with landmarks and position maps."""
 
 import lazy_loader
 

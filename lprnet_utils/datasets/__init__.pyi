@@ -1,6 +1,6 @@
 from .aflw import AFLW2000, AFLWTrain
-from .augmentation import SETTINGS, Augmentation, augment_picture, mirror_crop, sample_matrix
-from .labels import fuse_points, graft_parts
+from .augmentation import AUGMENTATIONS, Augmentation, augment_picture, mirror_crop, sample_matrix
+from .labels import HumanPoints, fuse_points, graft_parts
 from .photo_folder import PhotoFolder
 from .shards import Shards, pack
 from .sources import FittedPhotos, fit_photos
@@ -11,8 +11,9 @@ __all__ = [
     "AFLWTrain",
     "Augmentation",
     "FittedPhotos",
+    "HumanPoints",
     "PhotoFolder",
-    "SETTINGS",
+    "AUGMENTATIONS",
     "Shards",
     "W300LP",
     "augment_picture",

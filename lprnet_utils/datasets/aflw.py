@@ -1,4 +1,4 @@
-"""Training and evaluation data: photos with landmarks, and the position maps fitted to them."""
+"""Real photos with 68 landmarks: AFLW to train on, AFLW2000-3D to evaluate on."""
 
 from __future__ import annotations
 
@@ -14,53 +14,57 @@ from ..common.arrays import Array
 from ..common.assets import DatasetError, load_arrays, read_mat
 from ..common.images import ImageError, read_image
 from ..geometry.landmarks import INNER_LIPS, LEFT_EYE, MOUTH_CORNERS, OUTER_LIPS, RIGHT_EYE, numbers
-from .labels import graft_parts
-from .sources import HELD_OUT
+from .labels import FacePart, graft_parts
+from .sources import HELD_OUT_INTERVAL
 
-# Points of MediaPipe's mesh at landmarks 36 to 67: eyes, then lips
+# vertices of MediaPipe's mesh at landmarks 36 to 67: eyes, then lips
 MESH_LANDMARKS = [33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380, 61, 39, 37, 0, 267, 269, 291, 405, 314, 17]
 MESH_LANDMARKS += [84, 181, 78, 82, 13, 312, 308, 317, 14, 87]
 
-# lids and lips: their landmarks, and what holds them in place: the corners, which people have marked, and the middle
-PARTS = [(numbers(eye), ((eye.start,), (eye.start + 3,), numbers(eye))) for eye in (RIGHT_EYE, LEFT_EYE)]
-PARTS += [(numbers(OUTER_LIPS) + numbers(INNER_LIPS), (*((k,) for k in MOUTH_CORNERS), numbers(INNER_LIPS)))]
-MESH_ERROR = 5.0  # of a mesh against the human points, in % of the face's box, up to which its lids and lips are taken
-MESH_YAW = 50.0  # and degrees
+# lids and lips; their anchors are the corners, which people have marked, and the middle
+LIDS_AND_LIPS = [
+    FacePart(numbers(eye), ((eye.start,), (eye.start + 3,), numbers(eye))) for eye in (RIGHT_EYE, LEFT_EYE)
+]
+LIDS_AND_LIPS += [
+    FacePart(numbers(OUTER_LIPS) + numbers(INNER_LIPS), (*((k,) for k in MOUTH_CORNERS), numbers(INNER_LIPS)))
+]
+MAX_MESH_ERROR_PERCENT = 5.0  # of the face's box: meshes farther from the human points are not used
+MAX_MESH_YAW_DEGREES = 50.0
 
-# What each of AFLW's 21 human points is, in terms of the 68: their mean. The ears (12, 16) are not among these.
+# The landmarks that each of AFLW's 21 human points corresponds to: their mean. The ears correspond to none, so their
+# entries (jaw) are not used.
 AFLW_POINTS: list[tuple[int, ...]] = [(17,), (19,), (21,), (22,), (24,), (26,)]  # brows
 AFLW_POINTS += [(36,), numbers(RIGHT_EYE), (39,), (42,), numbers(LEFT_EYE), (45,)]
 AFLW_POINTS += [(2,), (31,), (30,), (35,), (14,), (48,), numbers(INNER_LIPS), (54,), (8,)]  # ears, nose, mouth, chin
 AFLW_EARS = 12, 16
-TRUST = {2: 1.0, 1: 0.3, 0: 0.0}  # by the quality flag of the labels
+TRUST_BY_QUALITY = {2: 1.0, 1: 0.3, 0: 0.0}  # by the quality flag of the labels
 
 
 class AFLWTrain:
-    """The real photos: 18,606 crops of AFLW with 68 landmarks (pseudo-labels corrected by human points).
+    """18,606 crops of AFLW with 68 landmarks: machine labels, corrected by human points.
 
-    Research use only; the folder is described in its own README and never ships with the project.
+    For research only. The folder has its own README and does not ship with the project.
 
     Parameters
     ----------
     folder : path
         Holds ``labels.npz``, ``lm68_fused.npz``, ``mp478.npz`` and ``crops-0.npz`` to ``crops-2.npz``.
     lids_and_lips : bool
-        Take the shape of eyes and lips from the meshes of ``mp478.npz`` where these agree with the human points; the
-        other landmarks draw closed eyes open.
+        Take the shape of eyes and lips from the meshes of ``mp478.npz`` where these agree with the human points.
+        Otherwise the landmarks of closed eyes are open.
     labels : path, optional
-        Take the landmarks from another file in the place of ``lm68_fused.npz``, such as
-        ``scripts/calibration/relabel.py`` writes.
+        A file to use instead of ``lm68_fused.npz``, such as ``scripts/calibration/relabel.py`` writes.
 
     Attributes
     ----------
     landmarks : (n, 68, 3) float32
-        Pixels of each 120 x 120 crop; z toward the camera, of mean 0.
+        Pixels of each 120 x 120 crop; z toward the camera, with mean 0.
     yaw : (n,) float32
         Degrees.
     trust : (n,) float32
-        0 (bad labels, left out) to 1.
+        Weight of each photo's labels, from 0 (bad, not to be used) to 1.
     held_out : (n,) bool
-        Photos to choose by: whole duplicate groups, never trained on.
+        Photos for validation: whole groups of duplicates.
     """
 
     def __init__(self, folder: str | Path, lids_and_lips: bool = True, labels: str | Path | None = None):
@@ -73,25 +77,25 @@ class AFLWTrain:
         self.landmarks = centipixel.astype(np.float32) / 100
         self.yaw = pose[:, 1]
         if lids_and_lips:
-            good = (error <= MESH_ERROR) & (np.abs(self.yaw) < MESH_YAW)
-            xy = graft_parts(self.landmarks[..., :2], self._meshes(), PARTS, self.yaw, good)
+            good = (error <= MAX_MESH_ERROR_PERCENT) & (np.abs(self.yaw) < MAX_MESH_YAW_DEGREES)
+            xy = graft_parts(self.landmarks[..., :2], self._mesh_landmarks(), LIDS_AND_LIPS, self.yaw, good)
             self.landmarks[..., :2] = xy
-        # where the labels' maker disagrees with itself on mirrored and shifted crops, they are worth less
+        # labels have less weight where the machine's results on mirrored and shifted crops differ
         steadiness = np.clip(2.5 / np.maximum(spread, 1e-3), 0.2, 1.0)
-        self.trust = (np.array([TRUST[int(q)] for q in quality]) * steadiness).astype(np.float32)
+        self.trust = (np.array([TRUST_BY_QUALITY[int(q)] for q in quality]) * steadiness).astype(np.float32)
         # a multiplicative hash, so that the choice does not follow the order of the groups
-        self.held_out = (group.astype(np.uint64) * np.uint64(2654435761) >> np.uint64(7)) % HELD_OUT == 0
+        self.held_out = (group.astype(np.uint64) * np.uint64(2654435761) >> np.uint64(7)) % HELD_OUT_INTERVAL == 0
 
     def __len__(self) -> int:
         return len(self.landmarks)
 
     def human_points(self) -> tuple[Array, list[tuple[int, ...]]]:
-        """What people have marked without the ears, (n, 19, 2) in pixels, NaN where none; and as what of the 68."""
+        """Human points (n, 19, 2) without the ears, in pixels, NaN where not marked; and the landmarks of each."""
         keep = [k for k in range(len(AFLW_POINTS)) if k not in AFLW_EARS]
         return load_arrays(self.folder / "labels.npz", "pts21")[0][:, keep], [AFLW_POINTS[k] for k in keep]
 
-    def _meshes(self) -> Array:
-        """The x and y of MediaPipe's meshes (n, 68, 2) where the landmarks of lids and lips are; NaN where none is."""
+    def _mesh_landmarks(self) -> Array:
+        """Landmarks (n, 68, 2) of lids and lips from MediaPipe's meshes; NaN elsewhere."""
         arrays = load_arrays(self.folder / "mp478.npz", "rows", "mean", "coef", "coef_step", "basis")
         rows, mean, coefficients, step, basis = arrays
         columns = (3 * np.array(MESH_LANDMARKS)[:, None] + [0, 1]).ravel()
@@ -113,13 +117,12 @@ class AFLWTrain:
 
 
 class AFLW2000:
-    """AFLW2000-3D (Zhu et al., CVPR 2016): photos with 68 3D landmarks and a pose, for evaluation.
+    """AFLW2000-3D (Zhu et al., CVPR 2016): photos with 68 3D landmarks and a head pose, for evaluation.
 
     Parameters
     ----------
     folder : path
         Holds ``imageNNNNN.jpg`` and ``imageNNNNN.mat``.
-
     strict : bool
         Raise for a broken file; otherwise leave its photo out and name it in ``problems``.
 
@@ -127,11 +130,11 @@ class AFLW2000:
     ----------
     names : list of str
     landmarks : (n, 68, 3)
-        0-based pixels (the files count from 1), y down; z toward the camera with an arbitrary zero.
+        In the photo frame, with 0-based pixels (the files count from 1); z has an arbitrary zero.
     angles : (n, 3)
         pitch, yaw, roll in degrees.
     problems : dict
-        What is wrong, by the photo's name.
+        Name of each photo that was left out, and the reason.
 
     Raises
     ------
@@ -171,7 +174,7 @@ class AFLW2000:
         return len(self.names)
 
     def select(self, rows: list[int]) -> AFLW2000:
-        """Some of the photos."""
+        """A data set with these photos alone."""
         part = copy(self)
         part.names = [self.names[i] for i in rows]
         part.landmarks, part.angles = self.landmarks[rows], self.angles[rows]

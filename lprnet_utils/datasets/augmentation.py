@@ -1,8 +1,8 @@
 """Augmentation of a photo and its position map together.
 
-Geometry first: one similarity from the photo to the crop, sampled around the crop of the design, perhaps mirrored; the
-map follows by :func:`lprnet_utils.geometry.transform_points`. Then the picture alone: colour, blur, noise, something
-in front of the face.
+Geometry first: a random similarity near :func:`lprnet_utils.geometry.crop_matrix` takes the photo to the crop, perhaps
+mirrored; :func:`lprnet_utils.geometry.transform_points` takes the map along. Then the picture alone: colour, blur,
+noise, something in front of the face.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Augmentation:
     flip: float
     rotation: float  # standard deviation of a normal clipped at rotation_limit; 0: uniform up to the limit
     rotation_limit: float
-    any_rotation: float  # share of samples turned by any angle
+    any_rotation: float  # share of samples rotated by any angle
     scale: tuple[float, float]
     shift: float
     channel_gain: tuple[float, float]
@@ -36,11 +36,11 @@ class Augmentation:
     low_resolution: float = 0.0
     noise: float = 0.0
     occlusion: float = 0.0
-    quarter: float = 0.0  # share of finished crops, which have no room around, turned by quarters: nothing is lost
+    quarter_turns: float = 0.0  # share of stored crops rotated by 90, 180 or 270 degrees, which needs no margin
 
 
-# The PRNet paper's (Feng et al., ECCV 2018, section 3.4) and ours, wider.
-SETTINGS = {
+# "prnet": the PRNet paper's (Feng et al., ECCV 2018, section 3.4). "wide": stronger, for most trainings.
+AUGMENTATIONS = {
     "none": Augmentation(0, 1e-9, 0, 0, (1, 1), 0, (1, 1)),
     "prnet": Augmentation(0, 0, 45, 0, (0.9, 1.2), 0.1, (0.6, 1.4), occlusion=0.5),
     "wide": Augmentation(
@@ -61,19 +61,18 @@ SETTINGS = {
         occlusion=0.35,
     ),
 }
-# for heads that lie on their side or hang down, more often than in life
-SETTINGS["turned"] = replace(SETTINGS["wide"], any_rotation=0.25, quarter=0.25)
-# For the last part of a training, whose network does almost as well on unseen photos as on those it learns from, and so
-# has little to fear from seeing heads as they are; the head-angle network turns them upright before. And the light
-# and noise of real photos need not be made up.
-SETTINGS["light"] = replace(
-    SETTINGS["wide"], rotation=12, rotation_limit=40, any_rotation=0.02, scale=(0.9, 1.12), shift=0.05,
+# "turned": more heads on their side or upside down
+AUGMENTATIONS["turned"] = replace(AUGMENTATIONS["wide"], any_rotation=0.25, quarter_turns=0.25)
+# "light": for the last part of a training on real photos. The network hardly overfits by then, the head-angle network
+# has turned the heads upright, and real photos have light and noise of their own.
+AUGMENTATIONS["light"] = replace(
+    AUGMENTATIONS["wide"], rotation=12, rotation_limit=40, any_rotation=0.02, scale=(0.9, 1.12), shift=0.05,
     brightness=0.1, contrast=0.2, gamma=0.2, blur=0.05, low_resolution=0.05, noise=0.1, occlusion=0.12,
 )  # fmt: skip
 
 
-def turn_quarters(crop: Image, position_map: Array, turns: int) -> tuple[Image, Array]:
-    """A square crop (N, N, 3) and its map turned by so many quarters, counter-clockwise."""
+def rotate_quarter_turns(crop: Image, position_map: Array, turns: int) -> tuple[Image, Array]:
+    """A square crop (N, N, 3) and its map, rotated counter-clockwise by ``turns`` times 90 degrees."""
     last = len(crop) - 1
     for _ in range(turns % 4):
         crop = np.rot90(crop)
@@ -84,7 +83,7 @@ def turn_quarters(crop: Image, position_map: Array, turns: int) -> tuple[Image, 
 def sample_matrix(
     rng: np.random.Generator, box: ArrayLike, setting: Augmentation, size: int = 128
 ) -> tuple[Array, bool]:
-    """A random similarity (2, 3) from photo to crop, and whether the crop is to be mirrored.
+    """A random similarity from photo to crop, and whether the crop is to be mirrored.
 
     Parameters
     ----------
@@ -94,6 +93,19 @@ def sample_matrix(
     setting : Augmentation
     size : int
         Side of the crop.
+
+    Returns
+    -------
+    matrix : (2, 3) array
+    flip : bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lprnet_utils.datasets import AUGMENTATIONS, sample_matrix
+    >>> matrix, flip = sample_matrix(np.random.default_rng(0), [60, 50, 150, 160], AUGMENTATIONS["wide"])
+    >>> matrix.shape, flip
+    ((2, 3), False)
     """
     if rng.random() < setting.any_rotation:
         angle = rng.uniform(-180, 180)
@@ -116,7 +128,7 @@ def mirror_crop(crop: Image) -> Image:
 
 
 def augment_picture(rng: np.random.Generator, crop: Image, setting: Augmentation) -> Image:
-    """Vary the picture alone: occlusion, resolution, colour, noise. Returns a new uint8 crop."""
+    """A copy of a crop (N, N, 3) uint8 with random occlusion, resolution, blur, colour and noise."""
     if rng.random() < setting.occlusion:
         crop = occlude(rng, crop)
     size = crop.shape[0]
@@ -142,7 +154,7 @@ def augment_picture(rng: np.random.Generator, crop: Image, setting: Augmentation
 
 
 def occlude(rng: np.random.Generator, crop: Image) -> Image:
-    """Something in front of the face: one or two rectangles or ellipses, flat, noisy, or cut from the crop itself."""
+    """A copy of a crop with one or two rectangles or ellipses in front: plain, patterned or cut from the crop."""
     crop = crop.copy()
     size = crop.shape[0]
     for _ in range(rng.integers(1, 3)):

@@ -1,7 +1,7 @@
-"""Photos of one's own with 68 points beside each: read, given depth and fitted, for training and evaluation.
+"""A folder of your own photos with 68 points each, for training and evaluation.
 
-The points are what 300-W's are (iBUG's order), in the picture; how near each lies to the camera is not known, and comes
-from the face model.
+The points are those of 300-W, in iBUG's order. A file has their place in the photo alone: the depth comes from the face
+model.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from copy import copy
 from hashlib import sha256
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,23 +19,23 @@ from ..common.images import ImageError, read_image
 from ..geometry.camera import rotation_angles
 from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
-from .sources import HELD_OUT, fit_photos
+from .sources import HELD_OUT_INTERVAL, fit_photos, landmark_basis
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-POINTS = (".pts", ".landmarks.txt", ".txt")  # endings of what may lie beside a picture, in this order
-ROUNDS = 3  # of depth from the fit and fit with that depth in turn
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+POINT_SUFFIXES = (".pts", ".landmarks.txt", ".txt")  # of the file beside a photo, in order of preference
+DEPTH_ITERATIONS = 3
 
 
 def read_points(path: str | Path) -> Array:
     """68 points (68, 2) in 0-based pixels from a file.
 
-    A ``.pts`` is of 300-W's kind: the points between braces, pixels counted from 1. Another is a text of 68 lines
-    ``x y``, or ``x y z`` as ``lprnet photo --landmarks`` writes it (z is left), pixels counted from 0.
+    A ``.pts`` file has the format of 300-W: points between braces, pixels counted from 1. Any other file is a text of
+    68 lines ``x y`` or ``x y z``, as ``lprnet photo --landmarks`` writes them, pixels counted from 0. z is ignored.
 
     Raises
     ------
     DatasetError
-        If it holds something else.
+        If the file has another content.
     """
     path = Path(path)
     try:
@@ -52,10 +51,10 @@ def read_points(path: str | Path) -> Array:
 
 
 class PhotoFolder:
-    """A folder of photos, each with a file of its face's 68 points beside it.
+    """A folder of photos, each with a file of the 68 points of one face.
 
-    ``anna.jpg`` goes with ``anna.pts``, ``anna.landmarks.txt`` or ``anna.txt``, see :func:`read_points`; of a photo
-    with several faces one has points. Pictures without points are left alone. Folders within are searched too.
+    ``anna.jpg`` goes with ``anna.pts``, ``anna.landmarks.txt`` or ``anna.txt``, see :func:`read_points`. Photos without
+    points are ignored. Subfolders are searched too.
 
     Parameters
     ----------
@@ -66,18 +65,18 @@ class PhotoFolder:
     Attributes
     ----------
     names : list of str
-        Of the photos, relative to the folder.
+        Paths of the photos, relative to the folder.
     landmarks : (n, 68, 3) float32
-        0-based pixels; z toward the camera, of mean 0, from the face model fitted to the points.
+        0-based pixels; z toward the camera, with mean 0, from the face model fitted to the points.
     angles : (n, 3)
         pitch, yaw, roll in degrees, of that fit.
     yaw : (n,)
     trust : (n,) float32
-        All 1: who sets points by hand is believed.
+        All 1: points that were set by hand are trusted.
     held_out : (n,) bool
-        One in twenty, at least one, to choose by and never to train on. Which, is decided by the photo's name.
+        One photo in twenty, at least one, for validation. The choice follows from the photos' names.
     problems : dict
-        What is wrong, by the photo's name.
+        Name of each photo that was left out, and the reason.
 
     Raises
     ------
@@ -89,33 +88,34 @@ class PhotoFolder:
         self.folder = Path(folder)
         self.problems: dict[str, str] = {}
         found: dict[str, Array] = {}
-        for path in sorted(p for p in self.folder.rglob("*") if p.suffix.lower() in PICTURES):
-            beside = [path.with_suffix(end) for end in POINTS if path.with_suffix(end).is_file()]
-            if not beside:
+        for path in sorted(p for p in self.folder.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES):
+            point_files = [path.with_suffix(end) for end in POINT_SUFFIXES if path.with_suffix(end).is_file()]
+            if not point_files:
                 continue
             name = path.relative_to(self.folder).as_posix()
             try:
-                found[name] = read_points(beside[0])
-                self._check(path, found[name])
+                found[name] = read_points(point_files[0])
+                self._check_inside(path, found[name])
             except DatasetError as error:
                 if strict:
                     raise
                 found.pop(name, None)
                 self.problems[name] = str(error)
         if not found:
-            first = next(iter(self.problems.values()), f"beside anna.jpg lies anna{POINTS[0]}, or anna{POINTS[2]}")
-            raise DatasetError(f"{self.folder} holds no photo with a file of 68 points ({first})")
+            expected = f"anna.jpg needs anna{POINT_SUFFIXES[0]} or anna{POINT_SUFFIXES[2]}"
+            reason = next(iter(self.problems.values()), expected)
+            raise DatasetError(f"{self.folder} holds no photo with a file of 68 points ({reason})")
         self.names = list(found)
-        self.landmarks, self.angles = with_depth(np.stack(list(found.values())))
+        self.landmarks, self.angles = fit_depth(np.stack(list(found.values())))
         self.yaw = self.angles[:, 1]
         self.trust = np.ones(len(found), np.float32)
         order = np.argsort([sha256(name.encode()).hexdigest() for name in self.names])
         self.held_out = np.zeros(len(found), bool)
-        self.held_out[order[: max(round(len(found) / HELD_OUT), 1)]] = True
+        self.held_out[order[: max(round(len(found) / HELD_OUT_INTERVAL), 1)]] = True
 
     @staticmethod
-    def _check(path: Path, points: Array) -> None:
-        """The points must lie on the photo, at least mostly: else they count from somewhere else, or are another's."""
+    def _check_inside(path: Path, points: Array) -> None:
+        """Raise if most points are outside the photo: they have another origin, or belong to another photo."""
         try:
             height, width = read_image(path).shape[:2]
         except ImageError as error:
@@ -128,7 +128,7 @@ class PhotoFolder:
         return len(self.names)
 
     def select(self, rows: list[int]) -> PhotoFolder:
-        """Some of the photos."""
+        """A folder with these photos alone."""
         part = copy(self)
         part.names = [self.names[i] for i in rows]
         for name in ("landmarks", "angles", "yaw", "trust", "held_out"):
@@ -143,26 +143,29 @@ class PhotoFolder:
             raise DatasetError(str(error)) from error
 
 
-def with_depth(points: ArrayLike) -> tuple[NDArray[np.float32], Array]:
-    """Landmarks (n, 68, 3) of mean depth 0, and pose (n, 3) in degrees, of points (n, 68, 2) in pictures.
+def fit_depth(points: ArrayLike) -> tuple[NDArray[np.float32], Array]:
+    """Landmarks (n, 68, 3) with mean z 0, and pose (n, 3) in degrees, for points (n, 68, 2) of photos.
 
-    At first the depth is that of the mean face, as an affine camera sees it (a linear least squares problem, then the
-    nearest rotation); then of the model fitted to points and depth, a few times.
+    The depth is first that of the mean face, and then that of the face model fitted to the points with the last depth.
     """
     points = np.asarray(points, float)
-    layout, model = UVLayout(), MorphableModel.load()
-    mean, basis = model.position_basis(layout)
-    read = layout.landmark_matrix
-    mean, basis = read @ mean, np.stack([read @ direction for direction in basis])
-    front = mean - mean.mean(0)
-    landmarks = np.zeros((*points.shape[:2], 3))
-    for k, xy in enumerate(points):
-        seen = (xy - xy.mean(0)) * [1, -1]
-        left, sizes, right = np.linalg.svd(np.linalg.lstsq(front, seen, rcond=None)[0].T, full_matrices=False)
-        rows = left @ right
-        landmarks[k] = np.c_[xy, sizes.mean() * front @ np.cross(rows[0], rows[1])]
-    for _ in range(ROUNDS):
-        fits = fit_photos(SimpleNamespace(landmarks=landmarks), np.arange(len(points)))
+    layout = UVLayout()
+    mean, basis = landmark_basis(layout, *layout.position_basis(MorphableModel.load()))
+    landmarks = np.concatenate([points, np.stack([_mean_face_depth(xy, mean) for xy in points])[..., None]], 2)
+    for _ in range(DEPTH_ITERATIONS):
+        fits = fit_photos(landmarks)
         landmarks[..., 2] = fits.evaluate(mean, basis)[..., 2]
         landmarks[..., 2] -= landmarks[..., 2].mean(1, keepdims=True)
     return landmarks.astype(np.float32), np.array([rotation_angles(r) for r in fits.rotation])
+
+
+def _mean_face_depth(points: Array, mean: Array) -> Array:
+    """Z (68,) of the mean face (68, 3) in the pose that explains the points (68, 2) best.
+
+    The least squares fit of an affine camera, then the rotation nearest to it.
+    """
+    centred = mean - mean.mean(0)
+    flipped = (points - points.mean(0)) * [1, -1]
+    left, scales, right = np.linalg.svd(np.linalg.lstsq(centred, flipped, rcond=None)[0].T, full_matrices=False)
+    rows = left @ right
+    return scales.mean() * centred @ np.cross(rows[0], rows[1])

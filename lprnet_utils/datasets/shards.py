@@ -1,8 +1,8 @@
 """Training pairs on disk: shards of compressed crops with the parameters of their faces.
 
-A shard keeps what a map is made from (coefficients and camera, half a kilobyte), not the map (200 kB): one product with
-the face model's basis brings it back. A shard is a SHA-256 and an ``.npz``, written beside its place and renamed, so a
-kill leaves a whole shard or none. Whatever reads numpy arrays can read them; nothing here needs TensorFlow.
+A shard holds the coefficients and the camera of each face (half a kilobyte), not its position map (200 kB). One product
+with the face model's basis restores the map. A shard is a SHA-256 and an ``.npz``. It is written under another name
+and then renamed, so a killed run leaves a whole shard or none. Reading shards does not need TensorFlow.
 """
 
 from __future__ import annotations
@@ -20,22 +20,78 @@ from ..common.assets import DatasetError
 from ..common.files import read_checked, remove_unfinished
 from ..common.parallel import run_jobs
 from ..geometry.camera import Camera
+from ..geometry.landmarks import landmark_box
 from ..morphable_model.fitting import Fits
 from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
+from .sources import landmark_basis
 
-SHARD = 1024  # pairs in a shard
-QUALITY = 95  # of the crops' JPEG
+SHARD_SIZE = 1024  # pairs in a shard
+JPEG_QUALITY = 95  # of the crops
+FIT_ARRAYS = "coefficients", "rotation", "scale", "translation"  # names in the file
 
 
-def pack(samples: Iterable[Sample], quality: int = QUALITY) -> dict[str, NDArray]:
+@dataclass(frozen=True)
+class Sample:
+    """One synthetic photo.
+
+    Attributes
+    ----------
+    image : (N, N, 3) uint8
+    position_map : (N, N, 3) float32
+        In pixels of the image.
+    coefficients : (K + E,) float32
+    camera : Camera
+    labels : dict
+        What is known of the person: MakeHuman's settings where they were sampled, ``skin``, ``tone`` (mean luminance
+        of the unlit skin, 0 to 1), accessories, and ``yaw`` in degrees before the photo was rotated in its plane.
+    depth : (N, N) float32, optional
+        z of the person in pixels, with the zero of the map, -inf elsewhere. A hand or an obstacle is not in it.
+    normals : (N, N, 3) float32, optional
+        Of the head without hair, x right, y up, z toward the camera; 0 elsewhere.
+    visible : (N, N) bool, optional
+        Texels that the camera sees: inside the picture, and not behind the head, hair, a hat or the frame of glasses.
+    """
+
+    image: Image
+    position_map: NDArray[np.float32]
+    coefficients: Array
+    camera: Camera
+    labels: dict[str, float | str]
+    depth: NDArray[np.float32] | None = None
+    normals: NDArray[np.float32] | None = None
+    visible: NDArray[np.bool_] | None = None
+
+
+def pack(samples: Iterable[Sample], quality: int = JPEG_QUALITY) -> dict[str, NDArray]:
     """Arrays of one shard.
+
+    Parameters
+    ----------
+    samples : iterable of Sample
+    quality : int
+        Of the JPEGs, 0 to 100.
 
     Returns
     -------
     dict
         ``data`` (bytes of all JPEGs), ``offset`` (n + 1), ``coefficients`` (n, K + E), ``rotation`` (n, 3, 3),
         ``scale`` (n), ``translation`` (n, 3).
+
+    Raises
+    ------
+    DatasetError
+        If a picture cannot be encoded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lprnet_utils.datasets import pack
+    >>> from lprnet_utils.synthetic import SyntheticFaces
+    >>> faces = SyntheticFaces(seed=0)
+    >>> arrays = pack(faces.sample(k) for k in range(3))
+    >>> arrays["coefficients"].shape, len(arrays["offset"])
+    ((3, 131), 4)
     """
     blobs, rows = [], []
     for s in samples:
@@ -44,13 +100,12 @@ def pack(samples: Iterable[Sample], quality: int = QUALITY) -> dict[str, NDArray
             raise DatasetError(f"a crop of shape {s.image.shape} could not be encoded")
         blobs.append(blob.ravel())
         rows.append((s.coefficients, s.camera.rotation, s.camera.scale, s.camera.translation))
-    names = "coefficients", "rotation", "scale", "translation"
-    columns = {n: np.array(c, np.float32) for n, c in zip(names, zip(*rows, strict=True), strict=True)}
+    columns = {n: np.array(c, np.float32) for n, c in zip(FIT_ARRAYS, zip(*rows, strict=True), strict=True)}
     return {"data": np.concatenate(blobs), "offset": np.cumsum([0, *map(len, blobs)]), **columns}
 
 
 def fill_folder(folder: str | Path, count: int, make: Callable, workers: int, bar: Callable, dask: str | None) -> None:
-    """Make the shards of a folder that are not there, or not whole."""
+    """Make ``shard-00000.bin`` and so on where they are missing or damaged, by calls of ``make(path, number)``."""
     folder = Path(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     remove_unfinished(folder)
@@ -61,7 +116,7 @@ def fill_folder(folder: str | Path, count: int, make: Callable, workers: int, ba
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a shard is there and its checksum agrees."""
+    """Whether a shard exists and its checksum agrees."""
     try:
         read_checked(path)
     except DatasetError:
@@ -76,17 +131,19 @@ class Shards:
     ----------
     folder : path
     size : int
-        N; crops that were made in another size are enlarged or made smaller.
+        N, side of crops and maps; stored crops of another size are resized.
     held_out : bool
-        The last shard alone, to choose by; otherwise all others.
+        Use the last shard alone, for validation; otherwise all the others.
 
     Attributes
     ----------
     cropped : bool
-        The images are the network's crops already, not photos with room around.
+        True if the images are crops for the network, False if they are photos with a margin around the face.
     fits : Fits
+        Coefficients and cameras, in pixels of the images.
+    layout : UVLayout
     weights : (n,) array
-        Ones.
+        All 1: each pair is drawn equally often.
 
     Raises
     ------
@@ -104,90 +161,56 @@ class Shards:
                 raise DatasetError(f"{expected} is missing: the command that made the others fills the gap")
         shards = [read_checked(path) for path in (paths[-1:] if held_out else paths[:-1])]
         self._data = [s["data"] for s in shards]
-        self._place = [
+        # shard, start and end of each JPEG
+        self._spans = [
             (k, a, b) for k, s in enumerate(shards) for a, b in zip(s["offset"], s["offset"][1:], strict=False)
         ]
         self.cropped = bool(shards[0].get("cropped", True))
-        joined = [np.concatenate([s[n] for s in shards]) for n in ("coefficients", "rotation", "scale", "translation")]
-        self.fits = Fits(*joined)
+        self.fits = Fits(*(np.concatenate([s[n] for s in shards]) for n in FIT_ARRAYS))
         self.size, self.layout = size, UVLayout(size)
         stored = len(self._stored(0))
         if self.cropped and stored != size:  # pixel centres are at whole numbers
             zoom = np.float32(size / stored)
-            place = (self.fits.translation + [0.5, 0.5, 0]) * zoom - [0.5, 0.5, 0]
-            self.fits = replace(self.fits, scale=self.fits.scale * zoom, translation=place.astype(np.float32))
+            translation = (self.fits.translation + [0.5, 0.5, 0]) * zoom - [0.5, 0.5, 0]
+            self.fits = replace(self.fits, scale=self.fits.scale * zoom, translation=translation.astype(np.float32))
         model = MorphableModel.load()
         if (Path(folder) / "model.bin").exists():
-            own = read_checked(Path(folder) / "model.bin")
-            model = replace(model, **{n: own[n] for n in ("mean", "identity", "expression")})
-        self._mean, self._basis = model.position_basis(self.layout)
-        read = self.layout.landmark_matrix
-        self._marks = read @ self._mean, np.stack([read @ direction for direction in self._basis])
+            arrays = read_checked(Path(folder) / "model.bin")
+            model = replace(model, **{n: arrays[n] for n in ("mean", "identity", "expression")})
+        self._mean, self._basis = self.layout.position_basis(model)
+        self._landmark_basis = landmark_basis(self.layout, self._mean, self._basis)
         self.weights = np.ones(len(self))
 
     def __len__(self) -> int:
-        return len(self._place)
+        return len(self._spans)
 
     def _stored(self, i: int) -> Image:
-        shard, start, end = self._place[i]
+        shard, start, end = self._spans[i]
         return cv2.imdecode(self._data[shard][start:end], cv2.IMREAD_COLOR)[..., ::-1]
 
     def image(self, i: int) -> Image:
-        """Crop i, (N, N, 3) uint8 RGB; or, not ``cropped`` yet, the photo around it."""
+        """Crop i, (N, N, 3) uint8 RGB; the photo with its margin if not ``cropped``."""
         picture = self._stored(i)
         if not self.cropped or len(picture) == self.size:
             return picture
-        how = cv2.INTER_AREA if len(picture) > self.size else cv2.INTER_LINEAR
-        return cv2.resize(picture, (self.size, self.size), interpolation=how)
+        interpolation = cv2.INTER_AREA if len(picture) > self.size else cv2.INTER_LINEAR
+        return cv2.resize(picture, (self.size, self.size), interpolation=interpolation)
 
     def landmarks(self, i: int) -> Array:
         """Its 68 landmarks (68, 3), pixels of the crop; z with an arbitrary zero."""
-        return self.fits[[i]].evaluate(*self._marks)[0]
+        return self.fits[[i]].evaluate(*self._landmark_basis)[0]
 
     def box(self, i: int) -> Array:
         """The box (4,) of its landmarks."""
-        xy = self.landmarks(i)[:, :2]
-        return np.r_[xy.min(0), xy.max(0)]
+        return landmark_box(self.landmarks(i))
 
     def maps(self, indices: ArrayLike) -> NDArray[np.float32]:
-        """Position maps (B, N, N, 3), z of mean 0 over the valid texels."""
+        """Position maps (B, N, N, 3) in pixels of the images, with mean z 0 over the valid texels."""
         maps = self.fits[np.asarray(indices)].evaluate(self._mean, self._basis)
         maps = maps.reshape(-1, self.size, self.size, 3)
         return self.layout.centre_depth(maps)
 
     def __iter__(self) -> Iterator[tuple[Image, NDArray[np.float32]]]:
-        """Pairs in their order."""
+        """The pairs in their order."""
         for i in range(len(self)):
             yield self.image(i), self.maps([i])[0]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One synthetic photo.
-
-    Attributes
-    ----------
-    image : (N, N, 3) uint8
-    position_map : (N, N, 3) float32
-        In pixels of the image.
-    coefficients : (K + E,) float32
-    camera : Camera
-    labels : dict
-        What is known of the face: MakeHuman's settings where they were sampled, ``skin``, ``tone`` (mean luminance of
-        the unlit skin, 0 to 1), what is worn, ``yaw`` in degrees before the picture was turned in its plane.
-    depth : (N, N) float32, optional
-        z of the person in pixels, with the zero of the map, -inf beside; a hand before the camera is not in it.
-    normals : (N, N, 3) float32, optional
-        Of the bare head, camera's frame, y up; 0 beside.
-    visible : (N, N) bool, optional
-        Texels of the map that the camera sees, not behind the head itself, hair, hat, a frame or the picture's edge.
-    """
-
-    image: Image
-    position_map: NDArray[np.float32]
-    coefficients: Array
-    camera: Camera
-    labels: dict[str, float | str]
-    depth: NDArray[np.float32] | None = None
-    normals: NDArray[np.float32] | None = None
-    visible: NDArray[np.bool_] | None = None

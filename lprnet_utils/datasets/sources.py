@@ -1,4 +1,4 @@
-"""Sources of training pairs, and mixtures of them."""
+"""Sources of training pairs: photos with fitted position maps, and mixtures of several sources."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..morphable_model.fitting import Fits, fit_landmarks
 from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
 
-HELD_OUT = 20  # one duplicate group in so many is kept out of training
+HELD_OUT_INTERVAL = 20  # one photo (or group of duplicates) in 20 is kept out of training
 
 
 class Source(Protocol):
-    """Where training pairs come from, see :class:`lprnet_utils.datasets.FittedPhotos`."""
+    """What the trainer asks of its training pairs, see :class:`lprnet_utils.datasets.FittedPhotos`."""
 
-    weights: Array
-    cropped: Any  # bool, or one for each photo: placed and varied when it was made, so it is only mirrored
+    weights: Array  # (n,): how often each pair is drawn, relative to the others
+    cropped: Any  # bool, or (n,) of bool: the photo is a crop that was augmented when it was made
 
     def __len__(self) -> int: ...
 
@@ -34,7 +34,7 @@ class Source(Protocol):
         """Its labelled landmarks (68, 2 or 3), pixels."""
 
     def maps(self, indices: Array) -> Array:
-        """Position maps (B, N, N, 3) of some photos, in their pixels."""
+        """Position maps (B, N, N, 3), in pixels of the photos."""
 
 
 class LabelledPhotos(Protocol):
@@ -53,11 +53,13 @@ class FittedPhotos:
     ----------
     photos : LabelledPhotos
     rows : (n,) int
-        Which of its photos.
+        The photos to use.
     fits : Fits
-        Of these rows.
+        The face model fitted to these photos, see :func:`fit_photos`.
     weights : (n,) float
         How often each is drawn, relative to the others.
+    size : int
+        N, side of the position maps.
     """
 
     cropped = False
@@ -66,7 +68,7 @@ class FittedPhotos:
         self.photos, self.rows, self.fits = photos, np.asarray(rows), fits
         self.weights = np.asarray(weights, float)
         self.size = size
-        self._mean, self._basis = MorphableModel.load().position_basis(UVLayout(size))
+        self._mean, self._basis = UVLayout(size).position_basis(MorphableModel.load())
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -89,14 +91,28 @@ class FittedPhotos:
         return maps.reshape(-1, self.size, self.size, 3)
 
 
-def fit_photos(photos: LabelledPhotos, rows: ArrayLike) -> Fits:
-    """Fit the bundled face model to the landmarks of some photos (a minute for 18,000)."""
+def landmark_basis(layout: UVLayout, mean: Array, basis: Array) -> tuple[Array, Array]:
+    """Mean (68, 3) and basis (K + E, 68, 3) of the landmarks, from those of the texels."""
+    return layout.landmark_matrix @ mean, np.stack([layout.landmark_matrix @ direction for direction in basis])
+
+
+def fit_photos(landmarks: ArrayLike) -> Fits:
+    """Fit the bundled face model to the landmarks of photos (a minute for 18,000).
+
+    Parameters
+    ----------
+    landmarks : (n, 68, 3) array
+        In the photo frame; z may have any zero.
+
+    Returns
+    -------
+    Fits
+        With position maps of mean z 0.
+    """
     model, layout = MorphableModel.load(), UVLayout()
-    mean, basis = model.position_basis(layout)
-    read = layout.landmark_matrix
-    points = np.stack([read @ direction for direction in basis])
-    fits = fit_landmarks(read @ mean, points, len(model.identity), photos.landmarks[np.asarray(rows)])
-    # t_z: the mean z of the map over the valid texels is 0
+    mean, basis = layout.position_basis(model)
+    fits = fit_landmarks(*landmark_basis(layout, mean, basis), len(model.identity), landmarks)
+    # choose t_z such that the mean z over the valid texels is 0
     valid = layout.mask.ravel()
     shape = mean[valid].mean(0) + np.einsum("nc,cd->nd", fits.coefficients, basis[:, valid].mean(1))
     fits.translation[:, 2] = -fits.scale * np.einsum("nj,nj->n", fits.rotation[:, 2], shape)
@@ -110,7 +126,7 @@ class Mixture:
     ----------
     sources : list of Source
     shares : list of float
-        What share of the samples each gives.
+        Share of the samples from each, up to a common factor.
     """
 
     def __init__(self, sources: list[Source], shares: list[float]):

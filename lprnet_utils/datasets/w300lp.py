@@ -1,4 +1,4 @@
-"""300W-LP: the photos with their fits of the Basel model, read and converted."""
+"""Reader of 300W-LP and its fits of the Basel Face Model, and their conversion to shards."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from ..common.files import read_checked, write_checked
 from ..common.images import ImageError, read_image
 from ..geometry.camera import Camera, rotation_matrix
 from ..geometry.crop import crop_matrix, warp_image
-from ..geometry.landmarks import MIRROR_68
+from ..geometry.landmarks import MIRRORED_LANDMARKS, landmark_box
 from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
 from ..uv.registration import register
-from .shards import SHARD, Sample, fill_folder, is_whole, pack
+from .shards import SHARD_SIZE, Sample, fill_folder, is_whole, pack
 
 
 @dataclass(frozen=True)
 class Fit300W:
-    """What a file of 300W-LP says of its photo.
+    """The fit of the Basel model to a photo of 300W-LP.
 
     Attributes
     ----------
     shape : (199,), expression : (29,)
         Raw coefficients of the Basel model, to be divided by its ``deviations``.
     camera : Camera
-        From mm of the Basel model's own frame to 0-based pixels of the photo, y down.
+        From mm of the Basel model's own frame to the photo frame, 0-based pixels.
     points : (68, 2) or None
-        The 300-W landmarks in 0-based pixels, left and right as in the picture; None where the file has none that fit.
+        The 300-W landmarks in 0-based pixels, numbered for this photo; None where the file has no valid ones.
     """
 
     shape: Array
@@ -61,7 +61,7 @@ class W300LP:
     Raises
     ------
     DatasetError
-        If there is none.
+        If there is no ``.mat`` file.
     """
 
     def __init__(self, folder: str | Path):
@@ -83,11 +83,11 @@ class W300LP:
             raise DatasetError(str(error)) from error
 
     def fit(self, i: int, height: int = 450) -> Fit300W:
-        """The fit of photo i, whose picture has the given height.
+        """The fit of photo i, which has the given height in pixels.
 
-        The traps: pixels count from 1 and y points up (``y := height + 1 - y``), the model is in micrometres, mirrored
-        files keep left and right of the landmarks' order, and files turned by 300W-LP (``_1`` and higher) carry the
-        landmarks of the photo before it was turned.
+        The files have these traps: pixels count from 1 and y points up (``y := height + 1 - y``); the model is in
+        micrometres; landmarks of mirrored photos keep the order of the original; and files of faces that 300W-LP has
+        turned (``_1`` and higher) hold the landmarks of the original photo.
         """
         path = self.paths[i]
         shape, expression, pose = read_mat(path, "Shape_Para", "Exp_Para", "Pose_Para")
@@ -108,21 +108,22 @@ class W300LP:
             if points is not None and points.shape != (68, 2):
                 raise DatasetError(f"{path}: pt2d has shape {points.T.shape}, not (2, 68)")
             if points is not None and path.parent.name.endswith("_Flip"):
-                points = points[MIRROR_68]
+                points = points[MIRRORED_LANDMARKS]
         return Fit300W(shape.ravel(), expression.ravel(), camera, points)
 
 
-STORED, MARGIN = 192, 1.4  # photos are cut this many times wider than a crop, to leave augmentation its room
+STORED_SIZE = 192  # pixels, side of the stored photos
+STORED_MARGIN = 1.4  # they are this many times wider than a crop, which leaves a margin for augmentation
 
 
 def convert_300wlp(
     source: str | Path, folder: str | Path, basel: MorphableModel, workers: int = 1, bar: Callable = iter,
     dask: str | None = None,
 ) -> None:  # fmt: skip
-    """Turn 300W-LP into shards: photos cut around the face, and the Basel model's coefficients.
+    """Convert 300W-LP into shards: photos cut around the face, and the Basel model's coefficients.
 
-    The Basel model is registered to the bundled topology (20 seconds) and kept beside the shards, as ``model.bin``: it
-    must not be passed on. What is there already and whole is kept, so a killed conversion goes on.
+    The Basel model is registered to the bundled topology (20 seconds) and kept with the shards as ``model.bin``, which
+    must not be passed on. Whole shards are kept, so a killed conversion can be continued.
 
     Parameters
     ----------
@@ -130,46 +131,50 @@ def convert_300wlp(
         See :class:`lprnet_utils.datasets.W300LP`.
     folder : path
     basel : MorphableModel
-        From :meth:`MorphableModel.from_basel`.
+        From :func:`lprnet_utils.morphable_model.read_basel`.
     workers, bar, dask : see :func:`synthesize`
 
     Raises
     ------
     DatasetError
-        Naming the file and field that is not what it should be.
+        If a file or a field of it is wrong; the message names both.
     """
     data, folder = W300LP(Path(source).absolute()), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if not is_whole(folder / "model.bin"):
         found = register(basel.mean, basel.triangles, basel.mean[basel.landmark_vertices])
-        model, (rotation, shift) = found.carry(basel), found.frame
+        model, (rotation, shift) = found.transfer(basel), found.frame
         arrays = {n: getattr(model, n) for n in ("mean", "identity", "expression", "deviations")}
         write_checked(folder / "model.bin", arrays | {"rotation": rotation, "shift": shift})
     make = partial(_convert_shard, data=data, model=folder.absolute() / "model.bin")
-    fill_folder(folder, -(-len(data) // SHARD), make, workers, bar, dask)
+    fill_folder(folder, -(-len(data) // SHARD_SIZE), make, workers, bar, dask)
 
 
 def _convert_shard(path: Path, number: int, data: W300LP, model: Path) -> None:
     arrays = read_checked(model)
     layout = UVLayout()
-    read = layout.landmark_matrix @ layout.matrix
+    vertex_landmarks = layout.landmark_matrix @ layout.matrix
     basis = np.concatenate([arrays["identity"], arrays["expression"]])
-    marks = np.stack([read @ direction for direction in basis])
-    samples = []
-    for i in range(number * SHARD, min((number + 1) * SHARD, len(data))):
-        photo = data.image(i)
-        fit = data.fit(i, photo.shape[0])
-        coefficients = np.r_[fit.shape, fit.expression] / arrays["deviations"]
-        # the camera speaks of the model as it was: v = (upright + shift) @ rotation
-        turn = fit.camera.rotation @ arrays["rotation"].T
-        moved = fit.camera.translation + fit.camera.scale * (turn @ arrays["shift"]) * [1, -1, 1]
-        points = Camera(turn, fit.camera.scale, moved).project(
-            read @ arrays["mean"] + np.tensordot(coefficients, marks, 1)
-        )
-        matrix = crop_matrix(np.r_[points[:, :2].min(0), points[:, :2].max(0)], STORED)
-        zoom = np.hypot(*matrix[0, :2]) / MARGIN
-        matrix = np.c_[matrix[:, :2] / MARGIN, (matrix[:, 2] - STORED / 2 + 0.5) / MARGIN + STORED / 2 - 0.5]
-        place = np.r_[matrix[:, :2] @ moved[:2] + matrix[:, 2], moved[2] * zoom]
-        camera = Camera(turn, fit.camera.scale * zoom, place)
-        samples.append(Sample(warp_image(photo, matrix, STORED), np.empty(0), coefficients, camera, {}))
+    landmark_basis = vertex_landmarks @ arrays["mean"], np.stack([vertex_landmarks @ mode for mode in basis])
+    rows = range(number * SHARD_SIZE, min((number + 1) * SHARD_SIZE, len(data)))
+    samples = (_convert_photo(data, i, arrays, landmark_basis) for i in rows)
     write_checked(path, pack(samples) | {"cropped": np.array(False)})
+
+
+def _convert_photo(data: W300LP, i: int, model: dict[str, NDArray], landmark_basis: tuple[Array, Array]) -> Sample:
+    """Photo i, cut around the face, with its coefficients and its camera for the registered model."""
+    photo = data.image(i)
+    fit = data.fit(i, photo.shape[0])
+    coefficients = np.r_[fit.shape, fit.expression] / model["deviations"]
+    # The camera is for the frame of the Basel model: v = (upright + shift) @ rotation.
+    rotation = fit.camera.rotation @ model["rotation"].T
+    translation = fit.camera.translation + fit.camera.scale * (rotation @ model["shift"]) * [1, -1, 1]
+    mean, basis = landmark_basis
+    landmarks = Camera(rotation, fit.camera.scale, translation).project(mean + np.tensordot(coefficients, basis, 1))
+    matrix = crop_matrix(landmark_box(landmarks), STORED_SIZE)
+    zoom = np.hypot(*matrix[0, :2]) / STORED_MARGIN
+    shift = (matrix[:, 2] - STORED_SIZE / 2 + 0.5) / STORED_MARGIN + STORED_SIZE / 2 - 0.5
+    matrix = np.c_[matrix[:, :2] / STORED_MARGIN, shift]
+    moved = np.r_[matrix[:, :2] @ translation[:2] + matrix[:, 2], translation[2] * zoom]
+    camera = Camera(rotation, fit.camera.scale * zoom, moved)
+    return Sample(warp_image(photo, matrix, STORED_SIZE), np.empty(0), coefficients, camera, {})

@@ -1,4 +1,4 @@
-"""Chapter 6: how far a face is off."""
+"""Chapter 6: measures of accuracy, and the evaluation of a network."""
 
 import lazy_loader
 

@@ -1,6 +1,6 @@
 from .metrics import (
-    BINS,
     NORMALISERS,
+    YAW_BINS,
     confidence_interval,
     cumulative_error,
     jitter,
@@ -16,8 +16,8 @@ from .plots import draw_ced, draw_on_face
 from .protocols import evaluate_aflw2000, evaluate_synthetic, landmark_report
 
 __all__ = [
-    "BINS",
     "NORMALISERS",
+    "YAW_BINS",
     "confidence_interval",
     "cumulative_error",
     "draw_ced",

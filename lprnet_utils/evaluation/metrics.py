@@ -1,6 +1,6 @@
-"""Measures of accuracy: NME with its normalisers, yaw bins, CED, pose, surface after ICP, jitter, confidence intervals.
+"""Measures of accuracy: NME and its normalisers, yaw bins, CED, pose, surface after ICP, jitter, confidence intervals.
 
-Every function says where its definition comes from: two papers' "NME" are rarely the same number.
+Each function names the source of its definition, because papers define "NME" in different ways.
 """
 
 from __future__ import annotations
@@ -11,23 +11,33 @@ from numpy.typing import ArrayLike
 from ..common.arrays import Array
 from ..geometry.landmarks import LEFT_EYE, OUTER_EYE_CORNERS, RIGHT_EYE
 
-BINS = {"0-30": (-1.0, 30.0), "30-60": (30.0, 60.0), "60-90": (60.0, np.inf)}
+YAW_BINS = {"0-30": (-1.0, 30.0), "30-60": (30.0, 60.0), "60-90": (60.0, np.inf)}
 NORMALISERS = ("box", "diagonal", "interocular", "interpupil")
-DEPTHS = (None, "mean", "minimum")
+DEPTH_ORIGINS = (None, "mean", "minimum")
 
 
 def normaliser(landmarks: ArrayLike, kind: str = "box") -> Array:
-    """The length (...) that errors of a face with these true landmarks (..., 68, 2 or 3) are divided by.
+    """The length by which the errors of a face are divided.
 
     Parameters
     ----------
+    landmarks : (..., 68, 2 or 3) array
+        True landmarks.
     kind : str
         ``box``: the square root of width times height of the landmarks' box (AFLW2000-3D: Zhu et al., CVPR 2016).
         ``diagonal``: the diagonal of that box (Menpo: Zafeiriou et al., CVPR Workshops 2017).
         ``interocular``: between the outer corners of the eyes (300-W: Sagonas et al., ICCV Workshops 2013); with three
-        coordinates in space, as on Florence (Jackson et al., ICCV 2017). ``interpupil``: between the middles of the
-        eyes (Ren et al., CVPR 2014). The last two vanish for a profile in the picture, which is why AFLW2000-3D has a
-        box.
+        coordinates in space, as on Florence (Jackson et al., ICCV 2017). ``interpupil``: between the centres of the
+        eyes (Ren et al., CVPR 2014). In the picture of a profile the last two are nearly 0, so AFLW2000-3D uses a box.
+
+    Returns
+    -------
+    (...) array
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind, or another number of landmarks.
     """
     points = np.asarray(landmarks, float)
     if points.shape[-2] != 68:
@@ -43,36 +53,67 @@ def normaliser(landmarks: ArrayLike, kind: str = "box") -> Array:
 
 
 def point_errors(predicted: ArrayLike, truth: ArrayLike, depth: str | None = None) -> Array:
-    """Distances (..., P) between corresponding points (..., P, 2 or 3).
+    """Distances between corresponding points.
 
     Parameters
     ----------
+    predicted, truth : (..., P, 2 or 3) arrays
     depth : str, optional
-        Without: distances in the picture. With: in space, after the zero of z, which no single photo tells, is taken
-        off on both sides: its ``mean`` or its ``minimum`` over the points. Papers do either, hardly say which, and the
-        figures differ by a point and more (issues 83 and 145 of yfeng95/PRNet, 106 of cleardusk/3DDFA).
+        None: distances in the picture. ``mean`` or ``minimum``: distances in space. A single photo does not show the
+        absolute depth, so the mean or minimum of z over the points is subtracted on both sides. Papers use one or the
+        other, rarely say which, and the numbers differ by a point and more (issues 83 and 145 of yfeng95/PRNet, 106 of
+        cleardusk/3DDFA).
+
+    Returns
+    -------
+    (..., P) array
+
+    Raises
+    ------
+    ValueError
+        If the numbers of points differ, for an unknown depth, or if a z is needed and missing.
     """
     predicted, truth = np.asarray(predicted, float), np.asarray(truth, float)
     if predicted.shape[:-1] != truth.shape[:-1]:
         raise ValueError(f"predicted points {predicted.shape} and true ones {truth.shape} differ in number")
-    if depth not in DEPTHS:
+    if depth not in DEPTH_ORIGINS:
         raise ValueError(f"depth is None, 'mean' or 'minimum', not {depth!r}")
     difference = predicted[..., :2] - truth[..., :2]
     if depth is None:
         return np.linalg.norm(difference, axis=-1)
     if predicted.shape[-1] != 3 or truth.shape[-1] != 3:
         raise ValueError("an error in space needs three coordinates")
-    zero = np.mean if depth == "mean" else np.min
-    z = [points[..., 2] - zero(points[..., 2], axis=-1, keepdims=True) for points in (predicted, truth)]
+    origin = np.mean if depth == "mean" else np.min
+    z = [points[..., 2] - origin(points[..., 2], axis=-1, keepdims=True) for points in (predicted, truth)]
     return np.sqrt((difference**2).sum(-1) + (z[0] - z[1]) ** 2)
 
 
 def landmark_nme(predicted: ArrayLike, truth: ArrayLike, kind: str = "box", depth: str | None = None) -> Array:
-    """Normalised mean error in % of 68 landmarks (..., 68, 2 or 3): (...).
+    """Normalised mean error (NME) of 68 landmarks in %.
 
-    The mean distance over the landmarks, see :func:`point_errors`, by the true landmarks' :func:`normaliser`. As it is
-    by default, it is the 2D protocol of AFLW2000-3D (``benchmark_aflw2000.py`` of cleardusk/3DDFA). For all the points
-    of a mesh use ``100 * point_errors(...).mean(-1) / normaliser(true_landmarks)``, as PRNet's paper does.
+    This is the mean distance over the landmarks, see :func:`point_errors`, divided by the :func:`normaliser` of the
+    true landmarks. The defaults are the 2D protocol of AFLW2000-3D (``benchmark_aflw2000.py`` of cleardusk/3DDFA). For
+    all points of a mesh use ``100 * point_errors(...).mean(-1) / normaliser(true_landmarks)``, as PRNet's paper does.
+
+    Parameters
+    ----------
+    predicted, truth : (..., 68, 2 or 3) arrays
+    kind : str
+        See :func:`normaliser`.
+    depth : str, optional
+        See :func:`point_errors`.
+
+    Returns
+    -------
+    (...) array
+
+    Examples
+    --------
+    >>> from lprnet_utils import UVLayout
+    >>> layout = UVLayout()
+    >>> truth = layout.landmarks(layout.mean_map)  # of the mean face, in mm
+    >>> print(f"an error of 1 mm is {landmark_nme(truth + [1, 0, 0], truth):.2f} %")
+    an error of 1 mm is 0.77 %
     """
     errors = point_errors(predicted, truth, depth)
     return 100 * errors.mean(-1) / normaliser(np.asarray(truth, float)[..., :2], kind)
@@ -81,11 +122,21 @@ def landmark_nme(predicted: ArrayLike, truth: ArrayLike, kind: str = "box", dept
 def summarise_by_yaw(errors: ArrayLike, yaw: ArrayLike) -> dict[str, float]:
     """Mean error by absolute yaw (up to 30, up to 60, over 60 degrees), mean of these bins, mean over photos.
 
-    Published tables call the mean of the bins "mean" or "all". An empty bin is NaN and left out of the mean of bins.
+    Published tables call the mean of the bins "mean" or "all". An empty bin is NaN and not part of the mean of bins.
+
+    Parameters
+    ----------
+    errors, yaw : (n,) arrays
+        The yaw is in degrees.
+
+    Returns
+    -------
+    dict
+        By the names of ``YAW_BINS``, ``mean of bins`` and ``mean over photos``.
     """
     errors, yaw = np.asarray(errors, float), np.abs(np.asarray(yaw, float))
     out = {}
-    for name, (low, high) in BINS.items():
+    for name, (low, high) in YAW_BINS.items():
         inside = (yaw > low) & (yaw <= high)
         out[name] = float(errors[inside].mean()) if inside.any() else float("nan")
     out["mean of bins"] = float(np.nanmean(list(out.values())))
@@ -94,21 +145,21 @@ def summarise_by_yaw(errors: ArrayLike, yaw: ArrayLike) -> dict[str, float]:
 
 
 def cumulative_error(errors: ArrayLike, limit: float = 10.0) -> dict[str, Array | float]:
-    """Cumulative error distribution (CED): what share of the photos has at most a given error.
+    """Cumulative error distribution (CED): the share of photos with at most a given error.
 
     Parameters
     ----------
     errors : (n,) array
-        One a photo; ``inf`` for a face that was not found, which counts and never arrives.
+        One for each photo; ``inf`` for a face that was not found, which counts as a failure.
     limit : float
-        Where the curve ends; a larger error is a failure.
+        The end of the curve. A larger error is a failure.
 
     Returns
     -------
     dict
-        ``error`` (m,) and ``share`` (m,): the corners of the curve, a staircase; ``area``: under it up to the limit, by
-        the limit, so 1 is perfect; ``failures``: the share beyond the limit (Sagonas et al., 300 Faces in-the-wild
-        challenge, Image and Vision Computing 2016).
+        ``error`` (m,) and ``share`` (m,): the corners of the curve, a staircase. ``area``: the area under it up to the
+        limit, divided by the limit, so that 1 is perfect. ``failures``: the share beyond the limit (Sagonas et al., 300
+        Faces in-the-wild challenge, Image and Vision Computing 2016).
 
     Raises
     ------
@@ -129,14 +180,24 @@ def cumulative_error(errors: ArrayLike, limit: float = 10.0) -> dict[str, Array 
 
 
 def pose_errors(predicted: ArrayLike, truth: ArrayLike) -> dict[str, Array]:
-    """Errors (n,) in degrees of head poses given as rotations (n, 3, 3).
+    """Errors of head poses in degrees.
+
+    Parameters
+    ----------
+    predicted, truth : (n, 3, 3) arrays
+        Rotations.
 
     Returns
     -------
     dict
-        ``pitch``, ``yaw``, ``roll``: absolute differences of the angles, at most 180; near a yaw of +-90 pitch and roll
-        are not unique, and large for two poses that hardly differ. ``geodesic``: the angle of the rotation between the
-        two, which has no such place (Hempel et al., ICIP 2022, use both).
+        (n,) arrays. ``pitch``, ``yaw``, ``roll``: absolute differences of the angles, at most 180. Near a yaw of +-90
+        pitch and roll are not unique, so these errors can be large for similar poses. ``geodesic``: the angle of the
+        rotation between the two, which is small for similar poses everywhere (Hempel et al., ICIP 2022, use both).
+
+    Raises
+    ------
+    ValueError
+        If the shapes are wrong or differ.
     """
     from ..geometry.camera import rotation_angles, rotation_distance
 
@@ -151,18 +212,29 @@ def pose_errors(predicted: ArrayLike, truth: ArrayLike) -> dict[str, Array]:
 
 
 def surface_error(predicted: ArrayLike, truth: ArrayLike, scale: bool = False, iterations: int = 50) -> Array:
-    """Distances (Q,) of a true surface's points from the nearest predicted one, after rigid alignment by ICP.
+    """Distances from the points of a true surface to the nearest predicted points, after rigid alignment by ICP.
 
-    The protocol of Florence (Jackson et al., ICCV 2017, and PRNet): no correspondence is known. For its NME take the
-    mean and divide it by the outer interocular distance in space, ``normaliser(landmarks, "interocular")``.
+    This is the protocol of Florence (Jackson et al., ICCV 2017, and PRNet), where correspondences are unknown. For its
+    NME divide the mean by the outer interocular distance in space, ``normaliser(landmarks, "interocular")``.
 
     Parameters
     ----------
     predicted : (P, 3), truth : (Q, 3) arrays
-        In the same unit and roughly in the same place: ICP (Besl and McKay, 1992, here trimesh's) finds the nearest
-        alignment, not the best.
+        In the same unit and roughly in the same place, because ICP (Besl and McKay, 1992, here trimesh's) finds a local
+        optimum.
     scale : bool
-        Align the size too, for a method that does not tell it.
+        Align the size too, for a method that does not predict it.
+    iterations : int
+        At most this many steps of ICP.
+
+    Returns
+    -------
+    (Q,) array
+
+    Raises
+    ------
+    ValueError
+        If the shapes are wrong.
     """
     from scipy.spatial import cKDTree
     from trimesh.registration import icp
@@ -178,39 +250,44 @@ def surface_error(predicted: ArrayLike, truth: ArrayLike, scale: bool = False, i
 
 
 def jitter(points: ArrayLike, moving: bool = False) -> float:
-    """How much landmarks tremble in a video: standard deviation over time, in the unit of the points.
+    """Jitter of landmarks in a video: their standard deviation over time, in the unit of the points.
 
     Parameters
     ----------
     points : (T, P, 2 or 3) array
     moving : bool
-        False: the face is still, so that every movement is an error: the standard deviation of each landmark (root of
-        the summed variances of its coordinates), mean over the landmarks. True: of the second differences, which a
-        steady movement does not have, by the square root of 6, so that white noise gives the same figure.
+        False, for a still face: the standard deviation of each landmark (root of the summed variances of its
+        coordinates), mean over the landmarks. True, for a moving face: the same of the second differences, which are 0
+        for a steady movement, divided by the square root of 6, so that white noise gives the same number.
+
+    Raises
+    ------
+    ValueError
+        If the shape is wrong or there are too few frames.
     """
     points = np.asarray(points, float)
     if points.ndim != 3 or len(points) < (3 if moving else 2):
         raise ValueError(f"jitter needs a track (frames, points, coordinates) of some frames, got {points.shape}")
     if moving:
-        bend = np.diff(points, 2, axis=0)
-        return float(np.sqrt((bend**2).sum(-1).mean(0) / 6).mean())
+        second = np.diff(points, 2, axis=0)
+        return float(np.sqrt((second**2).sum(-1).mean(0) / 6).mean())
     return float(np.sqrt(points.var(0).sum(-1)).mean())
 
 
 def lag(measured: ArrayLike, truth: ArrayLike, reach: float = 6.0) -> float:
-    """By how many frames a signal comes later than the truth: the shift at which they correlate best.
+    """Frames by which a signal is later than the truth: the shift at which they correlate best.
 
     Parameters
     ----------
     measured, truth : (T,) arrays
-        The same quantity in every frame, say the pitch of a head or the height of the nose.
+        The same quantity in each frame, for example the pitch of a head or the height of the nose.
     reach : float
-        Frames of the largest shift that is tried, to either side; steps of a twentieth.
+        Largest shift in frames, in both directions. Shifts are multiples of a twentieth of a frame.
 
     Raises
     ------
     ValueError
-        If the two differ in length, or are too short for such a shift.
+        If the two differ in length, or are too short for this shift.
     """
     measured, truth = np.asarray(measured, float), np.asarray(truth, float)
     if measured.shape != truth.shape or measured.ndim != 1 or len(truth) < 2 * reach + 8:
@@ -218,26 +295,45 @@ def lag(measured: ArrayLike, truth: ArrayLike, reach: float = 6.0) -> float:
             f"two signals of one length, at least {2 * reach + 8:.0f} frames, are needed; got shapes "
             f"{measured.shape} and {truth.shape}"
         )
-    place = np.arange(len(truth))
-    inside = place[int(np.ceil(reach)) : len(truth) - int(np.ceil(reach))]
+    frames = np.arange(len(truth))
+    inside = frames[int(np.ceil(reach)) : len(truth) - int(np.ceil(reach))]
     shifts = np.linspace(-reach, reach, round(40 * reach) + 1)
-    scores = [np.corrcoef(measured[inside], np.interp(inside - s, place, truth))[0, 1] for s in shifts]
+    scores = [np.corrcoef(measured[inside], np.interp(inside - s, frames, truth))[0, 1] for s in shifts]
     return float(shifts[int(np.argmax(scores))])
 
 
 def confidence_interval(
     errors: ArrayLike, yaw: ArrayLike | None = None, level: float = 0.95, draws: int = 2000, seed: int = 0
 ) -> tuple[float, float]:
-    """Bootstrap interval of the mean error, or of the mean of the bins of yaw if ``yaw`` is given.
+    """Bootstrap confidence interval of the mean error, or of the mean of the yaw bins.
 
-    How far the figure would move on other photos of the same kind: photos are drawn with replacement, bin by bin, and
-    the middle ``level`` of the means is given (Efron, 1979; the percentile method).
+    It shows how much the number would vary with other photos of the same kind. Photos are drawn with replacement in
+    each bin, and the interval contains the middle ``level`` of the means (Efron, 1979; the percentile method).
+
+    Parameters
+    ----------
+    errors : (n,) array
+    yaw : (n,) array, optional
+        Degrees. None: the interval of the mean over all photos.
+    level : float
+    draws : int
+        Number of resamples.
+    seed : int
+
+    Returns
+    -------
+    low, high : float
+
+    Raises
+    ------
+    ValueError
+        If there is no error.
     """
     errors = np.asarray(errors, float)
     groups = [np.ones(len(errors), bool)]
     if yaw is not None:
-        turned = np.abs(np.asarray(yaw, float))
-        groups = [(turned > low) & (turned <= high) for low, high in BINS.values()]
+        yaw = np.abs(np.asarray(yaw, float))
+        groups = [(yaw > low) & (yaw <= high) for low, high in YAW_BINS.values()]
     rng = np.random.default_rng(seed)
     means = [e[rng.integers(len(e), size=(draws, len(e)))].mean(1) for e in (errors[g] for g in groups) if len(e)]
     if not means:

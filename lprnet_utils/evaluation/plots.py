@@ -1,7 +1,4 @@
-"""Figures of an evaluation: error curves, and errors where they are on the face. Needs matplotlib, as the course does.
-
-:func:`show` is how the notebooks display a figure.
-"""
+"""Figures of an evaluation: cumulative error curves, and errors on a face. They need matplotlib."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ def draw_ced(ax: Axes, curves: dict[str, dict[str, Any]]) -> None:
     ----------
     ax : matplotlib axes
     curves : dict
-        By name, what :func:`lprnet_utils.evaluation.cumulative_error` returns.
+        Results of :func:`lprnet_utils.evaluation.cumulative_error` by name.
     """
     for name, curve in curves.items():
         label = f"{name}: area {curve['area']:.3f}, failures {100 * curve['failures']:.1f} %"
@@ -37,14 +34,14 @@ def draw_ced(ax: Axes, curves: dict[str, dict[str, Any]]) -> None:
 
 
 def draw_on_face(ax: Axes, values: ArrayLike, label: str, limit: float | None = None) -> None:
-    """Draw a value of each landmark, or of each texel, on the mean face as seen from the front.
+    """Draw a value of each landmark or texel on the frontal mean face.
 
     Parameters
     ----------
     ax : matplotlib axes
     values : (68,) or (N, N) array
     label : str
-        What the values are, with their unit.
+        Name and unit of the values.
     limit : float, optional
         The value of the strongest colour.
     """

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array, Image
 from ..common.assets import DatasetError
 from ..geometry.camera import rotation_matrix, similarity_alignment
-from ..geometry.landmarks import MIRROR_68, landmark_box
+from ..geometry.landmarks import MIRRORED_LANDMARKS, landmark_box, overlap
 from ..geometry.mesh import surface_angles
 from ..uv.encoding import decode_map
 from ..uv.layout import UVLayout
@@ -27,21 +28,34 @@ from .metrics import (
 if TYPE_CHECKING:
     from ..datasets.aflw import AFLW2000
     from ..datasets.shards import Sample
+    from ..reconstruction.face import Face
     from ..reconstruction.lprnet import LPRNet
 
-FAILURE = 10.0  # an NME in %, beyond which a face counts as a failure
-SAME_FACE = 0.3  # intersection over union of a found box and the true one, from which they are of one face
-MISSED = 100.0  # % of the box: what a face that was not found counts in a mean over all photos
-POSE_LIMIT = 99.0  # degrees: photos with a larger angle are left out of pose errors (Ruiz et al., CVPR Workshops 2018)
+FAILURE_NME_PERCENT = 10.0  # a face with a larger NME is a failure
+MISSED_NME_PERCENT = 100.0  # NME of a missed face in a mean over all photos
+MIN_DETECTION_OVERLAP = 0.3  # intersection over union of a detected box and the true one; below it a face is missed
+MAX_POSE_DEGREES = 99.0  # photos with a larger angle have no pose error (Ruiz et al., CVPR Workshops 2018)
+
+ERROR_NAMES = ("mm", "95 % mm", "aligned mm", "nme")  # errors of a synthetic photo, in the order of tables
+# Groups of synthetic faces: a label and its range for each group. A face without the label is in none of them.
+GROUPS_BY_LABEL = {
+    "tone": {"dark": (0, 0.45), "medium": (0.45, 0.6), "light": (0.6, 2)},
+    "male": {"female": (-1, 0.5), "male": (0.5, 2)},
+    "age": {"child": (-2, -0.2), "adult": (-0.2, 0.2), "old": (0.2, 2)},
+}
+COVERING_LABELS = ("glasses", "beard", "hat", "scarf", "mask")  # each is a group: the faces that have the label
+
+
+# ---- photos with landmarks
 
 
 def landmark_report(predictions: ArrayLike, data: AFLW2000, rotations: ArrayLike | None = None) -> dict[str, Any]:
-    """What the predicted landmarks of some photos are worth.
+    """Measure predicted landmarks on photos.
 
     Parameters
     ----------
     predictions : (n, 68, 2 or 3)
-        In the photos' 0-based pixels, in the order of ``data``; NaN for a face that was not found.
+        In the photo frame, in the order of ``data``; NaN for a face that was not found.
     data : AFLW2000
     rotations : (n, 3, 3), optional
         Predicted head poses.
@@ -49,16 +63,17 @@ def landmark_report(predictions: ArrayLike, data: AFLW2000, rotations: ArrayLike
     Returns
     -------
     dict
-        ``photos``, ``missed``; ``nme``: of the 2D protocol by yaw, see :func:`summarise_by_yaw`, over the photos whose
-        face was found; ``interval``: of its mean of bins, 95 %; ``nme over all``: with missed faces at 100 %;
-        ``ced``: see :func:`cumulative_error`, ``area`` and ``failures`` at 10 %, a missed face never arriving;
-        ``nme 3D, mean z`` and ``nme 3D, minimum z`` where z is given; ``landmarks``: mean error of each of the 68,
-        in %; ``pose``: mean errors of photos up to 99 degrees, if rotations are given.
+        ``photos``, ``missed``: numbers of photos. ``nme``: NME of the 2D protocol by yaw over the faces that were
+        found, see :func:`summarise_by_yaw`. ``interval``: 95 % confidence interval of its mean of bins. ``nme over
+        all``: the same as ``nme`` with missed faces at 100 %. ``ced``: see :func:`cumulative_error`; ``area`` and
+        ``failures`` of it at 10 %, where a missed face is a failure. ``nme 3D, mean z`` and ``nme 3D, minimum z``: in
+        space, if the predictions have z. ``landmarks``: mean error of each of the 68 in %. ``pose``: mean errors of
+        the photos with angles up to 99 degrees, if rotations are given.
 
     Raises
     ------
     ValueError
-        If there are not as many predictions as photos, or no face was found.
+        If the numbers of predictions and photos differ, or no face was found.
     """
     predictions = np.asarray(predictions, float)
     if predictions.shape[:2] != (len(data), 68):
@@ -66,36 +81,37 @@ def landmark_report(predictions: ArrayLike, data: AFLW2000, rotations: ArrayLike
     found = np.isfinite(predictions).all((1, 2))
     if not found.any():
         raise ValueError(f"no face was found in {len(data)} photos")
-    some, truth, yaw = predictions[found], data.landmarks[found], data.angles[found, 1]
+    landmarks, truth, yaw = predictions[found], data.landmarks[found], data.angles[found, 1]
     errors = np.full(len(data), np.inf)
-    errors[found] = landmark_nme(some, truth)
-    ced = cumulative_error(errors, FAILURE)
+    errors[found] = landmark_nme(landmarks, truth)
+    ced = cumulative_error(errors, FAILURE_NME_PERCENT)
     report = {
         "photos": len(data),
         "missed": int((~found).sum()),
         "nme": summarise_by_yaw(errors[found], yaw),
         "interval": confidence_interval(errors[found], yaw),
-        "nme over all": summarise_by_yaw(np.where(found, errors, MISSED), data.angles[:, 1]),
+        "nme over all": summarise_by_yaw(np.where(found, errors, MISSED_NME_PERCENT), data.angles[:, 1]),
         "ced": {"error": ced["error"].tolist(), "share": ced["share"].tolist()},
         "area": ced["area"],
         "failures": ced["failures"],
-        "landmarks": (100 * (point_errors(some, truth) / normaliser(truth)[:, None]).mean(0)).tolist(),
+        "landmarks": (100 * (point_errors(landmarks, truth) / normaliser(truth)[:, None]).mean(0)).tolist(),
     }
-    if some.shape[-1] == 3:
+    if landmarks.shape[-1] == 3:
         for depth in ("mean", "minimum"):
-            report[f"nme 3D, {depth} z"] = summarise_by_yaw(landmark_nme(some, truth, depth=depth), yaw)
+            report[f"nme 3D, {depth} z"] = summarise_by_yaw(landmark_nme(landmarks, truth, depth=depth), yaw)
     if rotations is not None:
-        usual = found & (np.abs(data.angles) <= POSE_LIMIT).all(1)
-        true = np.array([rotation_matrix(*angles) for angles in data.angles[usual]])
-        off = pose_errors(np.asarray(rotations, float)[usual], true)
-        report["pose"] = {name: float(value.mean()) for name, value in off.items()} | {"photos": int(usual.sum())}
+        measured = found & (np.abs(data.angles) <= MAX_POSE_DEGREES).all(1)
+        true = np.array([rotation_matrix(*angles) for angles in data.angles[measured]])
+        errors = pose_errors(np.asarray(rotations, float)[measured], true)
+        means = {name: float(value.mean()) for name, value in errors.items()}
+        report["pose"] = means | {"photos": int(measured.sum())}
     return report
 
 
 def evaluate_aflw2000(
     net: LPRNet, data: AFLW2000, progress: Any = iter, detector: bool = False
 ) -> tuple[dict[str, Any], dict[str, NDArray]]:
-    """Evaluate a network on AFLW2000-3D: crops around the true landmarks' boxes, or end to end.
+    """Evaluate a network on AFLW2000-3D, with crops around the true landmarks or with the detector.
 
     Parameters
     ----------
@@ -104,15 +120,15 @@ def evaluate_aflw2000(
     progress : callable
         Wraps the range of photos, for example ``tqdm``.
     detector : bool
-        Find the face by the network's own detector; of several, the one that overlaps the true box most. A face that is
-        not found, or whose box overlaps the true one by less than 0.3, is missed.
+        Find the face with the network's own detector. Of several faces, the one that overlaps the true box most counts.
+        A face is missed if it is not found, or its box overlaps the true one by less than 0.3.
 
     Returns
     -------
     report : dict
-        See :func:`landmark_report`; and ``flip``: mean distance, % of the box, between the landmarks of a photo and
-        those of its mirror image, mirrored back (a consistent network has a low one; not with ``detector``);
-        ``problems``: what is wrong with photos that could not be read, by name; they count nowhere else.
+        As of :func:`landmark_report`, and two more entries. ``flip`` (without ``detector``): mean distance in % of the
+        box between the landmarks of a photo and those of its mirror image, mirrored back; it is low for a consistent
+        network. ``problems``: for each photo that could not be read, and is not counted elsewhere, the reason.
     predictions : dict
         ``names``, ``landmarks`` (n, 68, 3), ``rotations`` (n, 3, 3).
 
@@ -121,127 +137,110 @@ def evaluate_aflw2000(
     DatasetError
         If no photo can be read.
     """
-    kept, faces, disagreement, problems = [], [], [], dict(data.problems)
+    rows, faces, differences, problems = [], [], [], dict(data.problems)
     for i in progress(range(len(data))):
         try:
             image = data.image(i)
         except DatasetError as error:
             problems[data.names[i]] = str(error)
             continue
-        kept.append(i)
+        rows.append(i)
         box = landmark_box(data.landmarks[i])
         if detector:
-            faces.append(_same_face(net.reconstruct(image), box))
-            continue
-        faces.append(net.reconstruct_in_box(image, box))
-        last = image.shape[1] - 1
-        mirrored_box = [last - box[2], box[1], last - box[0], box[3]]
-        mirrored = net.reconstruct_in_box(np.ascontiguousarray(image[:, ::-1]), mirrored_box).landmarks[MIRROR_68]
-        mirrored = mirrored * [-1, 1, 1] + [last, 0, 0]
-        disagreement.append(point_errors(faces[-1].landmarks, mirrored).mean() / normaliser(data.landmarks[i]))
-    if not kept:
+            faces.append(_matching_face(net.reconstruct(image), box))
+        else:
+            faces.append(net.reconstruct_in_box(image, box))
+            mirrored = _landmarks_by_mirror_image(net, image, box)
+            differences.append(point_errors(faces[-1].landmarks, mirrored).mean() / normaliser(data.landmarks[i]))
+    if not rows:
         raise DatasetError(
             f"none of the {len(data)} photos of {data.folder} can be read: {next(iter(problems.values()))}"
         )
-    none = np.full((68, 3), np.nan), np.full((3, 3), np.nan)
-    found = [none if f is None else (f.landmarks, f.pose.camera.rotation) for f in faces]
-    landmarks, rotations = (np.array(columns, float) for columns in zip(*found, strict=True))
-    report = landmark_report(landmarks, data.select(kept), rotations)
-    if disagreement:
-        report["flip"] = float(100 * np.mean(disagreement))
-    names = np.array([data.names[i] for i in kept])
+    missed = np.full((68, 3), np.nan), np.full((3, 3), np.nan)
+    results = [missed if face is None else (face.landmarks, face.pose.camera.rotation) for face in faces]
+    landmarks, rotations = (np.array(columns, float) for columns in zip(*results, strict=True))
+    report = landmark_report(landmarks, data.select(rows), rotations)
+    if differences:
+        report["flip"] = float(100 * np.mean(differences))
+    names = np.array([data.names[i] for i in rows])
     return report | {"problems": problems}, {"names": names, "landmarks": landmarks, "rotations": rotations}
 
 
 def match_predictions(names: ArrayLike, landmarks: ArrayLike, data: AFLW2000) -> tuple[dict[str, Any], dict]:
-    """Evaluate another method's landmarks, given with the names of their photos.
+    """Evaluate the landmarks of another method, given with the names of their photos.
 
     Parameters
     ----------
     names : (m,) of str
     landmarks : (m, 68, 2 or 3)
-        In the photos' 0-based pixels; NaN for a missed face.
+        In the photo frame; NaN for a missed face.
     data : AFLW2000
 
     Returns
     -------
     report, predictions
-        As of :func:`evaluate_aflw2000`; photos without a prediction are among the ``problems``.
+        As of :func:`evaluate_aflw2000`. Photos without a prediction are in ``problems``.
 
     Raises
     ------
     ValueError
-        If a name occurs twice, shapes do not fit, or there is none of the photos.
+        If a name occurs twice, the shapes do not fit, or no name is that of a photo.
     """
     names, landmarks = [str(n) for n in np.asarray(names)], np.asarray(landmarks, float)
     if len(set(names)) != len(names) or len(landmarks) != len(names):
         raise ValueError(f"{len(landmarks)} predictions for {len(set(names))} different of {len(names)} names")
     place = {name: k for k, name in enumerate(names)}
-    kept = [i for i, name in enumerate(data.names) if name in place]
-    if not kept:
+    rows = [i for i, name in enumerate(data.names) if name in place]
+    if not rows:
         raise ValueError(f"no prediction is of one of the {len(data)} photos of {data.folder}")
     missing = {name: "no prediction" for name in data.names if name not in place}
-    part = data.select(kept)
-    found = landmarks[[place[name] for name in part.names]]
-    report = landmark_report(found, part) | {"problems": data.problems | missing}
-    return report, {"names": np.array(part.names), "landmarks": found}
+    predicted = data.select(rows)
+    matched = landmarks[[place[name] for name in predicted.names]]
+    report = landmark_report(matched, predicted) | {"problems": data.problems | missing}
+    return report, {"names": np.array(predicted.names), "landmarks": matched}
 
 
-def _same_face(faces: list, box: NDArray):
-    """Of the faces found in a photo the one with this box, or None."""
-
-    def overlap(face) -> float:
-        other = landmark_box(face.landmarks)
-        inner = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])
-        common = np.prod(np.maximum(inner, 0))
-        return float(common / (np.prod(box[2:] - box[:2]) + np.prod(other[2:] - other[:2]) - common))
-
-    best = max(faces, key=overlap, default=None)
-    return best if best is not None and overlap(best) >= SAME_FACE else None
+def _matching_face(faces: list[Face], box: Array) -> Face | None:
+    """The face with the largest overlap with a box (4,), or None if no overlap is large enough."""
+    if not faces:
+        return None
+    overlaps = overlap([landmark_box(face.landmarks) for face in faces], box)
+    best = int(np.argmax(overlaps))
+    return faces[best] if overlaps[best] >= MIN_DETECTION_OVERLAP else None
 
 
-# What synthetic faces are told apart by: a label and its ranges. A face without the label is left out.
-PEOPLE = {
-    "skin": ("tone", {"dark": (0, 0.45), "medium": (0.45, 0.6), "light": (0.6, 2)}),
-    "sex": ("male", {"female": (-1, 0.5), "male": (0.5, 2)}),
-    "age": ("age", {"child": (-2, -0.2), "adult": (-0.2, 0.2), "old": (0.2, 2)}),
-}
-WORN = ("glasses", "beard", "hat", "scarf", "mask")
-DENSE = ("mm", "95 % mm", "aligned mm", "nme")  # errors of a map whose truth is dense
+def _landmarks_by_mirror_image(net: LPRNet, image: Image, box: Array) -> Array:
+    """Landmarks (68, 3) found in the mirror image of a photo, mirrored back into the photo frame."""
+    last = image.shape[1] - 1
+    mirrored_box = [last - box[2], box[1], last - box[0], box[3]]
+    face = net.reconstruct_in_box(np.ascontiguousarray(image[:, ::-1]), mirrored_box)
+    return face.landmarks[MIRRORED_LANDMARKS] * [-1, 1, 1] + [last, 0, 0]
 
 
-def _shape_errors(layout: UVLayout, found: NDArray, truth: NDArray, scale: float) -> dict[str, float]:
-    """Distances of the surface texels of two maps in mm; see :func:`evaluate_synthetic`."""
-    points, true = layout.points(found), layout.points(truth)
-    error = points - true
-    error[:, 2] -= error[:, 2].mean()
-    distance = np.linalg.norm(error, axis=1) / scale
-    k, turn, shift = similarity_alignment(points, true)
-    aligned = np.linalg.norm(k * points @ turn.T + shift - true, axis=1) / scale
-    return {"mm": distance.mean(), "aligned mm": aligned.mean(), "95 % mm": np.percentile(distance, 95)}
+# ---- synthetic faces
 
 
 def evaluate_synthetic(net: LPRNet, samples: Iterable[Sample]) -> dict[str, Any]:
-    """Evaluate a network on synthetic photos, where every texel and everything about the person is known.
+    """Evaluate a network on synthetic photos, for which every texel and the properties of the person are known.
 
     Parameters
     ----------
     net : LPRNet
-        Of the size of the samples. It is shown the crop as it is, of which the face fills more or less, off the middle.
+        Of the size of the samples. Its input is the crop of the sample, in which size and place of the face vary.
     samples : iterable of Sample
-        Of identities that the network was not trained on: of another seed than the training's.
+        They should have another seed than the training data, so that the network has not seen these identities.
 
     Returns
     -------
     report : dict
-        ``mm``: mean distance of the valid texels to the truth by yaw, in mm on the face, z of mean 0 on both sides;
-        ``aligned mm``: after a similarity transform of the whole face; ``95 % mm``: the 95th percentile instead of the
-        mean, before; ``nme``: of the 68 landmarks, %. See :func:`summarise_by_yaw`. ``mean face``: the same four of the
-        model's mean face, put where the truth's camera says: what is left to know once place, size and pose are given.
-        ``roughness``: mean angle in degrees between neighbouring triangles of the map, of the ``prediction`` and of the
-        ``truth``; ``normals``: mean angle between the predicted and the true normals.
-        ``people``: for each kind of face its number, ``mm`` and ``nme``, both averaged over the same ranges of yaw, so
-        that who happens to be turned away does not count. ``photos``.
+        By yaw, see :func:`summarise_by_yaw`: ``mm``, mean distance of the valid texels to the truth in mm on the face,
+        where z has mean 0 on both sides; ``95 % mm``, the 95th percentile of the same; ``aligned mm``, mean distance
+        after a similarity transform of the whole face; ``nme``, of the 68 landmarks in %. ``mean face``: these four for
+        the mean face of the model, projected by the true camera, which is the error if only place, size and pose are
+        known. ``roughness``: mean angle in degrees between neighbouring triangles, of the ``prediction`` and of the
+        ``truth``. ``normals``: mean angle in degrees between predicted and true normals. ``people``: for each group of
+        people the number of ``photos``, ``mm`` and ``nme``, both as means of the bins of yaw, so that groups with
+        different poses can be compared. ``photos``: number of samples.
 
     Raises
     ------
@@ -249,44 +248,70 @@ def evaluate_synthetic(net: LPRNet, samples: Iterable[Sample]) -> dict[str, Any]
         If there is no sample.
     """
     layout = UVLayout(net.size, net.metadata.get("landmark_uv"))
-    plain = UVLayout(net.size)
+    true_layout = UVLayout(net.size)
     rows: list[dict[str, float]] = []
-    mean_rows: list[dict[str, float]] = []
+    mean_face_rows: list[dict[str, float]] = []
     labels: list[dict[str, Any]] = []
     for sample in samples:
-        code, truth, scale = net.predict_uv(sample.image), sample.position_map, sample.camera.scale
-        found = decode_map(code)
-        row = _shape_errors(layout, found, truth, scale)
-        row |= {"nme": landmark_nme(layout.landmarks(found), plain.landmarks(truth))}
-        nobody = sample.camera.project(plain.mean_map.reshape(-1, 3)).reshape(truth.shape)
-        mean_rows.append(_shape_errors(plain, nobody, truth, scale))
-        mean_rows[-1] |= {"nme": landmark_nme(plain.landmarks(nobody), plain.landmarks(truth))}
-        predicted, true = (surface_angles(layout.points(m) * [1, -1, 1], layout.triangles) for m in (found, truth))
-        cosine = np.clip((predicted[1] * true[1]).sum(1), -1, 1)
-        row |= {"prediction": predicted[0].mean(), "truth": true[0].mean()}
-        row |= {"normals": np.degrees(np.arccos(cosine)).mean()}
-        rows.append(row)
-        known = dict(sample.labels)
-        if "male" in known:
-            known["age"] = float(known["old"]) - float(known["child"])
-        labels.append(known)
+        position_map, truth = decode_map(net.predict_uv(sample.image)), sample.position_map
+        row = _map_errors(layout, position_map, truth, sample.camera.scale)
+        row["nme"] = landmark_nme(layout.landmarks(position_map), true_layout.landmarks(truth))
+        rows.append(row | _surface_quality(layout, position_map, truth))
+        mean_face = sample.camera.project(true_layout.mean_map.reshape(-1, 3)).reshape(truth.shape)
+        row = _map_errors(true_layout, mean_face, truth, sample.camera.scale)
+        row["nme"] = landmark_nme(true_layout.landmarks(mean_face), true_layout.landmarks(truth))
+        mean_face_rows.append(row)
+        labels.append(_labels_with_age(sample))
     if not rows:
         raise ValueError("there is no sample to evaluate on")
     table = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     yaw = np.array([known["yaw"] for known in labels])
-    report: dict[str, Any] = {n: summarise_by_yaw(table[n], yaw) for n in DENSE}
-    report["mean face"] = {n: summarise_by_yaw([row[n] for row in mean_rows], yaw) for n in DENSE}
-    report["roughness"] = {n: float(table[n].mean()) for n in ("prediction", "truth")}
+    report: dict[str, Any] = {name: summarise_by_yaw(table[name], yaw) for name in ERROR_NAMES}
+    report["mean face"] = {name: summarise_by_yaw([row[name] for row in mean_face_rows], yaw) for name in ERROR_NAMES}
+    report["roughness"] = {name: float(table[name].mean()) for name in ("prediction", "truth")}
     report["normals"] = float(table["normals"].mean())
-    people: dict[str, NDArray[np.bool_]] = {}
-    for label, ranges in PEOPLE.values():
-        value = np.array([known.get(label, np.nan) for known in labels], float)
-        people |= {kind: (value >= low) & (value < high) for kind, (low, high) in ranges.items()}
-    people |= {kind: np.array([kind in known for known in labels]) for kind in WORN}
     report["people"] = {
-        kind: {"photos": int(which.sum())}
-        | {n: summarise_by_yaw(table[n][which], yaw[which])["mean of bins"] for n in ("mm", "nme")}
-        for kind, which in people.items()
-        if which.any()
+        group: {"photos": int(chosen.sum())}
+        | {name: summarise_by_yaw(table[name][chosen], yaw[chosen])["mean of bins"] for name in ("mm", "nme")}
+        for group, chosen in _groups(labels).items()
+        if chosen.any()
     }
     return report | {"photos": len(rows)}
+
+
+def _map_errors(layout: UVLayout, position_map: Array, truth: Array, scale: float) -> dict[str, float]:
+    """Distances in mm between the texels of two maps (N, N, 3); see :func:`evaluate_synthetic`."""
+    points, true = layout.points(position_map), layout.points(truth)
+    error = points - true
+    error[:, 2] -= error[:, 2].mean()
+    distance = np.linalg.norm(error, axis=1) / scale
+    factor, rotation, shift = similarity_alignment(points, true)
+    aligned = np.linalg.norm(factor * points @ rotation.T + shift - true, axis=1) / scale
+    return {"mm": distance.mean(), "aligned mm": aligned.mean(), "95 % mm": np.percentile(distance, 95)}
+
+
+def _surface_quality(layout: UVLayout, position_map: Array, truth: Array) -> dict[str, float]:
+    """Roughness of the prediction and of the truth, and mean angle between their normals, in degrees."""
+    (angles, normals), (true_angles, true_normals) = (
+        surface_angles(layout.points(m) * [1, -1, 1], layout.triangles) for m in (position_map, truth)
+    )
+    cosine = np.clip((normals * true_normals).sum(1), -1, 1)
+    off = np.degrees(np.arccos(cosine)).mean()
+    return {"prediction": angles.mean(), "truth": true_angles.mean(), "normals": off}
+
+
+def _labels_with_age(sample: Sample) -> dict[str, Any]:
+    """The labels of a sample, with one number for the age of a person: -1 for a child, 1 for an old person."""
+    labels = dict(sample.labels)
+    if "male" in labels:
+        labels["age"] = float(labels["old"]) - float(labels["child"])
+    return labels
+
+
+def _groups(labels: list[dict[str, Any]]) -> dict[str, NDArray[np.bool_]]:
+    """The samples (n,) in each group of people."""
+    groups: dict[str, NDArray[np.bool_]] = {}
+    for label, ranges in GROUPS_BY_LABEL.items():
+        value = np.array([known.get(label, np.nan) for known in labels], float)
+        groups |= {group: (value >= low) & (value < high) for group, (low, high) in ranges.items()}
+    return groups | {label: np.array([label in known for known in labels]) for label in COVERING_LABELS}

@@ -1,4 +1,4 @@
-"""What ``lprnet evaluate`` prints and writes."""
+"""The printed and written reports of ``lprnet evaluate``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ..common.files import write_json
-from .protocols import DENSE
+from .protocols import ERROR_NAMES
 
 
 def write_report(report: dict[str, Any], folder: Path) -> str:
-    """Write a report as JSON, and its figures if matplotlib is there; says which figure it wrote."""
+    """Write a report as JSON, and its figures if matplotlib is installed. Returns a note on the figures to print."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(report, folder / "report.json")
     if "ced" not in report:
@@ -34,10 +34,10 @@ def print_synthetic(title: str, report: dict[str, Any]) -> None:
     print(title)
     columns = list(report["mm"])
     print(f"{'':18s}" + "".join(f"{c:>18s}" for c in columns))
-    for name in DENSE:
+    for name in ERROR_NAMES:
         print(f"  {name:16s}" + "".join(f"{report[name][c]:18.2f}" for c in columns))
     print("the mean face in the true pose, for comparison")
-    for name in DENSE:
+    for name in ERROR_NAMES:
         print(f"  mean {name:11s}" + "".join(f"{report['mean face'][name][c]:18.2f}" for c in columns))
     rough = report["roughness"]
     print(f"roughness {rough['prediction']:.2f} degrees, of the truth {rough['truth']:.2f}")

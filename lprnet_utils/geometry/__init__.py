@@ -1,4 +1,4 @@
-"""Cameras, meshes, crops, landmarks, the z-buffer and light: what later folders compute with."""
+"""Geometry and rendering: camera, meshes, crops, landmarks, z-buffer and light."""
 
 import lazy_loader
 

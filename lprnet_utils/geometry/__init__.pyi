@@ -1,16 +1,16 @@
 from .camera import Camera, rotation_angles, rotation_distance, rotation_matrix, similarity_alignment
 from .crop import crop_matrix, transform_points, warp_image
-from .landmarks import LINES, MIRROR_68, landmark_box
+from .landmarks import LANDMARK_LINES, MIRRORED_LANDMARKS, landmark_box
 from .mesh import border_loops, surface_angles, vertex_normals
 from .rasterizer import interpolate, rasterize, vertex_visibility
-from .shading import SH, Light, render_mesh, sh_basis
+from .shading import SH_CONSTANTS, Light, render_mesh, sh_basis
 
 __all__ = [
     "Camera",
-    "LINES",
+    "LANDMARK_LINES",
     "Light",
-    "MIRROR_68",
-    "SH",
+    "MIRRORED_LANDMARKS",
+    "SH_CONSTANTS",
     "border_loops",
     "crop_matrix",
     "interpolate",

@@ -1,8 +1,11 @@
 """Rotations, the scaled-orthographic camera and similarity alignment.
 
-Two frames meet here. The *face frame* is right-handed: millimetres, x toward the right of the image of a
-frontal face, y up, z toward the camera. The *image frame* has y down, so it is left-handed: pixels, z with
-the scale of x and y and growing toward the camera. The camera turns one into the other.
+Convention: the package uses two coordinate frames. The *face frame* is right-handed, in millimetres: x points to the
+right in the picture of a frontal face, y up, z toward the camera. The *photo frame* is in pixels: x points right, y
+down, z toward the camera with the same scale as x and y, so it is left-handed; the centre of the first pixel is (0, 0).
+A :class:`Camera` transforms the face frame into the photo frame. Angles are in degrees, and the rotation of a face is
+``R = Rx(pitch) Ry(yaw) Rz(roll)``. Near the front, yaw > 0 turns the nose to the left of the picture, pitch > 0 looks
+up, and roll > 0 is clockwise.
 """
 
 from __future__ import annotations
@@ -16,11 +19,10 @@ from ..common.arrays import Array
 
 
 def rotation_matrix(pitch: float, yaw: float, roll: float) -> Array:
-    """Rotation ``R = Rx(pitch) Ry(yaw) Rz(roll)`` in the convention of AFLW2000-3D's ``Pose_Para``.
+    """Rotation ``R = Rx(pitch) Ry(yaw) Rz(roll)``, as ``Pose_Para`` of AFLW2000-3D defines it.
 
-    Near the front, yaw > 0 turns the nose to the left of the image, pitch > 0 looks up and roll > 0 is
-    clockwise. Roll is the innermost rotation, about the head's own axis: at large yaw it is no turn of the
-    picture.
+    The module docstring gives the signs. Roll is applied first, about the head's own axis. At a large yaw it is
+    therefore not a rotation in the picture plane.
 
     Parameters
     ----------
@@ -41,8 +43,16 @@ def rotation_matrix(pitch: float, yaw: float, roll: float) -> Array:
 def rotation_angles(rotation: ArrayLike) -> tuple[float, float, float]:
     """Angles (pitch, yaw, roll) in degrees of a rotation; the inverse of :func:`rotation_matrix`.
 
-    Yaw lies in [-90, 90]. At +-90 only one combination of pitch and roll is determined (gimbal lock), so
-    poses are compared by :func:`rotation_distance`, not by their angles.
+    Yaw lies in [-90, 90]. At -90 and 90 only a combination of pitch and roll is determined (gimbal lock). Compare
+    poses by :func:`rotation_distance`, not by their angles.
+
+    Parameters
+    ----------
+    rotation : (3, 3) array
+
+    Returns
+    -------
+    pitch, yaw, roll : float
     """
     r = np.asarray(rotation, float)
     yaw = np.arcsin(np.clip(-r[0, 2], -1.0, 1.0))
@@ -54,24 +64,44 @@ def rotation_angles(rotation: ArrayLike) -> tuple[float, float, float]:
 
 
 def rotation_distance(a: ArrayLike, b: ArrayLike) -> float:
-    """Angle in degrees of the rotation that turns ``a`` into ``b`` (the geodesic distance on SO(3))."""
+    """Angle in degrees of the rotation that turns one rotation into another: the geodesic distance on SO(3).
+
+    Parameters
+    ----------
+    a, b : (3, 3) array
+
+    Returns
+    -------
+    float
+        0 to 180.
+    """
     cosine = (np.trace(np.asarray(a).T @ np.asarray(b)) - 1) / 2
     return float(np.rad2deg(np.arccos(np.clip(cosine, -1.0, 1.0))))
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Scaled-orthographic camera: face frame in mm to image frame in pixels.
+    """Scaled-orthographic camera from the face frame to the photo frame.
 
     ``x = k (R v)_x + t_x``, ``y = t_y - k (R v)_y``, ``z = k (R v)_z + t_z``.
 
     Attributes
     ----------
     rotation : (3, 3) array
+        R.
     scale : float
-        k, pixels a millimetre.
+        k, pixels per millimetre.
     translation : (3,) array
         t in pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> camera = Camera(rotation_matrix(0, 30, 0), 2.0, np.array([100.0, 100.0, 0.0]))
+    >>> camera.project([0, 10, 40]).round(1).tolist()  # a point on the nose, to the left because of the yaw
+    [60.0, 80.0, 69.3]
+    >>> [round(angle) for angle in camera.angles]
+    [0, 30, 0]
     """
 
     rotation: Array
@@ -80,7 +110,7 @@ class Camera:
 
     @property
     def matrix(self) -> Array:
-        """The 3x4 matrix of the camera; its 3x3 part has a negative determinant because image y is down."""
+        """The (3, 4) matrix of the camera. Its (3, 3) part has a negative determinant: it turns y from up to down."""
         flip = np.array([1.0, -1.0, 1.0])
         return np.c_[self.scale * flip[:, None] * self.rotation, self.translation]
 
@@ -90,18 +120,33 @@ class Camera:
         return rotation_angles(self.rotation)
 
     def project(self, vertices: ArrayLike) -> Array:
-        """Vertices (..., 3) in mm of the face frame to (..., 3) in pixels of the image."""
+        """Points (..., 3) of the face frame to points (..., 3) of the photo frame."""
         m = self.matrix
         return np.asarray(vertices) @ m[:, :3].T + m[:, 3]
 
     def unproject(self, points: ArrayLike) -> Array:
-        """Points (..., 3) in pixels of the image to (..., 3) in mm of the face frame."""
+        """Points (..., 3) of the photo frame to points (..., 3) of the face frame."""
         upright = (np.asarray(points) - self.translation) * [1.0, -1.0, 1.0]
         return upright @ self.rotation / self.scale
 
     @classmethod
     def fit(cls, vertices: ArrayLike, points: ArrayLike, weights: ArrayLike | None = None) -> Camera:
-        """The camera that best projects vertices (n, 3) in mm onto points (n, 3) in pixels (least squares)."""
+        """Fit a camera to corresponding points by least squares.
+
+        Parameters
+        ----------
+        vertices : (n, 3) array
+            In the face frame.
+        points : (n, 3) array
+            In the photo frame.
+        weights : (n,) array, optional
+            Non-negative weight of each pair.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ or the vertices coincide.
+        """
         flipped = np.asarray(points, float) * [1.0, -1.0, 1.0]
         scale, rotation, translation = similarity_alignment(vertices, flipped, weights)
         return cls(rotation, scale, translation * [1.0, -1.0, 1.0])
@@ -110,7 +155,7 @@ class Camera:
 def similarity_alignment(
     source: ArrayLike, target: ArrayLike, weights: ArrayLike | None = None
 ) -> tuple[float, Array, Array]:
-    """Scale, rotation and translation with ``target ~ scale * source @ R.T + t``, by least squares.
+    """Scale, rotation R and translation t with ``target ~ scale * source @ R.T + t``, by least squares.
 
     Parameters
     ----------
@@ -137,7 +182,7 @@ def similarity_alignment(
     """
     source, target = np.asarray(source, float), np.asarray(target, float)
     if source.shape != target.shape or source.ndim != 2:
-        raise ValueError(f"source {source.shape} and target {target.shape} must be two (n, d) arrays alike")
+        raise ValueError(f"source {source.shape} and target {target.shape} must be (n, d) arrays of the same shape")
     w = np.ones(len(source)) if weights is None else np.asarray(weights, float)
     w = w / w.sum()
     mean_s, mean_t = w @ source, w @ target

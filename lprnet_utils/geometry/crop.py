@@ -1,4 +1,4 @@
-"""Similarities of the picture plane: the network's crop, views of a photo, warps."""
+"""Similarity transforms of the picture plane: the network's crop, views of a photo, warps."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array, Image
 
-CROP = 1.5  # side of the crop in mean sides of the box of the 68 landmarks
+CROP_SCALE = 1.5  # side of the crop divided by the mean side of the box of the 68 landmarks
 
 
 def crop_side(box: ArrayLike) -> float:
-    """Side of the network's crop of a face with this box of its 68 landmarks, (x0, y0, x1, y1), in the box's unit."""
+    """Side of the network's crop for a box (x0, y0, x1, y1) of the 68 landmarks, in the unit of the box."""
     x0, y0, x1, y1 = np.asarray(box, float)
-    return CROP * ((x1 - x0) + (y1 - y0)) / 2
+    return CROP_SCALE * ((x1 - x0) + (y1 - y0)) / 2
 
 
 def crop_matrix(box: ArrayLike, size: int = 128, angle: float = 0.0) -> NDArray[np.float64]:
-    """The similarity (2, 3) from photo pixels to the pixels of the network's crop.
+    """The similarity (2, 3) from pixels of a photo to pixels of the network's crop.
 
     Parameters
     ----------
     box : (4,) array
-        (x0, y0, x1, y1): extremes of the 68 landmarks. The crop is a square of 1.5 times its mean side around
-        its centre.
+        (x0, y0, x1, y1): extremes of the 68 landmarks. The crop is a square around the centre of the box, with 1.5
+        times its mean side.
     size : int
         Side of the crop in pixels.
     angle : float
-        Degrees by which the face is turned clockwise in the photo; the crop turns it back. The box is then
-        that of the face turned upright about the centre of the box.
+        Degrees by which the face is turned clockwise in the photo; the crop turns it back. The box then belongs to
+        the face after turning it upright about the centre of the box.
 
     Returns
     -------
@@ -55,9 +55,9 @@ def crop_matrix(box: ArrayLike, size: int = 128, angle: float = 0.0) -> NDArray[
 
 
 def view_matrix(centre: ArrayLike, side: float, size: int, angle: float = 0.0) -> NDArray[np.float64]:
-    """The similarity (2, 3) that shows a square of a photo, of this centre and side, in ``size`` pixels.
+    """The similarity (2, 3) that shows a square of a photo, given by centre and side, in ``size`` pixels.
 
-    ``angle`` is as for :func:`crop_matrix`: what is turned clockwise by so many degrees is shown upright.
+    The view turns the photo counter-clockwise by ``angle`` degrees, as :func:`crop_matrix` does.
     """
     turn = math.radians(angle)
     cosine, sine = size / side * math.cos(turn), size / side * math.sin(turn)
@@ -68,14 +68,14 @@ def view_matrix(centre: ArrayLike, side: float, size: int, angle: float = 0.0) -
 def warp_image(image: Image, matrix: ArrayLike, size: int = 128) -> Image:
     """Cut a square out of an image by a similarity of the picture plane.
 
-    Shrinking averages by area first (a plain bilinear warp of a large photo aliases), the rest is bilinear;
-    outside the image its edge pixels are repeated.
+    To shrink, it first averages over areas, since a plain bilinear warp of a large photo aliases. The rest is
+    bilinear. Outside the image, edge pixels are repeated.
 
     Parameters
     ----------
     image : (H, W, 3) uint8
     matrix : (2, 3) array
-        From pixels of the image to pixels of the result; the centre of the first pixel is (0, 0) in both.
+        From pixels of the image to pixels of the result.
     size : int
         Side of the result in pixels.
 
@@ -92,25 +92,25 @@ def warp_image(image: Image, matrix: ArrayLike, size: int = 128) -> Image:
     scale = math.hypot(matrix[0, 0], matrix[1, 0])
     if not np.isfinite(matrix).all() or scale == 0:
         raise ValueError(f"no similarity of the picture plane: {matrix.tolist()}")
-    # Only the region that the result shows is touched, with a margin for the filters. Where it lies outside
-    # the photo, the photo's nearest pixels are kept: they are what the border repeats.
+    # Process only the region that the result shows, with a margin for the filters. If it lies outside the photo, keep
+    # the nearest pixels of the photo: the border repeats them.
     corners = np.array([[0, 0], [size - 1, 0], [0, size - 1], [size - 1, size - 1]], float)
-    there = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    region = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
     margin = 2 + math.ceil(2 / scale)
     limits = np.array(image.shape[1::-1])
-    first = np.clip(np.floor(there.min(0)) - margin, 0, limits - 1).astype(int)
-    last = np.clip(np.ceil(there.max(0)) + margin + 1, first + 1, limits).astype(int)
-    whole = int(1 / scale)
-    if whole >= 8:  # averaging whole blocks of pixels is three times as fast; it costs under a pixel of the result
-        last = np.where(last - first > whole, last - (last - first) % whole, last)
+    first = np.clip(np.floor(region.min(0)) - margin, 0, limits - 1).astype(int)
+    last = np.clip(np.ceil(region.max(0)) + margin + 1, first + 1, limits).astype(int)
+    block = int(1 / scale)
+    if block >= 8:  # averaging whole blocks of pixels is three times as fast, and loses less than a pixel of the result
+        last = np.where(last - first > block, last - (last - first) % block, last)
     image = image[first[1] : last[1], first[0] : last[0]]
     shrink, shift = np.ones(2), first.astype(float)
     if scale < 1:
         full = last - first
-        scale = 1 / whole if whole >= 8 else scale
+        scale = 1 / block if block >= 8 else scale
         small = np.maximum(np.rint(full * scale), 1).astype(int)
         shrink = small / full
-        # Pixel q of the small picture belongs to pixel (q + 1/2) / shrink - 1/2 of the region.
+        # pixel q of the small picture corresponds to pixel (q + 1/2) / shrink - 1/2 of the region
         shift += 0.5 / shrink - 0.5
         image = cv2.resize(image, small.tolist(), interpolation=cv2.INTER_AREA)
     matrix = np.c_[matrix[:, :2] / shrink, matrix[:, :2] @ shift + matrix[:, 2]]
@@ -125,12 +125,11 @@ def transform_points(matrix: ArrayLike, points: ArrayLike) -> Array:
     matrix : (2, 3) array
         Similarity without reflection, ``[[a, -b, tx], [b, a, ty]]``.
     points : (..., 2) or (..., 3) array
-        x, y and, if given, z, which is multiplied by the similarity's scale: so a crop that is enlarged
-        stays in proportion.
+        x, y and possibly z. z is multiplied by the scale of the similarity, so that the face keeps its proportions.
 
     Returns
     -------
-    Array of the shape of ``points``.
+    array of the shape of ``points``
     """
     matrix, points = np.asarray(matrix), np.asarray(points)
     out = np.empty(points.shape, np.result_type(points, np.float32))
@@ -148,7 +147,7 @@ def invert_similarity(matrix: ArrayLike) -> Array:
 
 
 def view_parameters(matrix: Array, size: int) -> tuple[Array, float, float]:
-    """Centre, side and angle that :func:`lprnet_utils.geometry.crop.view_matrix` makes such a matrix from."""
+    """The centre, side and angle of a matrix made by :func:`view_matrix`."""
     inverse = invert_similarity(matrix)
     centre = inverse[:, :2] @ np.full(2, (size - 1) / 2) + inverse[:, 2]
     return centre, size / math.hypot(*matrix[0, :2]), math.degrees(math.atan2(matrix[0, 1], matrix[0, 0]))

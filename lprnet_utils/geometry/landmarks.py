@@ -1,4 +1,4 @@
-"""The 68 iBUG landmarks: their mirror twins, lines and boxes."""
+"""The 68 iBUG landmarks: their parts, mirror images, lines and boxes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array
 
-# The points of each part, in iBUG's order: right and left are the person's own
+# The points of each part, in iBUG's order. Right and left are the person's.
 JAW, RIGHT_BROW, LEFT_BROW, BROWS = slice(0, 17), slice(17, 22), slice(22, 27), slice(17, 27)
 NOSE_BRIDGE, NOSTRILS = slice(27, 31), slice(31, 36)
 RIGHT_EYE, LEFT_EYE, EYES = slice(36, 42), slice(42, 48), slice(36, 48)
@@ -15,8 +15,8 @@ OUTER_LIPS, INNER_LIPS = slice(48, 60), slice(60, 68)
 CHIN, NOSE_TIP, UNDER_NOSE = 8, 30, 33
 OUTER_EYE_CORNERS, MOUTH_CORNERS = [36, 45], [48, 54]
 
-# what a drawing joins: (first, last, closed)
-LINES = {
+# The lines of a drawing: (first point, last point, closed)
+LANDMARK_LINES = {
     name: (part.start, part.stop - 1, "eye" in name or "lips" in name)
     for name, part in {
         "jaw": JAW,
@@ -30,41 +30,45 @@ LINES = {
         "inner lips": INNER_LIPS,
     }.items()
 }
-# upper lids and upper lip, and the points of lower lids and lower lip that they meet
-OPENINGS = np.array([[37, 38, 43, 44, 61, 62, 63], [41, 40, 47, 46, 67, 66, 65]])
+# Points of the upper lids and upper lip, and the opposite points of the lower lids and lower lip
+LID_AND_LIP_PAIRS = np.array([[37, 38, 43, 44, 61, 62, 63], [41, 40, 47, 46, 67, 66, 65]])
 
-# the mirror counterpart of each
+# The landmark that each landmark becomes in a mirrored picture
 _PAIRS = [(i, 16 - i) for i in range(8)] + [(i, 43 - i) for i in range(17, 22)] + [(31, 35), (32, 34)]
 _PAIRS += [(36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46), (48, 54), (49, 53), (50, 52), (55, 59)]
 _PAIRS += [(56, 58), (60, 64), (61, 63), (65, 67)]
-MIRROR_68 = np.arange(68)
+MIRRORED_LANDMARKS = np.arange(68)
 for _a, _b in _PAIRS:
-    MIRROR_68[[_a, _b]] = _b, _a
+    MIRRORED_LANDMARKS[[_a, _b]] = _b, _a
 
 
 def numbers(part: slice) -> tuple[int, ...]:
-    """The numbers of a part's points."""
+    """The point numbers of a part."""
     return tuple(range(part.start, part.stop))
 
 
 def landmark_box(landmarks: ArrayLike) -> Array:
-    """Box (..., 4) = (x0, y0, x1, y1) of the extremes of landmarks (..., 68, 2 or 3)."""
+    """Bounding box of landmarks in the picture plane.
+
+    Parameters
+    ----------
+    landmarks : (..., 68, 2 or 3) array
+
+    Returns
+    -------
+    (..., 4) float64
+        x0, y0, x1, y1.
+    """
     xy = np.asarray(landmarks, float)[..., :2]
     return np.concatenate([xy.min(-2), xy.max(-2)], -1)
 
 
-def openness(landmarks: ArrayLike) -> tuple[Array, Array]:
-    """How far the eyes (mean of both) and the mouth are open: height by width of lids and inner lips.
+def eye_and_mouth_opening(landmarks: ArrayLike) -> tuple[Array, Array]:
+    """Opening of the eyes (mean of both) and of the mouth, each (...), for landmarks (..., 68, 2 or 3).
 
-    Parameters
-    ----------
-    landmarks : (..., 68, 2 or 3)
-
-    Returns
-    -------
-    eyes, mouth : (...)
-        An open eye has about 0.3, a shut mouth 0.05. Two coordinates do for a face seen from the front; of a turned
-        one the widths are foreshortened. The eye aspect ratio is of Soukupova and Cech, CVWW 2016.
+    It is the height of the opening divided by its width. An open eye has about 0.3, a closed mouth 0.05. Landmarks in
+    two dimensions are enough for a frontal face; on a turned face the widths are foreshortened. The eye aspect ratio
+    is from Soukupova and Cech, CVWW 2016.
     """
     points = np.asarray(landmarks, float)
 
@@ -75,14 +79,14 @@ def openness(landmarks: ArrayLike) -> tuple[Array, Array]:
     return (eyes[0] + eyes[1]) / 2, length(62, 66) / length(60, 64)
 
 
-def expressive(landmarks: ArrayLike) -> NDArray[np.bool_]:
-    """Faces (...) whose mouth is wide open or whose eyes are shut, which few photos show."""
-    eyes, mouth = openness(landmarks)
+def is_expressive(landmarks: ArrayLike) -> NDArray[np.bool_]:
+    """Faces (...) with a wide open mouth or closed eyes, which are rare in photos; landmarks (..., 68, 2 or 3)."""
+    eyes, mouth = eye_and_mouth_opening(landmarks)
     return (eyes < 0.15) | (mouth > 0.4)
 
 
 def box_size(box: Array) -> float:
-    """The size of a face, of its landmarks' box (4,): the square root of the area."""
+    """Size of a face: the square root of the area of its landmark box (4,)."""
     return max(float(np.sqrt(np.prod(box[2:] - box[:2]))), 1e-3)
 
 

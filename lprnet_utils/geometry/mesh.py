@@ -7,10 +7,18 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def vertex_normals(vertices: ArrayLike, triangles: NDArray) -> NDArray:
-    """Unit normals (n, 3) at the vertices: those of the triangles around, weighted by area; needs numba.
+    """Unit normals at the vertices: the mean of the adjacent triangles' normals, weighted by area; needs numba.
 
-    They point outside where triangles are counter-clockwise, in a right-handed frame. float32 for vertices in float32,
-    otherwise float64.
+    In a right-handed frame they point outward if the triangles are counter-clockwise from outside.
+
+    Parameters
+    ----------
+    vertices : (n, 3) array
+    triangles : (T, 3) int array
+
+    Returns
+    -------
+    (n, 3) float32 for vertices in float32, otherwise float64
     """
     from .rasterizer import normals_at_vertices
 
@@ -20,14 +28,19 @@ def vertex_normals(vertices: ArrayLike, triangles: NDArray) -> NDArray:
 
 
 def surface_angles(vertices: ArrayLike, triangles: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How rough a surface is: angles between neighbouring triangles, and the triangles' normals.
+    """Angles between adjacent triangles, a measure of roughness, and the normals of the triangles.
+
+    Parameters
+    ----------
+    vertices : (n, 3) array
+    triangles : (T, 3) int array
 
     Returns
     -------
-    angles : (E,) degrees
-        Between the normals of the two triangles at each inner edge; 0 where the surface is flat.
-    normals : (T, 3)
-        Of unit length.
+    angles : (E,) float64
+        Degrees between the normals of the two triangles at each inner edge; 0 on a flat surface.
+    normals : (T, 3) float64
+        Unit normals.
     """
     vertices = np.asarray(vertices, float)
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
@@ -37,13 +50,23 @@ def surface_angles(vertices: ArrayLike, triangles: NDArray) -> tuple[NDArray[np.
     code = edges[:, 0].astype(np.int64) * len(vertices) + edges[:, 1]
     order = np.argsort(code, kind="stable")
     owner = np.tile(np.arange(len(triangles)), 3)[order]
-    twin = np.flatnonzero(np.diff(code[order]) == 0)
-    cosine = np.clip((normals[owner[twin]] * normals[owner[twin + 1]]).sum(1), -1, 1)
+    shared = np.flatnonzero(np.diff(code[order]) == 0)  # edges that two triangles share
+    cosine = np.clip((normals[owner[shared]] * normals[owner[shared + 1]]).sum(1), -1, 1)
     return np.degrees(np.arccos(cosine)), normals
 
 
 def border_loops(triangles: NDArray) -> list[list[int]]:
-    """The borders of a mesh (T, 3) as closed loops of vertices, along the edges of the triangles, longest first."""
+    """Borders of a mesh as closed loops of vertices.
+
+    Parameters
+    ----------
+    triangles : (T, 3) int array
+
+    Returns
+    -------
+    list of list of int
+        Vertex numbers of each border in the direction of the triangles' edges; the longest border first.
+    """
     edges = np.stack([triangles, np.roll(triangles, -1, axis=1)], -1).reshape(-1, 2)
     _, kind, count = np.unique(np.sort(edges, 1), axis=0, return_inverse=True, return_counts=True)
     after = dict(edges[count[kind.ravel()] == 1].tolist())
@@ -60,19 +83,17 @@ def border_loops(triangles: NDArray) -> list[list[int]]:
 
 
 def nested_loops(triangles: NDArray, loop: list[int], count: int) -> list[list[int]]:
-    """A border loop, and those that are the border when the triangles at it are taken away, ring after ring.
+    """A border loop followed by the loops around it, ``count`` in all.
 
-    Raises
-    ------
-    ValueError
-        If the triangles around the opening make no more than fewer rings.
+    Each further loop is the new border after removing the triangles at the previous one. ValueError if the mesh has
+    fewer rings around the opening.
     """
-    out = [loop]
-    while len(out) < count:
-        ring = np.isin(triangles, out[-1]).any(1)
-        loops = [new for new in border_loops(triangles[ring]) if not set(new) & set(out[-1])]
-        if len(loops) != 1:
-            raise ValueError(f"only {len(out)} rings around the opening at vertex {loop[0]}, {count} asked")
-        out += loops
+    loops = [loop]
+    while len(loops) < count:
+        ring = np.isin(triangles, loops[-1]).any(1)
+        outer = [new for new in border_loops(triangles[ring]) if not set(new) & set(loops[-1])]
+        if len(outer) != 1:
+            raise ValueError(f"only {len(loops)} rings around the opening at vertex {loop[0]}, {count} asked")
+        loops += outer
         triangles = triangles[~ring]
-    return out
+    return loops

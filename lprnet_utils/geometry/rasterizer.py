@@ -1,7 +1,7 @@
-"""The one z-buffer, and all loops that numba compiles: what is seen at each pixel, and what is drawn there.
+"""The z-buffer rasterizer, and all loops that numba compiles.
 
-Renderings, visibility, depth and the UV layout all come from :func:`rasterize`. Numba compiles it on first use (about a
-second), so nothing on the way from a photo to a mesh imports this module.
+Renderings, visibility, depth and the UV layout all use :func:`rasterize`. Numba compiles it on first use, which takes
+about a second. Therefore no code between a photo and its mesh imports this module.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array
 
-BAND = 1 << 19  # pixels that are drawn at a time
-OPAQUE = np.full((1, 1, 2), 255, np.uint8)
-NOWHERE = np.zeros((1, 2), np.float32)
+PIXELS_PER_BAND = 1 << 19  # draw_values rasterises about this many pixels at a time
+OPAQUE_TEXTURE = np.full((1, 1, 2), 255, np.uint8)
+NO_UV = np.zeros((1, 2), np.float32)
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _texel(texture, uv, a, b, c, u, v, w):  # pragma: no cover - compiled
+def _texture_position(texture, uv, a, b, c, u, v, w):  # pragma: no cover - compiled
     """Row and column of a texture at a point of a triangle."""
     height, width = texture.shape[0], texture.shape[1]
     column = min(max(int((u * uv[a, 0] + v * uv[b, 0] + w * uv[c, 0]) * width), 0), width - 1)
@@ -27,7 +27,11 @@ def _texel(texture, uv, a, b, c, u, v, w):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _fill(points, triangles, culled, uv, texture, least, index, bary, depth):  # pragma: no cover - compiled
+def _fill(points, triangles, culled, uv, texture, min_opacity, index, bary, depth):  # pragma: no cover - compiled
+    """Write index, barycentric weights and depth of the nearest triangle at each pixel, for :func:`rasterize`.
+
+    Points with an opacity (channel 1 of the texture, 0 to 255) below ``min_opacity`` are skipped.
+    """
     height, width = depth.shape
     textured = texture.shape[0] > 1
     for t in range(triangles.shape[0]):
@@ -36,9 +40,9 @@ def _fill(points, triangles, culled, uv, texture, least, index, bary, depth):  #
         bx, by, bz = points[b, 0], points[b, 1], points[b, 2]
         cx, cy, cz = points[c, 0], points[c, 1], points[c, 2]
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if not abs(area) > 1e-12:  # edge-on, or not finite
+        if not abs(area) > 1e-12:  # seen edge-on, or not finite
             continue
-        if t < culled and area > 0:  # y points down: clockwise is the front
+        if t < culled and area > 0:  # y points down, so a front face is clockwise
             continue
         x0 = max(int(np.ceil(min(ax, bx, cx) - 1e-9)), 0)
         x1 = min(int(np.floor(max(ax, bx, cx) + 1e-9)), width - 1)
@@ -52,14 +56,14 @@ def _fill(points, triangles, culled, uv, texture, least, index, bary, depth):  #
             for x in range(x0, x1 + 1):
                 u, v = u0 + x * du, v0 + x * dv
                 w = 1.0 - u - v
-                # a pixel centre on a shared edge belongs to both: no cracks, the nearer one stays
+                # a pixel centre on a shared edge belongs to both triangles: this leaves no cracks
                 if u < -1e-9 or v < -1e-9 or w < -1e-9:
                     continue
                 z = u * az + v * bz + w * cz
                 if z > depth[y, x]:
                     if textured:
-                        row, column = _texel(texture, uv, a, b, c, u, v, w)
-                        if texture[row, column, 1] < least:
+                        row, column = _texture_position(texture, uv, a, b, c, u, v, w)
+                        if texture[row, column, 1] < min_opacity:
                             continue
                     depth[y, x] = z
                     index[y, x] = t
@@ -68,6 +72,7 @@ def _fill(points, triangles, culled, uv, texture, least, index, bary, depth):  #
 
 @numba.njit(cache=True, error_model="numpy")
 def _interpolate(values, triangles, index, bary, out):  # pragma: no cover - compiled
+    """Write the interpolated values of :func:`interpolate` into ``out``; other pixels stay as they are."""
     for y in range(index.shape[0]):
         for x in range(index.shape[1]):
             t = index[y, x]
@@ -80,14 +85,15 @@ def _interpolate(values, triangles, index, bary, out):  # pragma: no cover - com
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _lay_over(image, colors, triangles, uv, texture, blended, index, bary):  # pragma: no cover - compiled
+def _blend(image, colors, triangles, uv, texture, blended, index, bary):  # pragma: no cover - compiled
+    """Draw the rasterised mesh of :func:`draw_over` into ``image``."""
     for y in range(index.shape[0]):
         for x in range(index.shape[1]):
             t = index[y, x]
             if t >= 0:
                 a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
                 u, v, w = bary[y, x, 0], bary[y, x, 1], bary[y, x, 2]
-                row, column = _texel(texture, uv, a, b, c, u, v, w)
+                row, column = _texture_position(texture, uv, a, b, c, u, v, w)
                 brightness = texture[row, column, 0] / 255.0
                 opacity = texture[row, column, 1] / 255.0 if blended else 1.0
                 for k in range(image.shape[2]):
@@ -97,7 +103,7 @@ def _lay_over(image, colors, triangles, uv, texture, blended, index, bary):  # p
 
 @numba.njit(cache=True, error_model="numpy")
 def normals_at_vertices(vertices, triangles):  # pragma: no cover - compiled
-    """The loops of :func:`lprnet_utils.geometry.vertex_normals`."""
+    """The loop of :func:`lprnet_utils.geometry.vertex_normals`."""
     out = np.zeros_like(vertices)
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
@@ -116,46 +122,49 @@ def normals_at_vertices(vertices, triangles):  # pragma: no cover - compiled
 
 @numba.njit(cache=True, error_model="numpy")
 def shade_vertices(
-    normals, kernel, sh, lamp, color, half, strength, openness, shine, out, gloss
+    normals, sky, sh, lamp, color, halfway, gloss, ambient_occlusion, shine
 ):  # pragma: no cover - compiled
-    """The light of :meth:`lprnet_utils.geometry.Light.shade`, into ``out`` and ``gloss``."""
+    """The loop of :meth:`lprnet_utils.geometry.Light.shade`; ``sky`` (9, 3) and the constants ``sh`` of the basis."""
+    irradiance = np.empty((normals.shape[0], 3), np.float32)
+    highlight = np.empty_like(irradiance)
     for i in range(normals.shape[0]):
         x, y, z = normals[i, 0], normals[i, 1], normals[i, 2]
         direct = max(x * lamp[0] + y * lamp[1] + z * lamp[2], 0.0)
-        glint = strength * shine[i] * max(x * half[0] + y * half[1] + z * half[2], 0.0) ** 24
+        glint = gloss * shine[i] * max(x * halfway[0] + y * halfway[1] + z * halfway[2], 0.0) ** 24
         for k in range(3):
-            sky = (
-                sh[0] * kernel[0, k]
-                + sh[1] * (y * kernel[1, k] + z * kernel[2, k] + x * kernel[3, k])
-                + sh[2] * (x * y * kernel[4, k] + y * z * kernel[5, k] + x * z * kernel[7, k])
-                + sh[3] * (3 * z * z - 1) * kernel[6, k]
-                + sh[4] * (x * x - y * y) * kernel[8, k]
+            ambient = (
+                sh[0] * sky[0, k]
+                + sh[1] * (y * sky[1, k] + z * sky[2, k] + x * sky[3, k])
+                + sh[2] * (x * y * sky[4, k] + y * z * sky[5, k] + x * z * sky[7, k])
+                + sh[3] * (3 * z * z - 1) * sky[6, k]
+                + sh[4] * (x * x - y * y) * sky[8, k]
             )
-            out[i, k] = max(sky, 0.02) * openness[i] + direct * color[k]
-            gloss[i, k] = glint * color[k]
+            irradiance[i, k] = max(ambient, 0.02) * ambient_occlusion[i] + direct * color[k]
+            highlight[i, k] = glint * color[k]
+    return irradiance, highlight
 
 
 def rasterize(
     points: ArrayLike, triangles: ArrayLike, height: int, width: int, culled: int = 0
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
-    """Rasterise triangles with a z-buffer, from either side.
+    """Rasterise triangles with a z-buffer. Both sides of a triangle are visible.
 
     Parameters
     ----------
     points : (n, 3) array
-        x right, y down in pixels (the centre of the pixel in column j, row i is (j, i)), z toward the camera.
+        In the photo frame.
     triangles : (m, 3) int array
     height, width : int
         Size of the picture.
     culled : int
-        So many of the first triangles are drawn from outside alone: a closed surface hides its own back.
+        Only the front is drawn of this many leading triangles (backface culling): a closed surface hides its own back.
 
     Returns
     -------
     index : (height, width) int32
-        Triangle seen at the pixel's centre, -1 where there is none.
+        The triangle visible at the centre of each pixel, -1 where there is none.
     barycentric : (height, width, 3) float64
-        Weights of its three corners; 0 where there is none.
+        Weights of the three corners of that triangle; 0 where there is none.
     depth : (height, width) float64
         z of the surface, -inf where there is none.
 
@@ -168,16 +177,26 @@ def rasterize(
     index = np.full((height, width), -1, np.int32)
     bary = np.zeros((height, width, 3))
     depth = np.full((height, width), -np.inf)
-    _fill(points, triangles, culled, NOWHERE, OPAQUE, 0, index, bary, depth)
+    _fill(points, triangles, culled, NO_UV, OPAQUE_TEXTURE, 0, index, bary, depth)
     return index, bary, depth
 
 
 def interpolate(
     values: ArrayLike, triangles: ArrayLike, index: NDArray[np.int32], barycentric: NDArray[np.float64]
 ) -> NDArray:
-    """Values at the vertices, (n, ...), interpolated over a rasterised picture: (height, width, ...).
+    """Interpolate values at the vertices over a rasterised picture.
 
-    Pixels without a triangle get 0. The result is float32 for values in float32, otherwise float64.
+    Parameters
+    ----------
+    values : (n, ...) array
+    triangles : (m, 3) int array
+    index, barycentric : arrays
+        From :func:`rasterize`.
+
+    Returns
+    -------
+    (height, width, ...) float32 for values in float32, otherwise float64
+        0 where there is no triangle.
     """
     values = np.asarray(values)
     kind = np.float32 if values.dtype == np.float32 else np.float64
@@ -197,57 +216,43 @@ def draw_over(
     texture: NDArray[np.uint8] | None = None,
     cut: float = 0.0,
 ) -> None:
-    """Draw a mesh over a picture that was drawn before, in place, as far as it lies in front.
+    """Draw a mesh over a picture, in place, where it lies in front of what the picture shows.
 
     Parameters
     ----------
     image : (height, width, C) float32
     depth : (height, width)
-        z of what the picture shows; where the mesh is solid, its own afterwards.
+        z of what the picture shows. A solid mesh writes its own depth into it.
     points, triangles
-        See :func:`rasterize`.
+        As for :func:`rasterize`.
     colors : (n, C) array
         At the vertices.
     uv : (n, 2) array, optional
-        Place of the vertices in the texture, u right, v down, 0 to 1.
+        Positions of the vertices in the texture, u right, v down, 0 to 1.
     texture : (h, w, 2) uint8, optional
-        Brightness, which the colours are multiplied by, and opacity.
+        A brightness that multiplies the colours, and an opacity.
     cut : float
-        Opacity, 0 to 1, from which the mesh is solid, with nothing where it is less; negative: the opacity says how
-        much of the mesh covers what is behind it, and ``depth`` stays as it is.
+        If it is 0 to 1, the mesh is solid where its opacity is at least ``cut``, and absent elsewhere. If it is
+        negative, the mesh is blended with the picture by its opacity, and ``depth`` stays as it is.
     """
     points = np.ascontiguousarray(points, np.float64)
     index = np.full(depth.shape, -1, np.int32)
     bary = np.empty((*depth.shape, 3))
     uv = np.zeros((len(points), 2), np.float32) if uv is None else np.ascontiguousarray(uv, np.float32)
-    texture = OPAQUE if texture is None else texture
+    texture = OPAQUE_TEXTURE if texture is None else texture
     blended = cut < 0
     _fill(points, triangles, 0, uv, texture, 255 * cut, index, bary, depth.copy() if blended else depth)
-    _lay_over(image, np.ascontiguousarray(colors, np.float32), triangles, uv, texture, blended, index, bary)
+    _blend(image, np.ascontiguousarray(colors, np.float32), triangles, uv, texture, blended, index, bary)
 
 
 def draw_values(
     points: ArrayLike, triangles: ArrayLike, values: ArrayLike, height: int, width: int
 ) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
-    """Values at the vertices, drawn over the part of a picture that the mesh covers.
+    """Draw values (n, C) at the vertices over the part of a picture that the mesh covers.
 
-    Works in bands of rows, so that a face that fills a large photo takes little memory.
-
-    Parameters
-    ----------
-    points : (n, 3) array
-        In pixels of the picture, see :func:`rasterize`.
-    triangles : (m, 3) int array
-    values : (n, C) array
-    height, width : int
-        Of the picture.
-
-    Returns
-    -------
-    drawn : (h, w, C) float32
-        NaN where there is no mesh.
-    region : two slices
-        Rows and columns of the picture that ``drawn`` stands for: the mesh's bounding box, as far as it lies inside.
+    Returns the drawn values (h, w, C) in float32, NaN where there is no mesh, and the rows and columns (two slices) of
+    the bounding box of the mesh inside the picture. Points are in the photo frame. It works in bands of rows, so that a
+    face that fills a large photo takes little memory.
     """
     points, triangles = np.asarray(points, np.float64), np.asarray(triangles, np.int32)
     values = np.ascontiguousarray(values, np.float32)
@@ -257,7 +262,7 @@ def draw_values(
     region = slice(low[1], high[1]), slice(low[0], high[0])
     w, h = high - low
     drawn = np.full((h, w, values.shape[1]), np.nan, np.float32)
-    step = max(BAND // max(w, 1), 1)
+    step = max(PIXELS_PER_BAND // max(w, 1), 1)
     for y in range(0, h, step):
         rows = min(step, h - y)
         index, bary, _ = rasterize(points - [low[0], low[1] + y, 0], triangles, rows, w)
@@ -268,17 +273,17 @@ def draw_values(
 def vertex_visibility(
     points: ArrayLike, triangles: ArrayLike, tolerance: float = 1.0, resolution: float = 2.0
 ) -> NDArray[np.bool_]:
-    """Which vertices the camera sees: in front of, or at most ``tolerance`` behind, the z-buffer.
+    """Find the vertices that the camera sees: those at most ``tolerance`` behind the z-buffer.
 
     Parameters
     ----------
     points : (n, 3) array
-        Vertices in pixels of the image, z toward the camera.
+        Vertices in the photo frame.
     triangles : (m, 3) int array
     tolerance : float
-        In pixels; covers the slope of the surface inside one cell of the buffer.
+        In pixels; allows for the slope of the surface inside one cell of the buffer.
     resolution : float
-        Cells of the buffer a pixel.
+        Cells of the buffer per pixel.
 
     Returns
     -------

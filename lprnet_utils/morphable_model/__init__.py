@@ -1,4 +1,4 @@
-"""Chapter 1: a morphable face model, fitted to landmarks and brought onto other models."""
+"""Chapter 1: the morphable face model, its fits to landmarks, and readers of other models."""
 
 import lazy_loader
 

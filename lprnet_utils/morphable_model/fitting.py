@@ -1,7 +1,7 @@
-"""The face model fitted to landmarks, and machine labels corrected by human points.
+"""Fits of the face model to landmarks.
 
-A fit is two linear least-squares problems, in turn, in the spirit of 300W-LP's: a camera by Procrustes for the present
-shape, then identity and expression by ridge regression for that camera.
+A fit alternates between two linear least-squares problems, as the fits of 300W-LP do: a camera for the present shape by
+Procrustes analysis, then identity and expression for that camera by ridge regression.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ..common.arrays import Array
 from ..geometry.camera import Camera
 from .model import EXPRESSION_DEVIATION
 
-# What a landmark's label is worth, in mm on the face: across the picture and in depth, which is a machine's guess.
-NOISE = (1.5, 4.0)
+# Standard deviation of landmark labels in mm on the face: in the picture plane, and in depth, which a network estimates
+LABEL_NOISE_MM = (1.5, 4.0)
 ITERATIONS = 8
 
 
@@ -29,7 +29,7 @@ class Fits:
     coefficients : (n, K + E) float32
         Identity, then expression.
     rotation : (n, 3, 3), scale : (n,), translation : (n, 3)
-        The camera of each, see :class:`lprnet_utils.geometry.Camera`.
+        The camera of each face, see :class:`lprnet_utils.geometry.Camera`.
     """
 
     coefficients: Array
@@ -48,12 +48,12 @@ class Fits:
         return Camera(self.rotation[k], float(self.scale[k]), self.translation[k])
 
     def project(self, points: Array) -> Array:
-        """Points (n, P, 3) in mm of the face frame to pixels of each image."""
+        """Points (n, P, 3) of each face frame to points of each photo frame."""
         posed = self.scale[:, None, None] * (points @ self.rotation.transpose(0, 2, 1))
         return posed * np.array([1.0, -1.0, 1.0], posed.dtype) + self.translation[:, None]
 
     def evaluate(self, mean: Array, basis: Array) -> Array:
-        """Points (n, P, 3) in pixels of each image of a linear model: mean (P, 3), basis (K + E, P, 3)."""
+        """Points (n, P, 3) in each photo frame of a linear model with mean (P, 3) and basis (K + E, P, 3)."""
         shape = mean.reshape(-1) + self.coefficients @ basis.reshape(len(basis), -1)
         return self.project(shape.reshape(len(self), -1, 3))
 
@@ -61,20 +61,20 @@ class Fits:
 def fit_landmarks(
     mean: ArrayLike, basis: ArrayLike, identity_count: int, landmarks: ArrayLike, weights: ArrayLike | None = None
 ) -> Fits:
-    """Fit pose, identity and expression to landmarks, for many faces at once.
+    """Fit pose, identity and expression to the landmarks of many faces.
 
     Parameters
     ----------
     mean : (L, 3) array
-        The landmarks on the mean face, mm.
+        Landmarks of the mean face, in the face frame.
     basis : (K + E, L, 3) array
-        Their directions, identity first.
+        Directions of the landmarks, identity first.
     identity_count : int
         K.
     landmarks : (n, L, 3) array
-        Labels in pixels of each image, z toward the camera with an arbitrary zero.
+        Labels in each photo frame, with an arbitrary zero of z.
     weights : (n, L) array, optional
-        Trust in each label, 1 by default; 0 leaves it out.
+        Weight of each label, 1 by default; labels of weight 0 are ignored.
 
     Returns
     -------
@@ -83,12 +83,12 @@ def fit_landmarks(
     Raises
     ------
     ValueError
-        If shapes do not agree or a label is not finite.
+        If the shapes do not agree or a label is not finite.
 
     References
     ----------
-    V. Blanz and T. Vetter, A morphable model for the synthesis of 3D faces, SIGGRAPH 1999, for the prior;
-    S. Umeyama 1991 for the pose.
+    V. Blanz and T. Vetter, A morphable model for the synthesis of 3D faces, SIGGRAPH 1999, for the prior.
+    S. Umeyama 1991, see :func:`lprnet_utils.geometry.similarity_alignment`, for the pose.
     """
     mean, basis = np.asarray(mean, float), np.asarray(basis, float)
     labels = np.asarray(landmarks, float) * [1.0, -1.0, 1.0]
@@ -109,8 +109,8 @@ def fit_landmarks(
         if step == ITERATIONS - 1:
             break
         target = ((labels - translation[:, None]) @ rotation) / k[:, None, None] - mean
-        for i in range(n):  # each pose has its own depth axis, so its own normal equations
-            r = rotation[i] / np.array([[NOISE[0]], [NOISE[0]], [NOISE[1]]])
+        for i in range(n):  # the depth axis depends on the pose, so each face has its own normal equations
+            r = rotation[i] / np.array(LABEL_NOISE_MM)[[0, 0, 1], None]
             precision = r.T @ r
             weighted = (basis @ precision) * w[i][None, :, None]
             normal = weighted.reshape(count, -1) @ flat.T + prior

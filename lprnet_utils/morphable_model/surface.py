@@ -8,18 +8,14 @@ from numpy.typing import ArrayLike, NDArray
 from ..common.arrays import Array
 from ..geometry.mesh import vertex_normals
 
-CANDIDATES = 24  # triangles with the nearest centres among which the closest point is sought
-FACING = 0.3  # least cosine between the normals of a vertex and of its closest point
+CANDIDATE_TRIANGLES = 24  # the closest point is searched on this many triangles with the nearest centres
+MIN_NORMAL_COSINE = 0.3  # between the normals of a point and of its closest triangle
 
 
 class Surface:
-    """A triangle mesh that answers which of its points is closest.
+    """A triangle mesh with a search for closest points.
 
-    Parameters
-    ----------
-    vertices : (n, 3) array
-    triangles : (m, 3) int array
-        Counter-clockwise from outside.
+    ``vertices`` is (n, 3), ``triangles`` (m, 3), counter-clockwise from outside.
     """
 
     def __init__(self, vertices: ArrayLike, triangles: NDArray):
@@ -37,54 +33,46 @@ class Surface:
         self.on_border[unique[count == 1]] = True
 
     def closest(self, points: ArrayLike, normals: ArrayLike | None = None) -> tuple[NDArray, Array, Array]:
-        """Closest points on the surface.
+        """Find the closest points of the surface to points (p, 3).
 
-        Parameters
-        ----------
-        points : (p, 3) array
-        normals : (p, 3) array, optional
-            Only triangles that face alike are considered, if there are any near.
-
-        Returns
-        -------
-        triangle : (p,) int
-        weights : (p, 3)
-            Barycentric.
-        distance : (p,)
-            inf where no triangle near faces alike.
+        With unit normals (p, 3) of the points, only nearby triangles with a similar normal count. Returns the
+        triangle (p,), the barycentric weights (p, 3) and the distance (p,) of each closest point. The distance is inf
+        where no nearby triangle has a similar normal.
         """
         from trimesh.triangles import closest_point, points_to_barycentric
 
         points = np.asarray(points, float)
-        near = self._tree.query(points, min(CANDIDATES, len(self.triangles)))[1].reshape(len(points), -1)
-        flat = near.ravel()
-        found = closest_point(self.corners[flat], np.repeat(points, near.shape[1], 0)).reshape(*near.shape, 3)
+        candidates = self._tree.query(points, min(CANDIDATE_TRIANGLES, len(self.triangles)))[1].reshape(len(points), -1)
+        flat = candidates.ravel()
+        found = closest_point(self.corners[flat], np.repeat(points, candidates.shape[1], 0)).reshape(
+            *candidates.shape, 3
+        )
         distance = np.linalg.norm(found - points[:, None], axis=2)
         if normals is not None:
-            facing = np.einsum("pkd,pd->pk", self.normals[near], np.asarray(normals))
-            distance = np.where(facing > FACING, distance, np.inf)
+            facing = np.einsum("pkd,pd->pk", self.normals[candidates], np.asarray(normals))
+            distance = np.where(facing > MIN_NORMAL_COSINE, distance, np.inf)
         best = distance.argmin(1)
         rows = np.arange(len(points))
-        triangle = near[rows, best]
-        with np.errstate(divide="ignore", invalid="ignore"):  # a triangle without area: its middle, below
+        triangle = candidates[rows, best]
+        with np.errstate(divide="ignore", invalid="ignore"):  # a degenerate triangle: its centre, see the next line
             weights = points_to_barycentric(self.corners[triangle], found[rows, best])
         weights = np.clip(np.nan_to_num(weights, nan=1 / 3), 0, 1)
         return triangle, weights / weights.sum(1, keepdims=True), distance[rows, best]
 
     def points(self, points: ArrayLike) -> Array:
-        """The closest points (p, 3) themselves, whichever way the surface faces."""
+        """The closest points (p, 3) of the surface to points (p, 3), whatever their normals."""
         triangle, weights, _ = self.closest(points)
         return self.at(self.vertices, triangle, weights)
 
     def at(self, values: ArrayLike, triangle: NDArray, weights: Array) -> Array:
-        """Values at the vertices, (n, ...), read at points of the surface: (p, ...)."""
+        """Interpolate values (n, ...) at the vertices at points of the surface: (p, ...)."""
         return np.einsum("pk,pk...->p...", weights, np.asarray(values)[self.triangles[triangle]])
 
 
 def curve_positions(curve: Array) -> Array:
-    """Where the points of a closed curve (n, 3) lie on it: 0 to 1 along the upper half, 1 to 2 along the lower.
+    """Positions (n,) of the points of a closed curve (n, 3): 0 to 1 along its upper half, 1 to 2 along its lower half.
 
-    The corners, 0 and 1, are the points farthest apart; 0 is the left one.
+    The corners, 0 on the left and 1 on the right, are the two points that are farthest apart.
     """
     spread = np.linalg.norm(curve[:, None] - curve[None], axis=2)
     one, other = np.unravel_index(spread.argmax(), spread.shape)
@@ -103,9 +91,9 @@ def curve_positions(curve: Array) -> Array:
 
 
 def match_curve(curve: Array, target: Array) -> tuple[NDArray[np.intp], Array]:
-    """For each point of a closed curve (n, 3), by arc length, the two points of a target curve it lies between.
+    """Match the points of a closed curve (n, 3) to a target curve by arc length.
 
-    Returns their indices (n, 2) and weights (n, 2).
+    Returns the indices (n, 2) of the two target points around each matched position, and their weights (n, 2).
     """
     position, here = curve_positions(target), curve_positions(curve)
     order = np.argsort(position)

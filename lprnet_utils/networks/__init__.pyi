@@ -1,11 +1,11 @@
 from .export import export_litert, load_litert, time_litert
 from .layers import BatchNormalization, count_multiply_adds, layer_multiply_adds
-from .lite import LITE, head_angle_network, lprnet_lite
+from .lite import LITE_STAGES, head_angle_network, lprnet_lite
 from .published import PRNET_DECODER, PRNET_ENCODER, lprnet, prnet
 
 __all__ = [
     "BatchNormalization",
-    "LITE",
+    "LITE_STAGES",
     "PRNET_DECODER",
     "PRNET_ENCODER",
     "count_multiply_adds",

@@ -1,4 +1,4 @@
-"""Two Keras layers that train faster, and what layers cost."""
+"""Two Keras layers that train faster on TensorFlow, and the cost of layers in multiply-adds."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from keras import layers, ops
 
 
 class BatchNormalization(layers.BatchNormalization):
-    """Keras' batch normalisation, which on TensorFlow trains through the fused kernel (1.2 times the speed).
+    """Keras' batch normalisation, trained with the fused kernel on TensorFlow (1.2 times the speed).
 
-    It keeps the name of its parent because weight files are keyed by it: files fit both, on every backend.
+    Weight files use the class name as a key, so the name is that of the parent class: files fit both classes.
     """
 
     def call(self, inputs, training=None, mask=None):
-        """Normalise (B, H, W, C) over all but the channels."""
-        usual = keras.backend.backend() != "tensorflow" or self.compute_dtype != "float32"
-        if usual or not (training and self.trainable):
+        """Normalise (B, H, W, C) over all axes but the channels."""
+        unfused = keras.backend.backend() != "tensorflow" or self.compute_dtype != "float32"
+        if unfused or not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 
@@ -24,24 +24,24 @@ class BatchNormalization(layers.BatchNormalization):
             inputs, self.gamma, self.beta, epsilon=self.epsilon, is_training=True
         )
         count = tf.cast(tf.size(inputs) / tf.shape(inputs)[-1], inputs.dtype)
-        variance *= (count - 1) / count  # the kernel gives the unbiased estimate, Keras keeps the biased one
+        variance *= (count - 1) / count  # the kernel returns the unbiased estimate, Keras uses the biased one
         for moving, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + tf.stop_gradient(new) * (1 - self.momentum))
         return outputs
 
 
 class Conv2D(layers.Conv2D):
-    """Keras' convolution, whose 1 x 1 kind trains on TensorFlow as a product of matrices (its gradients: 1.6 times).
+    """Keras' convolution; on TensorFlow it trains 1 x 1 kernels as a matrix product (gradients 1.6 times as fast).
 
-    It keeps the name of its parent for the reason that :class:`BatchNormalization` does.
+    The name is that of the parent class for the same reason as with :class:`BatchNormalization`.
     """
 
     def call(self, inputs, training=None):
         """Convolve (B, H, W, C)."""
-        plain = self.kernel_size == self.strides == (1, 1)
-        if not training or not plain or keras.backend.backend() != "tensorflow":
+        pointwise = self.kernel_size == self.strides == (1, 1)
+        if not training or not pointwise or keras.backend.backend() != "tensorflow":
             return super().call(inputs)
-        # each pixel is a row; oneDNN takes the usual path for the gradients of 1 x 1 kernels, Eigen's product is faster
+        # each pixel is a row; Eigen's matrix product is faster than oneDNN's gradients of 1 x 1 kernels
         rows = ops.reshape(inputs, (-1, inputs.shape[-1]))
         rows = ops.matmul(rows, ops.reshape(self.kernel, self.kernel.shape[-2:]))
         if self.use_bias:
@@ -49,11 +49,17 @@ class Conv2D(layers.Conv2D):
         return ops.reshape(rows, (-1, *inputs.shape[1:-1], self.filters))
 
 
-def layer_multiply_adds(layer: keras.Layer) -> int:
-    """Multiply-adds of one layer for one image: convolutions and dense layers, without bias; others count nothing.
+def check_size(size: int) -> None:
+    """Raise ValueError if a network that halves its input five times cannot take a crop of this side."""
+    if size % 32:
+        raise ValueError(f"the network halves the crop five times: its side must be a multiple of 32, not {size}")
 
-    A transposed convolution counts every product of an input value with a weight, as a convolution counts every
-    product that makes an output value.
+
+def layer_multiply_adds(layer: keras.Layer) -> int:
+    """Count the multiply-adds of one layer for one image.
+
+    Only convolutions and dense layers count, without their bias; the result for any other layer is 0. A transposed
+    convolution counts every product of an input value and a weight.
     """
     if not hasattr(layer, "kernel"):
         return 0
@@ -66,5 +72,12 @@ def layer_multiply_adds(layer: keras.Layer) -> int:
 
 
 def count_multiply_adds(model: keras.Model) -> int:
-    """Multiply-adds of one image: convolutions and dense layers only, without bias, batch norm or activation."""
+    """Count the multiply-adds of a network for one image, see :func:`layer_multiply_adds`.
+
+    Examples
+    --------
+    >>> inputs = keras.Input((8, 8, 2))
+    >>> count_multiply_adds(keras.Model(inputs, layers.Conv2D(5, 3, padding="same")(inputs)))  # 8 * 8 * 3 * 3 * 2 * 5
+    5760
+    """
     return sum(map(layer_multiply_adds, model._flatten_layers(include_self=False)))

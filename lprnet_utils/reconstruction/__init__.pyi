@@ -1,5 +1,5 @@
 from .detection import FaceDetector
-from .draw import close_up, draw_landmarks, draw_mesh, draw_pose_box
+from .draw import crop_around_face, draw_landmarks, draw_mesh, draw_pose_box
 from .expressions import ShapeFitter
 from .face import Face
 from .likelihood import shape_distance
@@ -12,7 +12,7 @@ __all__ = [
     "FaceDetector",
     "LPRNet",
     "ShapeFitter",
-    "close_up",
+    "crop_around_face",
     "draw_landmarks",
     "draw_mesh",
     "draw_pose_box",

@@ -1,4 +1,4 @@
-"""Landmarks, mesh and pose drawn on the photo."""
+"""Drawings of faces on the photo (landmarks, mesh, pose) and pictures of a face and of points."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..common.arrays import Image
-from ..geometry.landmarks import LINES
+from ..geometry.landmarks import LANDMARK_LINES
 from ..geometry.shading import render_mesh
 from ..uv.texture import texel_normals
 from .face import Face
 
-BOX_BACK, BOX_FRONT = (85.0, -90.0), (105.0, 75.0)  # half a side of the pose box's squares, and their z, in mm
+BOX_BACK, BOX_FRONT = (85.0, -90.0), (105.0, 75.0)  # the pose box's squares: half a side and z in mm
 
 
 def draw_landmarks(image: Image, faces: Face | Iterable[Face], enlarge: int = 1, color=(60, 230, 90)) -> Image:
-    """The photo with the 68 landmarks of its faces, joined by lines.
+    """Draw the 68 landmarks of faces on the photo, joined by lines.
 
     Parameters
     ----------
     image : (H, W, 3) uint8
     faces : Face or several
     enlarge : int
-        How many times larger to make the picture first: small faces need room for their lines.
+        Enlarge the photo by this factor first, so that small faces have room for their lines.
     color : (3,) of 0 to 255
 
     Returns
@@ -42,7 +42,7 @@ def draw_landmarks(image: Image, faces: Face | Iterable[Face], enlarge: int = 1,
         size = float(np.ptp(points[:, 1]))
         width = max(round(size / 200), 1)
         fixed = np.rint(points * 16).astype(np.int32)  # OpenCV's fixed point: 4 fractional bits
-        for first, last, closed in LINES.values():
+        for first, last, closed in LANDMARK_LINES.values():
             cv2.polylines(out, [fixed[first : last + 1]], closed, color, width, cv2.LINE_AA, 4)
         radius = int(max(size / 130, 1.0) * 16)
         for x, y in fixed.tolist():
@@ -50,15 +50,27 @@ def draw_landmarks(image: Image, faces: Face | Iterable[Face], enlarge: int = 1,
     return out
 
 
-def close_up(face: Face, height: int = 400, landmarks: bool = True, margin: float = 0.5) -> Image:
-    """The part of the photo around a face, at least about ``height`` pixels high, with its landmarks.
+def crop_around_face(face: Face, height: int = 400, landmarks: bool = True, margin: float = 0.5) -> Image:
+    """The part of the photo around a face, enlarged to about ``height`` pixels or more, with its landmarks.
 
-    ``margin`` is what is shown to each side, in sides of the landmarks' box; less where the photo ends.
+    Parameters
+    ----------
+    face : Face
+    height : int
+        Least height of the crop in pixels, approximately.
+    landmarks : bool
+        Draw them.
+    margin : float
+        Width of the surroundings on each side, in sides of the landmarks' box; less at the photo's edge.
+
+    Returns
+    -------
+    (h, w, 3) uint8
     """
     low, high = face.landmarks[:, :2].min(0), face.landmarks[:, :2].max(0)
-    reach, size = margin * (high - low).max(), np.array(face.image.shape[1::-1])
-    left, top = np.clip(np.floor(low - reach), 0, size - 1).astype(int)
-    right, bottom = np.clip(np.ceil(high + reach), [left + 1, top + 1], size).astype(int)
+    border, size = margin * (high - low).max(), np.array(face.image.shape[1::-1])
+    left, top = np.clip(np.floor(low - border), 0, size - 1).astype(int)
+    right, bottom = np.clip(np.ceil(high + border), [left + 1, top + 1], size).astype(int)
     part = face.image[top:bottom, left:right]
     moved = replace(face, image=part, position_map=face.position_map - np.float32([left, top, 0]))
     return draw_landmarks(part, moved if landmarks else [], max(round(1.5 * height / len(part)), 1))
@@ -67,16 +79,16 @@ def close_up(face: Face, height: int = 400, landmarks: bool = True, margin: floa
 def draw_mesh(
     image: Image, faces: Face | Iterable[Face], alpha: float = 0.75, color: ArrayLike = (165, 200, 235)
 ) -> Image:
-    """The photo with the shaded mesh of its faces over it; needs numba.
+    """Draw the shaded mesh of faces on the photo; needs numba.
 
-    Parts that another part hides are not drawn; larger faces, which are nearer, cover smaller ones.
+    Hidden parts are not drawn. Larger faces are nearer and cover smaller ones.
 
     Parameters
     ----------
     image : (H, W, 3) uint8
     faces : Face or several
     alpha : float
-        0 to 1: from nothing to only the mesh.
+        Opacity of the mesh, 0 to 1.
     color : (3,) of 0 to 255
 
     Returns
@@ -97,14 +109,14 @@ def draw_mesh(
 
 
 def draw_pose_box(image: Image, faces: Face | Iterable[Face], color: ArrayLike = (70, 150, 255)) -> Image:
-    """The photo with a box around the head of each face, that tells its pose: the larger square is before the face.
+    """Draw a box around the head of each face that shows its pose: the larger square is in front of the face.
 
     Parameters
     ----------
     image : (H, W, 3) uint8
     faces : Face or several
     color : (3,) of 0 to 255
-        Of the box; the square before the face is lighter and thicker.
+        Of the box; the square in front of the face is lighter and thicker.
 
     Returns
     -------
@@ -123,7 +135,7 @@ def draw_pose_box(image: Image, faces: Face | Iterable[Face], color: ArrayLike =
 
 
 def render(face: Face, size: int = 400, yaw: float = 0.0, pitch: float = 0.0, colors: ArrayLike | None = None) -> Image:
-    """A picture of the frontalised face turned by some angles: :func:`render_mesh` of what the camera saw.
+    """A picture of the frontalised face, turned by some angles, see :func:`render_mesh`.
 
     Parameters
     ----------
@@ -133,17 +145,17 @@ def render(face: Face, size: int = 400, yaw: float = 0.0, pitch: float = 0.0, co
     yaw, pitch : float
         Degrees, as in :func:`lprnet_utils.geometry.rotation_matrix`.
     colors : (M, 3) array, optional
-        0 to 255 at each vertex; a plain clay without.
+        0 to 255 at each vertex; plain clay if not given.
 
     Returns
     -------
-    (size, size, 3) uint8, white where there is no face
+    (size, size, 3) uint8, white outside the face
     """
     return render_mesh(face.frontal(), face.triangles, size, yaw, pitch, colors)
 
 
 def draw_points(points: ArrayLike, size: int = 512) -> Image:
-    """A picture (size, size, 3) of a cloud of points, nearer ones lighter and in front.
+    """A picture (size, size, 3) of a point cloud; nearer points are lighter and in front.
 
     Parameters
     ----------

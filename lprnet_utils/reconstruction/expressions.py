@@ -1,7 +1,7 @@
-"""Who a face is and what it does: identity and expression weights of the bundled model, fitted to a whole position map.
+"""Identity and expression weights of the bundled face model, fitted to a position map.
 
-A map has thousands of points, so the fit is one linear problem whose matrices are the same for every face: they are
-made once, and a frame of a video costs a product and a small bounded problem.
+A map has thousands of points, so the fit is one linear problem, and its matrices are the same for every face. They are
+computed once; a frame of a video then costs one product and one small bounded problem.
 """
 
 from __future__ import annotations
@@ -17,29 +17,30 @@ from ..geometry.camera import Camera
 from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
 
-STEP = 2  # every second texel in each direction is enough
-NOISE = 1.5  # mm that a map's points are off
-POINTS = 300  # so many points' worth of evidence: what a network is off by, it is off by for whole regions
-USUAL = 0.25  # mean of an expression weight: the prior falls off exponentially, so that a few shapes explain a face
-RARE = 0.08  # ... of those that a smile would be mistaken for
-RARELY = ("mouthDimple", "mouthPress", "mouthShrugUpper")
-ROUNDS = 4  # of camera and shape in turn, for a face of which nothing is known
+TEXEL_STEP = 2  # the fit reads every second texel in each direction
+MAP_NOISE_MM = 1.5  # standard deviation of the points of a map
+EFFECTIVE_POINTS = 300  # independent points in a map: a network's errors are the same over whole regions
+MEAN_WEIGHT = 0.25  # prior mean of an expression weight; the prior is exponential, so a few shapes explain a face
+MEAN_RARE_WEIGHT = 0.08  # prior mean of expressions that the fit would otherwise mistake for a smile
+RARE_EXPRESSIONS = ("mouthDimple", "mouthPress", "mouthShrugUpper")
+ROUNDS = 4  # of camera and shape in turn, for an unknown person
+TRACKING_ROUNDS = 2  # the same for the next frame of a video
 
 
 @dataclass(frozen=True)
 class Coefficients:
-    """A face as numbers of a :class:`lprnet_utils.MorphableModel`.
+    """Weights of a :class:`lprnet_utils.MorphableModel` that describe a face.
 
     Attributes
     ----------
     identity : (K,) float32
-        Standard deviations of each mode.
+        Weight of each mode, in standard deviations.
     expression : (E,) float32
         Weight of each expression, 0 to 1.
     names : tuple of E str
         ARKit's names of the expressions.
     camera : Camera
-        From mm of the face frame to pixels of the photo.
+        From the face frame to the photo frame.
     error : float
         Root mean square distance in mm between the map and this face.
     """
@@ -50,14 +51,16 @@ class Coefficients:
     camera: Camera
     error: float
 
-    def named(self, least: float = 0.0) -> dict[str, float]:
-        """Expression weights by name, largest first; those under ``least`` left out."""
+    def named(self, min_weight: float = 0.0) -> dict[str, float]:
+        """Expression weights by name, largest first, without those under ``min_weight``."""
         order = np.argsort(-self.expression, kind="stable")
-        return {self.names[k]: round(float(self.expression[k]), 4) for k in order if self.expression[k] >= least}
+        return {self.names[k]: round(float(self.expression[k]), 4) for k in order if self.expression[k] >= min_weight}
 
 
 class ShapeFitter:
     """Fits a face model to position maps.
+
+    :meth:`load` returns the fitter of the bundled model.
 
     Parameters
     ----------
@@ -69,57 +72,69 @@ class ShapeFitter:
 
     def __init__(self, model: MorphableModel, layout: UVLayout):
         self.model, self.layout = model, layout
-        n = layout.size
-        columns = np.r_[0 : n // 2 : STEP, n - 1 - np.r_[0 : n // 2 : STEP]]  # alike on both sides
-        some = np.zeros((n, n), bool)
-        some[np.ix_(np.arange(0, n, STEP), columns)] = True
-        self._texels = layout.texels[some.ravel()[layout.texels]]
-        read = layout.matrix[self._texels]
-        self.mean = (read @ model.mean).astype(np.float32)
+        self._texels = self._texel_grid(layout)
+        texel_weights = layout.matrix[self._texels]
+        self.mean = (texel_weights @ model.mean).astype(np.float32)
         modes = np.concatenate([model.identity, model.expression]).transpose(1, 0, 2).reshape(len(model.mean), -1)
-        modes = (read @ modes).reshape(len(self._texels), -1, 3).transpose(1, 0, 2)
-        # small movements of the whole: shifts, turns about three axes, growth
+        modes = (texel_weights @ modes).reshape(len(self._texels), -1, 3).transpose(1, 0, 2)
+        self._modes = np.ascontiguousarray(modes.reshape(len(modes), -1), np.float32)
+        self._count = count = len(model.identity)
+        identity, expression, rigid = self._modes[:count], self._modes[count:], self._rigid_modes()
+        mean_weights = np.array(
+            [MEAN_RARE_WEIGHT if name.startswith(RARE_EXPRESSIONS) else MEAN_WEIGHT for name in model.expression_names]
+        )
+        self._identity_solver = BoundedLeastSquares(np.concatenate([identity, rigid]), count, expression, mean_weights)
+        self._expression_solver = BoundedLeastSquares(rigid, 0, expression, mean_weights)
+
+    @staticmethod
+    def _texel_grid(layout: UVLayout) -> NDArray[np.intp]:
+        """Indices (n,) of the texels that the fit reads, symmetric about the middle of the map."""
+        n = layout.size
+        columns = np.r_[0 : n // 2 : TEXEL_STEP, n - 1 - np.r_[0 : n // 2 : TEXEL_STEP]]
+        chosen = np.zeros((n, n), bool)
+        chosen[np.ix_(np.arange(0, n, TEXEL_STEP), columns)] = True
+        return layout.texels[chosen.ravel()[layout.texels]]
+
+    def _rigid_modes(self) -> NDArray[np.float32]:
+        """Small movements (7, 3n) of the whole face: shifts, rotations about three axes, growth."""
         axes = np.eye(3, dtype=np.float32)
         rigid = [np.broadcast_to(a, self.mean.shape) for a in axes] + [np.cross(a, self.mean) / 50 for a in axes]
-        rigid = np.stack([*rigid, self.mean / 50]).reshape(7, -1)
-        self._count = count = len(model.identity)
-        self._modes = np.ascontiguousarray(modes.reshape(len(modes), -1), np.float32)
-        usual = np.array([RARE if name.startswith(RARELY) else USUAL for name in model.expression_names])
-        self._all = _Bounded(np.concatenate([self._modes[:count], rigid]), count, self._modes[count:], usual)
-        self._moving = _Bounded(rigid, 0, self._modes[count:], usual)
+        return np.stack([*rigid, self.mean / 50]).reshape(7, -1)
 
     @classmethod
     @lru_cache(maxsize=2)
     def load(cls, size: int = 128) -> ShapeFitter:
-        """The fitter of the bundled model with 51 ARKit expressions, made once in a process."""
+        """The fitter of the bundled model with 51 ARKit expressions, created once per process."""
         return cls(MorphableModel.load(), UVLayout(size))
 
     def fit(self, position_map: ArrayLike) -> Coefficients:
-        """Identity, expression and camera of a position map (N, N, 3) in pixels."""
-        points, c = self._points(position_map), np.zeros(len(self._modes), np.float32)
+        """Identity, expression and camera of a position map (N, N, 3) in the photo frame."""
+        points, weights = self._points(position_map), np.zeros(len(self._modes), np.float32)
         shape = self.mean
         for _ in range(ROUNDS):
-            free, bounded = self._all.solve(self._residual(shape, points, self.mean), c[self._count :])
-            c = np.r_[free, bounded].astype(np.float32)
-            shape = self.mean + (c @ self._modes).reshape(-1, 3)
-        return self._result(c[: self._count], c[self._count :], points, shape)
+            residual = self._residual(shape, points, self.mean)
+            identity, expression = self._identity_solver.solve(residual, weights[self._count :])
+            weights = np.r_[identity, expression].astype(np.float32)
+            shape = self.mean + (weights @ self._modes).reshape(-1, 3)
+        return self._result(weights[: self._count], weights[self._count :], points, shape)
 
     def fit_expression(self, position_map: ArrayLike, known: Coefficients) -> Coefficients:
-        """Expression and camera of another map of a person whose :meth:`fit` is known: the next frame of a video.
+        """Expression and camera of another map of the same person, such as the next frame of a video.
 
-        For a video pass the last frame's result, the nearer start.
+        ``known`` is an earlier result for this person; the last frame's is the best start.
         """
-        points, e = self._points(position_map), known.expression.astype(np.float32)
+        points, expression = self._points(position_map), known.expression.astype(np.float32)
         neutral = self.mean + (known.identity.astype(np.float32) @ self._modes[: self._count]).reshape(-1, 3)
-        shape = neutral + (e @ self._modes[self._count :]).reshape(-1, 3)
-        for _ in range(2):
-            e = self._moving.solve(self._residual(shape, points, neutral), e)[1].astype(np.float32)
-            shape = neutral + (e @ self._modes[self._count :]).reshape(-1, 3)
-        return self._result(known.identity, e, points, shape)
+        shape = neutral + (expression @ self._modes[self._count :]).reshape(-1, 3)
+        for _ in range(TRACKING_ROUNDS):
+            _, expression = self._expression_solver.solve(self._residual(shape, points, neutral), expression)
+            expression = expression.astype(np.float32)
+            shape = neutral + (expression @ self._modes[self._count :]).reshape(-1, 3)
+        return self._result(known.identity, expression, points, shape)
 
     def _residual(self, shape: Array, points: Array, neutral: Array) -> NDArray[np.float32]:
-        """What the points (n, 3), seen by the camera that fits the present shape, have beyond the neutral face."""
-        camera = Camera.fit(shape[::3], points[::3])  # a third of them tell seven numbers as well
+        """Difference (3n,) between the points, transformed by the camera that fits ``shape``, and the neutral face."""
+        camera = Camera.fit(shape[::3], points[::3])  # a third of the points suffices for seven numbers
         return (camera.unproject(points) - neutral).astype(np.float32).ravel()
 
     def _points(self, position_map: ArrayLike) -> NDArray[np.float32]:
@@ -131,17 +146,18 @@ class ShapeFitter:
         return Coefficients(identity, expression, self.model.expression_names, camera, error)
 
 
-class _Bounded:
-    """Least squares for free coefficients with a Gaussian prior and bounded ones, 0 to 1, with an exponential one.
+class BoundedLeastSquares:
+    """Least squares with free coefficients f (Gaussian prior) and coefficients b in 0 to 1 (exponential prior).
 
     Minimises ``|F f + B b - r|^2 / (2 s^2) + |f'|^2 / 2 + sum(b / m)``, where f' are the first ``count`` of f and m the
-    usual weights. The free ones are eliminated beforehand (Schur complement): a bounded problem in b alone is left.
+    prior means of b. F and B are the transposes of ``free`` and ``bounded``. The free coefficients are eliminated
+    beforehand (Schur complement), which leaves a bounded problem in b alone.
     """
 
-    def __init__(self, free: Array, count: int, bounded: Array, usual: Array):
-        self.count, self.split, self.usual = count, len(free), usual
+    def __init__(self, free: Array, count: int, bounded: Array, prior_means: Array):
+        self.count, self.split, self.prior_means = count, len(free), prior_means
         self.rows = np.concatenate([free, bounded])
-        self.scale = 3 * POINTS / free.shape[1] / NOISE**2
+        self.scale = 3 * EFFECTIVE_POINTS / free.shape[1] / MAP_NOISE_MM**2
         normal = self.scale * (self.rows @ self.rows.T).astype(float)
         normal[: len(free), : len(free)] += np.diag(np.r_[np.ones(count), np.full(len(free) - count, 1e-6)])
         ff, fb, bb = (
@@ -151,19 +167,20 @@ class _Bounded:
         )
         self.inverse, self.cross = np.linalg.inv(ff), np.linalg.solve(ff, fb)
         self.schur = bb - fb.T @ self.cross
-        self.schur += np.eye(len(bb)) * 1e-3  # two of the shapes are nearly opposites
+        self.schur += np.eye(len(bb)) * 1e-3  # two of the shapes are nearly opposite
 
     def solve(self, residual: Array, start: Array) -> tuple[Array, Array]:
+        """The first ``count`` free coefficients and the bounded ones; ``start`` is a guess of the bounded ones."""
         right = self.scale * (self.rows @ residual).astype(float)
         f, b = right[: self.split], right[self.split :]
-        bounded = bounded_minimum(self.schur, b - self.cross.T @ f - 1 / self.usual, start)
+        bounded = bounded_minimum(self.schur, b - self.cross.T @ f - 1 / self.prior_means, start)
         return (self.inverse @ f - self.cross @ bounded)[: self.count], bounded
 
 
 def bounded_minimum(matrix: Array, vector: Array, start: ArrayLike) -> Array:
-    """The x in [0, 1] that minimises ``x A x / 2 - x v``, A positive definite, by projected Newton steps.
+    """The x in [0, 1] that minimises ``x A x / 2 - x v`` with A positive definite, by projected Newton steps.
 
-    A few steps from a good start, where scipy's ``lsq_linear`` takes ten times as long.
+    It takes a few steps from a good start; scipy's ``lsq_linear`` takes ten times as long.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""``LPRNet``: from a photo to 3D faces, by LiteRT; neither TensorFlow nor numba is imported."""
+"""``LPRNet``: from a photo to 3D faces with LiteRT. Importing it loads neither TensorFlow nor numba."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .face import Face
 from .likelihood import DISTANCE_CURVE, face_likelihood
 from .upright import HeadAngle, upright_box, upright_crop
 
-DEFAULT_WEIGHTS = "open"  # of everything that takes weights; free for any use
-LEAST_CONFIDENCE = 0.4  # loses hardly a face and stops most of the false alarms of the detector
+DEFAULT_WEIGHTS = "open"  # for the whole package; free for any use
+MIN_CONFIDENCE = 0.4  # rejects most false alarms of the detector and hardly any face
 
 
 class LPRNet:
@@ -38,16 +38,16 @@ class LPRNet:
     threads : int
         CPU threads of the network and the detector.
     passes : int
-        2: look again, at a crop around the landmarks that the first look found, turned so that the face is upright.
-        Better where the box or the head was far off, and twice the time.
+        2: run the network again, on an upright crop around the landmarks of the first pass. This helps if the box is
+        inaccurate or the head leans far, and takes twice the time.
     turn_upright : bool
-        Where the weights bring a head-angle network (see :func:`lprnet_utils.networks.head_angle_network`), turn a head
-        that leans by 35 degrees or more upright before the network sees it, still in one pass.
+        Turn a head that leans by 35 degrees or more upright before the first pass, if the weights bring a head-angle
+        network (see :func:`lprnet_utils.networks.head_angle_network`).
 
     Attributes
     ----------
     metadata : dict
-        Of the weights: encoding, licence, training data, accuracy.
+        Encoding, licence, training data and accuracy of the weights.
     size : int
         Side of the crops.
     layout : UVLayout
@@ -55,8 +55,15 @@ class LPRNet:
 
     Raises
     ------
-    AssetError
-        If the weights are missing, truncated or altered.
+    AssetError, ValueError
+        If the weights are missing, truncated or altered; if ``passes`` is less than 1.
+
+    Examples
+    --------
+    >>> from lprnet_utils.common import data_path
+    >>> faces = LPRNet().reconstruct(data_path("samples/astronaut.jpg"))
+    >>> len(faces), faces[0].landmarks.shape
+    (1, (68, 3))
     """
 
     def __init__(
@@ -70,97 +77,89 @@ class LPRNet:
         self._network = LiteRTModel(data, name, threads)
         self.size = self._network.input_shape[1]
         self.layout = UVLayout(self.size, self.metadata.get("landmark_uv"))
-        found = read_head_angle_network(data) if turn_upright else None
-        self._head_angle = HeadAngle(found) if found else None
+        head_angle_model = read_head_angle_network(data) if turn_upright else None
+        self._head_angle = HeadAngle(head_angle_model) if head_angle_model else None
         self._threads, self._passes = threads, passes
         self._detector: FaceDetector | None = None
 
     @property
     def detector(self) -> FaceDetector:
-        """The face detector, made on first use."""
+        """The face detector, created on first use."""
         if self._detector is None:
             self._detector = FaceDetector(threads=self._threads)
         return self._detector
 
     def reconstruct(self, image: Any, max_faces: int | None = None, small: bool = False) -> list[Face]:
-        """Every face in a photo, largest first; an empty list where there is none.
+        """Reconstruct every face in a photo.
 
         Parameters
         ----------
         image : path, bytes, PIL image or array
             See :func:`lprnet_utils.common.read_image`.
         max_faces : int, optional
-            Stop after the largest so many.
+            Reconstruct only the largest faces, at most this many.
         small : bool
-            Look for faces under a twentieth of the photo's height too, in tiles: see
-            :meth:`lprnet_utils.reconstruction.detection.FaceDetector.detect`. A large photo takes a second.
+            Find faces under a twentieth of the photo's height too, see :meth:`.FaceDetector.detect`. Takes a second.
 
         Returns
         -------
         list of Face
-            ``confidence`` is the detector's score times the likelihood that the shape is a face's; below 0.4 it is
-            taken for none.
+            Largest first; empty if there is no face. ``confidence`` is the detector's score times the likelihood that
+            the shape is that of a face; detections below 0.4 are dropped.
 
         Raises
         ------
-        ImageError
-            If it is not an image.
-        ValueError
-            For max_faces under 1.
+        ImageError, ValueError
+            If it is not an image; if ``max_faces`` is less than 1.
         """
         if max_faces is not None and max_faces < 1:
             raise ValueError(f"max_faces must be at least 1, or None for all faces; got {max_faces}")
         return [face for _, face in islice(self._faces(read_image(image), small), max_faces)]
 
     def reconstruct_in_box(self, image: Any, box: ArrayLike, angle: float = 0.0) -> Face:
-        """The face in a box (x0, y0, x1, y1) around its 68 landmarks; no detector.
+        """Reconstruct the face in a box (x0, y0, x1, y1) around its 68 landmarks, without the detector.
 
         Parameters
         ----------
         image : path, bytes, PIL image or array
         box : (4,) numbers
-            In pixels of the photo; may reach outside it.
+            In pixels of the photo; it may extend beyond the photo.
         angle : float
-            Degrees by which the face is turned clockwise, if it is far from upright.
+            Clockwise roll of the face in degrees, if it is far from upright.
 
         Raises
         ------
         ValueError
-            If the box is not finite, empty, or wholly outside the photo.
+            If the box is empty, not finite, or completely outside the photo.
         """
         image = read_image(image)
-        crop_matrix(box, self.size, angle)  # refuses what is no box
-        height, width = image.shape[:2]
-        x0, y0, x1, y1 = np.asarray(box, float)
-        if x1 < 0 or y1 < 0 or x0 > width - 1 or y0 > height - 1:
-            raise ValueError(f"the box {[x0, y0, x1, y1]} lies outside the photo of {width} x {height} pixels")
+        _check_box(box, image)
         return self._reconstruct(image, box, angle, 1.0)[1]
 
     def reconstruct_in_boxes(self, images: Iterable[Any], boxes: Iterable[ArrayLike]) -> list[Face]:
-        """:meth:`reconstruct_in_box` for many photos, one box each.
+        """:meth:`reconstruct_in_box` for many photos with one box each.
 
         Raises
         ------
         ValueError
-            If there are not as many boxes as images.
+            If the numbers of images and boxes differ.
         """
         images, boxes = list(images), list(boxes)
         if len(images) != len(boxes):
-            raise ValueError(f"{len(images)} images and {len(boxes)} boxes were given: one box an image is needed")
+            raise ValueError(f"{len(images)} images and {len(boxes)} boxes were given; each image needs one box")
         return [self.reconstruct_in_box(i, b) for i, b in zip(images, boxes, strict=True)]
 
     def detect_face(self, image: Any) -> Image | None:
-        """The crop (128, 128, 3) uint8 of the largest face, turned upright; None where there is no face."""
+        """The crop (128, 128, 3) uint8 of the largest face, turned upright; None if there is no face."""
         image = read_image(image)
         for matrix, _ in self._faces(image):
             return warp_image(image, matrix, self.size)
         return None
 
     def predict_uv(self, crop: Any) -> NDArray[np.float32]:
-        """The encoded position map (128, 128, 3) of a crop (128, 128, 3), in 0 to 1 on the face.
+        """The encoded position map (128, 128, 3) of a crop (128, 128, 3); its values are 0 to 1 on the face.
 
-        ``lprnet_utils.uv.decode_map`` turns it into pixels of the crop. What it says of texels outside the face's chart
-        (``UVLayout().mask``) means nothing.
+        :func:`lprnet_utils.uv.decode_map` decodes it to crop pixels. Ignore texels outside ``UVLayout().mask``.
 
         Raises
         ------
@@ -176,34 +175,30 @@ class LPRNet:
         return self._network(crop.astype(np.float32) / 255)[0]
 
     def predict_map(self, image: Image, matrix: ArrayLike) -> NDArray:
-        """The position map (N, N, 3), in pixels of the photo, that the network makes of one crop.
+        """The position map (N, N, 3) of one crop, in the photo frame.
 
         Parameters
         ----------
         image : (H, W, 3) uint8
         matrix : (2, 3) array
-            From pixels of the photo to those of the crop, see :func:`lprnet_utils.geometry.crop_matrix`.
+            From pixels of the photo to pixels of the crop, see :func:`lprnet_utils.geometry.crop_matrix`.
         """
         code = self._predict(warp_image(image, matrix, self.size))
         return transform_points(invert_similarity(matrix), self.layout.smooth(decode_map(code)))
 
     def upright_crop(self, position_map: ArrayLike) -> NDArray:
-        """The matrix (2, 3) of the crop in which the face of a map stands upright, around its own landmarks."""
+        """The matrix (2, 3) from the photo to a crop around the map's landmarks that shows the face upright."""
         return upright_crop(position_map, self.layout)
 
     def likelihood(self, position_map: ArrayLike) -> float:
-        """How much a map looks like a face, 0 to 1, by the measure of these weights."""
+        """Likelihood, 0 to 1, that a map shows a face, with the curve of these weights."""
         return face_likelihood(position_map, self.layout, tuple(self.metadata.get("doubt", DISTANCE_CURVE)))
 
     def visualize_pcl(self, uv_map: ArrayLike, size: int = 512) -> tuple[Image, NDArray[np.float32]]:
-        """A picture of an encoded map as a point cloud, and its points.
+        """Draw an encoded position map as a point cloud.
 
-        Returns
-        -------
-        frame : (size, size, 3) uint8
-            The points of the face's surface over the crop's square, nearer ones lighter and in front.
-        points : (N*N, 3) float32
-            All texels in pixels of the crop, z toward the camera.
+        Returns the picture (size, size, 3) uint8 of the face's surface in the crop, and the points (N*N, 3) float32 of
+        all texels in pixels of the crop, z toward the camera.
         """
         from .draw import draw_points
 
@@ -211,14 +206,14 @@ class LPRNet:
         return draw_points((points[self.layout.mask.ravel()] + [0.5, 0.5, 0]) * (size / self.size), size), points
 
     def _faces(self, image: Image, small: bool = False) -> Iterator[tuple[NDArray, Face]]:
-        """What the detector finds and the network confirms, largest first, each with the matrix of its crop."""
+        """Detected faces that the network confirms, largest first, each with the matrix of its crop."""
         for found in self.detector.detect(image, small):
             matrix, face = self._reconstruct(image, found.box, found.angle, found.score)
-            if face.confidence >= LEAST_CONFIDENCE:
+            if face.confidence >= MIN_CONFIDENCE:
                 yield matrix, face
 
     def _reconstruct(self, image: Image, box: ArrayLike, angle: float, score: float) -> tuple[NDArray, Face]:
-        """The matrix of the crop of a box, with the head upright, and the face in it."""
+        """The matrix of the crop of a box, turned so that the head is upright, and the face in it."""
         matrix = crop_matrix(box, self.size, angle)
         if self._head_angle and (lean := self._head_angle(warp_image(image, matrix, self.size))):
             matrix = crop_matrix(upright_box(box, angle, lean, self.layout), self.size, angle + lean)
@@ -229,3 +224,12 @@ class LPRNet:
         confidence = score * self.likelihood(position_map)
         box = np.asarray(box, float)
         return matrix, Face(position_map.astype(np.float32), confidence, box, image, self.layout)
+
+
+def _check_box(box: ArrayLike, image: Image) -> None:
+    """Raise ValueError if the box is empty, not finite, or completely outside the photo."""
+    crop_matrix(box)
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = np.asarray(box, float)
+    if x1 < 0 or y1 < 0 or x0 > width - 1 or y0 > height - 1:
+        raise ValueError(f"the box {[x0, y0, x1, y1]} lies outside the photo of {width} x {height} pixels")

@@ -1,4 +1,4 @@
-"""Mesh files: a textured mesh, the formats by their endings, and files that are whole or not there at all."""
+"""Textured meshes and mesh files: .glb, .obj and .ply. An error never leaves a partly written file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import trimesh
 
 ENDINGS = (".glb", ".obj", ".ply", ".npz")
-ROUGHNESS = 0.9  # of skin in glTF
+SKIN_ROUGHNESS = 0.9  # of the glTF material
 
 
 def textured(vertices: ArrayLike, triangles: ArrayLike, uv: ArrayLike, texture: Image) -> trimesh.Trimesh:
@@ -27,16 +27,20 @@ def textured(vertices: ArrayLike, triangles: ArrayLike, uv: ArrayLike, texture: 
     vertices : (n, 3) array
     triangles : (m, 3) int array
     uv : (n, 2) array
-        u right, v down, 0 to 1, as everywhere here; trimesh and .obj files have v up.
+        u right, v down, 0 to 1; trimesh and .obj files have v up, so it is turned.
     texture : (S, S, 3) uint8
     """
     import trimesh
     from PIL import Image as pil
     from trimesh.visual.material import PBRMaterial
 
-    # matt skin, seen from both sides: the face is an open shell
+    # matt skin; both sides are drawn because the face is an open shell
     material = PBRMaterial(
-        "face", baseColorTexture=pil.fromarray(texture), metallicFactor=0.0, roughnessFactor=ROUGHNESS, doubleSided=True
+        "face",
+        baseColorTexture=pil.fromarray(texture),
+        metallicFactor=0.0,
+        roughnessFactor=SKIN_ROUGHNESS,
+        doubleSided=True,
     )
     up = np.asarray(uv, float) * [1, -1] + [0, 1]
     visual = trimesh.visual.TextureVisuals(uv=up, material=material)
@@ -44,25 +48,32 @@ def textured(vertices: ArrayLike, triangles: ArrayLike, uv: ArrayLike, texture: 
 
 
 def save_mesh(mesh: trimesh.Trimesh, path: Path) -> Path:
-    """Write a mesh as .glb, .obj (with .mtl and .png) or .ply; see :meth:`lprnet_utils.Face.save`."""
-    kind = path.suffix.lower()
-    if kind == ".ply":
+    """Write a mesh as .glb, .obj (with .mtl and .png) or .ply, see :meth:`lprnet_utils.Face.save`.
+
+    Parameters
+    ----------
+    mesh : trimesh
+    path : Path
+        Its ending chooses the format.
+    """
+    ending = path.suffix.lower()
+    if ending == ".ply":
         write_files({path: mesh.export(file_type="ply")})
         return path
-    if kind == ".glb":
+    if ending == ".glb":
         if mesh.visual.kind == "vertex":
             mesh = mesh.copy()
-            # glTF's vertex colours are linear light, textures and all else here sRGB (glTF 2.0, 3.7.2.1)
+            # glTF's vertex colours are linear light, its textures sRGB (glTF 2.0, 3.7.2.1)
             mesh.visual.vertex_colors[:, :3] = to_linear(mesh.visual.vertex_colors[:, :3])
-        write_files({path: mesh.export(file_type="glb", include_normals=True, tree_postprocessor=_matt)})
+        write_files({path: mesh.export(file_type="glb", include_normals=True, tree_postprocessor=_add_skin_material)})
         return path
     from trimesh.exchange.obj import export_obj
     from trimesh.visual.material import SimpleMaterial
 
-    stem = re.sub(r"\s", "_", path.stem)  # a name in an .obj file ends at a space
+    stem = re.sub(r"\s", "_", path.stem)  # a space ends a name in an .obj file
     if mesh.visual.kind == "texture":
         mesh = mesh.copy()
-        # the .mtl format multiplies the picture by Kd, which trimesh's default makes 0.4: a dark face; and skin is matt
+        # the .mtl format multiplies the texture by Kd; trimesh's default of 0.4 would darken it. Ks = 0: matt skin
         material = SimpleMaterial(mesh.visual.material.baseColorTexture, [255] * 4, [255] * 4, [0, 0, 0, 255])
         material.name = stem
         mesh.visual.material = material
@@ -71,9 +82,9 @@ def save_mesh(mesh: trimesh.Trimesh, path: Path) -> Path:
     return path
 
 
-def _matt(tree: dict[str, Any]) -> None:
-    """A material for a glTF mesh that has none: the standard's own is metal, which is black without surroundings."""
-    skin = {"pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": ROUGHNESS}, "doubleSided": True}
+def _add_skin_material(tree: dict[str, Any]) -> None:
+    """Add a material to a glTF mesh without one: glTF's default is metal, which is black without surroundings."""
+    skin = {"pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": SKIN_ROUGHNESS}, "doubleSided": True}
     if "materials" not in tree:
         tree["materials"] = [skin]
         for mesh in tree["meshes"]:
@@ -82,6 +93,6 @@ def _matt(tree: dict[str, Any]) -> None:
 
 
 def to_linear(colors: ArrayLike) -> NDArray[np.uint8]:
-    """Colours in sRGB, 0 to 255, to linear light 0 to 255 (IEC 61966-2-1)."""
+    """Linear light, 0 to 255, of sRGB colours, 0 to 255 (IEC 61966-2-1)."""
     c = np.asarray(colors, float) / 255
     return np.rint(255 * np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Crops in which a leaning head stands upright: from a look at the crop, or from a map of the face."""
+"""Crops that turn a leaning head upright, from the angle of the head-angle network or from a position map."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..geometry.crop import crop_matrix, invert_similarity, transform_points, vi
 from ..geometry.landmarks import landmark_box
 from ..uv.layout import UVLayout
 
-LEAST_LEAN = 35.0  # degrees in the picture's plane: a head that leans less is left as it is
-LEAST_SURE = 0.85  # length of the head-angle network's answer, 0 to 1, below which it is not believed
+MIN_LEAN_DEGREES = 35.0  # in the picture plane: a head that leans less is not turned
+MIN_ANSWER_LENGTH = 0.85  # of the network's (sine, cosine), 0 to 1: a shorter answer is too uncertain
 
 
 class HeadAngle:
-    """How far the head in a crop leans, by the small network beside some weights.
+    """The lean of the head in a crop, by the small network that some weights bring.
 
     Parameters
     ----------
@@ -29,25 +29,25 @@ class HeadAngle:
         self._model = LiteRTModel(model, "the head-angle network")
 
     def __call__(self, crop: Image) -> float:
-        """Degrees clockwise; 0 for a head that leans little, and where the network is in doubt: most are upright."""
+        """Clockwise lean in degrees; 0 if it is small or the network is uncertain, because most heads are upright."""
         sine, cosine = self._model(crop.astype(np.float32) / 255)[0]
         lean = float(np.degrees(np.arctan2(sine, cosine)))
-        return lean if abs(lean) >= LEAST_LEAN and np.hypot(sine, cosine) >= LEAST_SURE else 0.0
+        return lean if abs(lean) >= MIN_LEAN_DEGREES and np.hypot(sine, cosine) >= MIN_ANSWER_LENGTH else 0.0
 
 
 def upright_box(box: ArrayLike, angle: float, lean: float, layout: UVLayout) -> Array:
-    """The landmarks' box of a face if it were turned upright, from its box as it leans.
+    """The landmarks' box of a leaning face after turning it upright.
 
-    The box is taken for that of the mean face seen from the front, leaning as much.
+    It is computed as if the face were the mean face, seen from the front with the same lean.
 
     Parameters
     ----------
     box : (4,) array
         (x0, y0, x1, y1) in pixels of the photo, as :func:`lprnet_utils.geometry.crop_matrix` takes it.
     angle : float
-        Degrees by which its crop turns the photo already.
+        Degrees by which the crop turns the photo already.
     lean : float
-        Degrees by which the face leans in that crop, clockwise.
+        Clockwise lean of the face in that crop in degrees.
     layout : UVLayout
         Of the mean face.
     """
@@ -57,7 +57,7 @@ def upright_box(box: ArrayLike, angle: float, lean: float, layout: UVLayout) -> 
     leaning = flat @ turn.T
     box = np.asarray(box, float)
     scale = (box[2:] - box[:2]).sum() / np.ptp(leaning, axis=0).sum()
-    # from the middle of the leaning face's box to that of the upright face's, in the crop's frame, then the photo's
+    # from the middle of the leaning face's box to the middle of the upright one: in the crop, then in the photo
     shift = turn @ (low + high) / 2 - (leaning.min(0) + leaning.max(0)) / 2
     shift = view_matrix([0, 0], 1, 1, -angle)[:, :2] @ shift * scale
     centre, half = (box[:2] + box[2:]) / 2 + shift, scale * (high - low) / 2
@@ -65,7 +65,7 @@ def upright_box(box: ArrayLike, angle: float, lean: float, layout: UVLayout) -> 
 
 
 def upright_crop(position_map: ArrayLike, layout: UVLayout) -> NDArray:
-    """The matrix (2, 3) of the crop in which the face of a map stands upright, around its own landmarks."""
+    """The matrix (2, 3) from the photo to a crop around the map's landmarks that shows the face upright."""
     mean, points = (layout.points(m)[::7] for m in (layout.mean_map, position_map))
     up = Camera.fit(mean, points).rotation[:2, 1]
     angle = float(np.degrees(np.arctan2(up[0], up[1])))

@@ -1,4 +1,4 @@
-"""Chapter 3: rendered photos whose faces are known exactly."""
+"""Chapter 3: rendered photos of faces with exact position maps."""
 
 import lazy_loader
 

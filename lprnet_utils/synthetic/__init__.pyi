@@ -1,13 +1,16 @@
+from .accessories import glasses
+from .backgrounds import background
+from .camera_effects import simulate_camera
 from .clips import look_around, nod, rendered_clip, rest, still, talk
-from .faces import SyntheticFaces, synthesize
+from .faces import SyntheticFaces
 from .heldout import held_out_faces
-from .props import background, developed, glasses
-from .renderer import draw_head
+from .renderer import Surface, draw_head
+from .shards import synthesize
 
 __all__ = [
+    "Surface",
     "SyntheticFaces",
     "background",
-    "developed",
     "draw_head",
     "glasses",
     "held_out_faces",
@@ -15,6 +18,7 @@ __all__ = [
     "nod",
     "rendered_clip",
     "rest",
+    "simulate_camera",
     "still",
     "synthesize",
     "talk",

@@ -1,14 +1,14 @@
-"""Short videos rendered from the project's own faces: every frame with its true position maps.
+"""Short videos rendered from the bundled face model: every frame has true position maps.
 
-One person (or a few) before a still background, whose pose and expression follow functions of time; who it is, the
-light and the exposure stay. So an error can be drawn for each frame, which no filmed clip allows.
+One person or several are in front of a still background. Pose and expression follow functions of time; identity, light
+and exposure stay. So the error of every frame can be measured, which no filmed clip allows.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -18,44 +18,47 @@ from numpy.typing import NDArray
 from ..common.arrays import Array, Image
 from ..geometry.camera import Camera, rotation_matrix
 from ..geometry.shading import Light
+from .backgrounds import background
 from .faces import SyntheticFaces
-from .props import background
-from .renderer import draw_head
+from .renderer import Surface, draw_head
 
 Pose = Callable[[float], tuple[float, float, float]]
 Expression = Callable[[float], dict[str, float]]
-NECK = np.array([0.0, -70.0, -95.0])  # mm of the face frame: a head turns about the top of its neck
-HEIGHT = 0.42  # of the frame: the 68 landmarks of one person's face
-SHOULDERS = -140.0  # mm of the face frame: where the bust may end
-NECKLINE = (-55.0, 5.0)  # mm over the chin's underside: below it nothing turns with the head, above it all
-SHADES = {"hat", "glasses", "scarf", "mask", "beard"}  # what nobody in a clip wears
-HAIR = {"afro01", "long01", "ponytail01", "short01", "short02", "short04"}  # that hides no eye
-BRIGHT, GAMMA = 0.6, 2.2  # linear brightness of the skin's brighter tenth, and the camera's curve
+NECK_PIVOT = np.array([0.0, -70.0, -95.0])  # mm of the face frame: the top of the neck, about which a head turns
+FACE_HEIGHT = 0.42  # of the 68 landmarks of a single person, as a share of the frame's height
+BUST_BOTTOM = -140.0  # mm of the face frame: the bust may end here
+# mm above the underside of the chin: below the first nothing turns with the head, above the second everything does
+NECK_BLEND = (-55.0, 5.0)
+EXCLUDED_LABELS = {"hat", "glasses", "scarf", "mask", "beard"}  # nobody in a clip has them
+HAIR_CLEAR_OF_EYES = {"afro01", "long01", "ponytail01", "short01", "short02", "short04"}
+SKIN_BRIGHTNESS = 0.6  # linear, of the brightest tenth of a person's pixels
+DISPLAY_GAMMA = 2.2
+PERSON_LEAD = 0.9  # seconds by which the movement of each person is ahead of the neighbour's to the left
 
 
 def still(t: float) -> tuple[float, float, float]:
-    """Looks into the camera and does not move: (pitch, yaw, roll) in degrees at ``t`` seconds."""
+    """A head that faces the camera and does not move: (pitch, yaw, roll) in degrees at ``t`` seconds."""
     return 0.0, 0.0, 0.0
 
 
 def nod(t: float, degrees: float = 20.0, hertz: float = 1.0) -> tuple[float, float, float]:
-    """Nods: the pitch is a sine."""
+    """A head that nods: the pitch is a sine."""
     return degrees * math.sin(2 * math.pi * hertz * t), 0.0, 0.0
 
 
 def look_around(t: float) -> tuple[float, float, float]:
-    """Turns to both sides, looks up and down and leans a little, as somebody does who talks."""
+    """A head that turns to both sides, up and down and leans a little, like that of somebody who talks."""
     wave = lambda hertz, phase=0.0: math.sin(2 * math.pi * (hertz * t + phase))  # noqa: E731
     return 9 * wave(0.31) + 2 * wave(0.9, 0.3), 32 * wave(0.19) + 5 * wave(0.53, 0.2), 7 * wave(0.23, 0.4)
 
 
 def rest(t: float) -> dict[str, float]:
-    """No expression: weights by ARKit's names, 0 to 1, at ``t`` seconds."""
+    """No expression: weights from 0 to 1, by ARKit's names, at ``t`` seconds."""
     return {}
 
 
 def talk(t: float) -> dict[str, float]:
-    """Speaks, smiles now and then, blinks every 2.7 seconds."""
+    """A face that speaks, smiles now and then and blinks every 2.7 seconds."""
     wave = lambda hertz, phase=0.0: 0.5 + 0.5 * math.sin(2 * math.pi * (hertz * t + phase))  # noqa: E731
     speech, smile = wave(0.17), wave(0.13, 0.6) ** 3
     blink = max(1 - abs((t + 0.6) % 2.7 - 0.15) / 0.12, 0.0)
@@ -67,7 +70,7 @@ def talk(t: float) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class ClipFrame:
-    """One frame and its truth.
+    """One frame with its true position maps.
 
     Attributes
     ----------
@@ -75,7 +78,7 @@ class ClipFrame:
     time : float
         Seconds.
     position_maps : (P, N, N, 3) float32
-        Of each person, in pixels of the frame, z of mean 0.
+        Of each person, in the photo frame, with mean z 0.
     """
 
     image: Image
@@ -83,157 +86,21 @@ class ClipFrame:
     position_maps: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class _Person:
+    """Identity weights (K,), surface, hair colour (3,), and the seed that the accessories are drawn with."""
+
+    identity: NDArray[np.float32]
+    surface: Surface
+    hair_color: Array
+    accessory_seed: list[int]
+
+
+@dataclass(eq=False)
 class RenderedClip:
-    """A sequence of :class:`ClipFrame`, each drawn when it is asked for; see :func:`rendered_clip`.
+    """A clip of people whose faces are known exactly: a sequence of :class:`ClipFrame`.
 
-    Attributes
-    ----------
-    fps : float
-    size : (width, height)
-    layout : UVLayout
-        Of the position maps.
-    """
-
-    def __init__(
-        self, frames: int, size: tuple[int, int], fps: float, seed: int, people: int, pose: Pose,
-        expression: Expression, noise: float, height: float | None,
-    ):  # fmt: skip
-        if frames < 1 or people < 1 or fps <= 0 or min(size) < 16:
-            raise ValueError(
-                f"a clip has frames, people, a rate and at least 16 x 16 pixels; got {frames} frames of {size} pixels, "
-                f"{people} people, {fps} frames a second"
-            )
-        self._count, self.size, self.fps, self.seed = frames, (int(size[0]), int(size[1])), float(fps), seed
-        self._pose, self._expression, self._noise = pose, expression, noise
-        self._faces = _faces()
-        self.layout = self._faces.layout
-        head = self._faces.head
-        self._mean = head.vertices(np.zeros((1, len(head.file["basis"]))), np.zeros((1, 2)))[0]
-        rising = np.interp(head.file["height"], NECKLINE, (0, 1))[:, None]
-        self._turning = np.ones((head.count, 1), np.float32)
-        self._turning[head.kind["head"]] = rising * rising * (3 - 2 * rising)
-        self._share = height or HEIGHT / (1 if people == 1 else math.sqrt(people))
-        self._people = [self._person(k) for k in range(people)]
-        self._light = Light.sample(np.random.default_rng([seed, 1]))
-        self._background = self._empty_place()
-        self._exposure = self._exposures()
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[ClipFrame]:
-        return (self[k] for k in range(self._count))
-
-    def __getitem__(self, k: int) -> ClipFrame:
-        """Frame k, drawn now: about a tenth of a second at 640 x 480."""
-        if not -self._count <= k < self._count:
-            raise IndexError(f"frame {k} of a clip of {self._count} frames")
-        k %= self._count
-        picture = self._background.copy()
-        for person, exposure in enumerate(self._exposure):
-            vertices, camera = self._placed(person, k / self.fps)
-            self._draw(picture, person, vertices, camera, exposure)
-        image = 255 * cv2.pow(np.clip(picture, 0, 1), 1 / GAMMA)
-        if self._noise:
-            rng = np.random.default_rng([self.seed, 2, k])
-            image = image + self._noise * rng.standard_normal(image.shape, np.float32)
-        return ClipFrame(np.clip(np.rint(image), 0, 255).astype(np.uint8), k / self.fps, self.position_maps(k))
-
-    def position_maps(self, k: int) -> NDArray[np.float32]:
-        """The true maps (P, N, N, 3) of frame k, without drawing it."""
-        return np.stack([self._map(*self._placed(person, k / self.fps)) for person in range(len(self._people))])
-
-    def landmarks(self, k: int) -> NDArray[np.float32]:
-        """The true 68 landmarks (P, 68, 3) of frame k, in pixels."""
-        return np.stack([self.layout.landmarks(position_map) for position_map in self.position_maps(k)])
-
-    def _map(self, vertices: Array, camera: Camera) -> NDArray[np.float32]:
-        face = vertices[: self._faces.head.face_count]
-        position_map = self.layout.vertices_to_map(camera.project(face).astype(np.float32))
-        return self.layout.centre_depth(position_map)
-
-    def _person(self, number: int) -> tuple:
-        """Identity, colours, and what the random numbers of the hair begin with: somebody without hat and glasses."""
-        for attempt in range(1000):
-            key = [self.seed, 3, number, attempt]
-            rng = np.random.default_rng(key)
-            coefficients, labels = self._faces.person(rng)
-            labels = dict(labels)
-            albedo, shine, hair = self._faces.albedo(rng, labels)
-            self._faces.worn(np.random.default_rng(key), self._mean, hair, labels)
-            if labels.get("hair") in HAIR and not SHADES & set(labels):
-                break
-        return coefficients[: len(self._faces.model.identity)], albedo, shine, hair, key
-
-    def _placed(self, person: int, t: float) -> tuple[Array, Camera]:
-        """Vertices of a head in mm, and the camera, at a time; people move one after the other, not in step."""
-        t = t + 0.9 * person
-        weights = np.zeros(len(self._faces.model.expression), np.float32)
-        for name, value in self._expression(t).items():
-            weights[self._faces.model.expression_names.index(name)] = value
-        vertices = self._faces.head.vertices(np.r_[self._people[person][0], weights][None], np.zeros((1, 2)))[0]
-        rotation = rotation_matrix(*self._pose(t))
-        # shoulders stay: seen from the head they turn the other way
-        behind = (vertices - NECK) @ rotation + NECK
-        vertices = np.float32(behind + self._turning * (vertices - behind))
-        width, height = self.size
-        scale = self._share * height / np.ptp((self._faces.read @ self._faces.model.mean)[:, 1])
-        # as high as the middle, unless the bust would float above the frame's lower edge
-        y = max(0.47 * (height - 1), height + SHOULDERS * scale)
-        middle = np.r_[(person + 0.5) * width / len(self._people) - 0.5, y, 0.0]
-        turn = scale * (NECK - rotation @ NECK) * [1, -1, 1]
-        return vertices, Camera(rotation, float(scale), middle + turn)
-
-    def _draw(self, picture: Array, person: int, vertices: Array, camera: Camera, exposure: float) -> NDArray:
-        """A head into the picture, in place; returns its own pixels."""
-        _, albedo, shine, hair, key = self._people[person]
-        parts = self._faces.worn(np.random.default_rng(key), vertices, hair, {})
-        # only the square around the head is drawn
-        points = camera.project(vertices)[:, :2]
-        width, height = self.size
-        margin = 0.15 * np.ptp(points[:, 0])  # for the hair
-        low = np.clip(np.floor(points.min(0) - margin), 0, [width - 1, height - 1]).astype(int)
-        high = np.clip(np.ceil(points.max(0) + margin), low + 1, [width, height]).astype(int)
-        side = int((high - low).max())
-        pose = camera.rotation, camera.scale, camera.translation - np.r_[low, 0]
-        drawn = draw_head(self._faces.head, vertices, albedo, shine, self._light, pose, side, parts)
-        w, h = high - low
-        head, coverage = drawn.picture[:h, :w] * np.float32(exposure), drawn.coverage[:h, :w]
-        place = picture[low[1] : high[1], low[0] : high[0]]
-        place[:] = head + (1 - coverage[..., None]) * place
-        return head[coverage > 0.9]
-
-    def _empty_place(self) -> NDArray[np.float32]:
-        width, height = self.size
-        side = max(width, height)
-        return np.ascontiguousarray(background(np.random.default_rng([self.seed, 4]), side)[:height, :width])
-
-    def _exposures(self) -> list[float]:
-        """What brings each person's brighter skin to a good level, measured once: a camera that is set by hand."""
-        out = []
-        for person in range(len(self._people)):
-            own = self._draw(np.zeros_like(self._background), person, *self._placed(person, 0.0), 1.0)
-            out.append(BRIGHT / max(float(np.quantile(own, 0.9)) if own.size else 1.0, 0.03))
-        return out
-
-
-@lru_cache(maxsize=1)
-def _faces() -> SyntheticFaces:
-    return SyntheticFaces()
-
-
-def rendered_clip(
-    frames: int = 90,
-    size: tuple[int, int] = (640, 480),
-    fps: float = 30.0,
-    seed: int = 0,
-    people: int = 1,
-    pose: Pose = look_around,
-    expression: Expression = talk,
-    noise: float = 0.0,
-    height: float | None = None,
-) -> RenderedClip:
-    """A clip of people whose faces are known exactly.
+    A frame is drawn when it is asked for. The same arguments give the same pixels.
 
     Parameters
     ----------
@@ -241,9 +108,9 @@ def rendered_clip(
     size : (width, height)
         In pixels.
     fps : float
-        Frames a second.
+        Frames per second.
     seed : int
-        Who, in what light, before what.
+        Determines the people, the light and the background.
     people : int
         Side by side, of about the same size.
     pose : callable
@@ -252,18 +119,157 @@ def rendered_clip(
     expression : callable
         From seconds to weights by ARKit's names: :func:`rest`, :func:`talk` or another.
     noise : float
-        Standard deviation of the sensor's noise in grey levels, another in each pixel and frame.
+        Standard deviation of the sensor's noise in grey levels, drawn anew for each pixel and frame.
     height : float, optional
-        Of the 68 landmarks' box, as a share of the frame's; 0.42 for one person.
+        Of the 68 landmarks, as a share of the frame's height. By default 0.42 for one person and less for several.
 
-    Returns
-    -------
-    RenderedClip
-        A sequence of :class:`ClipFrame`; the same arguments give the same pixels.
+    Attributes
+    ----------
+    layout : UVLayout
+        Of the position maps.
 
     Raises
     ------
     ValueError
         If there is no frame, no person, or no room.
+
+    Examples
+    --------
+    >>> from lprnet_utils.synthetic import nod, rendered_clip
+    >>> clip = rendered_clip(30, (160, 120), pose=nod)
+    >>> len(clip), clip[0].image.shape, clip[0].position_maps.shape
+    (30, (120, 160, 3), (1, 128, 128, 3))
     """
-    return RenderedClip(frames, size, fps, seed, people, pose, expression, noise, height)
+
+    frames: int = 90
+    size: tuple[int, int] = (640, 480)
+    fps: float = 30.0
+    seed: int = 0
+    people: int = 1
+    pose: Pose = look_around
+    expression: Expression = talk
+    noise: float = 0.0
+    height: float | None = None
+
+    def __post_init__(self):
+        if self.frames < 1 or self.people < 1 or self.fps <= 0 or min(self.size) < 16:
+            raise ValueError(
+                f"a clip has frames, people, a rate and at least 16 x 16 pixels; got {self.frames} frames of "
+                f"{self.size} pixels, {self.people} people, {self.fps} frames a second"
+            )
+        self.size, self.fps = (int(self.size[0]), int(self.size[1])), float(self.fps)
+        self._faces = _shared_faces()
+        self.layout = self._faces.layout
+        head = self._faces.head
+        rising = np.interp(head.file["height"], NECK_BLEND, (0, 1))[:, None]
+        self._turning = np.ones((head.count, 1), np.float32)
+        self._turning[head.kind["head"]] = rising * rising * (3 - 2 * rising)
+        self._height = self.height or FACE_HEIGHT / (1 if self.people == 1 else math.sqrt(self.people))
+        self._people = [self._draw_person(k) for k in range(self.people)]
+        self._light = Light.sample(np.random.default_rng([self.seed, 1]))
+        side = max(self.size)
+        picture = background(np.random.default_rng([self.seed, 4]), side)[: self.size[1], : self.size[0]]
+        self._background = np.ascontiguousarray(picture)
+        self._exposures = [self._measure_exposure(k) for k in range(self.people)]
+
+    def __len__(self) -> int:
+        return self.frames
+
+    def __iter__(self) -> Iterator[ClipFrame]:
+        return (self[k] for k in range(self.frames))
+
+    def __getitem__(self, k: int) -> ClipFrame:
+        """Frame k, drawn now: about a tenth of a second at 640 x 480."""
+        if not -self.frames <= k < self.frames:
+            raise IndexError(f"frame {k} of a clip of {self.frames} frames")
+        k %= self.frames
+        picture = self._background.copy()
+        for person, exposure in enumerate(self._exposures):
+            vertices, camera = self._pose_head(person, k / self.fps)
+            self._render(picture, person, vertices, camera, exposure)
+        image = 255 * cv2.pow(np.clip(picture, 0, 1), 1 / DISPLAY_GAMMA)
+        if self.noise:
+            rng = np.random.default_rng([self.seed, 2, k])
+            image = image + self.noise * rng.standard_normal(image.shape, np.float32)
+        return ClipFrame(np.clip(np.rint(image), 0, 255).astype(np.uint8), k / self.fps, self.position_maps(k))
+
+    def position_maps(self, k: int) -> NDArray[np.float32]:
+        """The true maps (P, N, N, 3) of frame k, without drawing it."""
+        maps = []
+        for person in range(self.people):
+            vertices, camera = self._pose_head(person, k / self.fps)
+            face = camera.project(vertices[: self._faces.head.face_count]).astype(np.float32)
+            maps.append(self.layout.centre_depth(self.layout.vertices_to_map(face)))
+        return np.stack(maps)
+
+    def landmarks(self, k: int) -> NDArray[np.float32]:
+        """The true 68 landmarks (P, 68, 3) of frame k, in pixels."""
+        return np.stack([self.layout.landmarks(position_map) for position_map in self.position_maps(k)])
+
+    def _draw_person(self, number: int) -> _Person:
+        """Somebody without hat and glasses, with hair that hides no eye."""
+        people, appearance, head = self._faces.people, self._faces.appearance, self._faces.head
+        mean = head.vertices(np.zeros((1, len(head.file["basis"]))), np.zeros((1, 2)))[0]
+        for attempt in range(1000):
+            seed = [self.seed, 3, number, attempt]
+            rng = np.random.default_rng(seed)
+            coefficients, labels = people.sample(rng)
+            labels = dict(labels)
+            surface, hair_color = appearance.surface(rng, labels)
+            appearance.accessories(np.random.default_rng(seed), mean, hair_color, labels)
+            if labels.get("hair") in HAIR_CLEAR_OF_EYES and not EXCLUDED_LABELS & set(labels):
+                break
+        return _Person(coefficients[: len(self._faces.model.identity)], surface, hair_color, seed)
+
+    def _pose_head(self, person: int, t: float) -> tuple[Array, Camera]:
+        """Vertices (n, 3) of a head, in mm of its face frame, and its camera at ``t`` seconds."""
+        t = t + PERSON_LEAD * person
+        model, head = self._faces.model, self._faces.head
+        weights = np.zeros(len(model.expression), np.float32)
+        for name, value in self.expression(t).items():
+            weights[model.expression_names.index(name)] = value
+        vertices = head.vertices(np.r_[self._people[person].identity, weights][None], np.zeros((1, 2)))[0]
+        rotation = rotation_matrix(*self.pose(t))
+        # The shoulders do not turn with the head: in its face frame they turn the other way.
+        fixed = (vertices - NECK_PIVOT) @ rotation + NECK_PIVOT
+        vertices = np.float32(fixed + self._turning * (vertices - fixed))
+        width, height = self.size
+        scale = self._height * height / np.ptp((self._faces.landmark_weights @ model.mean)[:, 1])
+        # in the middle of the frame, or lower if the bust would end above the frame's lower edge
+        y = max(0.47 * (height - 1), height + BUST_BOTTOM * scale)
+        middle = np.r_[(person + 0.5) * width / self.people - 0.5, y, 0.0]
+        shift = scale * (NECK_PIVOT - rotation @ NECK_PIVOT) * [1, -1, 1]
+        return vertices, Camera(rotation, float(scale), middle + shift)
+
+    def _render(self, picture: Array, person: int, vertices: Array, camera: Camera, exposure: float) -> NDArray:
+        """Draw a head into the picture, in place, and return the head's pixels (m, 3)."""
+        somebody = self._people[person]
+        appearance, rng = self._faces.appearance, np.random.default_rng(somebody.accessory_seed)
+        parts = appearance.accessories(rng, vertices, somebody.hair_color, {})
+        # only the square around the head is drawn
+        points = camera.project(vertices)[:, :2]
+        width, height = self.size
+        margin = 0.15 * np.ptp(points[:, 0])  # for the hair
+        low = np.clip(np.floor(points.min(0) - margin), 0, [width - 1, height - 1]).astype(int)
+        high = np.clip(np.ceil(points.max(0) + margin), low + 1, [width, height]).astype(int)
+        square = replace(camera, translation=camera.translation - np.r_[low, 0])
+        side = int((high - low).max())
+        drawn = draw_head(self._faces.head, vertices, somebody.surface, self._light, square, side, parts)
+        w, h = high - low
+        head, coverage = drawn.picture[:h, :w] * np.float32(exposure), drawn.coverage[:h, :w]
+        region = picture[low[1] : high[1], low[0] : high[0]]
+        region[:] = head + (1 - coverage[..., None]) * region
+        return head[coverage > 0.9]
+
+    def _measure_exposure(self, person: int) -> float:
+        """The factor that gives the brightest tenth of a person a brightness of :data:`SKIN_BRIGHTNESS`."""
+        pixels = self._render(np.zeros_like(self._background), person, *self._pose_head(person, 0.0), 1.0)
+        return SKIN_BRIGHTNESS / max(float(np.quantile(pixels, 0.9)) if pixels.size else 1.0, 0.03)
+
+
+rendered_clip = RenderedClip
+
+
+@lru_cache(maxsize=1)
+def _shared_faces() -> SyntheticFaces:
+    return SyntheticFaces()

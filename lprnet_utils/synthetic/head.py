@@ -1,4 +1,4 @@
-"""The mesh of a head around the face model: skull, eyes, teeth, clothes, and what is worn."""
+"""The mesh of a head around the face model: skull, eyes, teeth and clothes."""
 
 from __future__ import annotations
 
@@ -10,33 +10,51 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array, Image
-from ..common.assets import read_arrays, read_asset
+from ..common.assets import read_asset, read_bundled_arrays
 from ..geometry.camera import rotation_matrix
 from ..geometry.mesh import border_loops, vertex_normals
 from ..morphable_model.model import MorphableModel
 
-EYE_RINGS = np.deg2rad([0, 9, 11, 26, 30, 33, 55, 90, 130])  # from the axis of gaze: pupil, iris, limbus, white
+# angles of the eyeball's rings from the axis of gaze: pupil, iris, limbus, white
+EYE_RINGS = np.deg2rad([0, 9, 11, 26, 30, 33, 55, 90, 130])
 EYE_SEGMENTS = 20
 MOUTH_DEPTH = 28.0  # mm, of the dark pocket behind the lips
-CLOTHES = -55.0  # mm: height over the chin's underside below which skin is clothed
+CLOTHES_TOP = -55.0  # mm above the underside of the chin: skin below it is clothed
+# ambient occlusion of what lies behind the lids and lips, instead of the computed one
+ENCLOSED_OCCLUSION = {"right eye": 0.7, "left eye": 0.7, "mouth": 0.15}
+TEETH_OCCLUSION = 0.55
 
 
 class Head:
     """Mesh of a head around the bundled face.
 
+    Parameters
+    ----------
+    model : MorphableModel, optional
+        The bundled model by default.
+
     Attributes
     ----------
+    model : MorphableModel
+    file : dict
+        Arrays of ``data/head.npz``.
     triangles : (T, 3) int32
         Into the vertices of :meth:`vertices`: the face's V, then those of the head, the eyeballs, the mouth's pocket.
     face_count : int
         V.
     kind : dict
         Slices of the vertices by name: ``face``, ``head``, ``right eye``, ``left eye``, ``mouth``.
+    count : int
+        n, number of all vertices.
+    teeth, clothed : arrays of int
+        Vertices of the teeth, and of skin under clothes.
+    ambient_occlusion : (n,) float32
+        Share of the sky that each vertex of the mean head sees.
     """
 
     def __init__(self, model: MorphableModel | None = None):
         self.model = model or MorphableModel.load()
-        self.file = read_arrays("head.npz")
+        self.file = read_bundled_arrays("head.npz")
         model, v = self.model, len(self.model.mean)
         h, ring = len(self.file["mean"]), len(EYE_RINGS) * EYE_SEGMENTS
         faces = model.triangles[~model.membrane]
@@ -45,14 +63,11 @@ class Head:
         names = "face", "head", "right eye", "left eye", "mouth"
         self.kind = {n: slice(a, b) for n, a, b in zip(names, edges[:-1], edges[1:], strict=True)}
         self.face_count, self.count = v, int(edges[-1])
-        grid = np.arange(ring).reshape(len(EYE_RINGS), EYE_SEGMENTS)
-        a, b = grid[:-1].ravel(), grid[1:].ravel()
-        c, d = np.roll(grid[1:], -1, 1).ravel(), np.roll(grid[:-1], -1, 1).ravel()
-        ball = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+        ball = ring_triangles(len(EYE_RINGS), EYE_SEGMENTS)
         back = edges[4] + np.arange(len(self.rim))
-        here, there = np.roll(self.rim, -1), np.roll(back, -1)
-        pocket = [np.stack(t, 1) for t in ((self.rim, back, here), (here, back, there))]
-        pocket.append(np.stack([back, np.full(len(back), edges[5] - 1), there], 1))
+        next_rim, next_back = np.roll(self.rim, -1), np.roll(back, -1)
+        pocket = [np.stack(t, 1) for t in ((self.rim, back, next_rim), (next_rim, back, next_back))]
+        pocket.append(np.stack([back, np.full(len(back), edges[5] - 1), next_back], 1))
         parts = [faces, self.file["triangles"].astype(int) + v, self.file["teeth_triangles"].astype(int) + v]
         parts += [ball + edges[2], ball + edges[3], *pocket]
         self.triangles = np.ascontiguousarray(np.concatenate(parts), np.int32)
@@ -66,12 +81,12 @@ class Head:
         self._ball = np.stack(ball, -1).reshape(-1, 3) * float(self.file["eye_radius"])
         teeth = np.unique(self.file["teeth_triangles"])
         self.teeth = v + teeth
-        mean = self.vertices(np.zeros((1, len(self._face))), np.zeros((1, 2)))[0]
-        self.openness = sky_openness(mean, self.triangles)
-        for name, value in (("right eye", 0.7), ("left eye", 0.7), ("mouth", 0.15)):
-            self.openness[self.kind[name]] = value
-        self.openness[self.teeth] = 0.55
-        self.clothed = np.flatnonzero(self.file["height"] < CLOTHES) + v
+        mean = self._model_vertices(np.zeros((1, len(self._face))), np.zeros((1, 2)))[0]
+        self.ambient_occlusion = ambient_occlusion(mean, self.triangles)
+        for name, value in ENCLOSED_OCCLUSION.items():
+            self.ambient_occlusion[self.kind[name]] = value
+        self.ambient_occlusion[self.teeth] = TEETH_OCCLUSION
+        self.clothed = np.flatnonzero(self.file["height"] < CLOTHES_TOP) + v
 
     def vertices(self, coefficients: Array, gaze: ArrayLike) -> NDArray[np.float32]:
         """Vertices (B, n, 3) in mm of the face frame of several heads.
@@ -83,6 +98,10 @@ class Head:
         gaze : (B, 2) array
             Pitch and yaw of the eyes in degrees.
         """
+        return self._model_vertices(coefficients, gaze)
+
+    def _model_vertices(self, coefficients: Array, gaze: ArrayLike) -> NDArray[np.float32]:
+        """:meth:`vertices` for coefficients of the bundled model, in subclasses too."""
         c = np.asarray(coefficients, np.float32)
         out = np.empty((len(c), self.count, 3), np.float32)
         out[:, self.kind["face"]] = self.model.mean + (c @ self._face).reshape(len(c), -1, 3)
@@ -91,11 +110,11 @@ class Head:
         for k, angles in enumerate(gaze):
             ball = self._ball @ rotation_matrix(*angles, 0.0).T
             out[k, self.kind["right eye"]], out[k, self.kind["left eye"]] = ball + centre[k, 0], ball + centre[k, 1]
-        self.line_mouth(out)
+        self.place_mouth_pocket(out)
         return out
 
-    def line_mouth(self, vertices: NDArray[np.float32]) -> None:
-        """Put the dark pocket behind the lips of heads (B, n, 3), in place."""
+    def place_mouth_pocket(self, vertices: NDArray[np.float32]) -> None:
+        """Move the vertices of the dark pocket behind the lips of heads (B, n, 3), in place."""
         rim = vertices[:, self.rim]
         middle = rim.mean(1, keepdims=True)
         back = [0, 0, MOUTH_DEPTH]
@@ -105,10 +124,10 @@ class Head:
 
 @dataclass
 class Part:
-    """Something worn: vertices (n, 3) in mm of the face frame, triangles, colours (n, 3) in 0 to 1, and its texture.
+    """A mesh that a head wears: vertices (n, 3) in mm of the face frame, triangles, and colours (n, 3) in 0 to 1.
 
-    ``texture`` (h, w, 2) holds brightness and opacity, uint8, read at ``uv``; ``cut`` is the opacity above which it is
-    solid, or negative where it lets light through.
+    ``texture`` (h, w, 2) uint8 holds brightness and opacity, read at ``uv`` (n, 2). Where the opacity is above ``cut``,
+    the part is solid; with a negative ``cut`` it is blended with what is behind.
     """
 
     vertices: Array
@@ -119,22 +138,30 @@ class Part:
     cut: float = 0.5
 
 
-def sky_openness(vertices: Array, triangles: NDArray, directions: int = 60) -> NDArray[np.float32]:
-    """Share (n,) of the sky that vertices see, weighted by the cosine: what is deep in a fold is darker."""
+def ring_triangles(rows: int, columns: int) -> NDArray[np.int32]:
+    """Triangles between rings of vertices: ``rows`` closed rings of ``columns`` vertices."""
+    grid = np.arange(rows * columns).reshape(rows, columns)
+    a, b = grid[:-1].ravel(), grid[1:].ravel()
+    c, d = np.roll(grid[1:], -1, 1).ravel(), np.roll(grid[:-1], -1, 1).ravel()
+    return np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]).astype(np.int32)
+
+
+def ambient_occlusion(vertices: Array, triangles: NDArray, directions: int = 60) -> NDArray[np.float32]:
+    """Share (n,) of the sky that each vertex sees, weighted by the cosine. Deep folds see little of it."""
     from ..geometry.rasterizer import vertex_visibility
 
     normals = vertex_normals(np.asarray(vertices, np.float32), triangles)
     k = np.arange(directions) + 0.5
-    polar, turn = np.arccos(1 - 2 * k / directions), np.pi * (1 + 5**0.5) * k  # a Fibonacci sphere
-    seen, all_ = np.zeros(len(vertices)), np.full(len(vertices), 1e-6)
-    for p, t in zip(polar, turn, strict=True):
-        d = np.array([np.cos(t) * np.sin(p), np.sin(t) * np.sin(p), np.cos(p)])
-        x = np.cross([0.0, 1.0, 0.0], d)
+    polar, azimuth = np.arccos(1 - 2 * k / directions), np.pi * (1 + 5**0.5) * k  # a Fibonacci sphere
+    seen, total = np.zeros(len(vertices)), np.full(len(vertices), 1e-6)
+    for p, a in zip(polar, azimuth, strict=True):
+        direction = np.array([np.cos(a) * np.sin(p), np.sin(a) * np.sin(p), np.cos(p)])
+        x = np.cross([0.0, 1.0, 0.0], direction)
         x /= np.linalg.norm(x)
-        visible = vertex_visibility(vertices @ np.c_[x, np.cross(d, x), d], triangles, 1.0, 0.7)
-        cosine = np.maximum(normals @ d, 0)
-        seen, all_ = seen + cosine * visible, all_ + cosine
-    return (seen / all_).astype(np.float32)
+        visible = vertex_visibility(vertices @ np.c_[x, np.cross(direction, x), direction], triangles, 1.0, 0.7)
+        cosine = np.maximum(normals @ direction, 0)
+        seen, total = seen + cosine * visible, total + cosine
+    return (seen / total).astype(np.float32)
 
 
 @lru_cache(maxsize=1)

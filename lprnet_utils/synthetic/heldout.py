@@ -1,8 +1,8 @@
-"""Faces to evaluate on whose truth is dense: synthetic photos that ship with the package and are never trained on.
+"""Synthetic photos with exact position maps to evaluate on. They ship with the package and are never trained on.
 
-``makehuman``: people of the generator that the training photos come from, of another seed. ``ict``: shapes of real
-people, ICT-FaceKit's scans, in the same heads, light and places. ``open`` and ``wild`` have seen other mixtures of the
-same shapes, ``published`` none.
+``makehuman``: people of the face model that the training photos come from, with another seed. ``ict``: shapes of real
+people, scanned for ICT-FaceKit, with the same heads, light and backgrounds. The weights ``open`` and ``wild`` were
+trained on other mixtures of these shapes, ``published`` on none of them.
 """
 
 from __future__ import annotations
@@ -15,23 +15,25 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array
-from ..common.assets import AssetError, read_arrays
+from ..common.assets import AssetError, read_bundled_arrays
 from ..datasets.shards import Sample, pack
 from ..morphable_model.fitting import Fits
 from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
 from .faces import SyntheticFaces
 from .head import Head
+from .people import People
 
-KINDS = {"makehuman": "heldout/makehuman.npz", "ict": "heldout/ict.npz"}
-SEED = 77  # of the bundled sets; the recipes train on seed 0
-NEIGHBOURS, REACH = 8, 40.0  # vertices that the head follows a face by, and over how many mm it does
-TEETH_BACK = 3.0  # mm: the kit's lips are thinner than those that MakeHuman's teeth were made for
-RIDGE = 1e-3  # of the fit of MakeHuman's modes to a scanned face, against the modes' mean square
+HELD_OUT_FILES = {"makehuman": "heldout/makehuman.npz", "ict": "heldout/ict.npz"}
+HELD_OUT_SEED = 77  # of the bundled sets; the recipes train on seed 0
+NEIGHBOURS = 8  # vertices of the face that a vertex of the head follows
+FOLLOW_DISTANCE = 40.0  # mm from the face at which the head follows it by a factor 1/e
+TEETH_SHIFT = 3.0  # mm backward: the lips of ICT-FaceKit are thinner than those of MakeHuman
+RIDGE = 1e-3  # of the fit of MakeHuman's modes to a scanned face, relative to the modes' mean square
 
 
 class ScannedHead(Head):
-    """A head around a face of ICT-FaceKit: MakeHuman's that fits it best, bent to meet it."""
+    """A head around a face of ICT-FaceKit: MakeHuman's head that fits it best, deformed to meet the face."""
 
     def __init__(self):
         super().__init__()
@@ -40,58 +42,77 @@ class ScannedHead(Head):
         square = self._face @ self._face.T
         square += RIDGE * np.trace(square) / len(square) * np.eye(len(square), dtype=np.float32)
         self._solve = np.linalg.solve(square, self._face).T.astype(np.float32)  # (3 V, K + E)
-        # each other vertex follows the nearest of the face, less the farther it is from all of them
+        self._nearest, self._weight = self._bind_to_face()
+
+    def _bind_to_face(self) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Vertices of the face (m, 8) that each other vertex follows, and their weights.
+
+        Weights become smaller with the distance from the face. All vertices of an eyeball follow the same vertices, so
+        it keeps its shape.
+        """
         from scipy.spatial import cKDTree
 
-        start = super().vertices(np.zeros((1, len(self._face))), np.zeros((1, 2)))[0]
+        start = self._model_vertices(np.zeros((1, len(self._face))), np.zeros((1, 2)))[0]
         tree = cKDTree(start[self.kind["face"]])
-        distance, self._near = tree.query(start[self.face_count :], NEIGHBOURS)
+        distance, nearest = tree.query(start[self.face_count :], NEIGHBOURS)
         weight = 1 / np.maximum(distance, 0.5)
-        weight *= np.exp(-distance[:, :1] / REACH) / weight.sum(1, keepdims=True)
-        balls = [slice(self.kind[name].start - self.face_count, self.kind[name].stop - self.face_count)
-                 for name in ("right eye", "left eye")]  # fmt: skip
-        for ball, centre in zip(balls, self.file["eye_centre"], strict=True):  # an eyeball stays one
-            self._near[ball] = tree.query(centre + [0, 0, float(self.file["eye_radius"])], NEIGHBOURS)[1]
+        weight *= np.exp(-distance[:, :1] / FOLLOW_DISTANCE) / weight.sum(1, keepdims=True)
+        for name, centre in zip(("right eye", "left eye"), self.file["eye_centre"], strict=True):
+            ball = slice(self.kind[name].start - self.face_count, self.kind[name].stop - self.face_count)
+            nearest[ball] = tree.query(centre + [0, 0, float(self.file["eye_radius"])], NEIGHBOURS)[1]
             weight[ball] = 1 / NEIGHBOURS
-        self._weight = weight.astype(np.float32)
+        return nearest, weight.astype(np.float32)
 
     def vertices(self, coefficients: Array, gaze: ArrayLike) -> NDArray[np.float32]:
         """Vertices (B, n, 3) in mm; ``coefficients`` (B, 155) are ICT-FaceKit's identity, then its expression."""
-        if not hasattr(self, "_solve"):  # the parent measures its own mean head while it is made
-            return super().vertices(coefficients, gaze)
         c = np.asarray(coefficients, np.float32)
         face = self.scanned.mean.astype(np.float32) + np.tensordot(c, self._modes, 1)
-        out = super().vertices((face - self.model.mean).reshape(len(c), -1) @ self._solve, gaze)
+        out = self._model_vertices((face - self.model.mean).reshape(len(c), -1) @ self._solve, gaze)
         missing = face - out[:, self.kind["face"]]
-        out[:, self.face_count :] += np.einsum("nk,bnkd->bnd", self._weight, missing[:, self._near])
+        out[:, self.face_count :] += np.einsum("nk,bnkd->bnd", self._weight, missing[:, self._nearest])
         out[:, self.kind["face"]] = face
-        out[:, self.teeth, 2] -= TEETH_BACK
-        self.line_mouth(out)
+        out[:, self.teeth, 2] -= TEETH_SHIFT
+        self.place_mouth_pocket(out)
         return out
+
+
+class ScannedPeople(People):
+    """Draws identities of ICT-FaceKit with the expressions of the bundled model.
+
+    Parameters
+    ----------
+    model : MorphableModel
+        The bundled model.
+    scanned : MorphableModel
+        That of ICT-FaceKit.
+    """
+
+    def __init__(self, model: MorphableModel, scanned: MorphableModel):
+        super().__init__(model)
+        self.scanned = scanned
+        known = list(model.expression_names)
+        # ICT-FaceKit tells left from right where the bundled model has one expression for both sides
+        names = [n if n in known else n.removesuffix("Left").removesuffix("Right") for n in scanned.expression_names]
+        self._source = np.array([known.index(n) if n in known else -1 for n in names])
+
+    def sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], dict]:
+        """Identity and expression weights (155,) of ICT-FaceKit, and no labels."""
+        coefficients, _ = super().sample(rng)
+        expression = coefficients[len(self.model.identity) :]
+        expression = np.where(self._source >= 0, expression[self._source], 0.0)
+        identity = rng.standard_normal(len(self.scanned.identity))
+        return np.r_[identity, np.clip(expression, 0, 1.1)].astype(np.float32), {}
 
 
 class ScannedFaces(SyntheticFaces):
     """Synthetic photos of ICT-FaceKit's people; see :class:`lprnet_utils.synthetic.SyntheticFaces`.
 
-    A sample's ``coefficients`` are those of ``MorphableModel.load("ict")``.
+    The ``coefficients`` of a sample are those of ``MorphableModel.load("ict")``.
     """
 
-    def __init__(self, seed: int = SEED, size: int = 128):
-        super().__init__(seed, size)
-        self.head = ScannedHead()
-        names = self.head.scanned.expression_names
-        own = list(self.model.expression_names)
-        # the kit tells left from right where MakeHuman has one shape: both sides then
-        sides = [n if n in own else n.removesuffix("Left").removesuffix("Right") for n in names]
-        self._from = np.array([own.index(n) if n in own else -1 for n in sides])
-
-    def person(self, rng: np.random.Generator) -> tuple[Array, dict]:
-        """Identity from the kit's own distribution and an expression (155,), and its labels: none is known."""
-        coefficients, _ = super().person(rng)
-        expression = coefficients[len(self.model.identity) :]
-        expression = np.where(self._from >= 0, expression[self._from], 0.0)
-        identity = rng.standard_normal(len(self.head.scanned.identity))
-        return np.r_[identity, np.clip(expression, 0, 1.1)].astype(np.float32), {}
+    def __init__(self, seed: int = HELD_OUT_SEED, size: int = 128):
+        head = ScannedHead()
+        super().__init__(seed, size, head, ScannedPeople(head.model, head.scanned))
 
 
 def pack_held_out(samples: Iterable[Sample]) -> dict[str, NDArray]:
@@ -102,7 +123,7 @@ def pack_held_out(samples: Iterable[Sample]) -> dict[str, NDArray]:
 
 
 def held_out_faces(kind: str = "makehuman") -> list[Sample]:
-    """The bundled photos of one kind, with exact position maps and what is known of each person.
+    """The bundled photos of one kind, with exact position maps and labels.
 
     Parameters
     ----------
@@ -112,26 +133,26 @@ def held_out_faces(kind: str = "makehuman") -> list[Sample]:
     Returns
     -------
     list of Sample
-        128 x 128.
+        128 x 128 pixels.
 
     Raises
     ------
     ValueError
-        For another kind.
+        If there is no such kind.
     AssetError
         If the file is missing, truncated or altered.
     """
-    if kind not in KINDS:
-        raise ValueError(f"no bundled faces {kind!r}; there are {', '.join(KINDS)}")
-    file, layout = read_arrays(KINDS[kind]), UVLayout()
+    if kind not in HELD_OUT_FILES:
+        raise ValueError(f"no bundled faces {kind!r}; there are {', '.join(HELD_OUT_FILES)}")
+    file, layout = read_bundled_arrays(HELD_OUT_FILES[kind]), UVLayout()
     fits = Fits(*(file[name] for name in ("coefficients", "rotation", "scale", "translation")))
-    maps = fits.evaluate(*MorphableModel.load(kind).position_basis(layout)).reshape(-1, layout.size, layout.size, 3)
+    maps = fits.evaluate(*layout.position_basis(MorphableModel.load(kind))).reshape(-1, layout.size, layout.size, 3)
     layout.centre_depth(maps)
     offset, labels = file["offset"], json.loads(bytes(file["labels"].item()))
     samples = []
     for k, position_map in enumerate(maps):
         picture = cv2.imdecode(file["data"][offset[k] : offset[k + 1]], cv2.IMREAD_COLOR)
         if picture is None:
-            raise AssetError(f"photo {k} of {KINDS[kind]} is not a readable JPEG")
+            raise AssetError(f"photo {k} of {HELD_OUT_FILES[kind]} is not a readable JPEG")
         samples.append(Sample(picture[..., ::-1], position_map, fits.coefficients[k], fits.camera(k), labels[k]))
     return samples

@@ -2,7 +2,8 @@ from .batches import Batches
 from .losses import map_loss
 from .optimizer import learning_rate
 from .recipes import TrainingConfig
-from .trainer import Trainer, validate
+from .trainer import Trainer
+from .validation import mean_nme
 
 __all__ = [
     "Batches",
@@ -10,5 +11,5 @@ __all__ = [
     "TrainingConfig",
     "learning_rate",
     "map_loss",
-    "validate",
+    "mean_nme",
 ]

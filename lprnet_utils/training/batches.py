@@ -1,22 +1,31 @@
-"""Where training pairs come from, and how they become batches: the same number always gives the same batch."""
+"""Training batches from a source of photos. The same number always gives the same batch."""
 
 from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.augmentation import SETTINGS, augment_picture, mirror_crop, sample_matrix, turn_quarters
+from ..datasets.augmentation import AUGMENTATIONS, augment_picture, mirror_crop, rotate_quarter_turns, sample_matrix
 from ..datasets.sources import Source
 from ..geometry.crop import transform_points, warp_image
 from ..uv.encoding import encode_map, mirror_map
 from .recipes import TrainingConfig
 
+BATCHES_AHEAD = 4  # of the training step, made or in the making
+
+Batch = TypeVar("Batch")
+
 
 def make_batch(source: Source, config: TrainingConfig, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Batch ``number`` of a run: crops in 0 to 1 and encoded maps. The same number always gives the same batch."""
+    """Batch ``number`` of a run: crops, 0 to 1, and encoded maps, both (B, N, N, 3)."""
     rng = np.random.default_rng([config.seed, number])
-    setting = SETTINGS[config.augmentation]
+    setting = AUGMENTATIONS[config.augmentation]
     share = source.weights / source.weights.sum()
     indices = rng.choice(len(source), config.batch_size, p=share)
     maps = source.maps(indices)
@@ -25,8 +34,8 @@ def make_batch(source: Source, config: TrainingConfig, number: int) -> tuple[NDA
     for k, i in enumerate(indices):
         if cropped[i]:
             crop, flip = source.image(i), rng.random() < setting.flip
-            if setting.quarter and rng.random() < setting.quarter:
-                crop, maps[k] = turn_quarters(crop, maps[k], int(rng.integers(1, 4)))
+            if setting.quarter_turns and rng.random() < setting.quarter_turns:
+                crop, maps[k] = rotate_quarter_turns(crop, maps[k], int(rng.integers(1, 4)))
         else:
             matrix, flip = sample_matrix(rng, source.box(i), setting, size)
             crop = warp_image(source.image(i), matrix, size)
@@ -37,17 +46,34 @@ def make_batch(source: Source, config: TrainingConfig, number: int) -> tuple[NDA
     return crops.astype(np.float32) / np.float32(255), encode_map(maps)
 
 
+def prefetch(make: Callable[[int], Batch], numbers: range, workers: int) -> Iterator[Batch]:
+    """Yield ``make(number)`` for each number in order, while ``workers`` threads make the next ones."""
+    with ThreadPoolExecutor(workers) as pool:
+        ahead = deque(pool.submit(make, number) for number in numbers[:BATCHES_AHEAD])
+        for number in numbers:
+            batch = ahead.popleft().result()
+            if number + BATCHES_AHEAD in numbers:
+                ahead.append(pool.submit(make, number + BATCHES_AHEAD))
+            yield batch
+
+
 class Batches(keras.utils.PyDataset):
-    """The batches of a run as Keras' own kind of data set, for ``model.fit`` on any backend.
+    """The batches of a run as a Keras data set, for ``model.fit`` on any backend.
 
     Parameters
     ----------
     source : Source
     config : TrainingConfig
     process, processes : int
-        Which of so many equal parts of each batch: one for each process of a distributed training.
+        In distributed training: the number of this process, from 0, and how many there are. Each process gets an equal
+        part of every batch.
     **options
         Of ``keras.utils.PyDataset``: ``workers``, ``use_multiprocessing``, ``max_queue_size``.
+
+    Raises
+    ------
+    ValueError
+        If the batch size is no multiple of ``processes``, or there is no such process.
     """
 
     def __init__(self, source: Source, config: TrainingConfig, process: int = 0, processes: int = 1, **options):
@@ -67,7 +93,7 @@ class Batches(keras.utils.PyDataset):
 
 
 def tf_batches(source: Source, config: TrainingConfig):
-    """The same batches, in the same order, as a ``tf.data.Dataset`` of pairs (B, N, N, 3); imports TensorFlow."""
+    """The batches of :class:`Batches` in the same order, as a ``tf.data.Dataset``. Needs TensorFlow."""
     import tensorflow as tf
 
     batches = Batches(source, config)

@@ -1,4 +1,4 @@
-"""What weights were trained on and what they may be used for: the text that goes into their file."""
+"""Training data and licence of weights: the text that goes into their file."""
 
 from __future__ import annotations
 
@@ -8,78 +8,62 @@ from typing import Any
 
 from ..common.assets import data_path
 
-SYNTHETIC = (
+SYNTHETIC_DATA = (
     "Synthetic photos of MakeHuman heads (CC0) rendered by this project (lprnet synthesize). Their poses, identities "
     "and expressions follow means and covariances measured on fits to photos of AFLW, and the landmarks' places on the "
     "model were calibrated on them: numbers, no photo."
 )
-AFLW = (
+AFLW_DATA = (
     "Photos of AFLW (Koestinger et al. 2011) without those of AFLW2000-3D, with 68 pseudo-landmarks of 3DDFA_V2 "
     "corrected by AFLW's human points; position maps of the MakeHuman face model fitted to them."
 )
-OWN = (
+OWN_DATA = (
     "Photos of whoever trained these weights, 68 points each; position maps of the MakeHuman face model fitted to them."
 )
-W300LP = "300W-LP (Zhu et al. 2016): photos of 300-W turned to profile, with fits of the Basel Face Model."
-UNKNOWN = "Not stated: ask whoever trained these weights, and where the photos are from."
-RESEARCH = "Research use only: trained on photos of AFLW, which may be used for non-commercial research."
-W300LP_ONLY = "Research use only: trained on 300W-LP and the Basel Face Model, which may be used for that alone."
-FREE = "Free for any use: CC0 1.0."  # what free weights say begins like this
+W300LP_DATA = "300W-LP (Zhu et al. 2016): photos of 300-W turned to profile, with fits of the Basel Face Model."
+NOT_STATED = "Not stated: ask whoever trained these weights, and where the photos are from."
+RESEARCH_LICENCE = "Research use only: trained on photos of AFLW, which may be used for non-commercial research."
+W300LP_LICENCE = "Research use only: trained on 300W-LP and the Basel Face Model, which may be used for that alone."
+FREE_LICENCE = "Free for any use: CC0 1.0."  # the licence text of free weights begins like this
 
 
 def describe_run(origin: dict[str, Any] | None, licence: str) -> dict[str, Any]:
-    """Licence and training data of a run, by what its checkpoint says.
+    """Describe a run for the file of its weights: ``licence``, ``training_data``, and ``notices`` if there are any.
 
-    Weights that began with others are no freer than these.
-
-    Parameters
-    ----------
-    origin : dict or None
-        Of the checkpoint: ``data``, kinds of training data, and ``start``, what is known of the weights that it began
-        with, or None.
-    licence : str
-        Of weights that were trained on one's own photos.
-
-    Returns
-    -------
-    dict
-        ``licence``, ``training_data``, and ``notices`` if the weights that it began with bring any.
-
-    Raises
-    ------
-    ValueError
-        If the checkpoint does not say.
+    ``origin`` comes from the checkpoint: ``data``, the kinds of training data, and ``start``, the description of the
+    initial weights or None. Restrictions of the initial weights hold for the run's weights too. ``licence`` is that of
+    weights trained on the user's own photos. ValueError if the checkpoint has no origin.
     """
     if origin is None:
         raise ValueError("the run's checkpoint does not say what it was trained on: begin the run anew")
-    known = {"AFLW": (AFLW, RESEARCH), "300W-LP": (W300LP, W300LP_ONLY), "synthetic": (SYNTHETIC, FREE)}
-    known["own photos"] = OWN, licence
+    known = {
+        "AFLW": (AFLW_DATA, RESEARCH_LICENCE),
+        "300W-LP": (W300LP_DATA, W300LP_LICENCE),
+        "synthetic": (SYNTHETIC_DATA, FREE_LICENCE),
+        "own photos": (OWN_DATA, licence),
+    }
     texts, terms = zip(*(known[kind] for kind in origin["data"]), strict=True)
     if start := origin["start"]:
-        texts = *texts, f"It began with {start['weights']}: {start.get('training_data', UNKNOWN)}"
-        terms = *terms, start.get("licence", UNKNOWN)
-    bound = [term for term in dict.fromkeys(terms) if not term.startswith(FREE.split(":")[0])]
-    terms = bound or terms[-1:]  # a notice, which free weights may ask for, goes along below
-    described = {"licence": " ".join(terms), "training_data": " ".join(texts)}
-    return described | ({"notices": start["notices"]} if start and "notices" in start else {})
+        texts = *texts, f"It began with {start['weights']}: {start.get('training_data', NOT_STATED)}"
+        terms = *terms, start.get("licence", NOT_STATED)
+    restrictions = [term for term in dict.fromkeys(terms) if not term.startswith(FREE_LICENCE.split(":")[0])]
+    terms = restrictions or terms[-1:]
+    description = {"licence": " ".join(terms), "training_data": " ".join(texts)}
+    # free weights may also require a notice
+    return description | ({"notices": start["notices"]} if start and "notices" in start else {})
 
 
 def read_statement(path: Path) -> dict[str, Any]:
-    """What a TOML file states of weights that come without a checkpoint.
+    """Read the statement of origin, a TOML file, of weights that come without a checkpoint.
 
-    ``network``, its ``network_options``, ``licence``, ``training_data``, ``recipe`` (a table), ``photos`` (true: the
-    export is checked on held-out photos of AFLW too), and ``notices``, names of licence texts in ``data/``, which are
-    returned as text.
-
-    Raises
-    ------
-    ValueError
-        If it does not state what whoever uses the weights must know.
+    Its keys are ``network``, ``network_options``, ``licence``, ``training_data``, ``recipe`` (a table), ``photos``
+    (true: check the export on held-out photos of AFLW too) and ``notices``, names of licence texts in ``data/``. The
+    result has the text of the notices. ValueError if a required key is missing.
     """
     with open(path, "rb") as file:
         origin = {"network_options": {}, "photos": False, "notices": []} | tomllib.load(file)
     if missing := [name for name in ("network", "licence", "training_data", "recipe") if not origin.get(name)]:
-        raise ValueError(f"{path} does not state {', '.join(missing)}: whoever uses the weights must know")
+        raise ValueError(f"{path} does not state {', '.join(missing)}: users of the weights must know")
     if notices := origin.pop("notices"):
         origin["notices"] = [data_path(name).read_text(encoding="utf-8") for name in notices]
     return origin

@@ -1,4 +1,4 @@
-"""Recipes of training runs: what a TOML file of ``data/recipes`` or a reader's own may set."""
+"""Recipes of training runs, read from the TOML files in ``data/recipes`` or a user's own."""
 
 from __future__ import annotations
 
@@ -9,51 +9,79 @@ from pathlib import Path
 from typing import Any
 
 from ..common.assets import data_path
-from ..datasets.augmentation import SETTINGS
+from ..datasets.augmentation import AUGMENTATIONS
 
-# of each network, what a recipe may set (lprnet_utils.networks.lite, which needs Keras, has the functions)
+# parameters of each network's function that a recipe may set; the functions are in lprnet_utils.networks, which
+# needs Keras
 NETWORK_OPTIONS = {"prnet": ("size",), "lprnet": ("size",), "lprnet_lite": ("size", "code", "posed", "normalised")}
+CHOICES = {
+    "optimizer": ("adam", "muon"),
+    "loss": ("l1", "l2", "wing"),
+    "augmentation": tuple(AUGMENTATIONS),
+    "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
+    "network": tuple(NETWORK_OPTIONS),
+}
+POSITIVE_SETTINGS = ("samples", "batch_size", "checkpoint_every", "validate_every")
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """A recipe. ``samples`` counts images over the whole run; the learning rate follows a cosine over it, or halves."""
+    """The recipe of a training run.
+
+    ``samples`` counts the images of the whole run. The learning rate follows a cosine over it, or halves repeatedly.
+
+    Examples
+    --------
+    >>> TrainingConfig.load("lite-open").network
+    'lprnet_lite'
+    >>> TrainingConfig.load("lite-open", ['loss = "l2"', "samples = 1000"]).samples
+    1000
+    """
 
     network: str = "lprnet"  # or "lprnet_lite", "prnet"
-    network_options: dict[str, Any] = field(default_factory=dict)  # what its function takes, such as posed = false
+    network_options: dict[str, Any] = field(default_factory=dict)  # parameters of its function, such as posed = false
     samples: int = 500_000
     batch_size: int = 32
     learning_rate: float = 1e-3
     warmup: int = 10_000  # samples over which the learning rate rises
-    halve_every: int = 0  # samples after which the learning rate halves, again and again; 0: a cosine instead
+    halve_every: int = 0  # samples after which the learning rate halves repeatedly; 0: a cosine instead
     optimizer: str = "adam"  # or "muon"
     loss: str = "l1"  # or "l2", "wing"
-    landmark_weight: float = 1.0  # of the mean landmark distance against that of the texels
-    similarity_weight: float = 0.0  # of the whole face's shift, scale and turn against the texels
-    edge_weight: float = 0.0  # of the vectors between neighbouring texels against the texels
-    gap_weight: float = 0.0  # of the gaps between the lids and between the lips against the texels
-    gradient_norm: float = 1.0  # clip; 0: none
+    landmark_weight: float = 1.0  # of the mean over the landmarks, against the texels
+    similarity_weight: float = 0.0  # of the face's shift, scale and rotation, against the texels
+    edge_weight: float = 0.0  # of the vectors between neighbouring texels, against the texels
+    gap_weight: float = 0.0  # of the gaps between lids and between lips, against the texels
+    gradient_norm: float = 1.0  # larger gradients are clipped to it; 0: no clipping
     precision: str = "float32"  # Keras' policy: or "mixed_bfloat16", "mixed_float16"
-    average: float = 0.998  # momentum of the running average of the weights, which is what is evaluated and kept
+    average: float = 0.998  # momentum of the running average of the weights, which is validated and saved
     augmentation: str = "wide"
-    profile_weight: float = 2.0  # how often real photos past 60 degrees of yaw are drawn, against the others
-    expressive_weight: float = 1.0  # how often those with the mouth wide open or the eyes shut are
+    profile_weight: float = 2.0  # how often real photos beyond 60 degrees of yaw are drawn, against the others
+    expressive_weight: float = 1.0  # the same for photos with the mouth wide open or the eyes shut
     trust: bool = True  # draw real photos with doubtful labels less often
-    synthetic: float = 0.0  # share of the samples that comes from shards beside real photos
+    synthetic: float = 0.0  # share of the samples from shards, the rest being real photos
     checkpoint_every: int = 8_000  # samples
     validate_every: int = 32_000
     seed: int = 0
 
     @classmethod
     def load(cls, name: str | Path, changes: Iterable[str] = ()) -> TrainingConfig:
-        """From a TOML file, or by the name of a bundled recipe such as ``lite-open``.
+        """Load a recipe.
 
-        ``changes`` are further lines of TOML that take the place of the recipe's, such as ``loss = "l2"``.
+        Parameters
+        ----------
+        name : str or path
+            A TOML file, or the name of a bundled recipe such as ``lite-open``.
+        changes : iterable of str
+            Further lines of TOML that override those of the recipe, such as ``loss = "l2"``.
+
+        Returns
+        -------
+        TrainingConfig
 
         Raises
         ------
         ValueError
-            For a recipe that is not there, is not TOML, or sets what there is not.
+            If there is no such recipe, it is not valid TOML, or a setting or its value is unknown.
         """
         path = Path(name)
         if path.suffix != ".toml":
@@ -66,27 +94,31 @@ class TrainingConfig:
                 values |= tomllib.loads(text)
             except tomllib.TOMLDecodeError as error:
                 raise ValueError(f"{source} is not valid TOML: {error}") from error
-        types = {f.name: type(getattr(cls(), f.name)) for f in fields(cls)}
-        if unknown := sorted(set(values) - set(types)):
-            raise ValueError(f"{path} sets {', '.join(unknown)}; a recipe has {', '.join(sorted(types))}")
-        for key, value in values.items():
-            kind = (float, int) if types[key] is float else types[key]
-            if not isinstance(value, kind) or isinstance(value, bool) != (types[key] is bool):
-                raise ValueError(f"{path}: {key} is of type {types[key].__name__}, not {value!r}")
+        _check_names_and_types(values, path)
         config = cls(**values)
-        choices = {"optimizer": ("adam", "muon"), "loss": ("l1", "l2", "wing"), "augmentation": tuple(SETTINGS)}
-        choices["precision"] = ("float32", "mixed_bfloat16", "mixed_float16")
-        choices["network"] = tuple(NETWORK_OPTIONS)
-        for key, known in choices.items():
-            if getattr(config, key) not in known:
-                raise ValueError(f"{path}: {key} is one of {', '.join(known)}, not {getattr(config, key)}")
-        for key in ("samples", "batch_size", "checkpoint_every", "validate_every"):
-            if getattr(config, key) < 1:
-                raise ValueError(f"{path}: {key} is at least 1, not {getattr(config, key)}")
-        known = NETWORK_OPTIONS[config.network]
-        if unknown := sorted(set(config.network_options) - set(known)):
-            takes = ", ".join(known)
-            raise ValueError(f"{path}: network_options has {', '.join(unknown)}; {config.network} takes {takes}")
-        if not 0 <= config.synthetic <= 1:
-            raise ValueError(f"{path}: synthetic is a share from 0 to 1, not {config.synthetic}")
+        _check_values(config, path)
         return config
+
+
+def _check_names_and_types(values: dict[str, Any], path: Path) -> None:
+    types = {f.name: type(getattr(TrainingConfig(), f.name)) for f in fields(TrainingConfig)}
+    if unknown := sorted(set(values) - set(types)):
+        raise ValueError(f"{path} sets {', '.join(unknown)}; a recipe has {', '.join(sorted(types))}")
+    for key, value in values.items():
+        accepted = (float, int) if types[key] is float else types[key]
+        if not isinstance(value, accepted) or isinstance(value, bool) != (types[key] is bool):
+            raise ValueError(f"{path}: {key} is of type {types[key].__name__}, not {value!r}")
+
+
+def _check_values(config: TrainingConfig, path: Path) -> None:
+    for key, known in CHOICES.items():
+        if getattr(config, key) not in known:
+            raise ValueError(f"{path}: {key} is one of {', '.join(known)}, not {getattr(config, key)}")
+    for key in POSITIVE_SETTINGS:
+        if getattr(config, key) < 1:
+            raise ValueError(f"{path}: {key} is at least 1, not {getattr(config, key)}")
+    known = NETWORK_OPTIONS[config.network]
+    if unknown := sorted(set(config.network_options) - set(known)):
+        raise ValueError(f"{path}: network_options has {', '.join(unknown)}; {config.network} takes {', '.join(known)}")
+    if not 0 <= config.synthetic <= 1:
+        raise ValueError(f"{path}: synthetic is a share from 0 to 1, not {config.synthetic}")

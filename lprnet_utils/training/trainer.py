@@ -1,13 +1,13 @@
-"""Training: loss, batches, and a loop that survives being killed. Pure Keras 3, any backend."""
+"""The training loop, which survives being killed. Pure Keras 3 for any backend."""
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 import time
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,51 +16,41 @@ import numpy as np
 from keras import ops
 
 from ..common.arrays import Array
-from ..common.files import CheckpointError, load_checkpoint, remove_unfinished, save_checkpoint, whole_file
+from ..common.files import CheckpointError, atomic_write, load_checkpoint, remove_unfinished, save_checkpoint
 from ..datasets.sources import Source
-from ..evaluation.metrics import landmark_nme
-from ..geometry.crop import crop_matrix, invert_similarity, transform_points, warp_image
-from ..uv.encoding import decode_map, fraction_outside
+from ..uv.encoding import fraction_outside
 from ..uv.layout import UVLayout
-from .batches import make_batch
+from .batches import make_batch, prefetch
+from .log import TrainingLog
 from .losses import map_loss
 from .optimizer import Muon, learning_rate
 from .recipes import TrainingConfig
-
-
-def landmark_errors(model: keras.Model, source: Source, layout: UVLayout, batch: int = 32) -> list[float]:
-    """2D NME in % of the 68 landmarks of each photo of a source, one pass, crops around its labelled boxes."""
-    errors = []
-    for start in range(0, len(source), batch):
-        indices = range(start, min(start + batch, len(source)))
-        matrices = [crop_matrix(source.box(i), layout.size) for i in indices]
-        crops = np.stack([warp_image(source.image(i), m, layout.size) for i, m in zip(indices, matrices, strict=True)])
-        codes = np.asarray(model.predict_on_batch(crops.astype(np.float32) / 255))
-        for i, matrix, code in zip(indices, matrices, codes, strict=True):
-            points = transform_points(invert_similarity(matrix), layout.landmarks(decode_map(code)))
-            errors.append(landmark_nme(points, source.landmarks(i)))
-    return errors
-
-
-def validate(model: keras.Model, source: Source, layout: UVLayout) -> float:
-    """Mean of :func:`landmark_errors`."""
-    return float(np.mean(landmark_errors(model, source, layout)))
+from .validation import mean_nme
 
 
 class Trainer:
-    """A training run in a folder: config, checkpoint, log and best weights. Killed, it goes on where it was.
+    """A training run in a folder. A run that was killed resumes from its last checkpoint.
 
     Parameters
     ----------
     model : keras.Model
     config : TrainingConfig
     folder : path
-        Gets ``checkpoint.bin`` (and the one before), ``log.csv``, ``best.weights.h5``, ``last.weights.h5``.
-        The log's ``outside`` is the share of maps that the encoding could not hold.
+        Gets ``checkpoint.bin`` and the checkpoint before it, ``log.csv``, ``best.weights.h5`` and ``last.weights.h5``.
+        The column ``outside`` of the log is the share of maps that the encoding cannot hold.
     tensorboard : bool
         Write the log for TensorBoard too, into ``tensorboard/``.
     origin : dict, optional
-        What it learns from and began with, to be told to those who get the weights: kept in the checkpoint.
+        Training data and initial weights of the run. The checkpoint keeps it for the description of the weights.
+
+    Attributes
+    ----------
+    step : int
+        Steps done so far.
+    best : float
+        Lowest validation NME in %.
+    average : list of arrays
+        Running average of the weights. It is validated and saved; the optimizer does not see it.
 
     Raises
     ------
@@ -80,22 +70,18 @@ class Trainer:
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_unfinished(self.folder)
         self.layout = UVLayout(model.output_shape[1])
-        kind = {"adam": keras.optimizers.Adam, "muon": Muon}[config.optimizer]
-        optimizer = kind(config.learning_rate, global_clipnorm=config.gradient_norm or None)
+        optimizer_class = {"adam": keras.optimizers.Adam, "muon": Muon}[config.optimizer]
+        optimizer = optimizer_class(config.learning_rate, global_clipnorm=config.gradient_norm or None)
         terms = config.landmark_weight, config.similarity_weight, config.edge_weight, config.gap_weight
         loss = map_loss(self.layout, config.loss, *terms)
         model.compile(optimizer=optimizer, loss=loss, jit_compile=keras.backend.backend() == "jax")
-        self.optimizer = model.optimizer  # half precision wraps it, to scale the loss
+        self.optimizer = model.optimizer  # half precision wraps the optimizer to scale the loss
         self.optimizer.build(model.trainable_variables)
-        self._board = None
-        if tensorboard:
-            from tensorboard.summary import Writer
-
-            self._board = Writer(str(self.folder / "tensorboard"))
+        self.log = TrainingLog(self.folder, tensorboard)
         self.step, self.best, self.origin = 0, float("inf"), origin
-        self._photos: list[int] | None = None  # how many there are to train on, and held out
-        self._since: dict[str, list[float]] = {"losses": [], "outside": []}  # of the steps since the last log
         self.average = [np.array(w) for w in model.get_weights()]
+        self._photo_counts: list[int] | None = None  # to train on, and held out
+        self._since_log: dict[str, list[float]] = {"losses": [], "outside": []}  # one value per step since the last log
         self._resume()
 
     @property
@@ -103,166 +89,166 @@ class Trainer:
         """Samples seen so far."""
         return self.step * self.config.batch_size
 
+    def run(self, source: Source, validation: Source, workers: int = 2, stop_after: int | None = None) -> float:
+        """Train to the end of the recipe.
+
+        Parameters
+        ----------
+        source, validation : Source
+            Photos to train on and held-out photos.
+        workers : int
+            Threads that make batches ahead.
+        stop_after : int, optional
+            Stop after this number of steps, with a checkpoint.
+
+        Returns
+        -------
+        float
+            The best validation NME in %.
+
+        Raises
+        ------
+        CheckpointError
+            If the run began with another number of photos: its batches and validation errors would not be comparable.
+        RuntimeError
+            If the loss is not finite.
+        """
+        import cv2
+        from tqdm import tqdm
+
+        self._check_photos(source, validation)
+        cv2.setNumThreads(1)  # the batches are made in several threads already
+        config = self.config
+        steps = -(-config.samples // config.batch_size)
+        last = steps if stop_after is None else min(steps, self.step + stop_after)
+        steps_per_checkpoint = max(config.checkpoint_every // config.batch_size, 1)
+        steps_per_validation = max(config.validate_every // config.batch_size, 1)
+        losses, outside = self._since_log["losses"], self._since_log["outside"]
+        log_step, log_time = self.step, time.perf_counter()  # of the last log in this call
+        batches = prefetch(partial(make_batch, source, config), range(self.step, last), workers)
+        progress = tqdm(total=config.samples, initial=self.sample, unit="img", smoothing=0.02, mininterval=5)
+        with closing(batches), progress:
+            for crops, codes in batches:  # (B, N, N, 3) in 0 to 1, and (B, N, N, 3) encoded maps
+                # 1. the learning rate of this step
+                rate = learning_rate(config, self.sample)
+                self.optimizer.learning_rate = rate
+
+                # 2. Keras computes the prediction (B, N, N, 3), the loss and its gradients, and updates the weights
+                loss = float(self.model.train_on_batch(crops, codes))
+                if not np.isfinite(loss):
+                    raise RuntimeError(f"the loss is {loss} at step {self.step}: lower the learning rate")
+                self.step += 1
+
+                # 3. the running average of the weights
+                self._update_average()
+
+                # 4. statistics for the log and the progress bar
+                losses.append(loss)
+                outside.append(fraction_outside(codes))
+                progress.update(config.batch_size)
+                progress.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
+
+                # 5. validation, and a line of the log
+                if self.step % steps_per_validation == 0 or self.step == steps:
+                    speed = (self.step - log_step) * config.batch_size / (time.perf_counter() - log_time)
+                    error, mean_loss = self._validate(validation), np.mean(losses)
+                    row = {"sample": self.sample, "loss": mean_loss, "learning_rate": rate}
+                    row |= {"images_per_second": speed, "nme": error, "outside": np.mean(outside)}
+                    self.log.append(row)
+                    progress.write(f"{self.sample} samples: loss {mean_loss:.3f}, held-out NME {error:.3f} %")
+                    losses.clear()
+                    outside.clear()
+                    log_step, log_time = self.step, time.perf_counter()
+
+                # 6. a checkpoint
+                if self.step % steps_per_checkpoint == 0 or self.step == last:
+                    self.save()
+        return self.best
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        info = {"step": self.step, "best": self.best, "config": asdict(self.config), "since": self._since_log}
+        info |= {"photos": self._photo_counts, "origin": self.origin}
+        save_checkpoint(self.folder / "checkpoint.bin", self._state(), info)
+
+    def _check_photos(self, source: Source, validation: Source) -> None:
+        before, counts = self._photo_counts, [len(source), len(validation)]
+        if before is not None and before != counts:
+            raise CheckpointError(
+                f"{self.folder} holds a run on {before[0]} photos and {before[1]} held out, not "
+                f"{counts[0]} and {counts[1]}: give it the same again, or another folder to a new run"
+            )
+        self._photo_counts = counts
+
+    def _update_average(self) -> None:
+        # early in the run, a long average would consist mostly of the random initial weights
+        momentum = min(self.config.average, (1 + self.step) / (10 + self.step))
+        for average, weight in zip(self.average, self.model.get_weights(), strict=True):
+            average *= momentum
+            average += (1 - momentum) * weight
+
+    def _validate(self, validation: Source) -> float:
+        """Validation NME of the averaged weights, which become ``last.weights.h5`` and perhaps ``best.weights.h5``."""
+        trained = self.model.get_weights()
+        self.model.set_weights(self.average)
+        error = mean_nme(self.model, validation, self.layout)
+        last = self.folder / "last.weights.h5"
+        with atomic_write(last) as part:
+            self.model.save_weights(part)
+        if error < self.best:
+            self.best = error
+            with atomic_write(self.folder / "best.weights.h5") as part:
+                shutil.copyfile(last, part)
+        self.model.set_weights(trained)
+        return error
+
     def _state(self) -> dict[str, Array]:
+        """The arrays of a checkpoint: weights, their running average, and the optimizer's variables."""
         arrays = {f"weight_{k}": np.asarray(w) for k, w in enumerate(self.model.get_weights())}
         arrays |= {f"average_{k}": w for k, w in enumerate(self.average)}
         return arrays | {f"optimizer_{k}": ops.convert_to_numpy(v) for k, v in enumerate(self.optimizer.variables)}
 
-    def save(self) -> None:
-        """Write the checkpoint."""
-        info = {"step": self.step, "best": self.best, "config": asdict(self.config), "since": self._since}
-        info |= {"photos": self._photos, "origin": self.origin}
-        save_checkpoint(self.folder / "checkpoint.bin", self._state(), info)
-
     def _resume(self) -> None:
+        """Continue from the checkpoint in the folder, if there is one."""
         path = self.folder / "checkpoint.bin"
-        previous = path.with_name(path.name + ".previous")
-        if not path.exists() and not previous.exists():
-            self._keep_log(0)
-            return
-        try:
-            arrays, info = load_checkpoint(path)
-        except CheckpointError as error:
-            if not previous.exists():
-                raise
-            print(f"{error}; going on from the one before it")
-            arrays, info = load_checkpoint(previous)
-            if path.exists():  # out of the way, or the next one written would push it into the place of the good one
-                os.replace(path, path.with_name(path.name + ".damaged"))
-        before = asdict(TrainingConfig()) | info["config"]  # it may be older than a setting
+        checkpoint = _load_newest_checkpoint(path)
+        if checkpoint is not None:
+            arrays, info = checkpoint
+            self._check_recipe(info["config"])
+            state = self._state()
+            if {n: a.shape for n, a in arrays.items()} != {n: a.shape for n, a in state.items()}:
+                raise CheckpointError(f"{path} holds another network's weights, {len(arrays)} arrays, not {len(state)}")
+            count = len(self.average)
+            self.model.set_weights([arrays[f"weight_{k}"] for k in range(count)])
+            self.average = [arrays[f"average_{k}"] for k in range(count)]
+            for k, variable in enumerate(self.optimizer.variables):
+                variable.assign(arrays[f"optimizer_{k}"])
+            self.step, self.best = info["step"], info["best"]
+            self._since_log = info.get("since", self._since_log)
+            self._photo_counts, self.origin = info.get("photos"), info.get("origin")
+        self.log.truncate(self.sample)
+
+    def _check_recipe(self, saved: dict[str, Any]) -> None:
+        before = asdict(TrainingConfig()) | saved  # an old checkpoint may lack newer settings
         if changed := sorted(k for k, v in asdict(self.config).items() if before[k] != v):
             raise CheckpointError(
                 f"{self.folder} holds a run with another recipe (differs in {', '.join(changed)}); "
                 "give another folder, or remove this one"
             )
-        state = self._state()
-        if {n: a.shape for n, a in arrays.items()} != {n: a.shape for n, a in state.items()}:
-            raise CheckpointError(f"{path} holds another network's weights, {len(arrays)} arrays, not {len(state)}")
-        count = len(self.model.get_weights())
-        self.model.set_weights([arrays[f"weight_{k}"] for k in range(count)])
-        self.average = [arrays[f"average_{k}"] for k in range(count)]
-        for k, variable in enumerate(self.optimizer.variables):
-            variable.assign(arrays[f"optimizer_{k}"])
-        self.step, self.best = info["step"], info["best"]
-        self._since = info.get("since", self._since)
-        self._photos, self.origin = info.get("photos"), info.get("origin")
-        self._keep_log(self.sample)
 
-    def _keep_log(self, sample: int) -> None:
-        """Leave of the log what is no later than a checkpoint's sample: the rest will be logged again."""
-        path = self.folder / "log.csv"
-        if not path.exists():
-            return
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if int(float(row["sample"])) <= sample]
-        if not rows:
-            path.unlink()
-            return
-        with whole_file(path) as part:
-            part.unlink()
-            for row in rows:
-                self._log(row, part)
 
-    def _log(self, row: dict[str, Any], path: Path | None = None) -> None:
-        path = path or self.folder / "log.csv"
-        new = not path.exists()
-        with open(path, "a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, ["sample", "loss", "learning_rate", "images_per_second", "nme", "outside"])
-            if new:
-                writer.writeheader()
-            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
-
-    def _show(self, row: dict[str, float]) -> None:
-        """The row for TensorBoard, and written out at once."""
-        if self._board:
-            for name, value in row.items():
-                if name != "sample":
-                    self._board.add_scalar(name, float(value), step=int(row["sample"]))
-            self._board.flush()
-
-    def _evaluate(self, validation: Source) -> float:
-        """NME of the averaged weights; they are saved, and kept as the best if they are."""
-        own = self.model.get_weights()
-        self.model.set_weights(self.average)
-        error = validate(self.model, validation, self.layout)
-        last = self.folder / "last.weights.h5"
-        with whole_file(last) as part:
-            self.model.save_weights(part)
-        if error < self.best:
-            self.best = error
-            with whole_file(self.folder / "best.weights.h5") as part:
-                shutil.copyfile(last, part)
-        self.model.set_weights(own)
-        return error
-
-    def run(self, source: Source, validation: Source, workers: int = 2, stop_after: int | None = None) -> float:
-        """Train to the end of the recipe; returns the best validation NME.
-
-        Parameters
-        ----------
-        source, validation : Source
-        workers : int
-            Threads that make batches ahead.
-        stop_after : int, optional
-            Stop, with a checkpoint, after so many steps of this call.
-
-        Raises
-        ------
-        CheckpointError
-            If the run began with another number of photos: its batches, and what it chose by, would not be the same.
-        """
-        import cv2
-        from tqdm import tqdm
-
-        photos = [len(source), len(validation)]
-        if self._photos is not None and self._photos != photos:
-            raise CheckpointError(
-                f"{self.folder} holds a run on {self._photos[0]} photos and {self._photos[1]} held out, not "
-                f"{photos[0]} and {photos[1]}: give it the same again, or another folder to a new run"
-            )
-        self._photos = photos
-        cv2.setNumThreads(1)  # the batches are made in threads of their own
-
-        config = self.config
-        steps = -(-config.samples // config.batch_size)
-        last = steps if stop_after is None else min(steps, self.step + stop_after)
-        every = {k: max(getattr(config, f"{k}_every") // config.batch_size, 1) for k in ("checkpoint", "validate")}
-        counted, since = 0, time.perf_counter()
-        bar = tqdm(total=config.samples, initial=self.sample, unit="img", smoothing=0.02, mininterval=5)
-        with ThreadPoolExecutor(workers) as pool:
-            ahead = [pool.submit(make_batch, source, config, k) for k in range(self.step, min(self.step + 4, last))]
-            while self.step < last:
-                x, y = ahead.pop(0).result()
-                if self.step + 4 < last:
-                    ahead.append(pool.submit(make_batch, source, config, self.step + 4))
-                rate = learning_rate(config, self.sample)
-                self.optimizer.learning_rate = rate
-                loss = float(self.model.train_on_batch(x, y))
-                if not np.isfinite(loss):
-                    raise RuntimeError(f"the loss is {loss} at step {self.step}: lower the learning rate")
-                losses, outside = self._since.values()
-                losses.append(loss)
-                outside.append(fraction_outside(y))
-                self.step += 1
-                counted += 1
-                # early in the run a long average would mostly hold the random start
-                momentum = min(config.average, (1 + self.step) / (10 + self.step))
-                for a, w in zip(self.average, self.model.get_weights(), strict=True):
-                    a *= momentum
-                    a += (1 - momentum) * w
-                bar.update(config.batch_size)
-                bar.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
-                if self.step % every["validate"] == 0 or self.step == steps:
-                    speed = counted * config.batch_size / (time.perf_counter() - since)
-                    error = self._evaluate(validation)
-                    row = {"sample": self.sample, "loss": np.mean(losses), "learning_rate": rate}
-                    row |= {"images_per_second": speed, "nme": error, "outside": np.mean(outside)}
-                    self._log(row)
-                    self._show(row)
-                    bar.write(f"{self.sample} samples: loss {np.mean(losses):.3f}, held-out NME {error:.3f} %")
-                    self._since = {"losses": [], "outside": []}
-                    counted, since = 0, time.perf_counter()
-                if self.step % every["checkpoint"] == 0 or self.step == last:
-                    self.save()
-        bar.close()
-        return self.best
+def _load_newest_checkpoint(path: Path) -> tuple[dict[str, Array], dict[str, Any]] | None:
+    """Arrays and info of the checkpoint at a path, or of the one before it if that is damaged; None without any."""
+    previous = path.with_name(path.name + ".previous")
+    if not path.exists() and not previous.exists():
+        return None
+    try:
+        return load_checkpoint(path)
+    except CheckpointError as error:
+        if not previous.exists():
+            raise
+        print(f"{error}; going on from the one before it")
+    checkpoint = load_checkpoint(previous)
+    if path.exists():  # move it away, or the next checkpoint would replace the good one with it
+        os.replace(path, path.with_name(path.name + ".damaged"))
+    return checkpoint

@@ -1,7 +1,7 @@
-"""The UV layout: where on the face each texel of a position map lies, and how maps are encoded.
+"""The UV layout: where on the face each texel of a position map lies.
 
-A position map is a float32 array (N, N, 3), row = v, column = u, ``map[row, column] = (x, y, z)`` in pixels of the
-image that it belongs to. Texels outside the mesh hold the nearest valid value and weigh 0 everywhere.
+A position map is a float32 array (N, N, 3) with row = v and column = u: ``map[row, column] = (x, y, z)`` in the photo
+frame, see :mod:`lprnet_utils.geometry.camera`. Texels outside the mesh hold the nearest valid value and weigh 0.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array
-from ..common.assets import read_arrays, read_sparse
+from ..common.assets import read_bundled_arrays, read_sparse
 from ..geometry.landmarks import (
     INNER_LIPS,
     LEFT_BROW,
@@ -24,33 +24,24 @@ from ..geometry.landmarks import (
     RIGHT_BROW,
     RIGHT_EYE,
 )
-from .texels import OUTSIDE, SURFACE, _nearest_in_left_half, bilinear_matrix, texel_matrix
+from ..morphable_model.model import transform_basis
+from .texels import OUTSIDE, SURFACE, bilinear_matrix, grid_triangles, nearest_valid_in_left_half, texel_matrix
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-RIPPLE = 1.0  # texels; on held-out photos it costs the landmarks nothing
+    from ..morphable_model.model import MorphableModel
 
-# PRNet's weights (Feng et al., ECCV 2018, section 3.3): 68 points : eyes, nose, mouth : face : the rest
-WEIGHTS = {"landmarks": 16.0, "features": 4.0, "face": 3.0}
-FEATURES = {  # landmarks whose hull is a region of the weight mask
-    "right brow and eye": np.r_[RIGHT_BROW, RIGHT_EYE],
-    "left brow and eye": np.r_[LEFT_BROW, LEFT_EYE],
-    "nose": np.r_[NOSE_BRIDGE, NOSTRILS],
-    "mouth": np.r_[OUTER_LIPS, INNER_LIPS],
-}
+SMOOTHING_TEXELS = 1.0  # standard deviation of the Gaussian; held-out landmarks lose no accuracy by it
 
-
-def up_direction(position_map: ArrayLike, layout: UVLayout) -> Array:
-    """Where the head's own up axis points in the picture: (sine, cosine) of its angle, clockwise from upright.
-
-    The axis is that of the linear map which takes the mean face to the map best; no perspective, no search.
-    """
-    mean, points = layout.points(layout.mean_map).astype(float), layout.points(position_map).astype(float)
-    mean = mean - mean.mean(0)
-    axis = np.linalg.solve(mean.T @ mean, mean.T @ points[:, :2])[1]  # of y in the mean face: to picture x, y
-    axis = axis / np.linalg.norm(axis)
-    return np.array([axis[0], -axis[1]])
+# weight mask of PRNet (Feng et al., ECCV 2018, section 3.3), later regions over earlier ones
+FACE_WEIGHT, FEATURE_WEIGHT, LANDMARK_WEIGHT = 3.0, 4.0, 16.0
+FEATURE_LANDMARKS = (  # the convex hull of each group is a region of weight FEATURE_WEIGHT
+    np.r_[RIGHT_BROW, RIGHT_EYE],
+    np.r_[LEFT_BROW, LEFT_EYE],
+    np.r_[NOSE_BRIDGE, NOSTRILS],
+    np.r_[OUTER_LIPS, INNER_LIPS],
+)
 
 
 class UVLayout:
@@ -59,37 +50,53 @@ class UVLayout:
     Parameters
     ----------
     size : int
-        N, the side of the maps; 128 is precomputed, others are rasterised on creation (needs numba).
+        N, the side of the maps, even. 128 is precomputed; other sizes are rasterised on creation (needs numba).
     landmark_uv : (68, 2) array, optional
-        Where the 68 landmarks lie in the chart, 0 to 1, for weights that were trained with other places than the
-        model's.
+        UV positions of the 68 landmarks, 0 to 1, for network weights that were trained with positions other than the
+        bundled ones.
 
     Attributes
     ----------
     size : int
     kind : (N, N) uint8
-        ``OUTSIDE``, ``SURFACE`` or ``MEMBRANE``.
+        ``OUTSIDE``, ``SURFACE`` or ``MEMBRANE``. The membrane closes the openings of eyes and mouth.
     mask : (N, N) bool
         Valid texels: surface and membrane.
     texels : (M,) int
-        Flat indices of the surface texels: what is skin, and what errors are measured on.
+        Flat indices of the surface texels, which are skin. Errors are measured on them.
     triangles : (T, 3) int32
-        Triangles into ``texels``, counter-clockwise from outside (y up); eyes and mouth are holes. :meth:`mesh` is the
-        whole face.
+        Triangles into ``texels``, counter-clockwise from outside in the face frame; eyes and mouth are holes.
+        :meth:`mesh` gives the closed face.
+
+    Raises
+    ------
+    ValueError
+        If ``size`` is odd or below 2, or ``landmark_uv`` has another shape or values outside 0 to 1.
+
+    Examples
+    --------
+    >>> layout = UVLayout()
+    >>> layout.mean_map.shape
+    (128, 128, 3)
+    >>> layout.landmarks(layout.mean_map).shape
+    (68, 3)
+    >>> vertices, triangles = layout.mesh()
+    >>> len(vertices) == layout.mask.sum().item()
+    True
     """
 
     def __init__(self, size: int = 128, landmark_uv: ArrayLike | None = None):
-        file = read_arrays("face_model.npz")
+        file = read_bundled_arrays("face_model.npz")
         self.size = size
         self._uv = file["uv"]
-        self._landmarks = file["landmarks"]
+        self._landmarks = file["landmarks"]  # rows of (landmark, u, v, weight)
         if landmark_uv is not None:
-            places = np.asarray(landmark_uv, float)
-            if places.shape != (68, 2) or not ((places >= 0) & (places <= 1)).all():
+            positions = np.asarray(landmark_uv, float)
+            if positions.shape != (68, 2) or not ((positions >= 0) & (positions <= 1)).all():
                 raise ValueError(
-                    f"landmark_uv has shape {places.shape}, or values outside 0 to 1; it should be (68, 2)"
+                    f"landmark_uv has shape {positions.shape}, or values outside 0 to 1; it should be (68, 2)"
                 )
-            self._landmarks = np.c_[np.arange(68), places, np.ones(68)]
+            self._landmarks = np.c_[np.arange(68), positions, np.ones(68)]
         if size == 128:
             self._vertices, self._weights = file["texel_vertices"], file["texel_weights"]
             self.kind = file["texel_kind"]
@@ -115,13 +122,38 @@ class UVLayout:
     @cached_property
     def mean_map(self) -> Array:
         """The mean face as a map (N, N, 3) in mm of the face frame."""
-        file = read_arrays("face_model.npz")
+        file = read_bundled_arrays("face_model.npz")
         coarse = file["mean"]
         return self.vertices_to_map(read_sparse(file, "subdivision", len(coarse)) @ coarse)
 
+    def position_basis(self, model: MorphableModel) -> tuple[Array, Array]:
+        """Mean and basis of the position maps of a face model.
+
+        Parameters
+        ----------
+        model : MorphableModel
+            In the bundled topology.
+
+        Returns
+        -------
+        mean : (N*N, 3) float32
+        basis : (K + E, N*N, 3) float32
+            Identity first, then expression: ``mean + tensordot(coefficients, basis, 1)`` is the flattened position map
+            of a face in mm of the face frame.
+
+        Raises
+        ------
+        ValueError
+            If the model is in another topology.
+        """
+        if model.uv is None:
+            raise ValueError("this model has no UV chart; uv.register_model brings it into the bundled topology")
+        directions = np.concatenate([model.identity, model.expression]).astype(np.float32)
+        return self.matrix @ model.mean.astype(np.float32), transform_basis(self.matrix, directions)
+
     @cached_property
     def texel_uv(self) -> NDArray[np.float32]:
-        """Place (u, v, 1) of each texel's centre, (N, N, 3): what :meth:`lprnet_utils.Face.uv_coordinates` draws."""
+        """UV position (u, v, 1) of the centre of each texel, (N, N, 3)."""
         centre = ((np.arange(self.size) + 0.5) / self.size).astype(np.float32)
         return np.stack([*np.meshgrid(centre, centre), np.ones((self.size, self.size), np.float32)], -1)
 
@@ -132,16 +164,17 @@ class UVLayout:
 
     @cached_property
     def landmark_matrix(self) -> csr_matrix:
-        """Sparse (68, N*N): reads the iBUG landmarks, each a weighted set of UV positions.
+        """Sparse (68, N*N): ``landmark_matrix @ map.reshape(-1, 3)`` reads the 68 iBUG landmarks.
 
-        Texels off the face, where a network's output means nothing, are never read: the nearest on it stands for them.
+        Each landmark is a weighted set of UV positions. A network's output is meaningless outside the mesh, so those
+        texels are never read; the nearest valid texel replaces each of them.
         """
         from scipy.sparse import csr_matrix
 
         number, weight = self._landmarks[:, 0].astype(int), self._landmarks[:, 3]
         gather = csr_matrix((weight, (number, np.arange(len(number)))), shape=(68, len(number)))
         read = (gather @ bilinear_matrix(self._landmarks[:, 1:3], self.size)).tocoo()
-        column = self._nearest.ravel()[read.col]
+        column = self._nearest_valid.ravel()[read.col]
         return csr_matrix((read.data, (read.row, column)), shape=read.shape).astype(np.float32)
 
     @property
@@ -151,81 +184,73 @@ class UVLayout:
         return np.stack([np.bincount(number, weight * self._landmarks[:, k], 68) for k in (1, 2)], 1)
 
     @cached_property
-    def _nearest(self) -> NDArray[np.intp]:
-        """Flat index (N, N) of the valid texel nearest to each texel: itself, if it is valid."""
-        row, column = _nearest_in_left_half(self.kind)
+    def _nearest_valid(self) -> NDArray[np.intp]:
+        """Flat index (N, N) of the valid texel nearest to each texel; a valid texel is its own nearest."""
+        row, column = nearest_valid_in_left_half(self.kind)
         left = row * self.size + column
         right = row[:, ::-1] * self.size + self.size - 1 - column[:, ::-1]
         return np.concatenate([left, right], 1)
 
     @cached_property
     def triangles(self) -> NDArray[np.int32]:
-        """Triangles of the texel grid between surface texels, diagonals mirrored left to right."""
-        return self._grid(self.texels)
+        """Triangles (T, 3) between surface texels; the diagonals of the right half mirror those of the left."""
+        return grid_triangles(self.texels, self.size)
 
     def mesh(self, membrane: bool = True) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
-        """The mesh that a map is: flat indices (M,) of its vertices' texels, and triangles (T, 3) into these.
+        """The face as a mesh over the texels.
 
-        The membrane closes eyes and mouth; without it they are holes, and the two are ``texels`` and ``triangles``.
+        Parameters
+        ----------
+        membrane : bool
+            Close eyes and mouth with the membrane. Without it they are holes, and the result is ``texels`` and
+            ``triangles``.
+
+        Returns
+        -------
+        vertices : (M,) int
+            Flat indices of the texels that are the vertices.
+        triangles : (T, 3) int32
+            Triangles into ``vertices``.
         """
-        return self._closed if membrane else (self.texels, self.triangles)
+        return self._closed_mesh if membrane else (self.texels, self.triangles)
 
     @cached_property
-    def _closed(self) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    def _closed_mesh(self) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
         valid = np.flatnonzero(self.mask)
-        return valid, self._grid(valid)
+        return valid, grid_triangles(valid, self.size)
 
     @cached_property
     def closed_triangles(self) -> NDArray[np.int32]:
-        """The triangles of :meth:`mesh`, but into the flattened map of (N * N) texels."""
-        valid, triangles = self._closed
+        """The triangles (T, 3) of :meth:`mesh` with the membrane, as indices into the flattened map of N*N texels."""
+        valid, triangles = self._closed_mesh
         return valid.astype(np.int32)[triangles]
-
-    def _grid(self, texels: NDArray[np.intp]) -> NDArray[np.int32]:
-        """Triangles (T, 3) into these flat texels that join neighbours."""
-        n = self.size
-        number = np.full(n * n, -1, np.int32)
-        number[texels] = np.arange(len(texels), dtype=np.int32)
-        number = number.reshape(n, n)
-        a, b, c, d = number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]
-        left = np.broadcast_to(np.arange(n - 1) < n // 2, a.shape)
-        found = []
-        for first, second, third, fourth, here in ((a, b, c, d, left), (d, a, b, c, ~left)):
-            both = here & (first >= 0) & (third >= 0)
-            found.append(np.stack([first, second, third], -1)[both & (second >= 0)])
-            found.append(np.stack([first, third, fourth], -1)[both & (fourth >= 0)])
-            # a cell at the border that lacks an end of its diagonal still has the triangle of the other three
-            ends = here & (second >= 0) & (fourth >= 0)
-            found.append(np.stack([second, third, fourth], -1)[ends & (first < 0) & (third >= 0)])
-            found.append(np.stack([fourth, first, second], -1)[ends & (third < 0) & (first >= 0)])
-        return np.concatenate(found)
 
     @cached_property
     def weights(self) -> NDArray[np.float32]:
-        """PRNet's weight mask (N, N): 68 points 16, eyes, nose and mouth 4, the face 3, outside 0."""
+        """PRNet's weight mask (N, N): landmarks 16; eyes, nose and mouth 4; rest of the face 3; outside 0."""
         from scipy.spatial import Delaunay
 
         n = self.size
         column, row = np.meshgrid((np.arange(n) + 0.5) / n, (np.arange(n) + 0.5) / n)
         centres = np.stack([column, row], -1)
-        out = np.where(self.mask, WEIGHTS["face"], 0.0)
+        out = np.where(self.mask, FACE_WEIGHT, 0.0)
         uv = self.landmark_uv
-        for points in FEATURES.values():
-            inside = Delaunay(uv[points]).find_simplex(centres) >= 0
-            out[inside & self.mask] = WEIGHTS["features"]
+        for landmarks in FEATURE_LANDMARKS:
+            inside = Delaunay(uv[landmarks]).find_simplex(centres) >= 0
+            out[inside & self.mask] = FEATURE_WEIGHT
         position = np.clip(np.rint(uv * n - 0.5).astype(int), 0, n - 1)
-        out[position[:, 1], position[:, 0]] = WEIGHTS["landmarks"]
+        out[position[:, 1], position[:, 0]] = LANDMARK_WEIGHT
         return np.maximum(out, out[:, ::-1]).astype(np.float32)
 
     def smooth(self, position_map: ArrayLike) -> NDArray[np.float32]:
-        """A position map (N, N, 3) without the ripple of a network's decoder: a Gaussian of ``RIPPLE`` texels.
+        """Smooth a position map (N, N, 3) with a Gaussian of ``SMOOTHING_TEXELS``.
 
         A face is smooth at the scale of a texel, but transposed convolutions of stride 2 leave a checkerboard. Only
-        valid texels are averaged; outside, where a network's output means nothing, goes the nearest valid value.
+        valid texels are averaged. Texels outside the mesh get the nearest valid value.
         """
         import cv2
 
-        kernel = cv2.getGaussianKernel(2 * round(3 * RIPPLE) + 1, RIPPLE, cv2.CV_32F)
+        kernel = cv2.getGaussianKernel(2 * round(3 * SMOOTHING_TEXELS) + 1, SMOOTHING_TEXELS, cv2.CV_32F)
         weight = self.mask.astype(np.float32)
 
         def blur(values: Array) -> Array:
@@ -233,35 +258,29 @@ class UVLayout:
 
         values = self.flat(position_map).reshape(self.size, self.size, 3)
         smooth = blur(values * weight[..., None]) / np.maximum(blur(weight), 1e-6)[..., None]
-        return smooth.reshape(-1, 3)[self._nearest].astype(np.float32)
+        return smooth.reshape(-1, 3)[self._nearest_valid].astype(np.float32)
 
     def vertices_to_map(self, vertices: ArrayLike) -> NDArray[np.float32]:
-        """Vertices (V, 3) of a face in this layout's topology to a position map (N, N, 3)."""
+        """The position map (N, N, 3) of vertices (V, 3) in the bundled topology. ValueError for another shape."""
         vertices = np.asarray(vertices, np.float32)
         if vertices.shape != (len(self._uv), 3):
             raise ValueError(f"vertices have shape {vertices.shape}, this layout has ({len(self._uv)}, 3)")
         return (self.matrix @ vertices).reshape(self.size, self.size, 3)
 
     def map_to_vertices(self, position_map: ArrayLike) -> Array:
-        """A position map (N, N, 3) to the model's vertices (V, 3), read bilinearly."""
+        """The vertices (V, 3) of the face model, read bilinearly from a position map (N, N, 3)."""
         return self.inverse_matrix @ self.flat(position_map)
 
     def landmarks(self, position_map: ArrayLike) -> NDArray[np.float32]:
-        """The 68 iBUG landmarks (68, 3) of a position map (N, N, 3), in its unit."""
+        """The iBUG landmarks (68, 3) of a position map (N, N, 3), in the map's unit."""
         return self.landmark_matrix @ self.flat(position_map)
 
     def points(self, position_map: ArrayLike) -> NDArray[np.float32]:
-        """The surface texels (M, 3) of a map, to be joined by ``triangles``: the face without the membrane."""
+        """The surface texels (M, 3) of a position map (N, N, 3): the vertices that ``triangles`` joins."""
         return self.flat(position_map)[self.texels]
 
     def flat(self, position_map: ArrayLike) -> NDArray[np.float32]:
-        """All texels (N * N, 3) of a map.
-
-        Raises
-        ------
-        ValueError
-            If it is no map of this layout.
-        """
+        """All texels (N*N, 3) of a position map (N, N, 3). ValueError if the map has another shape."""
         position_map = np.asarray(position_map, np.float32)
         if position_map.shape != (self.size, self.size, 3):
             raise ValueError(
@@ -270,12 +289,7 @@ class UVLayout:
         return position_map.reshape(-1, 3)
 
     def centre_depth(self, position_maps: NDArray) -> NDArray:
-        """Shift the depth of maps (..., N, N, 3) in place, so that z has mean 0 over the valid texels.
-
-        Returns
-        -------
-        The maps.
-        """
-        for one in position_maps.reshape(-1, self.size, self.size, 3):
-            one[..., 2] -= one[self.mask][:, 2].mean()
+        """Shift z of maps (..., N, N, 3) in place to mean 0 over the valid texels; returns the same maps."""
+        for position_map in position_maps.reshape(-1, self.size, self.size, 3):
+            position_map[..., 2] -= position_map[self.mask][:, 2].mean()
         return position_maps

@@ -1,8 +1,8 @@
-"""Registration: the bundled face, bent onto the surface of another model, so that both share the UV layout.
+"""Registration: bend the bundled face onto the surface of another model, so that both share the UV layout.
 
-First the bundled morphable model is fitted (pose, identity, expression), then its vertices leave the model and move
-freely under a thin-plate energy that is relaxed step by step. Eyelids and lips lie close together and face each
-other, so there the closest point is often on the wrong one: the rims of their openings are matched curve to curve.
+First the bundled morphable model is fitted (pose, identity, expression). Then its vertices leave the model and move
+freely under a thin-plate energy that is relaxed step by step. Eyelids and lips lie close together and face each other,
+so the closest point is often on the wrong one. The rims of these openings are therefore matched curve to curve.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array
-from ..common.assets import read_arrays
+from ..common.assets import read_bundled_arrays
 from ..geometry.camera import similarity_alignment
 from ..geometry.landmarks import BROWS, JAW, MOUTH_CORNERS
 from ..geometry.mesh import border_loops, nested_loops, vertex_normals
@@ -27,18 +27,20 @@ from .layout import UVLayout
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-REACH = 5.0  # mm, farther correspondences are none
-FIT_STEPS = 20
+MAX_DISTANCE_MM = 5.0  # a vertex farther from the target's surface has no correspondence
+FIT_STEPS, LANDMARK_STEPS = 20, 5  # of the model fit; the first ones use the landmarks alone
 UNFOLD_STEPS = 20
-NESTED = 5  # rings around an opening that may be matched
-RIDGE = 30.0  # squared mm: weight of the model's coefficients, in standard deviations
+MATCHED_RINGS = 5  # rings around an opening that may be matched, its rim included
+# weights of the model's coefficients, in standard deviations
+LANDMARK_COEFFICIENT_WEIGHT, COEFFICIENT_WEIGHT = 2.0, 30.0  # squared mm: against the landmarks, and the surface
 STIFFNESS = np.geomspace(1000.0, 10.0, 8)  # of the thin plate against one vertex's distance, step by step
-RIM, CORNER = 10.0, 1.0  # weights of a vertex of a rim and of a corner of the mouth
-JAW_AND_BROWS = slice(JAW.start, BROWS.stop)  # landmarks whose definitions differ most between models
+RIM_WEIGHT, MOUTH_CORNER_WEIGHT = 10.0, 1.0  # of a vertex of a rim and of a mouth corner, against a surface vertex
+JAW_AND_BROWS = slice(JAW.start, BROWS.stop)  # landmarks that different models define most differently
+JAW_AND_BROW_WEIGHT = 0.2  # against the other landmarks
 
-# The nostrils, pockets in MakeHuman's mesh and caves in others, correspond to nothing: centre of the left one of the
-# chart, direction of its long axis, half axes
-NOSTRIL, NOSTRIL_AXIS, NOSTRIL_SIZE = (0.396, 0.5886), (-0.957, 0.29), (0.050, 0.014)
+# The nostrils are pockets in MakeHuman's mesh and caves in others, so they have no counterpart. An ellipse in the chart
+# covers the left one; mirroring gives the right one.
+NOSTRIL_CENTRE, NOSTRIL_LONG_AXIS, NOSTRIL_HALF_AXES = (0.396, 0.5886), (-0.957, 0.29), (0.050, 0.014)
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,12 @@ class Registration:
     Attributes
     ----------
     vertices : (V, 3) float64
-        Of the bundled topology, in the frame of the target.
+        Vertices of the bundled topology in the frame of the target.
     matrix : sparse (V, n)
-        ``matrix @ values`` reads what is known at the target's vertices (a basis, a colour) at these.
+        ``matrix @ values`` reads values at the target's vertices (a basis, a colour) at the vertices of the bundled
+        topology.
     distance : (V,)
-        From the target's surface; of the three centres of the membrane it says nothing.
+        Distance of each vertex from the target's surface. It is meaningless at the three centres of the membrane.
     """
 
     vertices: Array
@@ -61,18 +64,18 @@ class Registration:
 
     @cached_property
     def frame(self) -> tuple[Array, Array]:
-        """Rotation (3, 3) and shift (3,) into the face frame: ``v @ rotation.T - shift``; the size stays."""
+        """Rotation (3, 3) and shift (3,) into the face frame: ``v @ rotation.T - shift``, without scaling."""
         layout = UVLayout()
         rotation = similarity_alignment(self.vertices, MorphableModel.load().mean)[1]
         return rotation, (layout.matrix @ (self.vertices @ rotation.T))[layout.mask.ravel()].mean(0)
 
-    def upright(self) -> NDArray[np.float32]:
+    def vertices_in_face_frame(self) -> NDArray[np.float32]:
         """The vertices (V, 3) in the face frame."""
         rotation, shift = self.frame
         return (self.vertices @ rotation.T - shift).astype(np.float32)
 
-    def carry(self, model: MorphableModel) -> MorphableModel:
-        """The model whose mean was the target, in the bundled topology and face frame."""
+    def transfer(self, model: MorphableModel) -> MorphableModel:
+        """Bring a model into the bundled topology and the face frame; its mean is the target of this registration."""
         rotation = self.frame[0]
 
         def read(basis: Array) -> NDArray[np.float32]:
@@ -80,7 +83,7 @@ class Registration:
 
         return replace(
             model,
-            mean=self.upright(),
+            mean=self.vertices_in_face_frame(),
             identity=read(model.identity),
             expression=read(model.expression),
             landmark_vertices=None,
@@ -89,79 +92,77 @@ class Registration:
 
 
 class _Template:
-    """What of the bundled face a registration needs."""
+    """The bundled face as the template of a registration."""
 
     def __init__(self, model: MorphableModel):
-        from scipy.sparse import csr_matrix, diags, identity
+        from scipy.sparse import diags, identity
 
-        # other models' makers set brows and jaw where they lie on the skin, not where labels of photos have them
-        layout = UVLayout(landmark_uv=read_arrays("face_model.npz")["landmarks_between_models"][:, 1:3])
+        # models define brows and jaw on the skin, labels of photos elsewhere: these positions agree between models
+        layout = UVLayout(landmark_uv=read_bundled_arrays("face_model.npz")["landmarks_between_models"][:, 1:3])
         self.model = model
         self.triangles = model.triangles[~model.membrane]
         loops = sorted(
             border_loops(self.triangles)[1:], key=lambda loop: model.mean[loop].mean(0)[[1, 0]].round().tolist()
         )
-        self.rims = [nested_loops(self.triangles, loop, NESTED) for loop in loops]  # mouth, eyes from left to right
-        self.read = (layout.landmark_matrix @ layout.matrix).tocsr().astype(float)
+        self.rims = [nested_loops(self.triangles, loop, MATCHED_RINGS) for loop in loops]  # mouth, left eye, right eye
+        self.landmark_matrix = (layout.landmark_matrix @ layout.matrix).tocsr().astype(float)
         self.basis = np.concatenate([model.identity, model.expression]).astype(float)
         n = len(model.mean)
         self.skin = np.isin(np.arange(n), self.triangles)
-        self.closed = identity(n).tolil()  # the centre of a membrane is the mean of its rim
+        self.membrane_matrix = identity(n).tolil()  # the centre of a membrane is the mean of its rim
         for centre in np.flatnonzero(~self.skin):
             fan = np.setdiff1d(model.triangles[(model.triangles == centre).any(1)], centre)
-            self.closed[centre] = np.isin(np.arange(n), fan) / len(fan)
-        self.closed = self.closed.tocsr()
-        axes = np.array([NOSTRIL_AXIS, [-NOSTRIL_AXIS[1], NOSTRIL_AXIS[0]]])
-        nostril = (((model.uv - NOSTRIL) @ axes.T / NOSTRIL_SIZE) ** 2).sum(1) < 1
+            self.membrane_matrix[centre] = np.isin(np.arange(n), fan) / len(fan)
+        self.membrane_matrix = self.membrane_matrix.tocsr()
+        axes = np.array([NOSTRIL_LONG_AXIS, [-NOSTRIL_LONG_AXIS[1], NOSTRIL_LONG_AXIS[0]]])
+        nostril = (((model.uv - NOSTRIL_CENTRE) @ axes.T / NOSTRIL_HALF_AXES) ** 2).sum(1) < 1
         self.nostril = nostril | nostril[model.mirror]
-        ends = np.stack([model.triangles, np.roll(model.triangles, -1, 1)], -1).reshape(-1, 2)
-        ends = np.unique(np.sort(ends, 1), axis=0)
-        link = csr_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(n, n))
-        link = link + link.T
-        laplacian = identity(n) - diags(1 / np.asarray(link.sum(1)).ravel()) @ link
+        adjacency = _adjacency(model.triangles, n)
+        laplacian = identity(n) - diags(1 / np.asarray(adjacency.sum(1)).ravel()) @ adjacency
         self.laplacian = laplacian.tocsr()
         self.thin_plate = (laplacian.T @ laplacian).tocsc()
 
     def correspondences(
         self, vertices: Array, target: Surface, rims: Sequence[Sequence[NDArray]]
     ) -> tuple[csr_matrix, Array, Array]:
-        """For each vertex its point on the target as a row of a matrix over the target's vertices, with a weight.
+        """The closest point on the target for each vertex.
 
-        The distance is inf where no surface near faces alike.
+        Returns a matrix (V, n) over the target's vertices, a weight (V,), and the distance (V,), which is inf where no
+        surface nearby faces the same way.
         """
         from scipy.sparse import csr_matrix
 
         triangle, share, distance = target.closest(vertices, vertex_normals(vertices, self.triangles))
         corners = target.triangles[triangle]
         at_border = (target.on_border[corners] & (share > 1e-3)).any(1)
-        weight = (self.skin & ~self.nostril & (distance < REACH) & ~at_border).astype(float)
+        weight = (self.skin & ~self.nostril & (distance < MAX_DISTANCE_MM) & ~at_border).astype(float)
         for loops, curves in zip(self.rims, rims, strict=False):
             for loop, curve in zip(loops, curves, strict=False):
                 pair, part = match_curve(vertices[loop], target.vertices[curve])
                 corners[loop], share[loop] = np.asarray(curve)[pair[:, [0, 1, 1]]], np.c_[part, np.zeros(len(loop))]
-                weight[loop] = RIM
+                weight[loop] = RIM_WEIGHT
         n = len(vertices)
         entries = share.ravel(), (np.repeat(np.arange(n), 3), corners.ravel())
         return csr_matrix(entries, shape=(n, len(target.vertices))), weight, distance
 
-    def folded(self, vertices: Array, base: Array) -> NDArray[np.bool_]:
-        """Which triangles have turned over against those of the face that the bending began with."""
+    def is_folded(self, vertices: Array, base: Array) -> NDArray[np.bool_]:
+        """Which triangles (T,) have turned over, compared with the vertices ``base`` before the deformation."""
         normals = [
             np.cross(*np.moveaxis(v[self.triangles[:, 1:]] - v[self.triangles[:, :1]], 1, 0)) for v in (vertices, base)
         ]
         return np.einsum("td,td->t", *normals) <= 0
 
-    def unfolded(self, vertices: Array, base: Array) -> Array:
-        """Where triangles are folded, they, and in time those around them, are drawn tight like a soap film."""
+    def unfold(self, vertices: Array, base: Array) -> Array:
+        """Pull folded triangles tight like a soap film; after some attempts their neighbours too."""
         from scipy.sparse.linalg import splu
 
         vertices = vertices.copy()
         for attempt in range(UNFOLD_STEPS):
-            bad = self.folded(vertices, base)
-            if not bad.any():
+            folded = self.is_folded(vertices, base)
+            if not folded.any():
                 break
             patch = np.zeros(len(vertices), bool)
-            patch[self.triangles[bad]] = True
+            patch[self.triangles[folded]] = True
             for _ in range(attempt // 3):
                 patch[self.triangles[patch[self.triangles].any(1)]] = True
             patch[np.concatenate([loops[0] for loops in self.rims])] = False
@@ -170,62 +171,84 @@ class _Template:
             vertices[inner] = splu(film[:, inner].tocsc()).solve(-(film[:, outer] @ vertices[outer]))
         return vertices
 
-    def fitted(self, target: Surface, landmarks: Array, rims: Sequence[Sequence[NDArray]]) -> Array:
-        """The model's face that lies closest: pose and coefficients in turn."""
+    def fit_model(self, target: Surface, landmarks: Array, rims: Sequence[Sequence[NDArray]]) -> Array:
+        """Vertices (V, 3) of the bundled model fitted to the target: pose and coefficients in turn."""
         mean = self.model.mean.astype(float)
         precision = np.ones(len(self.basis))
         precision[len(self.model.identity) :] = EXPRESSION_DEVIATION**-2
         trust = np.ones(68)
-        trust[JAW_AND_BROWS] = 0.2
-        marks = np.stack([self.read @ b for b in self.basis])
+        trust[JAW_AND_BROWS] = JAW_AND_BROW_WEIGHT
+        landmark_basis = np.stack([self.landmark_matrix @ b for b in self.basis])
         c = np.zeros(len(self.basis))
         for step in range(FIT_STEPS):
             shape = mean + np.tensordot(c, self.basis, 1)
-            if step < 5:  # from the landmarks alone, to be near enough for closest points
-                k, rotation, shift = similarity_alignment(self.read @ shape, landmarks, trust)
-                wanted = (landmarks - shift) @ rotation / k - self.read @ mean
-                left = (marks * trust[:, None]).reshape(len(c), -1)
-                normal, right = left @ marks.reshape(len(c), -1).T, left @ wanted.ravel()
-                ridge = 2.0
+            if step < LANDMARK_STEPS:  # until the face is near enough for closest points
+                k, rotation, shift = similarity_alignment(self.landmark_matrix @ shape, landmarks, trust)
+                wanted = (landmarks - shift) @ rotation / k - self.landmark_matrix @ mean
+                left = (landmark_basis * trust[:, None]).reshape(len(c), -1)
+                normal, right = left @ landmark_basis.reshape(len(c), -1).T, left @ wanted.ravel()
+                coefficient_weight = LANDMARK_COEFFICIENT_WEIGHT
             else:
                 matrix, weight, _ = self.correspondences(k * shape @ rotation.T + shift, target, rims)
                 points, normals = matrix @ target.vertices, matrix @ target.smooth_normals
                 used = weight > 0
                 k, rotation, shift = similarity_alignment(shape[used], points[used], weight[used])
                 wanted = (points - shift) @ rotation / k - mean
-                normals = normals @ rotation
-                across = np.einsum("kvd,vd->kv", self.basis, normals)  # distance to the plane, so that it can slide
-                left = across * (weight == 1)
-                normal, right = left @ across.T, left @ np.einsum("vd,vd->v", wanted, normals)
-                hard = np.flatnonzero(weight > 1)
-                pull = self.basis[:, hard].reshape(len(c), -1)
-                normal += RIM * pull @ pull.T
-                right += RIM * pull @ wanted[hard].ravel()
-                corners = marks[:, MOUTH_CORNERS].reshape(len(c), -1)
-                wanted = (landmarks - shift) @ rotation / k - self.read @ mean
-                normal += CORNER * corners @ corners.T
-                right += CORNER * corners @ wanted[MOUTH_CORNERS].ravel()
-                ridge = RIDGE
-            c = np.linalg.solve(normal + ridge * np.diag(precision), right)
+                normal, right = self._surface_equations(wanted, normals @ rotation, weight)
+                corners = landmark_basis[:, MOUTH_CORNERS].reshape(len(c), -1)
+                wanted = (landmarks - shift) @ rotation / k - self.landmark_matrix @ mean
+                normal += MOUTH_CORNER_WEIGHT * corners @ corners.T
+                right += MOUTH_CORNER_WEIGHT * corners @ wanted[MOUTH_CORNERS].ravel()
+                coefficient_weight = COEFFICIENT_WEIGHT
+            c = np.linalg.solve(normal + coefficient_weight * np.diag(precision), right)
         return k * (mean + np.tensordot(c, self.basis, 1)) @ rotation.T + shift
+
+    def _surface_equations(self, wanted: Array, normals: Array, weight: Array) -> tuple[Array, Array]:
+        """Normal equations (K, K) and (K,) that move the mean by ``wanted`` (V, 3), weighted by ``weight`` (V,).
+
+        Vertices of weight 1 move to a tangent plane of the target, so that they can slide; those of rims to a point.
+        """
+        across = np.einsum("kvd,vd->kv", self.basis, normals)  # distance to the plane
+        left = across * (weight == 1)
+        normal, right = left @ across.T, left @ np.einsum("vd,vd->v", wanted, normals)
+        on_rim = np.flatnonzero(weight > 1)
+        rim_basis = self.basis[:, on_rim].reshape(len(self.basis), -1)
+        normal += RIM_WEIGHT * rim_basis @ rim_basis.T
+        right += RIM_WEIGHT * rim_basis @ wanted[on_rim].ravel()
+        return normal, right
+
+
+def _adjacency(triangles: NDArray, count: int) -> csr_matrix:
+    """Sparse symmetric (V, V) with 1 where an edge joins two vertices."""
+    from scipy.sparse import csr_matrix
+
+    edges = np.stack([triangles, np.roll(triangles, -1, 1)], -1).reshape(-1, 2)
+    edges = np.unique(np.sort(edges, 1), axis=0)
+    one_way = csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
+    return one_way + one_way.T
 
 
 def register(
     vertices: ArrayLike, triangles: NDArray, landmarks: ArrayLike, rims: Sequence[Sequence[NDArray]] = ()
 ) -> Registration:
-    """Bend the bundled face onto the neutral face of another model (20 seconds).
+    """Bend the bundled face onto a surface, the neutral face of another model (20 seconds).
+
+    :func:`register_model` does this for a whole model. Call this function for a surface without a model, or to keep
+    the :class:`Registration`.
 
     Parameters
     ----------
     vertices : (n, 3) array
-        The other neutral face in mm, anywhere, as large as a face, y up, facing +z to within 30 degrees.
+        The other neutral face in mm and of the size of a face. Its position is arbitrary; y is up, and it faces +z to
+        within 30 degrees.
     triangles : (m, 3) int array
-        Counter-clockwise from outside; without the inside of the mouth and of the lids.
+        Counter-clockwise from outside, without the inside of the mouth and of the lids.
     landmarks : (68, 3) array
-        Its iBUG landmarks. Those of jaw and brows count little, and only the corners of the mouth count to the end.
+        Its iBUG landmarks. Jaw and brows have little weight, and the last steps use the mouth corners only.
     rims : sequence of sequences of int arrays
-        For the mouth, the eye at the image's left and the eye at its right: the rim as a loop of vertices, then up to
-        four loops around it, one ring of the mesh after the other. They hold lips and lids where they fold inward.
+        One sequence for the mouth, one for the eye at the image's left, one for the eye at its right. Each holds the
+        rim as a loop of vertices, then up to four loops around it, one ring of the mesh after the other. They keep lips
+        and lids in place where these fold inward.
 
     Returns
     -------
@@ -234,7 +257,7 @@ def register(
     Raises
     ------
     ValueError
-        If shapes do not agree or a coordinate is not finite.
+        If a shape is wrong or a coordinate is not finite.
 
     References
     ----------
@@ -250,34 +273,40 @@ def register(
     if not (np.isfinite(vertices).all() and np.isfinite(landmarks).all()):
         raise ValueError("vertices and landmarks must be finite")
     template, target = _Template(MorphableModel.load()), Surface(vertices, triangles)
-    base = out = template.fitted(target, landmarks, rims)
-    read = template.read[MOUTH_CORNERS]
+    base = out = template.fit_model(target, landmarks, rims)
+    corners = template.landmark_matrix[MOUTH_CORNERS]
     for stiffness in STIFFNESS:
         matrix, weight, _ = template.correspondences(out, target, rims)
-        system = stiffness * template.thin_plate + diags(weight) + CORNER * (read.T @ read)
+        system = stiffness * template.thin_plate + diags(weight) + MOUTH_CORNER_WEIGHT * (corners.T @ corners)
         pull = weight[:, None] * (matrix @ vertices - base)
-        pull += CORNER * read.T @ (landmarks[MOUTH_CORNERS] - read @ base)
+        pull += MOUTH_CORNER_WEIGHT * corners.T @ (landmarks[MOUTH_CORNERS] - corners @ base)
         out = base + splu(system.tocsc()).solve(pull)
-    out = template.unfolded(out, base)
-    matrix, weight, distance = template.correspondences(out, target, rims)
-    matrix = template.closed @ matrix
-    return Registration(template.closed @ out, matrix, np.linalg.norm(out - target.points(out), axis=1))
+    out = template.unfold(out, base)
+    matrix = template.correspondences(out, target, rims)[0]
+    distance = np.linalg.norm(out - target.points(out), axis=1)
+    return Registration(template.membrane_matrix @ out, template.membrane_matrix @ matrix, distance)
 
 
 def register_model(model: MorphableModel, rims: Sequence[Sequence[NDArray]] = ()) -> MorphableModel:
-    """Another model in the bundled topology and face frame, of its own size: it shares the UV layout from then on.
+    """Bring another model into the bundled topology and the face frame, so that it shares the UV layout (20 seconds).
 
     Parameters
     ----------
     model : MorphableModel
         With ``landmark_vertices``.
-    rims : see :func:`register`
+    rims : sequence of sequences of int arrays
+        Loops around mouth and eyes, see :func:`register`.
+
+    Returns
+    -------
+    MorphableModel
+        With the size of the other face.
 
     Raises
     ------
     ValueError
-        If the model does not say where its landmarks are.
+        If the model has no ``landmark_vertices``.
     """
     if model.landmark_vertices is None:
         raise ValueError("the model has no landmark_vertices: a registration begins with landmarks")
-    return register(model.mean, model.triangles, model.mean[model.landmark_vertices], rims).carry(model)
+    return register(model.mean, model.triangles, model.mean[model.landmark_vertices], rims).transfer(model)

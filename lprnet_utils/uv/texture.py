@@ -1,4 +1,4 @@
-"""The photo on the face's surface: a texture in the UV layout, and what to put where the camera does not see it."""
+"""Face textures in the UV layout: read from the photo, and completed where the camera does not see the face."""
 
 from __future__ import annotations
 
@@ -11,37 +11,38 @@ from ..geometry.mesh import vertex_normals
 from .layout import UVLayout
 from .texels import SURFACE
 
-CELLS = 150  # rows of the z-buffer across a face's height: about the map's own resolution, whatever the photo's
-GRAZING = (0.05, 0.25)  # cosine to the camera at which a texel begins to show something, and from which it is trusted
-NEAR = (0.005, 0.03)  # distance from the face's outline, in face heights, likewise
-BETTER = (0.2, 0.5)  # its share of the mirror texel's cosine below which that one is taken, and from which not at all
-LARGEST = 8192
+Z_BUFFER_ROWS = 150  # across the height of a face: about the resolution of a map, whatever that of the photo
+# pairs (low, high): from low to high, a weight rises from 0 to 1
+TRUSTED_COSINE = (0.05, 0.25)  # of a texel's normal to the camera, for the trust in the texel
+TRUSTED_DISTANCE = (0.005, 0.03)  # from the outline of the face, in face heights, for the same
+MIRROR_COSINE_RATIO = (0.2, 0.5)  # cosine of a texel over that of its mirror texel, for preferring the texel
+MAX_TEXTURE_SIZE = 8192
 
 
 def texel_visibility(position_map: Array, layout: UVLayout) -> NDArray[np.bool_]:
-    """Which texels (N, N) of the face, membrane included, the camera sees: not hidden behind another part of it."""
+    """Which texels (N, N) of the face, membrane included, are not hidden behind another part of the face."""
     from ..geometry.rasterizer import vertex_visibility
 
     points = position_map.reshape(-1, 3).astype(float)
     used = np.flatnonzero(layout.mask)
-    cell = np.ptp(points[used, 1]) / CELLS
+    cell = np.ptp(points[used, 1]) / Z_BUFFER_ROWS
     seen = np.zeros(len(points), bool)
-    # the texels outside the mesh repeat valid ones, so all may go along
+    # texels outside the mesh repeat valid ones, so they hide nothing more
     seen[used] = vertex_visibility(points / cell, layout.closed_triangles, tolerance=3.0, resolution=1.0)[used]
     return seen.reshape(layout.mask.shape)
 
 
 def texel_normals(position_map: Array, layout: UVLayout) -> NDArray[np.float64]:
-    """Unit normals (N, N, 3) in the camera's frame, right-handed: x right in the picture, y up, z toward the camera."""
+    """Unit normals (N, N, 3) of a map in the photo frame. The normals have y up, as in the face frame."""
     flipped = position_map.reshape(-1, 3) * np.float32([1, -1, 1])
     return vertex_normals(flipped, layout.closed_triangles).reshape(position_map.shape)
 
 
 def texel_trust(position_map: Array, layout: UVLayout, image: Image, seen: Array) -> NDArray[np.float32]:
-    """How far the photo can be trusted to show the face at each texel: (N, N), 0 to 1.
+    """Trust (N, N), 0 to 1, that the photo shows the face at each texel.
 
-    1 where the camera looks at it; falling to 0 toward what is hidden (not ``seen``, see :func:`texel_visibility`),
-    turned away, or outside the photo.
+    It falls to 0 toward texels that are hidden (not ``seen``, see :func:`texel_visibility`), turned away from the
+    camera, or outside the photo.
     """
     from scipy.spatial import cKDTree
 
@@ -50,31 +51,26 @@ def texel_trust(position_map: Array, layout: UVLayout, image: Image, seen: Array
     cosine = texel_normals(position_map, layout)[..., 2].astype(np.float32)
     seen = seen & inside
     trust = cv2.GaussianBlur(cv2.erode((seen | ~layout.mask).astype(np.float32), np.ones((5, 5))), (0, 0), 1.5)
-    trust *= _ramp(cosine, *GRAZING) * layout.mask
-    # A map is off by a percent or two of the face, so what lies that near to the outline may be the background, or the
-    # cheek behind the nose. The outline is where what is seen ends; folds of lids and lips are too small to count.
-    lost = ((layout.kind == SURFACE) & (~seen | (cosine < GRAZING[1]))).astype(np.uint8)
+    trust *= _ramp(cosine, *TRUSTED_COSINE) * layout.mask
+    # A map is off by a percent or two of the face, so the photo may show the background, or the cheek behind the nose,
+    # near an outline. Outlines are the borders of the visible part; the opening drops the small folds of lids and lips.
+    lost = ((layout.kind == SURFACE) & (~seen | (cosine < TRUSTED_COSINE[1]))).astype(np.uint8)
     lost = cv2.morphologyEx(lost, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     outline = (lost > 0) & (cv2.dilate(((trust > 0) & (lost == 0)).astype(np.uint8), np.ones((3, 3))) > 0)
     if outline.any():
         distance = cKDTree(xy[outline]).query(xy.reshape(-1, 2))[0].reshape(trust.shape)
-        trust *= _ramp(distance / np.ptp(xy[layout.mask][:, 1]), *NEAR)
+        trust *= _ramp(distance / np.ptp(xy[layout.mask][:, 1]), *TRUSTED_DISTANCE)
     return trust.astype(np.float32)
 
 
 def photo_to_texture(image: Image, position_map: Array, layout: UVLayout, size: int) -> NDArray[np.float32]:
-    """The colours (size, size, 3), 0 to 255, that the photo has at the places of the texels, hidden or not.
+    """The photo's colours (size, size, 3), 0 to 255, at the positions of all texels, visible or hidden.
 
-    Read at the resolution of the texture, not of the map: places between the map's texels are interpolated. Where the
-    photo is finer than the texture it is averaged first, so that nothing aliases.
-
-    Raises
-    ------
-    ValueError
-        For a size that is no whole number from 2 to 8192.
+    The positions are interpolated between the texels of the map. A photo that is finer than the texture is averaged
+    first, which prevents aliasing. ValueError if ``size`` is not a whole number from 2 to 8192.
     """
-    if not 2 <= size <= LARGEST or size != int(size):
-        raise ValueError(f"the side of a texture is a whole number from 2 to {LARGEST}, not {size}")
+    if not 2 <= size <= MAX_TEXTURE_SIZE or size != int(size):
+        raise ValueError(f"the side of a texture is a whole number from 2 to {MAX_TEXTURE_SIZE}, not {size}")
     size = int(size)
     valid = position_map[layout.mask][:, :2]
     limits = np.array(image.shape[1::-1])
@@ -87,64 +83,68 @@ def photo_to_texture(image: Image, position_map: Array, layout: UVLayout, size: 
     small = np.maximum(np.rint(full * shrink), 1).astype(int)
     if shrink < 1:
         region = cv2.resize(region, small.tolist(), interpolation=cv2.INTER_AREA)
-    # two samples a texel in each direction, then their mean
-    places = enlarge((position_map[..., :2] - low + 0.5) * (small / full) - 0.5, 2 * size)
-    fine = cv2.remap(region, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    # the mean of two samples per texel in each direction
+    positions = resize_map((position_map[..., :2] - low + 0.5) * (small / full) - 0.5, 2 * size)
+    fine = cv2.remap(region, positions[..., 0], positions[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
 def fill_texture(colors: Array, trust: Array, cosine: Array, layout: UVLayout) -> Image:
-    """A texture (S, S, 3) without holes.
+    """Complete a texture: a version (S, S, 3) without holes.
 
-    Where the camera does not see the face, its mirror counterpart stands in, as far as that is seen: a face is almost
-    symmetric. The light is not, so the difference of the two sides where both are seen is carried on, smoothly, into
-    the part that is filled (as Poisson image editing does: Perez, Gangnet and Blake, SIGGRAPH 2003). What neither side
-    shows, and what lies outside the face, has the colours around it.
+    A face is almost symmetric, so the mirror texel replaces a texel that the camera does not see. The light is not
+    symmetric. The difference of the two sides, known where both are visible, is therefore continued smoothly into the
+    filled part, as Poisson image editing does (Perez, Gangnet and Blake, SIGGRAPH 2003). Texels that are visible on
+    neither side, or lie outside the face, get the colours around them.
 
     Parameters
     ----------
     colors : (S, S, 3) array
-        Of :func:`photo_to_texture`.
-    trust, cosine : (N, N) arrays
-        Of :func:`texel_trust`, and z of :func:`texel_normals`.
+        From :func:`photo_to_texture`.
+    trust : (N, N) array
+        From :func:`texel_trust`.
+    cosine : (N, N) array
+        z of :func:`texel_normals`.
     layout : UVLayout
-        Of N.
+        Of size N.
     """
     size, n = len(colors), layout.size
-    face = enlarge(layout.mask, size) > 0.5
-    opposite = trust[:, ::-1]
-    # where the mirror counterpart is seen much less obliquely, it is the better picture of the two
-    share = _ramp(cosine / np.maximum(cosine[:, ::-1], 1e-3), *BETTER)
-    own = trust * np.maximum(share, 1 - opposite)
+    face = resize_map(layout.mask, size) > 0.5
+    mirror_trust = trust[:, ::-1]
+    # a mirror texel that is seen much less obliquely is the better picture of the two
+    preference = _ramp(cosine / np.maximum(cosine[:, ::-1], 1e-3), *MIRROR_COSINE_RATIO)
+    direct = trust * np.maximum(preference, 1 - mirror_trust)
     small = cv2.resize(colors, (n, n), interpolation=cv2.INTER_AREA if size > n else cv2.INTER_LINEAR)
-    difference = enlarge(spread(small - small[:, ::-1], trust * opposite), size)
-    own, other = enlarge(own, size) * face, enlarge((1 - own) * opposite, size) * face
-    known = own + other
-    mixed = own[..., None] * colors + other[..., None] * (colors[:, ::-1] + difference)
+    difference = resize_map(fill_from_known(small - small[:, ::-1], trust * mirror_trust), size)
+    direct, mirrored = resize_map(direct, size) * face, resize_map((1 - direct) * mirror_trust, size) * face
+    known = direct + mirrored
+    mixed = direct[..., None] * colors + mirrored[..., None] * (colors[:, ::-1] + difference)
     mixed /= np.maximum(known, 1e-6)[..., None]
-    return np.clip(np.rint(spread(mixed, known)), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(fill_from_known(mixed, known)), 0, 255).astype(np.uint8)
 
 
-def spread(values: Array, weight: Array) -> NDArray[np.float32]:
-    """Values (n, n, C) as they are where the weight (n, n) is 1; where it is 0, smoothly from around.
+def fill_from_known(values: Array, weight: Array) -> NDArray[np.float32]:
+    """Fill unknown values (n, n, C), of weight (n, n) 0, smoothly from the known ones, of weight 1, which stay.
 
-    By a pyramid: each level has the weighted mean of the finer one and lends it where that knows nothing ("pull-push":
-    Gortler and others, The lumigraph, SIGGRAPH 1996). All zero if there is no weight at all.
+    A pyramid does it: each level holds the weighted mean of the finer level, and fills the finer level where its weight
+    is low ("pull-push": Gortler et al., The lumigraph, SIGGRAPH 1996). The result is 0 if all weights are 0.
     """
     weight = weight.astype(np.float32)[..., None]
     if len(values) == 1:
         return np.where(weight > 0, values, 0).astype(np.float32)
     half = (len(values) + 1) // 2
-    below = cv2.resize(np.concatenate([values * weight, weight], -1), (half, half), interpolation=cv2.INTER_AREA)
-    known = below[..., -1]
-    coarse = spread(below[..., :-1] / np.maximum(known, 1e-6)[..., None], np.minimum(4 * known, 1) * (known > 1e-6))
-    return values * weight + (1 - weight) * enlarge(coarse, len(values))
+    coarse = cv2.resize(np.concatenate([values * weight, weight], -1), (half, half), interpolation=cv2.INTER_AREA)
+    known = coarse[..., -1]
+    means = coarse[..., :-1] / np.maximum(known, 1e-6)[..., None]
+    filled = fill_from_known(means, np.minimum(4 * known, 1) * (known > 1e-6))
+    return values * weight + (1 - weight) * resize_map(filled, len(values))
 
 
-def enlarge(values: Array, size: int) -> NDArray[np.float32]:
-    """A map (N, N) or (N, N, C) at another size, (size, size), bilinear; for a mask compare with 1/2."""
+def resize_map(values: Array, size: int) -> NDArray[np.float32]:
+    """Resize a map (N, N) or (N, N, C) to (size, size), bilinearly. Compare a resized mask with 1/2."""
     return cv2.resize(values.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
 
 
 def _ramp(value: Array, low: float, high: float) -> Array:
+    """0 up to ``low``, 1 from ``high`` on, linear between them."""
     return np.clip((value - low) / (high - low), 0, 1)

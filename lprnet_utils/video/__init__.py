@@ -1,4 +1,4 @@
-"""Chapter 8: faces followed from frame to frame."""
+"""Chapter 8: faces followed through a video."""
 
 import lazy_loader
 

@@ -1,18 +1,19 @@
-from .annotate import annotate_video, draw_overlay, time_tracking
+from .annotate import VideoOptions, annotate_video, draw_overlay
 from .files import VideoError, VideoFrames, write_video
-from .panel import draw_turned
+from .panel import render_rotated
 from .smoothing import OneEuro
-from .tracking import CHANGE, FaceTracker
+from .tracking import SHAPE_CHANGE_MM, FaceTracker, time_tracking
 
 __all__ = [
-    "CHANGE",
+    "SHAPE_CHANGE_MM",
     "FaceTracker",
     "OneEuro",
     "VideoError",
     "VideoFrames",
+    "VideoOptions",
     "annotate_video",
     "draw_overlay",
-    "draw_turned",
+    "render_rotated",
     "time_tracking",
     "write_video",
 ]

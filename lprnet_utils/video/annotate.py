@@ -1,37 +1,74 @@
-"""Videos: the faces followed and drawn, a turning 3D face beside them, sound kept, and numbers for every frame.
+"""Draw the faces of a video over it, a turning 3D face beside it, keep its sound, and record numbers of each frame.
 
-Frames come and go one by one, so a long video takes no more memory than a short one.
+Frames are handled one by one, so a long video needs no more memory than a short one.
 """
 
 from __future__ import annotations
 
-import csv
-import os
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 import cv2
 import numpy as np
 
 from ..common.arrays import Image
-from ..common.files import check_ending, save_arrays, whole_file
+from ..common.files import check_ending
 from ..reconstruction.draw import draw_landmarks, draw_mesh, draw_pose_box
 from ..reconstruction.lprnet import LPRNet
-from .files import ENDINGS, VideoError, VideoFrames, write_video
-from .panel import COLORS, Panel
+from .files import VIDEO_ENDINGS, VideoError, VideoFrames, write_video
+from .panel import TRACK_COLORS, Panel
+from .records import RECORD_ENDINGS, FaceRecord
 from .tracking import FaceTracker, TrackedFace
 
-__all__ = [
-    "FaceTracker", "TrackedFace", "VideoError", "VideoFrames", "VideoReport", "annotate_video", "draw_overlay",
-    "time_tracking", "write_video",
-]  # fmt: skip
-RECORDS = (".csv", ".npz")
 OVERLAYS = ("landmarks", "mesh", "pose", "none")
 TURNS = ("sway", "pose", "none")
+MIN_HEIGHT = 16  # pixels of the output
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """How :func:`annotate_video` follows and draws faces.
+
+    Parameters
+    ----------
+    overlay : str
+        What is drawn over each face: ``landmarks``, ``mesh``, ``pose`` (a box) or ``none``.
+    turn : str
+        The 3D face beside the video: ``sway`` turns it slowly to both sides, ``pose`` turns it like the head, ``none``
+        leaves it out.
+    photo_colors : bool
+        Draw the 3D face in the colours of the frames instead of grey clay.
+    smooth : bool
+        See :class:`lprnet_utils.video.FaceTracker`.
+    max_faces : int, optional
+        Follow only this many faces, the largest ones.
+    fps : float, optional
+        Frames per second of the output; by default the mean rate of the file.
+    height : int, optional
+        Shrink the output to this height. The faces are followed in the full frames all the same.
+
+    Raises
+    ------
+    ValueError
+        For an unknown overlay or turn, or a height below 16 pixels.
+    """
+
+    overlay: str = "landmarks"
+    turn: str = "sway"
+    photo_colors: bool = True
+    smooth: bool = True
+    max_faces: int | None = None
+    fps: float | None = None
+    height: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("overlay", self.overlay, OVERLAYS), ("turn", self.turn, TURNS)):
+            if value not in known:
+                raise ValueError(f"{name} is one of {', '.join(known)}, not {value!r}")
+        if self.height is not None and self.height < MIN_HEIGHT:
+            raise ValueError(f"the output is at least {MIN_HEIGHT} pixels high, got {self.height}")
 
 
 @dataclass
@@ -42,14 +79,14 @@ class VideoReport:
     ----------
     frames : int
     fps : float
-        Frames a second of the output: constant.
+        Frames per second of the output, which are constant.
     size : (width, height)
-        Of the output's picture; None where no video was written.
+        Pixels of the output; None if no video was written.
     faces : int
-        Different ids.
+        Number of different ids.
     frames_with_faces : int
     notes : list of str
-        What whoever watches it should know: padding, a frame rate that was assumed, damage.
+        Padding, an assumed frame rate, or damage in the source.
     """
 
     frames: int = 0
@@ -60,91 +97,33 @@ class VideoReport:
     notes: list[str] = field(default_factory=list)
 
 
-# ---- what each frame tells, in numbers
-
-
-class Record:
-    """Rows of numbers, one a face and frame, kept in a file of fixed-size rows until they are written: a .csv or .npz.
-
-    Both hold ``frame``, ``time`` (s), ``face`` (id), ``confidence``, ``pose`` (pitch, yaw, roll in degrees),
-    ``landmarks`` (68, 3) in pixels of the frame and ``expression`` (51 weights, by ARKit's names). An .npz has
-    ``raw_landmarks``, those before smoothing, ``names`` and ``fps`` as well.
-    """
-
-    def __init__(self, names: tuple[str, ...], fps: float, spool: IO[bytes]):
-        self.names, self.fps, self._spool = names, fps, spool
-        single = np.float32
-        self.kind = np.dtype([
-            ("frame", np.int32), ("time", np.float64), ("face", np.int32), ("confidence", single), ("pose", single, 3),
-            ("landmarks", single, (68, 3)), ("raw_landmarks", single, (68, 3)), ("expression", single, len(names)),
-        ])  # fmt: skip
-
-    def add(self, frame: int, faces: list[TrackedFace]) -> None:
-        """The faces of a frame."""
-        for found in faces:
-            face, pose = found.face, found.face.pose
-            angles, weights = (pose.pitch, pose.yaw, pose.roll), found.coefficients.expression
-            values = frame, frame / self.fps, found.id, face.confidence, angles
-            row = np.array([(*values, face.landmarks, found.raw_landmarks, weights)], self.kind)
-            self._spool.write(row.tobytes())
-
-    def write(self, path: Path) -> None:
-        """All rows into a file."""
-        self._spool.flush()
-        empty = not os.fstat(self._spool.fileno()).st_size
-        rows = np.empty(0, self.kind) if empty else np.memmap(self._spool, self.kind, "r")
-        if path.suffix.lower() == ".npz":
-            arrays = {name: rows[name] for name in self.kind.names}
-            save_arrays(arrays | {"names": np.array(self.names), "fps": np.array(self.fps)}, path)
-            return
-        with whole_file(path) as part:
-            points = [f"{axis}{k}" for k in range(68) for axis in "xyz"]
-            with open(part, "w", newline="", encoding="utf-8") as file:
-                out = csv.writer(file)
-                out.writerow(["frame", "time", "face", "confidence", "pitch", "yaw", "roll", *points, *self.names])
-                for r in rows:
-                    numbers = [f"{v:.3f}" for v in (*r["pose"], *r["landmarks"].ravel(), *r["expression"])]
-                    out.writerow([r["frame"], f"{r['time']:.4f}", r["face"], f"{r['confidence']:.3f}", *numbers])
-
-
 def draw_overlay(frame: Image, faces: list[TrackedFace], overlay: str = "landmarks") -> Image:
-    """A frame (H, W, 3) with its faces drawn over it, each in a colour of its id; see ``OVERLAYS``."""
+    """A frame (H, W, 3) with its faces drawn over it, each in the colour of its id; see :class:`VideoOptions`."""
     draw = {"landmarks": draw_landmarks, "mesh": draw_mesh, "pose": draw_pose_box}.get(overlay)
     for found in faces if draw else ():
-        frame = draw(frame, found.face, color=COLORS[found.id % len(COLORS)])
+        frame = draw(frame, found.face, color=TRACK_COLORS[found.id % len(TRACK_COLORS)])
     return frame
 
 
 def annotate_video(
-    source: str | Path, target: str | Path | None, net: LPRNet | None = None, overlay: str = "landmarks",
-    turn: str = "sway", photo: bool = True, record: str | Path | None = None, max_faces: int | None = None,
-    smooth: bool = True, fps: float | None = None, height: int | None = None, progress: bool = True,
+    source: str | Path, target: str | Path | None, net: LPRNet | None = None, options: VideoOptions | None = None,
+    record: str | Path | None = None, progress: bool = True,
 ) -> VideoReport:  # fmt: skip
-    """The same video with its faces drawn over it, a turning 3D face beside it, and its sound.
+    """Write a video with its faces drawn over it, a turning 3D face beside it, and its sound.
 
     Parameters
     ----------
     source : path
-        Any video that ffmpeg reads.
+        Any video that ffmpeg can read.
     target : path, optional
-        Ends in .mp4, .mov, .m4v or .mkv; None: only the record.
+        Ends in .mp4, .mov, .m4v or .mkv. None: write only the record.
     net : LPRNet, optional
-    overlay : str
-        ``landmarks``, ``mesh``, ``pose`` (a box) or ``none``.
-    turn : str
-        The face beside it: ``sway``, turned slowly to both sides; ``pose``, turned like the head; ``none``.
-    photo : bool
-        In the colours of the frames, see :class:`Skin`, instead of plain clay.
+    options : VideoOptions, optional
     record : path, optional
-        A .csv or .npz of numbers for every face and frame, see :class:`Record`.
-    max_faces, smooth
-        See :class:`lprnet_utils.video.FaceTracker`.
-    fps : float, optional
-        Frames a second of the output; the file's own mean by default.
-    height : int, optional
-        Shrink the output to this height; the faces are followed in the full frames all the same.
+        A .csv or .npz file of numbers for each face in each frame: frame, time, id, confidence, pose, landmarks and
+        expression weights.
     progress : bool
-        With a progress bar on stderr.
+        Show a progress bar on stderr.
 
     Returns
     -------
@@ -153,100 +132,74 @@ def annotate_video(
     Raises
     ------
     VideoError
-        If the source is missing, no video, or damaged, or the target cannot be written. Neither target nor record is
-        touched then, and no half-written file is left.
+        If the source is missing, damaged or not a video, or the target cannot be written. Existing files are left
+        unchanged then, and no half-written file remains.
     ValueError
-        For an unknown ending, overlay or turn, or if there is nothing to write.
+        For an unknown ending, or if there is nothing to write.
     FileNotFoundError
-        If there is no such folder.
+        If the folder of an output does not exist.
     """
-    from tqdm import tqdm
-
-    for name, value, known in (("overlay", overlay, OVERLAYS), ("turn", turn, TURNS)):
-        if value not in known:
-            raise ValueError(f"{name} is one of {', '.join(known)}, not {value!r}")
+    options = options or VideoOptions()
     if target is None and record is None:
         raise ValueError("there is nothing to write: give a target, a record or both")
-    if height is not None and height < 16:
-        raise ValueError(f"the output is at least 16 pixels high, got {height}")
-    frames, paths = VideoFrames(source, fps), []
-    for path, known in ((target, ENDINGS), (record, RECORDS)):
-        paths.append(None if path is None else check_ending(path, known))
-        if paths[-1] is not None and paths[-1].resolve() == frames.path.resolve():
-            raise VideoError(f"{paths[-1]} is the video that is read: write into another file")
-    tracker = FaceTracker(net, max_faces, smooth, expressions=record is not None)
-    report, ids = VideoReport(fps=frames.fps), set()
-    with tempfile.TemporaryFile(dir=paths[1].parent if paths[1] else None) as spool:
-        names = tracker.expression_names
-        rows = Record(names, frames.fps, spool) if paths[1] else None
-
-        def pictures() -> Iterator[Image]:
-            panel = None
-            for k, frame in enumerate(tqdm(frames, total=len(frames) or None, unit="frame", disable=not progress)):
-                faces = tracker(frame, 1 / frames.fps)
-                report.frames, report.frames_with_faces = k + 1, report.frames_with_faces + bool(faces)
-                ids.update(found.id for found in faces)
-                if rows:
-                    rows.add(k, faces)
-                if paths[0] is None:
-                    continue
-                drawn = draw_overlay(frame, faces, overlay)
-                if height is not None and height < len(drawn):
-                    size = max(round(drawn.shape[1] * height / len(drawn)), 1), height
-                    drawn = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA)
-                if turn != "none":
-                    panel = panel or Panel(len(drawn), turn, photo)
-                    drawn = np.concatenate([drawn, panel.draw(faces, k / frames.fps)], 1)
-                report.size = drawn.shape[1] + drawn.shape[1] % 2, len(drawn) + len(drawn) % 2
-                yield drawn
-
-        if paths[0] is None:
-            for _ in pictures():
+    frames = VideoFrames(source, options.fps)
+    target = _output_path(target, VIDEO_ENDINGS, frames.path)
+    record = _output_path(record, RECORD_ENDINGS, frames.path)
+    tracker = FaceTracker(net, options.max_faces, options.smooth, expressions=record is not None)
+    report = VideoReport(fps=frames.fps)
+    with tempfile.TemporaryFile(dir=record.parent if record else None) as file:
+        rows = FaceRecord(tracker.expression_names, frames.fps, file) if record else None
+        tracked = _track_frames(frames, tracker, rows, report, progress)
+        if target is None:
+            for _ in tracked:
                 pass
         else:
-            frames.notes += write_video(pictures(), paths[0], frames.fps, frames)
+            frames.notes += write_video(_draw_frames(tracked, options, report), target, frames.fps, frames)
         if rows:
-            rows.write(paths[1])
-    report.faces, report.notes = len(ids), frames.notes
+            rows.write(record)
+    report.notes = frames.notes
     return report
 
 
-def time_tracking(
-    frames: Iterable[Image], net: LPRNet | None = None, fps: float = 30.0, expressions: bool = False,
-    timer: Callable[[], float] = time.perf_counter,
-) -> dict[str, float]:  # fmt: skip
-    """Median milliseconds a frame of the tracker's own work, without decoding, encoding or drawing.
+def _output_path(path: str | Path | None, endings: tuple[str, ...], source: Path) -> Path | None:
+    """The path of an output, checked; it must not be the source."""
+    if path is None:
+        return None
+    path = check_ending(path, endings)
+    if path.resolve() == source.resolve():
+        raise VideoError(f"{path} is the video that is read: write into another file")
+    return path
 
-    Parameters
-    ----------
-    frames : iterable of (H, W, 3) uint8
-        Of one video; the first is not counted.
-    net, fps, expressions
-        Of the tracker.
-    timer : callable
-        ``time.process_time`` for the processor's time, on a machine that has other work too.
 
-    Returns
-    -------
-    dict
-        ``total``: median of all of it, landmarks included; ``mean``; its 95th percentile ``total 95 %``; means of the
-        parts ``detect``, ``network``, ``check`` (confidence and next crop), ``smooth``, ``expressions``; ``faces``:
-        mean number of faces.
-    """
-    tracker = FaceTracker(net, expressions=expressions)
-    tracker.timer = timer
-    totals, parts, faces = [], [], []
-    for frame in frames:
-        start = timer()
-        found = tracker(frame, 1 / fps)
-        for tracked in found:
-            tracked.face.landmarks  # noqa: B018
-        totals.append(timer() - start)
-        parts.append(list(tracker.seconds.values()))
-        faces.append(len(found))
-    if len(totals) < 2:
-        raise ValueError(f"{len(totals)} frames are too few to time: at least 2 are needed")
-    out = {"total": float(np.median(totals[1:])), "mean": float(np.mean(totals[1:]))}
-    out["total 95 %"] = float(np.quantile(totals[1:], 0.95))
-    out |= dict(zip(tracker.seconds, np.mean(parts[1:], 0).tolist(), strict=True))
-    return {name: 1000 * value for name, value in out.items()} | {"faces": float(np.mean(faces[1:]))}
+def _track_frames(
+    frames: VideoFrames, tracker: FaceTracker, rows: FaceRecord | None, report: VideoReport, progress: bool
+) -> Iterator[tuple[Image, list[TrackedFace]]]:
+    """Each frame and its faces, which are counted and recorded."""
+    from tqdm import tqdm
+
+    ids = set()
+    for k, frame in enumerate(tqdm(frames, total=len(frames) or None, unit="frame", disable=not progress)):
+        faces = tracker(frame, 1 / frames.fps)
+        ids.update(found.id for found in faces)
+        report.frames, report.faces = k + 1, len(ids)
+        report.frames_with_faces += bool(faces)
+        if rows:
+            rows.add(k, faces)
+        yield frame, faces
+
+
+def _draw_frames(
+    tracked: Iterable[tuple[Image, list[TrackedFace]]], options: VideoOptions, report: VideoReport
+) -> Iterator[Image]:
+    """The pictures of the output video."""
+    panel = None
+    for k, (frame, faces) in enumerate(tracked):
+        picture = draw_overlay(frame, faces, options.overlay)
+        if options.height is not None and options.height < len(picture):
+            size = max(round(picture.shape[1] * options.height / len(picture)), 1), options.height
+            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        if options.turn != "none":
+            panel = panel or Panel(len(picture), options.turn, options.photo_colors)
+            picture = np.concatenate([picture, panel.draw(faces, k / report.fps)], 1)
+        report.size = picture.shape[1] + picture.shape[1] % 2, len(picture) + len(picture) % 2
+        yield picture

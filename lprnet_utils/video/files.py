@@ -1,7 +1,7 @@
-"""Video files: frames out of them, one by one at a constant rate, and frames into them, with sound.
+"""Read the frames of a video file one by one at a constant rate, and write frames into a file, with sound.
 
-moviepy brings ffmpeg, reads what a file says of itself and encodes. Frames are decoded here, because its reader takes a
-variable frame rate for a constant one, and does not turn upright what a phone recorded on its side.
+moviepy brings ffmpeg, reads the metadata of a file and encodes. Frames are decoded here, because moviepy's reader takes
+a variable frame rate for a constant one, and does not rotate videos that a phone recorded on its side.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from typing import IO, Any
 import numpy as np
 
 from ..common.arrays import Image
-from ..common.files import check_ending, whole_file
+from ..common.files import atomic_write, check_ending
 
-ENDINGS = (".mp4", ".mov", ".m4v", ".mkv")
-COPIED = ("aac", "mp3", "ac3", "eac3", "alac")  # sound that these files hold as it is; other kinds become AAC
-USUAL_RATE, RATES = 30.0, (0.2, 240.0)  # frames a second: where a file names none, or one outside these bounds
+VIDEO_ENDINGS = (".mp4", ".mov", ".m4v", ".mkv")
+COPIED_AUDIO_CODECS = ("aac", "mp3", "ac3", "eac3", "alac")  # copied unchanged; other audio is converted to AAC
+MIN_FPS, MAX_FPS = 0.2, 240.0
+DEFAULT_FPS = 30.0  # if the rate of a file is missing or outside these bounds
 
 
 class VideoError(ValueError):
@@ -32,53 +33,54 @@ class VideoError(ValueError):
 class VideoFrames:
     """The frames of a video file, decoded one after the other at a constant rate.
 
-    Phones and screen recorders write variable rates: of those, frames are repeated or left out, so that each is shown
-    when it was. What was recorded with the camera on its side is turned upright; pixels that are not square are made
-    square.
+    Phones and screen recorders write variable rates. Their frames are repeated or left out, so that each is shown at
+    the right time. A video that was recorded with the camera on its side is rotated. Pixels that are not square are
+    made square.
 
     Parameters
     ----------
     path : path
     fps : float, optional
-        Frames a second to read at; the file's own mean by default.
+        Frames per second to read; by default the mean rate of the file.
 
     Attributes
     ----------
     fps : float
     duration : float or None
-        Seconds, as the file says.
+        Seconds, according to the file.
     audio : str or None
-        Kind of its sound.
+        Codec of the first sound track.
     notes : list of str
+        An assumed frame rate, or damage.
 
     Raises
     ------
     VideoError
-        If the file is missing, is no video, or is damaged: when it is opened, or when the damage is reached.
+        If the file is missing, damaged or not a video. Some damage is noticed only when a frame is read.
     """
 
     def __init__(self, path: str | Path, fps: float | None = None):
         self.path, self.notes = Path(path), []
         if not self.path.is_file():
             raise VideoError(f"there is no video file {self.path}")
-        if fps is not None and not RATES[0] <= fps <= RATES[1]:
-            raise VideoError(f"a frame rate lies between {RATES[0]} and {RATES[1]} frames a second, got {fps}")
-        about = self._about()
-        if not about.get("video_found"):
+        if fps is not None and not MIN_FPS <= fps <= MAX_FPS:
+            raise VideoError(f"a frame rate lies between {MIN_FPS} and {MAX_FPS} frames a second, got {fps}")
+        metadata = self._read_metadata()
+        if not metadata.get("video_found"):
             raise VideoError(f"{self.path} holds no video")
-        own = about.get("video_fps") or 0.0
-        if fps is None and not RATES[0] <= own <= RATES[1]:
-            self.notes.append(f"the file gives no usable frame rate ({own:g}): {USUAL_RATE:g} frames a second")
-            own = USUAL_RATE
-        self.fps = round(fps or own, 2)  # to the digits that the encoder is told
-        self.duration: float | None = about.get("duration")
-        self.audio = self._kind_of_sound() if about.get("audio_found") else None
+        file_fps = metadata.get("video_fps") or 0.0
+        if fps is None and not MIN_FPS <= file_fps <= MAX_FPS:
+            self.notes.append(f"the file gives no usable frame rate ({file_fps:g}): {DEFAULT_FPS:g} frames a second")
+            file_fps = DEFAULT_FPS
+        self.fps = round(fps or file_fps, 2)  # the encoder takes two decimals
+        self.duration: float | None = metadata.get("duration")
+        self.audio = self._audio_codec() if metadata.get("audio_found") else None
 
     def __len__(self) -> int:
-        """How many frames there should be, by the file's duration; 0 where that is unknown."""
+        """Expected number of frames by the file's duration; 0 if that is unknown."""
         return max(round((self.duration or 0.0) * self.fps), 0)
 
-    def _about(self) -> dict[str, Any]:
+    def _read_metadata(self) -> dict[str, Any]:
         parse = _moviepy("video.io.ffmpeg_reader").ffmpeg_parse_infos
         try:
             try:
@@ -86,24 +88,24 @@ class VideoFrames:
             except OSError as error:
                 if "duration" not in str(error) and "Duration: N/A" not in str(error):
                     raise
-                return parse(str(self.path), check_duration=False)  # recordings of web pages do not know theirs
-        except Exception as error:  # moviepy raises whatever its parser trips over
+                return parse(str(self.path), check_duration=False)  # recordings of web pages have none
+        except Exception as error:  # moviepy's parser raises many kinds of errors
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             reason = next((line for line in reversed(lines) if "rror" not in line), lines[-1] if lines else "?")
             raise VideoError(f"{self.path} is not a video that ffmpeg can read ({reason})") from error
 
-    def _kind_of_sound(self) -> str:
-        """The one thing that moviepy does not tell: the codec of the first sound track."""
+    def _audio_codec(self) -> str:
+        """The codec of the first sound track, which moviepy does not read."""
         command = [_moviepy("config").FFMPEG_BINARY, "-hide_banner", "-nostdin", "-i", str(self.path.absolute())]
-        said = subprocess.run(command, capture_output=True).stderr.decode(errors="replace")
-        found = re.search(r"Stream #0:.*?Audio: (\w+)", said)
+        output = subprocess.run(command, capture_output=True).stderr.decode(errors="replace")
+        found = re.search(r"Stream #0:.*?Audio: (\w+)", output)
         return found[1] if found else "unknown"
 
     def __iter__(self) -> Iterator[Image]:
-        """Frames (H, W, 3) uint8 RGB; they are not to be written into."""
+        """Frames (H, W, 3) uint8 RGB, read-only."""
         square = "scale=w='if(gt(sar,0),max(1,round(iw*sar)),iw)':h=ih,setsar=1"
         command = [_moviepy("config").FFMPEG_BINARY, "-v", "error", "-nostdin", "-i", str(self.path.absolute())]
-        # each frame as a PPM picture tells its own size, after ffmpeg has turned it upright
+        # a PPM picture contains its own size, which is only known after ffmpeg has rotated the frame
         command += ["-map", "0:v:0", "-vf", f"{square},fps=fps={self.fps}:start_time=0"]
         command += ["-f", "image2pipe", "-c:v", "ppm", "-"]
         count = 0
@@ -120,7 +122,7 @@ class VideoFrames:
                 process.wait()
             log.seek(0)
             complaint = log.read().decode(errors="replace").strip()
-        # damage to a few frames is shown as well as it goes; a file that ends early is not taken for whole
+        # a few damaged frames are accepted, but not a file that ends early
         if not count or process.returncode or (complaint and count < 0.98 * len(self) - 1):
             after = f"after {count} of {len(self)} frames " if count else ""
             reason = complaint.splitlines()[-1] if complaint else "no frame could be decoded"
@@ -130,11 +132,11 @@ class VideoFrames:
 
 
 def _read_ppm(stream: IO[bytes]) -> Image | None:
-    """The next picture of a stream of binary PPM, or None at its end."""
+    """The next picture in a stream of binary PPM pictures, or None at its end."""
     if stream.readline().strip() != b"P6":
         return None
     width, height = map(int, stream.readline().split())
-    stream.readline()  # 255
+    stream.readline()  # the largest value, 255
     data = stream.read(3 * width * height)
     return np.frombuffer(data, np.uint8).reshape(height, width, 3) if len(data) == 3 * width * height else None
 
@@ -154,29 +156,29 @@ def write_video(frames: Iterable[Image], path: str | Path, fps: float, sound: Vi
     Parameters
     ----------
     frames : iterable of (H, W, 3) uint8
-        All of one size. Encoders need even sides: an odd one gets a row or column more, its last one repeated.
+        All of the same size. Encoders need even sides: an odd side is padded by repeating its last row or column.
     path : path
         Ends in .mp4, .mov, .m4v or .mkv.
     fps : float
-        Frames a second.
+        Frames per second.
     sound : VideoFrames, optional
-        Whose sound goes along, as it is if its kind fits, else as AAC.
+        The video to take the sound from. It is copied if the file can hold it, and converted to AAC otherwise.
 
     Returns
     -------
     list of str
-        What was done to the frames.
+        Notes on padding.
 
     Raises
     ------
     VideoError
-        If there is no frame, or ffmpeg cannot write the file. No half-written file is left by any error.
+        If there is no frame, or ffmpeg cannot write the file. No error leaves a half-written file.
     ValueError
         For another ending.
     FileNotFoundError
-        If there is no such folder.
+        If the folder does not exist.
     """
-    path = check_ending(path, ENDINGS)
+    path = check_ending(path, VIDEO_ENDINGS)
     frames = iter(frames)
     first = next(frames, None)
     if first is None:
@@ -190,10 +192,11 @@ def write_video(frames: Iterable[Image], path: str | Path, fps: float, sound: Vi
     options = {"ffmpeg_params": ["-map", "0:v:0", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]}
     if sound is not None and sound.audio:
         options["ffmpeg_params"] += ["-map", "1:a:0"]
-        options |= {"audiofile": str(sound.path.absolute()), "audio_codec": "copy" if sound.audio in COPIED else "aac"}
-    make = _moviepy("video.io.ffmpeg_writer").FFMPEG_VideoWriter
-    with whole_file(path) as part:
-        writer = make(str(part.absolute()), (width + width % 2, height + height % 2), fps, **options)
+        codec = "copy" if sound.audio in COPIED_AUDIO_CODECS else "aac"
+        options |= {"audiofile": str(sound.path.absolute()), "audio_codec": codec}
+    open_writer = _moviepy("video.io.ffmpeg_writer").FFMPEG_VideoWriter
+    with atomic_write(path) as part:
+        writer = open_writer(str(part.absolute()), (width + width % 2, height + height % 2), fps, **options)
         process = writer.proc
         try:
             for frame in chain([first], frames):

@@ -12,62 +12,87 @@ from ..common.arrays import Image
 from ..common.images import sample_colors
 from ..geometry.camera import rotation_matrix
 from ..geometry.mesh import vertex_normals
-from ..geometry.shading import AMBIENT, CLAY, lamp_light
+from ..geometry.shading import AMBIENT_SHARE, CLAY, lamp_light
 from ..reconstruction.face import Face
 from .tracking import TrackedFace
 
-SWAY = (35.0, 8.0, 6.0)  # degrees of yaw and of pitch, seconds of one turn to and fro
-DRAWN = 400  # pixels: a 3D face is drawn no larger, and enlarged where there is more room
-FACING, FADING = 0.35, 0.97  # cosine to the camera from which a texel's colour counts; what a frame leaves of it
-COLORS = ((60, 230, 90), (255, 170, 40), (80, 160, 255), (240, 90, 200), (240, 230, 60), (60, 220, 220))
-
-
-# ---- what is drawn
+SWAY_YAW_DEGREES, SWAY_PITCH_DEGREES = 35.0, 8.0
+SWAY_PERIOD_SECONDS = 6.0  # of the yaw; the pitch takes twice as long
+MAX_FACE_PIXELS = 400  # a 3D face is drawn no larger, and enlarged if there is more room
+MAX_ROWS = 3  # and columns: further faces are left out
+MIN_FACING_COSINE = 0.35  # cosine to the camera from which a texel's colour is taken
+COSINE_DECAY = 0.97  # factor per frame of the cosine at which a texel was seen best
+TRACK_COLORS = ((60, 230, 90), (255, 170, 40), (80, 160, 255), (240, 90, 200), (240, 230, 60), (60, 220, 220))
 
 
 class Panel:
-    """The 3D faces beside the picture: each keeps its place as long as it is there, seen from a slowly moving side."""
+    """A square picture with the 3D faces of a video, each in its own cell while it is followed.
 
-    def __init__(self, side: int, turn: str, photo: bool):
-        self.side, self._turn, self._photo = side, turn, photo
-        self._places: dict[int, int] = {}  # of each id
-        self._skins: dict[int, Skin] = {}
+    ``turn`` is ``sway`` or ``pose``. With ``photo_colors`` the faces have the colours of the frames.
+    """
+
+    def __init__(self, side: int, turn: str, photo_colors: bool):
+        self.side, self._turn, self._photo_colors = side, turn, photo_colors
+        self._cells: dict[int, int] = {}  # number of the cell by id
+        self._colors: dict[int, FaceColors] = {}
         self._rows = 1
 
     def draw(self, faces: list[TrackedFace], seconds: float) -> Image:
-        """A square picture (side, side, 3) of the faces at a time in seconds."""
-        ids = {found.id for found in faces}
-        self._places = {number: place for number, place in self._places.items() if number in ids}
-        self._skins = {number: skin for number, skin in self._skins.items() if number in ids}
-        for number in sorted(ids - set(self._places)):
-            self._places[number] = min(set(range(len(ids))) - set(self._places.values()))
-        self._rows = max(self._rows, min(math.ceil(math.sqrt(max(self._places.values(), default=0) + 1)), 3))
+        """The picture (side, side, 3) of the faces at a time of the video."""
+        self._assign_cells({found.id for found in faces})
         out = np.full((self.side, self.side, 3), 255, np.uint8)
         edges = np.linspace(0, self.side, self._rows + 1).astype(int)
-        phase = 2 * math.pi * seconds / SWAY[2]
         for found in faces:
-            row, column = divmod(self._places[found.id], self._rows)
+            row, column = divmod(self._cells[found.id], self._rows)
             if row >= self._rows:
-                continue  # a crowd
-            pose = found.face.pose
-            sway = {"yaw": SWAY[0] * math.sin(phase), "pitch": SWAY[1] * math.sin(phase / 2)}
-            angles = {"yaw": pose.yaw, "pitch": pose.pitch} if self._turn == "pose" else sway
+                continue
             width, height = edges[column + 1] - edges[column], edges[row + 1] - edges[row]
-            small = min(width, height)
-            colors = self._skins.setdefault(found.id, Skin()).see(found.face) if self._photo else None
-            picture = draw_turned(found.face, min(2 * small, DRAWN), **angles, colors=colors)
-            shrunk = cv2.INTER_AREA if small < len(picture) else cv2.INTER_LINEAR
-            cell = cv2.resize(picture, (int(width), int(height)), interpolation=shrunk)
-            cv2.circle(cell, (14, 14), 6, COLORS[found.id % len(COLORS)], -1, cv2.LINE_AA)
+            cell = self._draw_cell(found, int(width), int(height), seconds)
             out[edges[row] : edges[row + 1], edges[column] : edges[column + 1]] = cell
         return out
 
+    def _assign_cells(self, ids: set[int]) -> None:
+        """Free the cells of faces that are gone, and give each new face the first free one."""
+        self._cells = {number: cell for number, cell in self._cells.items() if number in ids}
+        self._colors = {number: colors for number, colors in self._colors.items() if number in ids}
+        for number in sorted(ids - set(self._cells)):
+            self._cells[number] = min(set(range(len(ids))) - set(self._cells.values()))
+        needed = math.ceil(math.sqrt(max(self._cells.values(), default=0) + 1))
+        self._rows = max(self._rows, min(needed, MAX_ROWS))
 
-def draw_turned(face: Face, size: int, yaw: float, pitch: float, colors: NDArray | None = None) -> Image:
-    """The face without its pose, turned by some degrees: (size, size, 3), white where it is not.
+    def _draw_cell(self, found: TrackedFace, width: int, height: int, seconds: float) -> Image:
+        if self._turn == "pose":
+            yaw, pitch = found.face.pose.yaw, found.face.pose.pitch
+        else:
+            phase = 2 * math.pi * seconds / SWAY_PERIOD_SECONDS
+            yaw, pitch = SWAY_YAW_DEGREES * math.sin(phase), SWAY_PITCH_DEGREES * math.sin(phase / 2)
+        colors = self._colors.setdefault(found.id, FaceColors()).update(found.face) if self._photo_colors else None
+        side = min(width, height)
+        picture = render_rotated(found.face, min(2 * side, MAX_FACE_PIXELS), yaw, pitch, colors)
+        interpolation = cv2.INTER_AREA if side < len(picture) else cv2.INTER_LINEAR
+        cell = cv2.resize(picture, (width, height), interpolation=interpolation)
+        cv2.circle(cell, (14, 14), 6, TRACK_COLORS[found.id % len(TRACK_COLORS)], -1, cv2.LINE_AA)
+        return cell
 
-    Unlike in :func:`lprnet_utils.reconstruction.draw.render` it stays in its place when the mouth opens. ``colors``
-    (N * N, 3) are those of the map's texels, 0 to 255; plain clay without.
+
+def render_rotated(face: Face, size: int, yaw: float, pitch: float, colors: NDArray | None = None) -> Image:
+    """Draw a face without its pose, rotated by the given angles, on white.
+
+    Unlike :func:`lprnet_utils.reconstruction.draw.render` this keeps the face in place when the mouth opens.
+
+    Parameters
+    ----------
+    face : Face
+    size : int
+        Side of the picture in pixels.
+    yaw, pitch : float
+        Degrees.
+    colors : (N * N, 3) array, optional
+        Colours of the map's texels, 0 to 255; grey clay by default.
+
+    Returns
+    -------
+    (size, size, 3) uint8
     """
     from ..geometry.rasterizer import draw_values
 
@@ -77,7 +102,9 @@ def draw_turned(face: Face, size: int, yaw: float, pitch: float, colors: NDArray
     vertices = vertices @ rotation_matrix(pitch, yaw, 0).T
     scale = 0.88 * size / np.ptp(mean[:, 1])
     points = vertices * [scale, -scale, scale] + [size / 2, size / 2, 0]
-    light = lamp_light(vertex_normals(vertices, layout.closed_triangles), AMBIENT["clay"] if colors is None else 0.85)
+    light = lamp_light(
+        vertex_normals(vertices, layout.closed_triangles), AMBIENT_SHARE["clay"] if colors is None else 0.85
+    )
     shaded = np.asarray(CLAY if colors is None else colors) * light
     drawn, region = draw_values(points, layout.closed_triangles, shaded, size, size)
     out = np.full((size, size, 3), 255, np.uint8)
@@ -85,24 +112,24 @@ def draw_turned(face: Face, size: int, yaw: float, pitch: float, colors: NDArray
     return out
 
 
-class Skin:
-    """The colours of a face as it turns: each texel keeps those of the frame that showed it best."""
+class FaceColors:
+    """The colours of a moving face: each texel keeps those of the frame that showed it best."""
 
     def __init__(self) -> None:
         self._colors: NDArray | None = None
-        self._shown = np.float32(-1)  # the cosine to the camera at which each texel was seen, fading
+        self._best_cosine = np.float32(-1)  # (N * N,) cosine to the camera at which each texel was seen; it decays
 
-    def see(self, face: Face) -> NDArray:
-        """Colours (N * N, 3) of the texels after this frame; what was never seen has those of its mirror texel."""
+    def update(self, face: Face) -> NDArray:
+        """Colours (N * N, 3) of the texels after one more frame. Unseen texels have those of their mirror texels."""
         points = face.position_map.reshape(-1, 3)
         cosine = vertex_normals(points * [1, -1, 1], face.layout.closed_triangles)[:, 2].astype(np.float32)
         colors = sample_colors(face.image, points)
         if self._colors is None:
             mirror = np.arange(len(points)).reshape(face.layout.mask.shape)[:, ::-1].ravel()
-            other = (cosine < FACING) & (cosine[mirror] > cosine)
-            self._colors = np.where(other[:, None], colors[mirror], colors)
-            self._shown = np.where(other, FACING, cosine)
-        better = (cosine > self._shown) & (cosine >= FACING)
+            mirrored = (cosine < MIN_FACING_COSINE) & (cosine[mirror] > cosine)
+            self._colors = np.where(mirrored[:, None], colors[mirror], colors)
+            self._best_cosine = np.where(mirrored, MIN_FACING_COSINE, cosine)
+        better = (cosine > self._best_cosine) & (cosine >= MIN_FACING_COSINE)
         self._colors[better] = colors[better]
-        self._shown = np.where(better, cosine, self._shown) * np.float32(FADING)
+        self._best_cosine = np.where(better, cosine, self._best_cosine) * np.float32(COSINE_DECAY)
         return self._colors

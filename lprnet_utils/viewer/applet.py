@@ -1,7 +1,7 @@
-"""The applet: a photo, its 3D face with sliders for pose and expression, and files to take away.
+"""The applet: a photo and its 3D face with sliders for pose and expression, and files to download.
 
-Plain ipywidgets, 8 or 7 (Colab's), so that it runs in JupyterLab, VS Code and Colab alike, and by Voila without a
-notebook: :func:`serve`, ``lprnet app``.
+It consists of plain ipywidgets, so it runs in JupyterLab, VS Code and Colab, and without a notebook by Voila: see
+:func:`serve` and ``lprnet app``.
 """
 
 from __future__ import annotations
@@ -16,61 +16,48 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import ipywidgets as widgets
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Image
 from ..common.assets import data_path
 from ..common.images import read_image
-from ..common.litert import bundled_weights, read_weights, weights_terms
-from ..reconstruction.draw import close_up
+from ..common.litert import read_weights
+from ..reconstruction.draw import crop_around_face
 from ..reconstruction.face import Face
 from ..reconstruction.lprnet import DEFAULT_WEIGHTS, LPRNet
 from ..reconstruction.mesh_files import save_mesh
+from .applet_widgets import DOWNLOADS, NO_SAMPLE, SAMPLES, VIEW_HEIGHT, AppletWidgets, uploaded_files
 from .avatar import PRESETS, Avatar, write_avatar
-from .figures import LIFT, fixed_scene, mesh_figure, plotly_axes
-from .live_figure import LiveFigure
+from .figures import LANDMARK_OFFSET, mesh_figure, orthographic_scene, to_plotly_axes
 
-OTHER = "..."  # in the list of bundled photos: none of them
-SAMPLES = {"Eileen Collins": "samples/astronaut.jpg", "Grace Hopper": "samples/grace_hopper.jpg"}
-MOST_FACES = 8  # of a group photo, the largest
-HEIGHT = 500  # pixels of the photo and of the 3D view
-TEXTURE = 1024  # texels of the files' texture
-ZOOM = 1.9  # plotly's scale of the 3D view
-ANGLES = {"pitch": 90, "yaw": 90, "roll": 180}  # degrees that the sliders reach
-
-# ARKit's expressions, but for those of the gaze, which a mask of skin has not; both sides move together
-TABS = {
-    "Mouth": "mouthSmile mouthFrown mouthPucker mouthFunnel mouthUpperUp mouthLowerDown mouthStretch mouthDimple",
-    "Jaw and lips": "jawOpen jawForward jawLeft jawRight mouthLeft mouthRight mouthClose mouthPress mouthRollUpper "
-    "mouthRollLower mouthShrugUpper mouthShrugLower",
-    "Eyes, brows, cheeks": "eyeBlink eyeWide eyeSquint browInnerUp browOuterUp browDown cheekSquint cheekPuff "
-    "noseSneer",
-}
-KINDS = {  # of the files: label, name, MIME type
-    "glb": ("As shown, .glb", "face.glb", "model/gltf-binary"),
-    "obj": ("As shown, .obj", "face.obj.zip", "application/zip"),
-    "avatar": ("Avatar with 51 expressions, .glb", "avatar.glb", "model/gltf-binary"),
-    "npz": ("Mesh and landmarks, .npz", "face.npz", "application/octet-stream"),
-}
-WRAP = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 10px"}
+MAX_FACES = 8  # of a group photo
+TEXTURE_SIZE = 1024  # texels, of the files' texture
+VIEW_ZOOM = 1.9  # plotly's scale of the 3D view
+EYE = {"x": 0, "y": -2, "z": 0}  # plotly's camera, in front of the face
 
 
-class FaceApplet(widgets.VBox):
-    """The applet, a widget that a notebook shows as any other.
+class FaceApplet(AppletWidgets):
+    """The applet, a widget that a notebook shows like any other.
 
     Parameters
     ----------
     photo : path, bytes, PIL image or array, optional
-        To begin with; else the first of the bundled ones.
+        The first photo; by default a bundled one.
     weights : str
-        To begin with: bundled weights or a ``.tflite`` file, see :class:`lprnet_utils.LPRNet`.
+        The first weights: bundled weights or a ``.tflite`` file, see :class:`lprnet_utils.LPRNet`.
 
     Raises
     ------
     AssetError
         If there are no such weights.
+
+    Examples
+    --------
+    >>> applet = FaceApplet()
+    >>> applet.presets["Smile"].click()
+    >>> round(applet.expressions["mouthSmile"].value, 2)
+    0.9
     """
 
     def __init__(self, photo: Any = None, weights: str = DEFAULT_WEIGHTS):
@@ -78,134 +65,77 @@ class FaceApplet(widgets.VBox):
         self._faces: list[Face] = []
         self._photo: Image | None = None
         self._avatar: Avatar | None = None
-        self._quiet, self._turned = False, 0
-        self._make(weights)
+        self._setting_sliders = False  # changes by the program must not redraw
+        self._view_revision = 0  # a new number makes plotly forget how the user turned the view
+        super().__init__(weights)
         self._connect()
-        super().__init__(self._arranged(), layout={"max_width": "1200px", "margin": "0 auto"})
         if photo is None:
-            self._take_sample()
+            self._load_sample()
         else:
-            self.sample.value = OTHER
-            self._attempt(lambda: self._take(photo, "your photo"))
+            self.sample.value = NO_SAMPLE
+            self._attempt(lambda: self._load(photo, "your photo"))
 
-    def __repr__(self) -> str:  # what a page shows where no kernel runs
+    def __repr__(self) -> str:  # shown by a page without a kernel
         return "FaceApplet: run this cell to see it"
 
-    # ---- what there is to see
-
-    def _make(self, weights: str) -> None:
-        self.upload = widgets.FileUpload(accept="image/*", description="Upload a photo", layout={"width": "160px"})
-        self.sample = widgets.Dropdown(options=[*SAMPLES, OTHER], description="or a bundled one")
-        self.sample.layout, self.sample.style = {"width": "270px"}, {"description_width": "initial"}
-        names = dict.fromkeys([weights, *bundled_weights()])
-        licences = [(f"{Path(name).name}: {weights_terms(name)}", name) for name in names]
-        self.weights = widgets.Dropdown(options=licences, description="weights")
-        self.which = widgets.Dropdown(options=[("1 of 1", 0)], description="face", layout={"width": "170px"})
-        for choice in (self.weights, self.which):
-            choice.style.description_width = "55px"
-        self.message = widgets.HTML()
-        self.picture = widgets.Image(format="jpeg", layout={"max_width": "100%", "max_height": f"{HEIGHT}px"})
-        self.view = LiveFigure("the face in 3D, to turn with the mouse", HEIGHT)
-        self.look = widgets.ToggleButtons(options=["Photo", "Clay"], style={"button_width": "64px"})
-        self.landmarks = widgets.Checkbox(False, description="landmarks", indent=False, layout={"width": "96px"})
-        self.pose = {
-            name: widgets.FloatSlider(0.0, min=-n, max=n, step=1, description=name, readout_format=".0f")
-            for name, n in ANGLES.items()
-        }
-        self.expressions = {
-            name: widgets.FloatSlider(0.0, min=0, max=1, step=0.01, description=name)
-            for names in TABS.values()
-            for name in names.split()
-        }
-        for name, slider in (self.pose | self.expressions).items():
-            slider.style.description_width = "40px" if name in self.pose else "118px"
-            slider.layout = {"width": "32%", "min_width": "250px"} if name in self.expressions else {"width": "285px"}
-        names = "As in the photo", "From the front"
-        self.as_seen, self.front = (widgets.Button(description=n, layout={"width": "124px"}) for n in names)
-        self.presets = {name: widgets.Button(description=name, layout={"width": "84px"}) for name in PRESETS}
-        self.downloads = {
-            kind: widgets.Button(description=label, icon="download", layout={"width": "auto"})
-            for kind, (label, _, _) in KINDS.items()
-        }
-
     def _connect(self) -> None:
-        self.upload.observe(lambda _: self._take_upload(), "value")
-        self.sample.observe(lambda _: self._take_sample(), "value")
+        self.upload.observe(lambda _: self._load_upload(), "value")
+        self.sample.observe(lambda _: self._load_sample(), "value")
         self.weights.observe(lambda _: self._attempt(self._reconstruct), "value")
         self.which.observe(lambda _: self._attempt(self._show_face), "value")
         for name, slider in self.expressions.items():
-            slider.observe(partial(self._express, name), "value")
-        for widget in self.pose.values():
-            widget.observe(lambda _: self._move(), "value")
-        for widget in (self.look, self.landmarks):
+            slider.observe(partial(self._change_expression, name), "value")
+        for slider in self.pose.values():
+            slider.observe(lambda _: self._update_points(), "value")
+        for widget in (self.shading, self.landmarks):
             widget.observe(lambda _: self._draw(), "value")
-        self.as_seen.on_click(lambda _: self._look_again(self._avatar.seen, self._seen_pose))
-        self.front.on_click(lambda _: self._look_again(None, (0, 0, 0)))
+        self.as_seen.on_click(lambda _: self._reset_view(self._avatar.seen, self._seen_pose))
+        self.front.on_click(lambda _: self._reset_view(None, (0, 0, 0)))
         for name, button in self.presets.items():
-            button.on_click(lambda _, name=name: self._set(self._avatar.weights(PRESETS[name])))
+            button.on_click(lambda _, name=name: self._set_expression(self._avatar.weights(PRESETS[name])))
         for kind, button in self.downloads.items():
-            button.on_click(lambda _, kind=kind: self._attempt(lambda: self._save(kind)))
+            button.on_click(lambda _, kind=kind: self._attempt(lambda: self._download(kind)))
 
-    def _arranged(self) -> list[widgets.Widget]:
-        half = {"flex": "1 1 400px", "min_width": "300px", "align_items": "center"}
-        pages = [
-            widgets.Box([self.expressions[n] for n in names.split()], layout={"flex_flow": "row wrap"})
-            for names in TABS.values()
-        ]
-        pose = widgets.VBox([widgets.HTML("<b>Pose</b>, degrees"), *self.pose.values()], layout={"flex": "0 0 305px"})
-        presets = widgets.Box([widgets.HTML("<b>Expression</b>"), *self.presets.values()], layout=WRAP)
-        tabs = widgets.Tab(pages)
-        for number, title in enumerate(TABS):
-            tabs.set_title(number, title)  # ipywidgets 7 knows no ``titles``
-        expression = widgets.VBox([presets, tabs], layout={"flex": "1 1 620px"})
-        looks = widgets.Box([self.look, self.landmarks, self.as_seen, self.front], layout=WRAP)
-        sides = [widgets.VBox([self.picture], layout=half), widgets.VBox([self.view, looks], layout=half)]
-        return [
-            widgets.Box([self.upload, self.sample, self.weights, self.which], layout=WRAP),
-            self.message,
-            widgets.Box(sides, layout={"flex_flow": "row wrap", "grid_gap": "14px"}),
-            widgets.Box([pose, expression], layout={"flex_flow": "row wrap", "grid_gap": "14px"}),
-            widgets.Box([widgets.HTML("<b>Download</b>"), *self.downloads.values(), self.view.file], layout=WRAP),
-        ]
-
-    # ---- a photo and its face
+    # ---- messages
 
     def _attempt(self, action: Callable[[], None]) -> None:
-        """Do it, or say why not: nobody reads a traceback in an applet."""
+        """Run an action and show its error as a message: the applet has no place for a traceback."""
         try:
             action()
         except (ValueError, RuntimeError, OSError) as error:
-            self._say(str(error), wrong=True)
+            self._show_message(str(error), is_error=True)
 
-    def _say(self, text: str, wrong: bool = False) -> None:
+    def _show_message(self, text: str, is_error: bool = False) -> None:
         alert = "alert", "background: #fdecea; color: #7a1c13; padding: 4px 12px; border-radius: 4px"
-        role, look = alert if wrong else ("status", "color: #555")
-        self.message.value = f'<div role="{role}" style="{look}">{html.escape(text)}</div>'
+        role, style = alert if is_error else ("status", "color: #555")
+        self.message.value = f'<div role="{role}" style="{style}">{html.escape(text)}</div>'
 
-    def _take_upload(self) -> None:
-        for name, data in uploaded(self.upload.value):
-            self.sample.value = OTHER
-            self._attempt(lambda name=name, data=data: self._take(data, name))
+    # ---- photo and face
 
-    def _take_sample(self) -> None:
-        if self.sample.value != OTHER:
-            self._attempt(lambda: self._take(data_path(SAMPLES[self.sample.value]), self.sample.value))
+    def _load_upload(self) -> None:
+        for name, data in uploaded_files(self.upload.value):
+            self.sample.value = NO_SAMPLE
+            self._attempt(lambda name=name, data=data: self._load(data, name))
 
-    def _take(self, photo: Any, name: str) -> None:
+    def _load_sample(self) -> None:
+        if self.sample.value != NO_SAMPLE:
+            self._attempt(lambda: self._load(data_path(SAMPLES[self.sample.value]), self.sample.value))
+
+    def _load(self, photo: Any, name: str) -> None:
         try:
             self._photo = read_image(photo)
         except (ValueError, OSError) as error:
             kept = f" Still shown: {self._name}." if self._photo is not None else ""
             raise ValueError(f"{name} cannot be read as a picture: {error}.{kept}") from error
         self._name = name
-        self._say(f"Looking for faces in {name} ...")
+        self._show_message(f"Looking for faces in {name} ...")
         self._reconstruct()
 
     def _reconstruct(self) -> None:
         weights = self.weights.value
         if weights not in self._nets:
             self._nets[weights] = LPRNet(weights)
-        self._faces = self._nets[weights].reconstruct(self._photo, MOST_FACES)
+        self._faces = self._nets[weights].reconstruct(self._photo, MAX_FACES)
         count = len(self._faces)
         with self.which.hold_trait_notifications():
             self.which.options, self.which.value = [(f"{k + 1} of {count}", k) for k in range(max(count, 1))], 0
@@ -219,88 +149,90 @@ class FaceApplet(widgets.VBox):
         if not self._faces:
             self._avatar = None
             self.view.clear()
-            self._show_photo(self._photo)
-            self._say(f"No face was found in {self._name}. Try a photo where it is larger, or better lit.", wrong=True)
+            self.picture.value = _preview(self._photo)
+            text = f"No face was found in {self._name}. Try a photo where it is larger, or better lit."
+            self._show_message(text, is_error=True)
             return
         face = self._faces[self.which.value]
-        self._avatar = Avatar(face, TEXTURE)
+        self._avatar = Avatar(face, TEXTURE_SIZE)
         self._seen_pose = face.coefficients.camera.angles
-        self._marks = face.layout.landmark_matrix @ face.layout.matrix
-        column, row = (self._avatar.uv * TEXTURE).astype(int).T
-        self._colors = cv2.blur(self._avatar.texture, (5, 5))[row, column]  # a vertex stands for a patch
-        self._show_photo(close_up(face, HEIGHT))
+        self._landmark_matrix = face.layout.landmark_matrix @ face.layout.matrix
+        column, row = (self._avatar.uv * TEXTURE_SIZE).astype(int).T
+        self._colors = cv2.blur(self._avatar.texture, (5, 5))[row, column]  # a vertex covers several texels
+        self.picture.value = _preview(crop_around_face(face, VIEW_HEIGHT))
         size, count = "{1} x {0}".format(*self._photo.shape), len(self._faces)
         found = f"{count} face{'s' * (count > 1)}, confidence {face.confidence:.2f}"
-        self._say(f"{self._name}, {size} pixels: {found}")
-        self._look_again(self._avatar.seen, self._seen_pose)
-
-    def _show_photo(self, picture: Image) -> None:
-        share = min(2 * HEIGHT / max(picture.shape[:2]), 1.0)
-        small = cv2.resize(picture, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
-        self.picture.value = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+        self._show_message(f"{self._name}, {size} pixels: {found}")
+        self._reset_view(self._avatar.seen, self._seen_pose)
 
     # ---- pose and expression
 
-    def _put(self, weights: ArrayLike | None, pose: tuple[float, ...] = ()) -> None:
-        """Move the sliders to an expression and a pose, without drawing; None and () leave them."""
-        self._quiet = True
+    def _set_sliders(self, weights: ArrayLike | None, pose: tuple[float, ...] = ()) -> None:
+        """Set the sliders to an expression and a pose without drawing; None and () leave them unchanged."""
+        self._setting_sliders = True
         if weights is not None:
             self._weights = np.array(weights, np.float32)
             for name, slider in self.expressions.items():
                 slider.value = float(self._weights[self._avatar.weights({name: 1.0}) > 0].mean())
         for slider, angle in zip(self.pose.values(), pose, strict=bool(pose)):
             slider.value = round(angle)
-        self._quiet = False
+        self._setting_sliders = False
 
-    def _set(self, weights: ArrayLike) -> None:
-        """Give it an expression."""
-        self._put(weights)
-        self._move()
+    def _set_expression(self, weights: ArrayLike) -> None:
+        self._set_sliders(weights)
+        self._update_points()
 
-    def _look_again(self, weights: ArrayLike | None, pose: tuple[float, ...]) -> None:
-        """Give it an expression and a pose, and undo how the reader has turned the view."""
-        self._turned += 1
-        self._put(weights, pose)
+    def _reset_view(self, weights: ArrayLike | None, pose: tuple[float, ...]) -> None:
+        """Set an expression and a pose, and undo how the user turned the view."""
+        self._view_revision += 1
+        self._set_sliders(weights, pose)
         self._draw()
 
-    def _express(self, name: str, change: dict[str, Any]) -> None:
-        if self._avatar is not None and not self._quiet:
+    def _change_expression(self, name: str, change: dict[str, Any]) -> None:
+        if self._avatar is not None and not self._setting_sliders:
             self._weights[self._avatar.weights({name: 1.0}) > 0] = change["new"]
-            self._move()
+            self._update_points()
 
     def _state(self) -> tuple[NDArray[np.float32], tuple[float, ...]]:
+        """Expression weights, and pitch, yaw and roll."""
         return self._weights, tuple(slider.value for slider in self.pose.values())
 
-    def _points(self) -> list[NDArray[np.float32]]:
-        """What the view shows, (n, 3) in mm each: the mesh, and the landmarks if asked for."""
-        vertices = self._avatar.vertices(*self._state())
-        return [vertices, self._marks @ vertices + LIFT][: 1 + self.landmarks.value]
+    # ---- 3D view
 
-    def _move(self) -> None:
-        if self._avatar is not None and not self._quiet:
+    def _points(self) -> list[NDArray[np.float32]]:
+        """Points (n, 3) in mm of each part of the view: the mesh, and the landmarks if they are shown."""
+        vertices = self._avatar.vertices(*self._state())
+        return [vertices, self._landmark_matrix @ vertices + LANDMARK_OFFSET][: 1 + self.landmarks.value]
+
+    def _update_points(self) -> None:
+        if self._avatar is not None and not self._setting_sliders:
             self._send(self._points())
 
     def _send(self, points: list[NDArray[np.float32]]) -> None:
-        self.view.move([plotly_axes(p) for p in points])
+        self.view.move([to_plotly_axes(p) for p in points])
 
     def _draw(self) -> None:
         if self._avatar is None:
             return
         points = self._points()
-        mesh, *marks = points
-        figure = mesh_figure(mesh, self._avatar.triangles, self._colors if self.look.value == "Photo" else None, *marks)
-        scene = fixed_scene({"x": 0, "y": -2, "z": 0}, ZOOM) | {"uirevision": self._turned}
-        figure.update_layout(scene=scene, height=HEIGHT)
+        mesh, *landmarks = points
+        colors = self._colors if self.shading.value == "Photo" else None
+        figure = mesh_figure(mesh, self._avatar.triangles, colors, *landmarks)
+        scene = orthographic_scene(EYE, VIEW_ZOOM) | {"uirevision": self._view_revision}
+        figure.update_layout(scene=scene, height=VIEW_HEIGHT)
         self.view.show(figure)
         self._send(points)
 
-    def _save(self, kind: str) -> None:
-        self._say("Writing the file ...")
-        self.view.save(self.content(kind), *KINDS[kind][1:])
-        self._say(f"{KINDS[kind][1]} goes to your browser's downloads; if it did not, click on its name below.")
+    # ---- files
+
+    def _download(self, kind: str) -> None:
+        _, name, mime_type = DOWNLOADS[kind]
+        self._show_message("Writing the file ...")
+        self.view.save(self.content(kind), name, mime_type)
+        self._show_message(f"{name} goes to your browser's downloads; if it did not, click on its name below.")
 
     def content(self, kind: str) -> bytes:
-        """A file of the face that is shown: its bytes.
+        """The bytes of a file of the face in the view.
 
         Parameters
         ----------
@@ -309,39 +241,43 @@ class FaceApplet(widgets.VBox):
             sliders. ``avatar``: see :func:`lprnet_utils.viewer.write_avatar`. ``npz``: see
             :meth:`lprnet_utils.Face.save`.
         """
+        face = self._faces[self.which.value]
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / KINDS[kind][1].removesuffix(".zip")
+            path = Path(folder) / DOWNLOADS[kind][1].removesuffix(".zip")
             if kind == "avatar":
-                write_avatar(self._faces[self.which.value], path, TEXTURE)
+                write_avatar(face, path, TEXTURE_SIZE)
             elif kind == "npz":
-                self._faces[self.which.value].save(path)
+                face.save(path)
             else:
                 save_mesh(self._avatar.mesh(*self._state()), path)
-            if kind != "obj":
-                return path.read_bytes()
-            with zipfile.ZipFile(packed := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as archive:
-                for file in sorted(Path(folder).iterdir()):
-                    archive.write(file, file.name)
-            return packed.getvalue()
+            return _zip_folder(Path(folder)) if kind == "obj" else path.read_bytes()
 
 
-def uploaded(value: Any) -> list[tuple[str, bytes]]:
-    """Names and bytes of the files of a ``FileUpload``: ipywidgets 8 has a tuple of dicts, 7 a dict by name."""
-    files = [{"name": name} | file for name, file in value.items()] if isinstance(value, dict) else value
-    return [(file["name"], bytes(file["content"])) for file in files]
+def _preview(picture: Image) -> bytes:
+    """A JPEG file of a picture, reduced to twice the height of the view."""
+    scale = min(2 * VIEW_HEIGHT / max(picture.shape[:2]), 1.0)
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+
+
+def _zip_folder(folder: Path) -> bytes:
+    with zipfile.ZipFile(packed := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, file.name)
+    return packed.getvalue()
 
 
 def serve(port: int = 8866, browser: bool = True, weights: str = DEFAULT_WEIGHTS) -> None:
-    """Open the applet in the browser, without a notebook, until Ctrl-C; by Voila, for this machine alone.
+    """Serve the applet by Voila, without a notebook and on this computer only, until Ctrl-C.
 
     Parameters
     ----------
     port : int
-        Of http://localhost; the next free one where it is taken.
+        Port on localhost; if it is taken, the next free one.
     browser : bool
-        Open one.
+        Open the applet in the browser.
     weights : str
-        To begin with.
+        The first weights.
 
     Raises
     ------
@@ -351,7 +287,7 @@ def serve(port: int = 8866, browser: bool = True, weights: str = DEFAULT_WEIGHTS
     import nbformat
     from voila.app import Voila
 
-    read_weights(weights)  # an error belongs here rather than onto the page
+    read_weights(weights)  # raises here, not in the page
     weights = str(Path(weights).absolute()) if weights.endswith(".tflite") else weights
     cell = f"from lprnet_utils.viewer.applet import FaceApplet\n\nFaceApplet(weights={weights!r})"
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""A face that moves: a .glb of the person, with the 51 expression shapes as morph targets under ARKit's names."""
+"""Animated faces: pose and expression in Python, and .glb files with 51 ARKit expressions as morph targets."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from ..reconstruction.expressions import ShapeFitter
 from ..reconstruction.face import Face
 from ..reconstruction.mesh_files import textured
 from ..uv.texels import MEMBRANE
-from ..uv.texture import enlarge
+from ..uv.texture import resize_map
 
 if TYPE_CHECKING:
     import trimesh
 
-
-# expressions that everybody knows, by names that may stand for both sides
+# a name without Left or Right stands for both sides
 PRESETS: dict[str, dict[str, float]] = {
     "At rest": {},
     "Smile": {"mouthSmile": 0.9, "cheekSquint": 0.6, "eyeSquint": 0.3},
@@ -31,14 +30,14 @@ PRESETS: dict[str, dict[str, float]] = {
     "Kiss": {"mouthPucker": 1.0, "mouthFunnel": 0.3},
     "Wink": {"eyeBlinkLeft": 1.0, "cheekSquintLeft": 0.6, "mouthSmileLeft": 0.7, "mouthSmileRight": 0.2},
 }
-MOUTH = (45, 18, 18)  # RGB of the dark inside
-FLAT = 0.2  # of a usual texel's height in the photo: lips with less between them are closed
+MOUTH_COLOR = (45, 18, 18)  # RGB of the inside of the mouth
+MIN_TEXEL_HEIGHT = 0.2  # relative to the median height in the photo: flatter texels lie between closed lips
 
 
 def neutral_vertices(face: Face) -> NDArray[np.float32]:
-    """The face at rest: vertices (V, 3) in mm of the face frame, in the bundled model's topology.
+    """The face at rest: vertices (V, 3) in the face frame, in the bundled model's topology.
 
-    What the fitted expression moved is taken off; what no coefficient explains, and makes it this person, stays.
+    The fitted expression is subtracted. Details of the person that the model does not explain stay.
     """
     fitted, model = face.coefficients, ShapeFitter.load(face.layout.size).model
     seen = fitted.camera.unproject(face.layout.map_to_vertices(face.position_map))
@@ -46,21 +45,23 @@ def neutral_vertices(face: Face) -> NDArray[np.float32]:
 
 
 def darken_mouth(face: Face, texture: Image) -> Image:
-    """A texture (S, S, 3) with the inside of the mouth dark where the photo does not show it: it may be opened now.
+    """Darken the inside of the mouth in a texture (S, S, 3) if the photo does not show it, so that it may open.
 
-    Not shown is what lies behind the lips, and what closed lips press into a line.
+    The photo does not show what lies behind the lips or what closed lips press into a line.
     """
     size, layout = len(texture), face.layout
     height = np.linalg.norm(np.gradient(face.position_map[..., :2], axis=0), axis=-1)  # of a texel, in pixels
-    shown = face.texels_visible & (height > FLAT * np.median(height[layout.mask]))
+    shown = face.texels_visible & (height > MIN_TEXEL_HEIGHT * np.median(height[layout.mask]))
     inside = (layout.kind == MEMBRANE) & (layout.texel_uv[..., 1] > 0.5)  # the eyes are in the upper half
     dark = (inside & ~shown).astype(np.float32)
-    dark = enlarge(cv2.GaussianBlur(dark, (0, 0), 1), size)[..., None]
-    return np.rint(texture + dark * (np.array(MOUTH) - texture)).astype(np.uint8)
+    dark = resize_map(cv2.GaussianBlur(dark, (0, 0), 1), size)[..., None]
+    return np.rint(texture + dark * (np.array(MOUTH_COLOR) - texture)).astype(np.uint8)
 
 
 class Avatar:
-    """A face to pose and to give expressions to, in the bundled model's topology, eyes and mouth closed by a membrane.
+    """A face with adjustable pose and expression, in the bundled model's topology.
+
+    A membrane closes eyes and mouth.
 
     Parameters
     ----------
@@ -71,13 +72,13 @@ class Avatar:
     Attributes
     ----------
     rest : (V, 3) float32
-        :func:`neutral_vertices`.
+        Vertices at rest, in the face frame.
     texture : (S, S, 3) uint8
-        The photo's, hidden parts filled, the mouth dark inside.
+        The photo's colours; hidden parts are filled, and the inside of the mouth is dark.
     names : tuple of E str
         ARKit's names of the expressions.
     seen : (E,) float32
-        The weights that the photo shows.
+        The expression weights in the photo.
     """
 
     def __init__(self, face: Face, texture: int = 1024):
@@ -88,12 +89,12 @@ class Avatar:
         self.seen = face.coefficients.expression.astype(np.float32)
 
     def weights(self, expression: dict[str, float]) -> NDArray[np.float32]:
-        """Weights (E,) by name; a name without its side stands for both: ``eyeBlink``, ``mouthSmile``.
+        """Weights (E,) by name; a name without a side, such as ``eyeBlink``, stands for both sides.
 
         Raises
         ------
         ValueError
-            For a name that there is not.
+            If there is no expression of a name.
         """
         out = np.zeros(len(self.names), np.float32)
         for name, weight in expression.items():
@@ -106,18 +107,18 @@ class Avatar:
     def vertices(
         self, expression: ArrayLike | dict[str, float] = (), pose: tuple[float, float, float] = (0.0, 0.0, 0.0)
     ) -> NDArray[np.float32]:
-        """Vertices (V, 3) in mm, y up, z toward the viewer.
+        """Vertices (V, 3) in mm, posed: y up, z toward the viewer.
 
         Parameters
         ----------
         expression : dict of :meth:`weights` by name, or (E,) array
-            What is not given is 0.
+            Missing weights are 0.
         pose : pitch, yaw, roll in degrees
 
         Raises
         ------
         ValueError
-            For a name that there is not, or too many weights.
+            If there is no expression of a name, or if there are too many weights.
         """
         given = self.weights(expression) if isinstance(expression, dict) else expression
         moved = self.rest - self._model.mean + self._model.vertices((), given)
@@ -131,13 +132,13 @@ class Avatar:
 
 
 def write_avatar(face: Face, path: str | Path, texture: int = 1024, as_seen: bool = False) -> Path:
-    """Write a .glb that three.js, Blender and game engines can animate.
+    """Write a .glb file that three.js, Blender and game engines can animate.
 
-    One mesh in metres, frontal, y up, at the size of the mean face, with the photo's texture (hidden parts filled, see
-    :meth:`Face.texture`) and a morph target for each expression. ``extras.targetNames`` names these, as glTF 2.0
-    proposes (3.7.2.2) and three.js reads: ``mesh.morphTargetDictionary["jawOpen"]``. The names are ARKit's: what drives
-    other avatars drives this one. The membrane that closes eyes and mouth carries the photo's eyes, and the dark inside
-    of the mouth.
+    It holds one frontal mesh in metres, y up, at the size of the mean face, with the photo's texture (hidden parts
+    filled, see :meth:`Face.texture`) and a morph target for each expression. ``extras.targetNames`` holds their ARKit
+    names, as glTF 2.0 suggests (3.7.2.2); three.js reads them: ``mesh.morphTargetDictionary["jawOpen"]``. Software that
+    drives other ARKit avatars drives this one. The membrane that closes eyes and mouth shows the photo's eyes and a
+    dark mouth.
 
     Parameters
     ----------
@@ -147,7 +148,7 @@ def write_avatar(face: Face, path: str | Path, texture: int = 1024, as_seen: boo
     texture : int
         Side of the texture in texels.
     as_seen : bool
-        With the photo's expression as initial weights, instead of at rest.
+        Use the photo's expression as initial weights; otherwise the face is at rest.
 
     Returns
     -------
@@ -157,7 +158,7 @@ def write_avatar(face: Face, path: str | Path, texture: int = 1024, as_seen: boo
     Raises
     ------
     ValueError
-        For another ending.
+        If the path has another ending.
     FileNotFoundError
         If there is no such folder.
     """
@@ -170,7 +171,7 @@ def write_avatar(face: Face, path: str | Path, texture: int = 1024, as_seen: boo
     weights = face.coefficients.expression if as_seen else np.zeros(len(model.expression))
 
     def add_targets(buffers: dict[Any, bytes], tree: dict[str, Any]) -> None:
-        """What trimesh does not write itself: one accessor of offsets for each shape."""
+        """Add one accessor of offsets per morph target, which trimesh does not write."""
         (mesh,), targets = tree["meshes"], []
         for name, shape in zip(model.expression_names, model.expression, strict=True):
             offsets = np.ascontiguousarray(shape / 1000, "<f4")

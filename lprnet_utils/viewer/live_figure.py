@@ -1,7 +1,7 @@
-"""A plotly figure in a widget of its own, whose points the kernel can move quickly, and files for the browser to save.
+"""A widget with a plotly figure: the kernel can move its points quickly and send files for the browser to save.
 
-A plain ``go.Figure`` in a frame that brings plotly.js along: no network and no extension of the front end is needed,
-and while points move only their new places are sent, so the view neither flickers nor turns back.
+The widget is an iframe that contains plotly.js, so it needs no network and no front-end extension. While points move,
+only their new coordinates are sent, so the view neither flickers nor loses its rotation.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from numpy.typing import ArrayLike
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-STEP = 0.1  # what moved coordinates are rounded to
+COORDINATE_STEP = 0.1  # moved coordinates are rounded to multiples of it
 
-# The frame looks for three elements beside it, which the kernel writes anew: the figure, the places of its points, and
-# a link to a file, which it clicks when there is a new one.
+# The frame polls three elements of the page around it, which the kernel rewrites: the figure, the coordinates of its
+# points, and a link to a file. It clicks the link when there is a new file.
 PAGE = """<!doctype html><meta charset="utf-8">
 <style>html, body, #figure { margin: 0; height: 100%; overflow: hidden; background: white }</style>
 <div id="figure"></div>
@@ -66,26 +66,21 @@ PAGE = """<!doctype html><meta charset="utf-8">
 
 @cache
 def _plotly() -> str:
-    """plotly.js, packed."""
+    """plotly.js, compressed by gzip and encoded in base64."""
     from plotly.offline import get_plotlyjs
 
     return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()
 
 
 class LiveFigure(widgets.VBox):
-    """A 3D figure to look at, to turn, and to move.
+    """A 3D figure that the user can turn and the kernel can move; ``title`` describes it for screen readers.
 
-    Parameters
-    ----------
-    title : str
-        What there is to see, for those who do not.
-    height : int
-        Pixels.
+    ``height`` is in pixels.
     """
 
     def __init__(self, title: str, height: int = 480):
         self._id, self._version = uuid.uuid4().hex[:12], 0
-        page = PAGE.replace("@ID@", self._id).replace("@STEP@", str(STEP)).replace("@PLOTLY@", _plotly())
+        page = PAGE.replace("@ID@", self._id).replace("@STEP@", str(COORDINATE_STEP)).replace("@PLOTLY@", _plotly())
         style = f"width: 100%; height: {height}px; border: 0"
         frame = f'<iframe title="{html.escape(title)}" srcdoc="{html.escape(page)}" style="{style}"></iframe>'
         self.figure, self.points = (widgets.HTML(layout={"display": "none"}) for _ in range(2))
@@ -93,28 +88,33 @@ class LiveFigure(widgets.VBox):
         super().__init__([widgets.HTML(frame), self.figure, self.points], layout={"width": "100%"})
 
     def show(self, figure: go.Figure) -> None:
-        """Another figure; how the reader has turned it stays where its layout has the same ``uirevision``."""
+        """Show another figure. The user's rotation stays if its layout has the same ``uirevision``."""
         self.figure.value = self._data("figure", figure.to_json())
 
     def clear(self) -> None:
-        """An empty figure."""
+        """Show an empty figure."""
         self.figure.value = self._data("figure", '{"data": [], "layout": {}}')
 
     def move(self, parts: Sequence[ArrayLike]) -> None:
-        """New places (3, n) of the points of the first few traces, rounded to tenths, up to 3,276."""
-        steps = (np.clip(np.rint(np.asarray(p, np.float32) / STEP), -32768, 32767).astype("<i2") for p in parts)
-        packed = [base64.b64encode(np.ascontiguousarray(p).tobytes()).decode() for p in steps]
-        self.points.value = self._data("points", json.dumps(packed))
+        """Move the points of the first traces to coordinates (3, n), rounded to 0.1; they must not exceed 3,276."""
+        self.points.value = self._data("points", json.dumps([_pack(part) for part in parts]))
 
-    def save(self, data: bytes, name: str, kind: str) -> None:
-        """Give the browser a file of a MIME type: it saves it at once, and :attr:`file` shows a link to it."""
-        link = f'download="{name}" href="data:{kind};base64,{base64.b64encode(data).decode()}"'
-        self.file.value = f"<a {self._mark('file')} {link}>{name}, {len(data) / 1e6:.1f} MB</a>"
+    def save(self, data: bytes, name: str, mime_type: str) -> None:
+        """Send the browser a file of a MIME type: it saves it at once, and :attr:`file` shows a link to it."""
+        link = f'download="{name}" href="data:{mime_type};base64,{base64.b64encode(data).decode()}"'
+        self.file.value = f"<a {self._version_attributes('file')} {link}>{name}, {len(data) / 1e6:.1f} MB</a>"
 
-    def _mark(self, name: str) -> str:
+    def _version_attributes(self, name: str) -> str:
+        """HTML attributes with a new version, by which the frame notices a change."""
         self._version += 1
         return f'id="lprnet-{name}-{self._id}" data-version="{self._version}"'
 
     def _data(self, name: str, text: str) -> str:
-        text = text.replace("<", "\\u003c")  # or a text with a tag would end the element
-        return f'<script type="application/json" {self._mark(name)}>{text}</script>'
+        text = text.replace("<", "\\u003c")  # a tag in a text would end the element
+        return f'<script type="application/json" {self._version_attributes(name)}>{text}</script>'
+
+
+def _pack(points: ArrayLike) -> str:
+    """Coordinates (3, n) in multiples of COORDINATE_STEP, as 16-bit integers in base64."""
+    steps = np.clip(np.rint(np.asarray(points, np.float32) / COORDINATE_STEP), -32768, 32767).astype("<i2")
+    return base64.b64encode(np.ascontiguousarray(steps).tobytes()).decode()

@@ -1,4 +1,4 @@
-"""Figures in notebooks, each with a description."""
+"""Matplotlib figures in notebooks, with a description for screen readers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 
 def show(fig: Figure, alt: str, photo: bool = False) -> None:
-    """Display a figure in a notebook as one small picture with a description that can be read aloud, and close it.
+    """Display a figure in a notebook as a small picture with a description for screen readers, and close it.
 
     Parameters
     ----------
     fig : matplotlib figure
     alt : str
-        What there is to see.
+        Description of the figure for readers who cannot see it.
     photo : bool
-        As JPEG, which suits photos; otherwise as PNG with 256 colours, which suits drawings.
+        Store it as JPEG, for photos; otherwise as PNG with 256 colours, for drawings.
     """
     import matplotlib.pyplot as plt
     import PIL.Image
@@ -33,6 +33,6 @@ def show(fig: Figure, alt: str, photo: bool = False) -> None:
     else:
         picture.quantize(256, dither=0).save(file, "png", optimize=True)
     kind = "image/jpeg" if photo else "image/png"
-    # not IPython.display.Image, which knows no ``alt`` before IPython 8.1; Colab has 7.34
+    # IPython.display.Image has no ``alt`` before IPython 8.1, and Colab has 7.34
     data = {kind: file.getvalue(), "text/plain": alt}
     display(data, metadata={kind: {"alt": alt}}, raw=True)

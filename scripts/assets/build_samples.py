@@ -1,9 +1,10 @@
-"""Build ``data/samples``: the photos that the course and the tests use, from packages that carry them.
+"""Build ``data/samples``: the photos of the course and the tests, copied from scikit-image and Matplotlib.
 
     python scripts/assets/build_samples.py
 
-Both are works of the government of the United States, in the public domain: NASA's portrait of the astronaut
-Eileen Collins, from scikit-image, and the Navy's official portrait of Grace Hopper, from Matplotlib, byte for byte.
+Both are works of the government of the United States, in the public domain: NASA's portrait of the astronaut Eileen
+Collins, from scikit-image, and the Navy's official portrait of Grace Hopper, from Matplotlib, byte for byte. It takes a
+second; run ``scripts/assets/update_checksums.py`` after it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ FOLDER = Path(__file__).resolve().parents[2] / "data" / "samples"
 
 
 def main() -> None:
-    """Write the photos."""
     import matplotlib
     from PIL import Image
     from skimage import data

@@ -1,8 +1,8 @@
-"""Surface and chart of the face model: what ``build_face_model.py`` needs to go from quads to a UV layout.
+"""FaceSurface and UV chart of the face model, for ``build_face_model.py``: from quads to triangles to a UV layout.
 
-Every step keeps the surface exactly mirror-symmetric by working on the half x >= 0 and mirroring the result; no
-quad of MakeHuman's mesh straddles the middle. New vertices are fixed linear combinations of old ones, so the
-morphable model's bases follow by one sparse product.
+Every step works on the half x >= 0 and mirrors the result, so the surface stays exactly mirror-symmetric; no quad of
+MakeHuman's mesh straddles the middle. New vertices are fixed linear combinations of old ones, so the bases of the
+morphable model follow by one sparse product.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import scipy.sparse.linalg
 
 from lprnet_utils.geometry import border_loops
 
-SNAP = 0.12  # a border that passes this near a vertex (in edge lengths) passes through it: no slivers
-SQUIRCLE = 4  # exponent of the chart's outline
-MARGIN = 1.0 / 128  # between the outline and the unit square
-ROUNDS, STRETCH_POWER = 3, 0.7
-# where texels are spent: (landmark on the mean face, radius in mm, how many times a triangle counts)
-EYE, MOUTH, NOSE = (24.0, 3.0), (34.0, 2.5), (24.0, 1.8)
+SNAP_DISTANCE = 0.12  # edge lengths: a border this close to a vertex passes through it, so that no slivers arise
+SQUIRCLE_EXPONENT = 4  # of the chart's outline
+CHART_MARGIN = 1.0 / 128  # between the outline and the unit square
+STRETCH_ROUNDS, STRETCH_POWER = 3, 0.7
+# where texels are spent: radius in mm, and how many times a triangle counts
+EYE_EMPHASIS, MOUTH_EMPHASIS, NOSE_EMPHASIS = (24.0, 3.0), (34.0, 2.5), (24.0, 1.8)
 
 
 def border_edges(faces: np.ndarray) -> list[tuple[int, int]]:
@@ -37,22 +37,23 @@ def border_vertices(faces: np.ndarray) -> list[int]:
 
 
 def triangle_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Area (T,) of each triangle."""
     a, b, c = (points[triangles[:, k]] for k in range(3))
     return np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
 
 
 def vertex_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """A third of the area of the triangles around each vertex."""
+    """Area (V,) of each vertex: a third of the triangles around it."""
     area = np.repeat(triangle_areas(points, triangles) / 3, 3)
     return np.bincount(triangles.ravel(), area, len(points))
 
 
 @dataclass
-class Surface:
-    """A mirror-symmetric triangle mesh over the vertices of the base mesh.
+class FaceSurface:
+    """A mirror-symmetric triangle mesh whose vertices are linear combinations of the base mesh's vertices.
 
-    ``matrix`` (V, base) gives its vertices as combinations of the base mesh's, ``mirror`` (V,) the counterpart of
-    each, ``reference`` (base, 3) a face to measure on, ``membrane`` (T,) which triangles close an opening.
+    ``matrix`` (V, B) holds the weights of the B base vertices, ``mirror`` (V,) the mirror image of each vertex,
+    ``reference`` (B, 3) a face to measure on; ``membrane`` (T,) is true for triangles that close an opening.
     """
 
     matrix: sp.csr_matrix
@@ -63,11 +64,12 @@ class Surface:
 
     @property
     def points(self) -> np.ndarray:
+        """Vertices (V, 3) of the reference face."""
         return self.matrix @ self.reference
 
     @classmethod
     def subdivided(cls, quads, skin, reference, mirror, base):
-        """One step of Catmull-Clark (1978) over ``quads``, of which the faces of ``skin`` are kept.
+        """One step of Catmull and Clark's subdivision (1978) over ``quads``; only the faces of ``skin`` are kept.
 
         Vertex point: (mean of face points + 2 x mean of edge mid-points + (n - 3) x the vertex) / n.
         """
@@ -86,7 +88,7 @@ class Surface:
         keys: dict[tuple, int] = {}
         rows: list[Counter] = []
 
-        def new(key, parts):
+        def number_of(key, parts):
             if key not in keys:
                 keys[key] = len(rows)
                 row: Counter = Counter()
@@ -97,18 +99,18 @@ class Surface:
             return keys[key]
 
         def face_point(quad):
-            return new(("f", *sorted(quad)), [(1.0, quad)])
+            return number_of(("f", *sorted(quad)), [(1.0, quad)])
 
         def edge_point(a, b):
             edge = (min(a, b), max(a, b))
             faces = [quads[k] for k in edge_faces[edge]]
-            return new(("e", *edge), [(0.5, edge)] + [(0.25, f) for f in faces])
+            return number_of(("e", *edge), [(0.5, edge)] + [(0.25, f) for f in faces])
 
         def vertex_point(v):
             n = len(vertex_faces[v])
             parts = [(1 / n / n, quads[k]) for k in vertex_faces[v]]
             parts += [(2 / n / n, e) for e in vertex_edges[v]] + [((n - 3) / n, [v])]
-            return new(("v", v), parts)
+            return number_of(("v", v), parts)
 
         triangles = []
         for quad in skin.tolist():
@@ -138,6 +140,7 @@ class Surface:
 
     @classmethod
     def _from_half(cls, matrix, half, mirror, reference):
+        """The surface of the triangles ``half`` and their mirror images."""
         triangles = np.concatenate([half, mirror[half][:, ::-1]])
         used = np.unique(triangles)
         local = np.full(matrix.shape[0], -1)
@@ -145,8 +148,8 @@ class Surface:
         membrane = np.zeros(len(triangles), bool)
         return cls(matrix[used], local[triangles], local[mirror[used]], reference, membrane)
 
-    def trimmed(self, field) -> Surface:
-        """Cut along the zero of ``field(points)``; what is negative stays."""
+    def trimmed(self, field) -> FaceSurface:
+        """The part of the surface where ``field(points)`` is negative, cut along its zero."""
         points = self.points
         value = field(points)
         value = (value + value[self.mirror]) / 2
@@ -156,14 +159,15 @@ class Surface:
         for a, b in edges:
             if value[a] * value[b] < 0:
                 t = value[a] / (value[a] - value[b])
-                if t < SNAP:
+                if t < SNAP_DISTANCE:
                     snapped[[a, self.mirror[a]]] = 0.0
-                elif t > 1 - SNAP:
+                elif t > 1 - SNAP_DISTANCE:
                     snapped[[b, self.mirror[b]]] = 0.0
         value = snapped
         rows, mirror, cuts = [self.matrix], list(self.mirror), {}
 
         def cut(a, b):
+            """A new vertex where the border crosses an edge, and another on the mirrored edge."""
             a, b = (a, b) if value[a] < value[b] else (b, a)
             for x, y in ((a, b), (self.mirror[a], self.mirror[b])):
                 if (x, y) not in cuts:
@@ -192,8 +196,8 @@ class Surface:
             kept += [[polygon[0], polygon[k], polygon[k + 1]] for k in range(1, len(polygon) - 1)]
         return self._from_half(sp.vstack(rows).tocsr(), np.array(kept), np.array(mirror), self.reference)
 
-    def closed(self) -> Surface:
-        """Every opening but the outer border closed by a fan of triangles around the mean of its rim."""
+    def closed(self) -> FaceSurface:
+        """The surface with eyes and mouth closed, each by a fan of triangles around the mean of its rim."""
         rows, triangles, mirror = [self.matrix], [self.triangles], list(self.mirror)
         points = self.points
         loops = border_loops(self.triangles)[1:]
@@ -212,14 +216,14 @@ class Surface:
             raise SystemExit(f"expected the openings of two eyes and a mouth, found {len(loops)}: {extent}")
         membrane = np.r_[np.zeros(len(self.triangles), bool), np.ones(fans, bool)]
         matrix = sp.vstack(rows).tocsr()
-        return Surface(matrix, np.concatenate(triangles), np.array(mirror), self.reference, membrane)
+        return FaceSurface(matrix, np.concatenate(triangles), np.array(mirror), self.reference, membrane)
 
 
 def squircle(fraction: np.ndarray) -> np.ndarray:
     """Points of the squircle |x|^n + |y|^n = 1 at fractions of its length, from the top toward +x."""
     angle = np.linspace(0, 2 * np.pi, 20001)
     direction = np.c_[np.sin(angle), np.cos(angle)]
-    curve = direction / (np.abs(direction) ** SQUIRCLE).sum(1, keepdims=True) ** (1 / SQUIRCLE)
+    curve = direction / (np.abs(direction) ** SQUIRCLE_EXPONENT).sum(1, keepdims=True) ** (1 / SQUIRCLE_EXPONENT)
     length = np.r_[0, np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))]
     return np.c_[[np.interp(fraction * length[-1], length, curve[:, k]) for k in (0, 1)]].T
 
@@ -244,22 +248,22 @@ def stretch(points: np.ndarray, uv: np.ndarray, triangles: np.ndarray) -> np.nda
     q = points[triangles]
     (s1, t1), (s2, t2), (s3, t3) = (uv[triangles[:, k]].T for k in range(3))
     area = ((s2 - s1) * (t3 - t1) - (s3 - s1) * (t2 - t1)) / 2
-    ds = (q[:, 0] * (t2 - t3)[:, None] + q[:, 1] * (t3 - t1)[:, None] + q[:, 2] * (t1 - t2)[:, None]) / (2 * area)[
-        :, None
-    ]
-    dt = (q[:, 0] * (s3 - s2)[:, None] + q[:, 1] * (s1 - s3)[:, None] + q[:, 2] * (s2 - s1)[:, None]) / (2 * area)[
-        :, None
-    ]
+
+    def derivative(*differences):
+        return sum(q[:, k] * d[:, None] for k, d in enumerate(differences)) / (2 * area)[:, None]
+
+    ds = derivative(t2 - t3, t3 - t1, t1 - t2)
+    dt = derivative(s3 - s2, s1 - s3, s2 - s1)
     return np.sqrt(((ds * ds).sum(1) + (dt * dt).sum(1)) / 2)
 
 
-def importance(surface: Surface, points: np.ndarray) -> np.ndarray:
-    """How many times each triangle counts: more at the eyes, the mouth and the nose."""
+def importance(surface: FaceSurface, points: np.ndarray) -> np.ndarray:
+    """How many times each triangle (T,) counts: more at the eyes, the mouth and the nose."""
     centres = points[surface.triangles].mean(1)
     fan_centres = np.unique(surface.triangles[surface.membrane][:, 2])
     mouth = fan_centres[np.argmin(points[fan_centres, 1])]
-    spots = [(points[v], *(MOUTH if v == mouth else EYE)) for v in fan_centres]
-    spots.append((points[np.argmax(points[:, 2])], *NOSE))
+    spots = [(points[v], *(MOUTH_EMPHASIS if v == mouth else EYE_EMPHASIS)) for v in fan_centres]
+    spots.append((points[np.argmax(points[:, 2])], *NOSE_EMPHASIS))
     factor = np.ones(len(centres))
     for spot, radius, times in spots:
         distance = np.linalg.norm(centres - spot, axis=1)
@@ -267,12 +271,12 @@ def importance(surface: Surface, points: np.ndarray) -> np.ndarray:
     return factor
 
 
-def parameterise(surface: Surface, points: np.ndarray) -> np.ndarray:
+def parameterise(surface: FaceSurface, points: np.ndarray) -> np.ndarray:
     """UV positions (V, 2) float64 in the unit square, u right, v down, mirror-symmetric.
 
-    The border goes onto a squircle by arc length from the top of the mid-line; the inside follows by mean value
-    weights, whose maps are one-to-one on a convex border (Tutte, Floater); then the weights are divided by the
-    local stretch, which evens it out (Yoshizawa, Belyaev and Seidel, SMI 2004).
+    The border is laid onto a squircle by arc length from the top of the mid-line. The inside follows by mean value
+    weights, which give a one-to-one map on a convex border (Tutte, Floater). Then the weights are divided by the local
+    stretch, which evens the stretch out (Yoshizawa, Belyaev and Seidel, SMI 2004).
     """
     triangles, mirror = surface.triangles, surface.mirror
     loop = np.array(border_loops(triangles)[0])
@@ -288,16 +292,15 @@ def parameterise(surface: Surface, points: np.ndarray) -> np.ndarray:
     weights = mean_value_weights(points, triangles)
     factor = importance(surface, points)
     area = triangle_areas(points, triangles)
-    for step in range(ROUNDS + 1):
+    for step in range(STRETCH_ROUNDS + 1):
         system = sp.diags(np.asarray(weights.sum(1)).ravel()) - weights
         solve = scipy.sparse.linalg.factorized(system[inside][:, inside].tocsc())
         right = -system[inside][:, loop] @ uv[loop]
         uv[inside] = np.c_[solve(right[:, 0]), solve(right[:, 1])]
-        if step < ROUNDS:
+        if step < STRETCH_ROUNDS:
             s = (stretch(points, uv, triangles) * factor) ** 2 * area
-            per_vertex = np.bincount(triangles.ravel(), np.repeat(s, 3)) / np.bincount(
-                triangles.ravel(), np.repeat(area, 3)
-            )
+            per_vertex, areas = (np.bincount(triangles.ravel(), np.repeat(x, 3)) for x in (s, area))
+            per_vertex = per_vertex / areas
             weights = weights @ sp.diags(per_vertex ** (-STRETCH_POWER / 2))
     uv = (uv + uv[mirror] * [-1, 1]) / 2
-    return 0.5 + uv * [0.5 - MARGIN, -(0.5 - MARGIN)]
+    return 0.5 + uv * [0.5 - CHART_MARGIN, -(0.5 - CHART_MARGIN)]

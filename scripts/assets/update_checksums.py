@@ -1,6 +1,9 @@
-"""Write the SHA-256 of the bundled files into ``data/checksums.json`` and the rows of ``data/README.md``.
+"""Write the SHA-256 of the bundled files into ``data/checksums.json`` and into the rows of ``data/README.md``.
 
-The first lists those that are verified whenever they are loaded.
+    python scripts/assets/update_checksums.py
+
+``data/checksums.json`` lists the files that are verified whenever they are loaded; ``data/README.md`` lists all files.
+Run this after every script that builds bundled data. It takes a second.
 """
 
 from __future__ import annotations

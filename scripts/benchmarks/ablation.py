@@ -1,12 +1,14 @@
-"""What each part of the recipe and of the network is worth: short trainings that differ in one thing.
+"""Measure how much each part of the training recipe and of the network matters: short trainings with one change each.
 
     lprnet synthesize runs/synthetic --samples 26624
     LPRNET_AFLW_TRAIN=... python scripts/benchmarks/ablation.py runs/synthetic runs/ablation
 
 Each row trains the recipe ``lite-yardstick`` for 25,600 synthetic photos with one change, by the command that the table
-shows; the rows of real photos are left out without these. Measured: 2D NME of 68 landmarks on the held-out shard and,
-where the real photos are given, on 600 of their held-out ones (mean of the three bins of yaw). Each row has a core to
-itself; killed, the command goes on. Writes ``docs/ablation.md``.
+shows; without the real photos their rows are left out. The numbers are 2D NME of 68 landmarks on the held-out shard
+and, where the real photos are given, on 600 of their held-out photos (mean of the three bins of yaw).
+
+Each training has one core, and a run that was killed continues. Writes ``docs/ablation.md``. The fourteen trainings
+take about four hours on two cores.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ import numpy as np
 from lprnet_utils import UVLayout, networks
 from lprnet_utils.datasets import AFLWTrain, FittedPhotos, Shards, fit_photos
 from lprnet_utils.evaluation import summarise_by_yaw
-from lprnet_utils.training import TrainingConfig, validate
-from lprnet_utils.training.trainer import landmark_errors
+from lprnet_utils.training import TrainingConfig, mean_nme
+from lprnet_utils.training.validation import nme_per_photo
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = ["samples = 25600", "validate_every = 25600"]
@@ -50,13 +52,14 @@ ONE_CORE = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OPENB
 
 
 def command(changes: list[str], shards: Path, run: Path) -> list[str]:
-    """The training of one row; one of real photos alone takes no shards."""
+    """The command that trains one row; a training on real photos alone takes no shards."""
     sets = [word for change in (*BASE, *changes) for word in ("--set", change)]
     synthetic = [] if "synthetic = 0" in changes else ["--shards", str(shards)]
     return ["lprnet", "train", "--config", "lite-yardstick", *sets, *synthetic, "--run", str(run)]
 
 
 def train(name: str, shards: Path, run: Path, cores: Queue) -> None:
+    """Train one row on the next free core; the log goes beside the run's folder."""
     core = cores.get()
     pin = ["taskset", "-c", str(core)] if sys.platform == "linux" else []
     program, *rest = command(ROWS[name], shards, run)
@@ -69,7 +72,7 @@ def train(name: str, shards: Path, run: Path, cores: Queue) -> None:
 
 
 def network_of(run: Path, changes: list[str]) -> keras.Model:
-    """What a row has trained: the average of its weights, as it was at the end."""
+    """The trained network of a row, with the average of its weights at the end."""
     config = TrainingConfig.load("lite-yardstick", [*BASE, *changes])
     model = getattr(networks, config.network)(**config.network_options)
     model.load_weights(run / "last.weights.h5")
@@ -77,11 +80,56 @@ def network_of(run: Path, changes: list[str]) -> keras.Model:
 
 
 def real_photos(folder: Path) -> FittedPhotos:
-    """Some of the held-out real photos."""
+    """600 of the held-out real photos."""
     photos = AFLWTrain(folder)
     rows = np.flatnonzero(photos.held_out & (photos.trust > 0))
     rows = np.random.default_rng(0).choice(rows, min(600, len(rows)), replace=False)
-    return FittedPhotos(photos, rows, fit_photos(photos, rows), np.ones(len(rows)))
+    return FittedPhotos(photos, rows, fit_photos(photos.landmarks[rows]), np.ones(len(rows)))
+
+
+def train_all(folders: dict[str, Path], shards: Path, numbers: list[int]) -> None:
+    """Train the rows, one at a time on each core."""
+    cores: Queue = Queue()
+    for core in numbers:
+        cores.put(core)
+    with ThreadPoolExecutor(cores.qsize()) as pool:
+        jobs = [pool.submit(train, name, shards, folder, cores) for name, folder in folders.items()]
+        for job in jobs:
+            job.result()
+
+
+def errors_of(model: keras.Model, shards: Shards, real: FittedPhotos | None) -> list[float]:
+    """NME in % on the synthetic photos and, where there are any, on the real ones."""
+    layout = UVLayout()
+    errors = [mean_nme(model, shards, layout)]
+    if real:
+        by_yaw = summarise_by_yaw(nme_per_photo(model, real, layout), real.photos.yaw[real.rows])
+        errors.append(by_yaw["mean of bins"])
+    return errors
+
+
+def table(errors: dict[str, list[float]]) -> str:
+    """The rows as a Markdown table, with the changes of each."""
+    lines = ["| change | synthetic | real | by |", "|---|---|---|---|"]
+    for name, values in errors.items():
+        cells = " | ".join([f"{e:.2f}" for e in values] + [""] * (2 - len(values)))
+        changes = " ".join(f"`--set '{change}'`" for change in ROWS[name]) or "nothing"
+        changes += ", without `--shards`" * ("synthetic = 0" in ROWS[name])
+        lines.append(f"| {name} | {cells} | {changes} |")
+    return "\n".join(lines)
+
+
+def head(errors: dict[str, list[float]]) -> str:
+    """The text above the table."""
+    luck = " and ".join(f"{abs(a - b):.2f}" for a, b in zip(*list(errors.values())[:2], strict=True))
+    return (
+        "# What each part is worth\n\nMade by `scripts/benchmarks/ablation.py`, which says what the columns are: "
+        "NME in % on held-out photos, synthetic and real. Every row is\n\n    "
+        + " ".join(f"'{w}'" if " " in w else w for w in command([], Path("SHARDS"), Path("RUN")))
+        + "\n\nwith the changes of its last column. The first two rows differ by luck alone, by "
+        + f"{luck}: runs this short (0.2 % of the\nsamples that the bundled weights have seen) "
+        + "do not tell apart what differs by no more.\n\n"
+    )
 
 
 def main() -> None:
@@ -97,40 +145,13 @@ def main() -> None:
         os.environ["LPRNET_AFLW_TRAIN"] = str(options.aflw_train)
     names = [name for name in ROWS if options.aflw_train or not name.startswith("real")]
     folders = {name: options.runs / name.replace(" ", "-").replace(",", "") for name in names}
-    cores: Queue = Queue()
-    for core in options.cores:
-        cores.put(core)
-    with ThreadPoolExecutor(cores.qsize()) as pool:
-        jobs = [pool.submit(train, name, options.shards, folder, cores) for name, folder in folders.items()]
-        for job in jobs:
-            job.result()
-    shards, real = Shards(options.shards, held_out=True), None
-    if options.aflw_train:
-        real = real_photos(options.aflw_train)
-    layout = UVLayout()
-    lines, found = ["| change | synthetic | real | by |", "|---|---|---|---|"], []
-    for name, folder in folders.items():
-        model = network_of(folder, ROWS[name])
-        errors = [validate(model, shards, layout)]
-        if real:
-            by_yaw = summarise_by_yaw(landmark_errors(model, real, layout), real.photos.yaw[real.rows])
-            errors.append(by_yaw["mean of bins"])
-        found.append(errors)
-        cells = " | ".join([f"{e:.2f}" for e in errors] + [""] * (2 - len(errors)))
-        changes = " ".join(f"`--set '{change}'`" for change in ROWS[name]) or "nothing"
-        changes += ", without `--shards`" * ("synthetic = 0" in ROWS[name])
-        lines.append(f"| {name} | {cells} | {changes} |")
-    luck = " and ".join(f"{abs(a - b):.2f}" for a, b in zip(*found[:2], strict=True))
-    head = (
-        "# What each part is worth\n\nMade by `scripts/benchmarks/ablation.py`, which says what the columns are: "
-        "NME in % on held-out photos, synthetic and real. Every row is\n\n    "
-        + " ".join(f"'{w}'" if " " in w else w for w in command([], Path("SHARDS"), Path("RUN")))
-        + "\n\nwith the changes of its last column. The first two rows differ by luck alone, by "
-        + f"{luck}: runs this short (0.2 % of the\nsamples that the bundled weights have seen) "
-        + "do not tell apart what differs by no more.\n\n"
-    )
-    options.output.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
-    print("\n".join(lines))
+    train_all(folders, options.shards, options.cores)
+
+    shards = Shards(options.shards, held_out=True)
+    real = real_photos(options.aflw_train) if options.aflw_train else None
+    errors = {name: errors_of(network_of(folder, ROWS[name]), shards, real) for name, folder in folders.items()}
+    options.output.write_text(head(errors) + table(errors) + "\n", encoding="utf-8")
+    print(table(errors))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Time what the course claims, side by side in one run; write ``docs/benchmark.json``, and the README's part from it.
+"""Measure the times that the course states; write ``docs/benchmark.json`` and, from it, README.md's part about speed.
 
-    make benchmark
-    python scripts/benchmarks/benchmark.py --table      # only the README, from the numbers that are there
-    python scripts/benchmarks/benchmark.py --only video # one part alone, beside the other parts' numbers that are there
+    make benchmark                                       # the same as without options
+    python scripts/benchmarks/benchmark.py --table       # measures nothing: README.md from docs/benchmark.json
+    python scripts/benchmarks/benchmark.py --only video  # measures one part, keeps the other parts' numbers
 
-One thread unless it says otherwise; what is compared is timed in turn, warm, and the ratio of the medians is what
-counts: machines differ, and so do their moods. Packages of others go into an environment of their own, ``.venv-peers``,
-made on the first run; where one cannot be installed the benchmark says so and goes on.
+Everything runs on one thread unless stated otherwise. Things that are compared take turns, after one unmeasured round;
+the ratio of their medians counts, because machines differ. ``benchmark_peers.py`` installs and times the packages of
+others; where one cannot be installed, the table says so. It takes under ten minutes.
 """
 
 from __future__ import annotations
@@ -62,15 +62,15 @@ def medians(repeats: int, **jobs: Callable[[], object]) -> dict[str, float]:
     return {name: float(np.median(t)) for name, t in times.items()}
 
 
-def short(value: Any) -> Any:
-    """Floating-point numbers, in whatever they are kept, to four digits: more is noise."""
+def rounded(value: Any) -> Any:
+    """Numbers with a fraction, in nested dictionaries too, rounded to four digits: more digits are noise."""
     if isinstance(value, dict):
-        return {key: short(inner) for key, inner in value.items()}
+        return {key: rounded(inner) for key, inner in value.items()}
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def machine() -> Numbers:
-    """What the numbers depend on, and nothing that tells whose machine it is."""
+    """The machine and the versions that the numbers depend on, without anything that identifies the owner."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
@@ -86,7 +86,7 @@ def machine() -> Numbers:
 
 
 def network_costs(repeats: int) -> Numbers:
-    """The three networks in three precisions, untrained: what they cost does not depend on their weights."""
+    """Costs of the three networks in three precisions. They are untrained: weights do not change the cost."""
     import keras
 
     from lprnet_utils import networks
@@ -106,7 +106,7 @@ def network_costs(repeats: int) -> Numbers:
                 paths[name] = Path(folder) / f"{name}-{precision}.tflite"
                 paths[name].write_bytes(convert_litert(model, precision, crops))
                 rows[name][precision] = {"MB": paths[name].stat().st_size / 1e6}
-        # the networks of one precision take turns: these are the ratios that count
+        # the networks of one precision take turns, because their times are compared
         for precision, paths in files.items():
             for threads, label in ((1, "1 thread"), (2, "2 threads")):
                 for name, seconds in time_litert(paths, threads, repeats).items():
@@ -118,7 +118,7 @@ def network_costs(repeats: int) -> Numbers:
 
 
 def add_ratios(costs: dict[str, Numbers]) -> None:
-    """How many times as fast each network is as the larger ones, in place."""
+    """Add how many times as fast each network is as the larger ones."""
     for other, names in (("prnet", ("lprnet", "lprnet_lite")), ("lprnet", ("lprnet_lite",))):
         for name in names:
             for label in ("1 thread", "2 threads"):
@@ -127,7 +127,7 @@ def add_ratios(costs: dict[str, Numbers]) -> None:
 
 
 def int8_difference(count: int = 32) -> float:
-    """Mean pixels of the crop by which whole numbers of 8 bits move the points of the bundled weights."""
+    """Mean pixels of the crop by which the int8 version of the bundled weights moves their points."""
     from lprnet_utils import networks
     from lprnet_utils.networks import export_litert, load_litert
 
@@ -140,7 +140,7 @@ def int8_difference(count: int = 32) -> float:
 
 
 def gpu_milliseconds(model, repeats: int, batch: int = 32) -> dict[str, float]:
-    """Milliseconds an image of Keras in batches on TensorFlow's first GPU; nothing where there is none."""
+    """Milliseconds an image by Keras, in batches on TensorFlow's first GPU; empty without a GPU."""
     import tensorflow as tf
 
     if not tf.config.list_physical_devices("GPU"):
@@ -155,7 +155,7 @@ def gpu_milliseconds(model, repeats: int, batch: int = 32) -> dict[str, float]:
 
 
 def photo_parts(repeats: int) -> Numbers:
-    """From a photo in memory to its face in 3D, part by part, and the same by the one call that a user makes."""
+    """Times from a photo in memory to its face in 3D: part by part, and as the one call that a user makes."""
     net, image = LPRNet("open"), read_image(PHOTO)
     layout = UVLayout(net.size, net.metadata.get("landmark_uv"))
     found = net.detector.detect(image)[0]
@@ -182,9 +182,10 @@ def photo_parts(repeats: int) -> Numbers:
 
 
 def video_parts(frames: int = 150) -> Numbers:
-    """A frame of a video on one core, without decoding and encoding: follow, smooth, landmarks; with expressions too.
+    """Times of a frame of a video on one core, without decoding and encoding.
 
-    Somebody who talks and looks around. Processor time: on one thread it is that of the clock, if nothing else runs.
+    The rendered clip shows somebody who talks and looks around. Processor time is measured: on one thread it equals the
+    clock's time, if nothing else runs.
     """
     clip, net = rendered_clip(frames, (640, 480), seed=3), LPRNet("open")
     images = [frame.image for frame in clip]
@@ -192,7 +193,7 @@ def video_parts(frames: int = 150) -> Numbers:
     more = time_tracking(images, net, clip.fps, expressions=True, timer=time.process_time)
     width, height = clip.size
     parts = {f"{part}, ms": seconds[part] for part in ("detect", "network", "check", "smooth")}
-    # what is left of the mean: the landmarks, and the reading of the frame
+    # the rest of the mean: the landmarks, and the reading of the frame
     out = {"width": width, "height": height, "frames": frames, "faces": seconds["faces"]} | parts
     out |= {"landmarks, ms": max(seconds["mean"] - sum(parts.values()), 0.0), "whole, ms": seconds["mean"]}
     out |= {"95 % of the frames within, ms": seconds["total 95 %"], "expressions, ms": more["expressions"]}
@@ -200,12 +201,12 @@ def video_parts(frames: int = 150) -> Numbers:
 
 
 def use(face: Face) -> tuple:
-    """What most users want of a face; it is made on demand."""
+    """Compute the parts of a face that most users read: they are computed when first read."""
     return face.landmarks, face.vertices, face.colors
 
 
 def networks_alone(repeats: int) -> Numbers:
-    """MediaPipe's landmark model beside the bundled weights, where its package is installed."""
+    """Times of MediaPipe's landmark model and of the bundled weights, where MediaPipe is installed."""
     from lprnet_utils.networks import time_litert
 
     theirs = next(PEERS.rglob(LANDMARK_MODEL), None)
@@ -217,11 +218,11 @@ def networks_alone(repeats: int) -> Numbers:
     return out | {"mediapipe over lprnet_lite": seconds["mediapipe"] / seconds["lprnet_lite"]}
 
 
-# ---- what the course makes
+# ---- position maps, rendering, synthetic photos
 
 
 def triangle_loop(vertices: np.ndarray, uv: np.ndarray, triangles: np.ndarray, size: int) -> np.ndarray:
-    """A position map one triangle at a time, in numpy: as one would first write it."""
+    """A position map (size, size, 3) by a plain loop over the triangles, in numpy."""
     points = uv * size - 0.5
     out = np.zeros((size, size, 3))
     for t in triangles:
@@ -241,7 +242,7 @@ def triangle_loop(vertices: np.ndarray, uv: np.ndarray, triangles: np.ndarray, s
 
 
 def uv_mapping(repeats: int) -> Numbers:
-    """From the mesh to its position map: our sparse matrix against the loop."""
+    """Times from the mesh to its position map: the sparse matrix and the loop."""
     model, layout = MorphableModel.load(), UVLayout()
     seconds = medians(
         repeats,
@@ -253,7 +254,7 @@ def uv_mapping(repeats: int) -> Numbers:
 
 
 def renderer(repeats: int) -> Numbers:
-    """The depth of a face at 128 x 128: our z-buffer against trimesh's ray cast."""
+    """Times of a depth map of 128 x 128 pixels: the z-buffer and trimesh's ray cast."""
     import trimesh
 
     model = MorphableModel.load()
@@ -271,11 +272,11 @@ def renderer(repeats: int) -> Numbers:
 
 
 def synthetic_rate(count: int = 256) -> float:
-    """Synthetic photos a second."""
+    """Synthetic photos per second."""
     faces = SyntheticFaces(seed=0)
     faces.sample(0)
     start = time.perf_counter()
-    for k in range(32, 32 + count):  # whole blocks: what one block shares counts too
+    for k in range(32, 32 + count):  # whole blocks, so that the work a block shares counts
         faces.sample(k)
     return count / (time.perf_counter() - start)
 
@@ -284,9 +285,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmark.json")
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--processes", type=int, default=5, help="fresh ones for each package (%(default)s)")
-    parser.add_argument("--table", action="store_true", help="measure nothing: only the README, from the output file")
-    parser.add_argument("--only", metavar="PART", help="measure this part alone, and keep the others' numbers")
+    parser.add_argument("--processes", type=int, default=5, help="for each package (%(default)s)")
+    parser.add_argument("--table", action="store_true", help="measure nothing: write README.md from the output file")
+    parser.add_argument("--only", metavar="PART", help="measure this part, and keep the numbers of the others")
     options = parser.parse_args()
     readme = ROOT / "README.md"
     if options.table:
@@ -313,9 +314,9 @@ def main() -> None:
         start = time.perf_counter()
         report[name] = step()
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
-    wanted = ("import, ms", "load, ms", "first photo, ms", "peak memory, MB")
-    report["start"] = {key: report["peers"]["lprnet"][key] for key in wanted}
-    report = short(report)
+    start_numbers = ("import, ms", "load, ms", "first photo, ms", "peak memory, MB")
+    report["start"] = {key: report["peers"]["lprnet"][key] for key in start_numbers}
+    report = rounded(report)
     options.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(report, indent=2))
     print(f"{time.perf_counter() - begun:.0f} s in all")

@@ -1,10 +1,10 @@
-"""This project and packages that answer the same photo, each timed in processes of its own.
+"""Time this project and packages that find the face in the same photo, each in separate processes on one core.
 
     python scripts/benchmarks/benchmark_peers.py lprnet data/samples/astronaut.jpg
 
-times one of them in this process, and prints JSON. ``benchmark.py`` has that run several times, by its own
-Python for L-PRNet, by that of ``.venv-peers`` for packages of others: nothing here may import what only one of the two
-environments has, except inside its function. All get the same: one core, and the same steps in the same order.
+This times one of them in this process and prints JSON; it takes a few seconds. ``benchmark.py`` runs it several times:
+with its own Python for L-PRNet, with that of ``.venv-peers`` for packages of others, which are installed there on the
+first run. So a package that only one of the two environments has is imported inside its function.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from typing import Any
 
 PEERS = Path(__file__).resolve().parents[2] / ".venv-peers"
 PEER_PYTHON = PEERS / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-# a MediaPipe whose wheel has the models of its face mesh; dlib as a wheel, because it takes long to compile
+# this wheel of MediaPipe includes the models of its face mesh; dlib comes as a wheel, because it takes long to compile
 REQUIREMENTS = {"mediapipe": ["mediapipe==0.10.14"], "dlib": ["dlib-bin", "face_recognition_models==0.3.0"]}
-INSTALL_SECONDS = 300  # after that a package counts as one that cannot be installed
+INSTALL_SECONDS = 300  # after that the installation counts as failed
 
 Numbers = dict[str, Any]
 Steps = Iterator[Any]
@@ -44,7 +44,7 @@ def lprnet() -> Steps:
     yield
     cv2.setNumThreads(1)
     net = LPRNet("open")
-    _ = net.detector  # made on first use, and part of what is to be loaded
+    _ = net.detector  # it is made on first use, and loading it counts
     files = [data_root() / "weights" / "open.tflite", data_root() / "detection" / "blazeface_back.tflite"]
     yield read_image, lambda image: net.reconstruct(image, max_faces=1)[0].landmarks, files
 
@@ -74,7 +74,7 @@ def dlib() -> Steps:
     import dlib
 
     yield
-    # the package of the models imports pkg_resources, which newer environments lack: only its place is needed
+    # the package of the models imports pkg_resources, which newer environments lack: only its folder is needed
     package = find_spec("face_recognition_models")
     if package is None:
         raise ModuleNotFoundError("No module named 'face_recognition_models'", name="face_recognition_models")
@@ -89,7 +89,7 @@ def dlib() -> Steps:
     yield dlib.load_rgb_image, points, [file]
 
 
-# what is measured, and the distribution whose version says which
+# the steps of each subject, and the distribution that has its version
 SUBJECTS: dict[str, tuple[Callable[[], Steps], str]] = {
     "lprnet": (lprnet, "lprnet_utils"),
     "mediapipe": (mediapipe, "mediapipe"),
@@ -98,9 +98,9 @@ SUBJECTS: dict[str, tuple[Callable[[], Steps], str]] = {
 
 
 def peak_megabytes() -> float | None:
-    """Largest resident memory of this process so far; None where the system does not tell.
+    """Largest resident memory of this process so far; None where the system does not report it.
 
-    Linux counts what the parent had at the fork into ``ru_maxrss``, and the benchmark's own process is large.
+    Linux includes the parent's memory at the fork in ``ru_maxrss``, and the benchmark's own process is large.
     """
     status = Path("/proc/self/status")
     if status.is_file():
@@ -115,7 +115,7 @@ def peak_megabytes() -> float | None:
 
 
 def measure(steps: Steps, photo: str, repeats: int) -> Numbers:
-    """Import, load, reconstruct the first photo from its file, and then the same photo from memory again and again."""
+    """Times of the import, of loading, of the first photo from its file, and of the same photo from memory."""
     clock = [time.perf_counter()]
     next(steps)
     clock.append(time.perf_counter())
@@ -146,7 +146,7 @@ def measure(steps: Steps, photo: str, repeats: int) -> Numbers:
 
 
 def median_numbers(runs: list[Numbers]) -> Numbers:
-    """Of several runs with the same keys the median of each number; texts are those of the first run."""
+    """Median of each number over several runs with the same keys; texts are taken from the first run."""
     out: Numbers = {}
     for key, first in runs[0].items():
         values = [run[key] for run in runs]
@@ -155,7 +155,7 @@ def median_numbers(runs: list[Numbers]) -> Numbers:
 
 
 def in_processes(python: Path | str, subject: str, photo: Path, processes: int) -> Numbers:
-    """Medians of what this script prints in fresh processes; a ``status`` instead where it cannot be run."""
+    """Medians of the numbers that this script prints in new processes; a ``status`` where it cannot be run."""
     runs = []
     for _ in range(processes):
         command = [str(python), str(Path(__file__).resolve()), subject, str(photo)]
@@ -173,11 +173,11 @@ def in_processes(python: Path | str, subject: str, photo: Path, processes: int) 
 
 
 def install(requirements: list[str]) -> None:
-    """Put packages into the peers' environment, or say why that failed."""
+    """Install packages into the peers' environment, or print why that failed."""
     try:
         if not PEER_PYTHON.is_file():
             venv.create(PEERS, with_pip=True)
-        # a package that would have to be compiled counts as one that cannot be installed; the models are no program
+        # a package that would have to be compiled counts as not installable; the models need no compilation
         options = ["--quiet", "--no-compile", "--only-binary=mediapipe,dlib-bin"]
         command = [str(PEER_PYTHON), "-m", "pip", "install", *options, *requirements]
         subprocess.run(command, check=True, timeout=INSTALL_SECONDS)
@@ -186,7 +186,7 @@ def install(requirements: list[str]) -> None:
 
 
 def compare_packages(photo: Path, processes: int) -> dict[str, Numbers]:
-    """This project and its peers, each in fresh processes on one core."""
+    """Numbers of this project and its peers, each in new processes on one core."""
     found = {"lprnet": in_processes(sys.executable, "lprnet", photo, processes)}
     for subject, requirements in REQUIREMENTS.items():
         found[subject] = in_processes(PEER_PYTHON, subject, photo, processes)

@@ -1,11 +1,14 @@
-"""The README's part about speed, made from ``docs/benchmark.json`` and nothing else."""
+"""README.md's part about speed, written from ``docs/benchmark.json``. ``benchmark.py`` measures and calls this module.
+
+python scripts/benchmarks/benchmark.py --table      # writes the part again, in under a second
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-OPEN, CLOSE = "<!-- benchmark -->", "<!-- /benchmark -->"
+BLOCK_START, BLOCK_END = "<!-- benchmark -->", "<!-- /benchmark -->"
 PRECISIONS = ("float32", "float16", "int8")
 NETWORKS = {
     "prnet": "PRNet (its cost only: its weights are not available)",
@@ -17,8 +20,8 @@ SUBJECTS = {
     "mediapipe": ("MediaPipe", "468 points in 3D"),
     "dlib": ("dlib", "68 points in 2D, faces from 80 pixels"),
 }
-# parts of a frame, and what the page calls them
-VIDEO = {
+# parts of a frame, and their names in README.md
+FRAME_PARTS = {
     "detect": "detect",
     "network": "crop, network and map",
     "check": "check",
@@ -31,12 +34,12 @@ Report = dict[str, Any]
 
 
 def number(value: float) -> str:
-    """Three digits, as one writes them: 0.123, 1.23, 12.3, 1,230."""
+    """A number with three digits: 0.123, 1.23, 12.3, 1,230."""
     return f"{value:#.3g}" if value < 99.95 else f"{float(f'{value:.3g}'):,.0f}"
 
 
 def megabytes(value: float | None) -> str:
-    """Memory, where the system told it."""
+    """Memory, or a question mark where the system did not report it."""
     return "?" if value is None else number(value)
 
 
@@ -46,7 +49,7 @@ def row(*cells: str) -> str:
 
 
 def network_table(networks: Report) -> str:
-    """The networks, smaller ones last."""
+    """Table of the networks, the smallest one last."""
     heads = ("network", "parameters", "multiply-adds", "MB", "ms, 1 thread", "ms, 2 threads", "times as fast as PRNet")
     lines = [row(*heads), "|" + "---|" * len(heads)]
     for name, title in NETWORKS.items():
@@ -59,7 +62,7 @@ def network_table(networks: Report) -> str:
 
 
 def peer_table(peers: Report) -> str:
-    """L-PRNet and packages of others, from a photo to landmarks."""
+    """Table of L-PRNet and packages of others, from a photo to landmarks."""
     heads = ("from a photo to", "ms", "times L-PRNet's", "start, s", "peak memory, MB", "model files, MB")
     lines = [row("package", *heads), "|" + "---|" * (len(heads) + 1)]
     for name, (title, points) in SUBJECTS.items():
@@ -81,7 +84,7 @@ def peer_table(peers: Report) -> str:
 
 
 def start_seconds(found: Report) -> float:
-    """Seconds from the import to the first photo's face."""
+    """Seconds from the import to the face in the first photo."""
     return sum(found[f"{part}, ms"] for part in ("import", "load", "first photo")) / 1000
 
 
@@ -120,13 +123,7 @@ The networks alone, LiteRT, one thread: MediaPipe's face landmark model {theirs}
 
 
 def block(report: Report) -> str:
-    """Text of the README between the marks.
-
-    Parameters
-    ----------
-    report : dict
-        What ``scripts/benchmarks/benchmark.py`` wrote into ``docs/benchmark.json``.
-    """
+    """Text of README.md between the marks, from the content of ``docs/benchmark.json``."""
     machine, photo, start, video = (report[k] for k in ("machine", "photo", "start", "video"))
     lite, alone = report["networks"]["lprnet_lite"], report["networks alone"]
     models = (
@@ -155,7 +152,7 @@ def block(report: Report) -> str:
         first=number(start["first photo, ms"] / 1000),
         memory=megabytes(start["peak memory, MB"]),
         video_size=f"{video['width']} x {video['height']}",
-        video_parts=", ".join(f"{told} {number(video[f'{part}, ms'])} ms" for part, told in VIDEO.items()),
+        video_parts=", ".join(f"{told} {number(video[f'{part}, ms'])} ms" for part, told in FRAME_PARTS.items()),
         video_whole=number(video["whole, ms"]),
         video_most=number(video["95 % of the frames within, ms"]),
         expressions=number(video["expressions, ms"]),
@@ -168,20 +165,14 @@ def block(report: Report) -> str:
 
 
 def with_block(text: str, content: str) -> str:
-    """The README's text with what is between the marks replaced.
-
-    Raises
-    ------
-    ValueError
-        If the marks are not there, once each and in order.
-    """
-    before, opened, rest = text.partition(OPEN)
-    _, closed, after = rest.partition(CLOSE)
-    if not (opened and closed) or OPEN in rest or CLOSE in before + after:
-        raise ValueError(f"the README needs {OPEN} and, after it, {CLOSE}, once each")
-    return f"{before}{OPEN}\n{content}\n{CLOSE}{after}"
+    """The text of README.md with new content between the marks, which must be there once each and in order."""
+    before, opened, rest = text.partition(BLOCK_START)
+    _, closed, after = rest.partition(BLOCK_END)
+    if not (opened and closed) or BLOCK_START in rest or BLOCK_END in before + after:
+        raise ValueError(f"README.md needs {BLOCK_START} and, after it, {BLOCK_END}, once each")
+    return f"{before}{BLOCK_START}\n{content}\n{BLOCK_END}{after}"
 
 
 def write_block(readme: Path, report: Report) -> None:
-    """Put the report's numbers into the README."""
+    """Write the report's numbers into README.md."""
     readme.write_text(with_block(readme.read_text(encoding="utf-8"), block(report)), encoding="utf-8")

@@ -1,62 +1,73 @@
 """Fit the linear map from BlazeFace's box and keypoints to the box of the 68 landmarks.
 
-    LPRNET_AFLW_TRAIN=/folder python scripts/calibration/fit_detector_boxes.py [--photos 6000] [--write]
+    LPRNET_AFLW_TRAIN=... python scripts/calibration/fit_detector_boxes.py [--photos 6000] [--write]
 
-The training photos are tight crops; each is set into a larger frame whose border repeats its edge pixels,
-at a random size and place, and goes through the two looks of ``FaceDetector``. The map is fitted by iteratively
-reweighted least squares (a wrong detection hardly counts) on the photos and their mirror images, so it is
-mirror-symmetric. One group of duplicates in five is held out to measure it. ``--write`` puts the numbers into
-``data/detection/boxes.json``; run ``scripts/assets/update_checksums.py`` after it.
+The training photos of AFLW are tight crops. Each is put into a larger frame at a random size and place (the border
+repeats the photo's edge pixels), and the two networks of ``FaceDetector`` find the face, as in any photo. The map is
+fitted by iteratively reweighted least squares, so that a wrong detection hardly counts, on the photos and their mirror
+images, so that it is mirror-symmetric. One group of duplicates in five is held out; the errors on it are printed.
+
+``--write`` puts the map into ``data/detection/boxes.json``; run ``scripts/assets/update_checksums.py`` after it. It
+takes a minute.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from lprnet_utils.commands.options import folder_option
 from lprnet_utils.geometry import rotation_matrix
 from lprnet_utils.geometry.crop import view_matrix
 from lprnet_utils.geometry.landmarks import overlap
-from lprnet_utils.reconstruction.detection import MIRROR, BlazeFace, box_features, look_closely, roll, to_photo, wrap
+from lprnet_utils.reconstruction.blazeface import MIRRORED_KEYPOINTS, BlazeFace, roll_from_keypoints
+from lprnet_utils.reconstruction.detection import (
+    box_regression_features,
+    crop_to_photo,
+    refine_candidate,
+    wrap_degrees,
+)
 
 OUTPUT = Path(__file__).resolve().parents[2] / "data" / "detection" / "boxes.json"
 
 
-def observe(far: BlazeFace, near: BlazeFace, image: np.ndarray, points: np.ndarray, rng: np.random.Generator):
-    """Features, target and keypoints of one photo, or None where the detector does not find the face."""
+def observe(finder: BlazeFace, refiner: BlazeFace, image: np.ndarray, points: np.ndarray, rng: np.random.Generator):
+    """Features, target and keypoints of one photo, or None where no face is found.
+
+    ``finder`` finds the face in a large frame, ``refiner`` finds it again in a crop around it.
+    """
     low, high = points.min(0), points.max(0)
     side = (high - low).mean()
     frame = side / np.exp(rng.uniform(np.log(0.08), np.log(0.6)))
     place = (low + high) / 2 + rng.uniform(-0.4, 0.4, 2) * (frame - side)
-    matrix = view_matrix(place, frame, far.size)
-    for _, seen in far.look(image, matrix):
-        centre = to_photo(matrix, seen[:2].mean(0))
+    matrix = view_matrix(place, frame, finder.size)
+    for _, seen in finder.detect(image, matrix):
+        centre = crop_to_photo(matrix, seen[:2].mean(0))
         if np.abs(centre - (low + high) / 2).max() < 0.6 * side:
             break
     else:
         return None
-    view = look_closely(near, image, centre, (seen[1] - seen[0]).mean() * frame / far.size)
+    view = refine_candidate(refiner, image, centre, (seen[1] - seen[0]).mean() * frame / finder.size)
     if view is None:
         return None
     turned = points @ view.matrix[:, :2].T + view.matrix[:, 2]
-    features, centre, side = box_features(view.points)
+    features, centre, side = box_regression_features(view.points)
     target = (np.stack([turned.min(0), turned.max(0)]) - centre) / side
-    return features, target.ravel(), to_photo(view.matrix, view.points[2:])
+    return features, target.ravel(), crop_to_photo(view.matrix, view.points[2:])
 
 
 def upright_error(keypoints: np.ndarray, pose: np.ndarray) -> float:
-    """Degrees by which :func:`roll` differs from where the top of the head points."""
+    """Degrees by which :func:`roll_from_keypoints` differs from the true direction of the top of the head."""
     up = rotation_matrix(*pose)[:, 1]
-    return wrap(roll(keypoints) - np.degrees(np.arctan2(up[0], up[1])))
+    return wrap_degrees(roll_from_keypoints(keypoints) - np.degrees(np.arctan2(up[0], up[1])))
 
 
 def fit_nose(keypoints: np.ndarray, poses: np.ndarray) -> float:
-    """The share of the nose in :func:`roll`: least median error of the turn, on a grid."""
+    """The weight of the nose in :func:`roll_from_keypoints` with the least median error, on a grid."""
     up = np.array([rotation_matrix(*pose)[:2, 1] for pose in poses])
     eyes = keypoints[:, :2].mean(1)
     grid = np.arange(0, 1, 0.01)
@@ -69,14 +80,14 @@ def fit_nose(keypoints: np.ndarray, poses: np.ndarray) -> float:
 
 
 def mirrored(features: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What the mirror images would give."""
+    """Features and targets of the mirror images."""
     flipped = features.copy()
-    flipped[:, 1:] = (features[:, 1:].reshape(-1, 6, 2)[:, MIRROR] * [-1, 1]).reshape(-1, 12)
+    flipped[:, 1:] = (features[:, 1:].reshape(-1, 6, 2)[:, MIRRORED_KEYPOINTS] * [-1, 1]).reshape(-1, 12)
     return flipped, targets[:, [2, 1, 0, 3]] * [-1, 1, -1, 1]
 
 
 def fit(features: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """The map (13, 4), by least squares reweighted towards the least sum of absolute errors."""
+    """The map (13, 4) with the least sum of absolute errors, by iteratively reweighted least squares."""
     weights = np.ones(len(features))
     for _ in range(15):
         a = features * weights[:, None]
@@ -85,54 +96,29 @@ def fit(features: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return solution
 
 
-def main() -> None:
-    """Fit, report, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--photos", type=int, default=6000)
-    parser.add_argument("--model", default="back", choices=list(BlazeFace.MODELS), help="network that finds")
-    parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.name}")
-    args = parser.parse_args()
-    folder = os.environ.get("LPRNET_AFLW_TRAIN")
-    if not folder:
-        parser.error("set LPRNET_AFLW_TRAIN to the folder of labels.npz and lm68_fused.npz")
-    labels = np.load(Path(folder) / "labels.npz")
-    shards = [np.load(Path(folder) / f"crops-{k}.npz")["data"] for k in range(3)]
-    landmarks = np.load(Path(folder) / "lm68_fused.npz")["lm68_centipixel"][..., :2] / 100
+def observe_photos(folder: Path, model: str, count: int) -> tuple[np.ndarray, ...]:
+    """Features, targets, keypoints, poses and groups of duplicates of the photos in which a face is found."""
+    labels = np.load(folder / "labels.npz")
+    shards = [np.load(folder / f"crops-{k}.npz")["data"] for k in range(3)]
+    landmarks = np.load(folder / "lm68_fused.npz")["lm68_centipixel"][..., :2] / 100
     rng = np.random.default_rng(0)
     rows = np.flatnonzero((labels["quality"] == 2) & labels["dup_first"].astype(bool))
-    rows = np.sort(rng.choice(rows, min(args.photos, len(rows)), replace=False))
-    far, near = BlazeFace(args.model), BlazeFace("short")
+    rows = np.sort(rng.choice(rows, min(count, len(rows)), replace=False))
+    finder, refiner = BlazeFace(model), BlazeFace("short")
     shard, offset, length = labels["shard"], labels["offset"], labels["length"]
     seen, kept = [], []
     for i in rows:
         data = shards[shard[i]][offset[i] : offset[i] + length[i]]
         image = np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
-        if (found := observe(far, near, image, landmarks[i], rng)) is not None:
+        if (found := observe(finder, refiner, image, landmarks[i], rng)) is not None:
             seen.append(found)
             kept.append(i)
     print(f"{len(kept)} of {len(rows)} found")
     features, targets, keypoints = (np.array(part) for part in zip(*seen, strict=True))
-    held = labels["dup_group"][kept] % 5 == 0
-    poses = labels["pose"][kept]
-    print(f"best share of the nose in roll(): {fit_nose(keypoints[~held], poses[~held]):.2f}")
-    turns = np.array([upright_error(k, p) for k, p in zip(keypoints[held], poses[held], strict=True)])
-    flipped = mirrored(features[~held], targets[~held])
-    train_targets = np.concatenate([targets[~held], flipped[1]])
-    box_map = np.round(fit(np.concatenate([features[~held], flipped[0]]), train_targets), 5)
-    yaw = np.abs(poses[held, 1])
-    report(features[held] @ box_map, targets[held], turns, yaw)
-    constant = np.zeros_like(box_map)
-    constant[0] = np.median(train_targets, axis=0)
-    print("a constant box instead of the map:")
-    report(features[held] @ constant, targets[held], turns, yaw)
-    if args.write:
-        origin = f"scripts/calibration/fit_detector_boxes.py, {(~held).sum()} photos of AFLW and their mirror images"
-        text = json.dumps({"origin": origin, "map": box_map.tolist()}, indent=1)
-        OUTPUT.write_text(text + "\n", encoding="utf-8")
-        print("wrote", OUTPUT.name)
+    return features, targets, keypoints, labels["pose"][kept], labels["dup_group"][kept]
 
 
-def report(boxes: np.ndarray, truth: np.ndarray, turns: np.ndarray, yaw: np.ndarray) -> None:
+def print_errors(boxes: np.ndarray, truth: np.ndarray, turns: np.ndarray, yaw: np.ndarray) -> None:
     """Print the held-out errors by yaw."""
     iou = np.array([overlap(b, t)[0] for b, t in zip(boxes, truth, strict=True)])
     side, true_side = ((b[:, 2:] - b[:, :2]).mean(1) for b in (boxes, truth))
@@ -147,6 +133,36 @@ def report(boxes: np.ndarray, truth: np.ndarray, turns: np.ndarray, yaw: np.ndar
             f" {ratio[m].std():.3f}        {np.median(shift[m]):.3f} {np.percentile(shift[m], 90):.3f}"
             f"           {np.median(t):.1f} {np.percentile(t, 95):.1f} {(t > 45).mean():.3f}"
         )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--aflw-train", help="folder of training photos (else LPRNET_AFLW_TRAIN)")
+    parser.add_argument("--photos", type=int, default=6000)
+    parser.add_argument(
+        "--model", default="back", choices=list(BlazeFace.MODELS), help="network of the first pass (%(default)s)"
+    )
+    parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.name}")
+    options = parser.parse_args()
+    folder = folder_option(options.aflw_train, "LPRNET_AFLW_TRAIN", "training photos")
+    features, targets, keypoints, poses, groups = observe_photos(folder, options.model, options.photos)
+    held = groups % 5 == 0
+    print(f"best weight of the nose in roll_from_keypoints(): {fit_nose(keypoints[~held], poses[~held]):.2f}")
+    turns = np.array([upright_error(k, p) for k, p in zip(keypoints[held], poses[held], strict=True)])
+    flipped = mirrored(features[~held], targets[~held])
+    train_targets = np.concatenate([targets[~held], flipped[1]])
+    box_map = np.round(fit(np.concatenate([features[~held], flipped[0]]), train_targets), 5)
+    yaw = np.abs(poses[held, 1])
+    print_errors(features[held] @ box_map, targets[held], turns, yaw)
+    constant = np.zeros_like(box_map)
+    constant[0] = np.median(train_targets, axis=0)
+    print("a constant box instead of the map:")
+    print_errors(features[held] @ constant, targets[held], turns, yaw)
+    if options.write:
+        origin = f"scripts/calibration/fit_detector_boxes.py, {(~held).sum()} photos of AFLW and their mirror images"
+        text = json.dumps({"origin": origin, "map": box_map.tolist()}, indent=1)
+        OUTPUT.write_text(text + "\n", encoding="utf-8")
+        print("wrote", OUTPUT.name)
 
 
 if __name__ == "__main__":

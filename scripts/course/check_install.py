@@ -1,12 +1,14 @@
-"""Install the project as a stranger does, in a clean environment outside the checkout, and use it.
+"""Install the project as a new user does, in a clean environment outside the checkout, and use it.
 
     python scripts/course/check_install.py [--constraints constraints.txt]        (or: make test-install)
 
-1. A new virtual environment and one plain ``pip install`` of the repository, with nothing but its own dependencies at
-   their newest: the data and the weights must come along, and a photo must become a 3D face.
-2. The package is removed, a notebook kernel is put beside it, and the quickstart runs from its first cell: its
-   bootstrap cell must install the package. The cell runs to the letter; git takes this checkout's tracked files for the
-   published ones. ``make test-colab`` does the same with Colab's own packages and all notebooks.
+1. A new virtual environment and one plain ``pip install`` of the repository, with the newest releases of its own
+   dependencies and nothing else: data and weights must be installed too, and a photo must become a 3D face.
+2. The package is removed, a notebook kernel is installed, and the quickstart runs from its first cell: its bootstrap
+   cell must install the package. The cell runs unchanged; git takes this checkout's tracked files for the published
+   ones. ``make test-colab`` does the same with Colab's own packages and all notebooks.
+
+It takes two minutes.
 """
 
 from __future__ import annotations
@@ -45,13 +47,14 @@ print(f"plain install {lprnet_utils.__version__}: {photo.name} became a 3D face"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--constraints", type=Path, help="versions for the notebook's part; default: the newest")
+    parser.add_argument("--constraints", type=Path, help="versions for the notebook; default: the newest")
     constraints = parser.parse_args().constraints
     with tempfile.TemporaryDirectory() as folder:
         check(Path(folder).resolve(), constraints and constraints.resolve())
 
 
 def check(folder: Path, constraints: Path | None) -> None:
+    """Make the environment in an empty folder and run both parts."""
     clean = CleanEnvironment(folder, sys.executable)
     clean.pip("the plain pip install of the repository", "install", str(ROOT))
     clean.run("a photo to a 3D face, after a plain install", "python", "-c", PHOTO_TO_FACE)

@@ -1,4 +1,7 @@
-"""A clean virtual environment outside the checkout, in which the published install lines install this checkout."""
+"""A clean virtual environment outside the checkout, for ``check_install.py`` and ``check_colab.py``.
+
+In it the published install commands install this checkout instead of the published repository.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY = re.search(r'^Repository = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)[1]
-# runs notebooks in the environment's own kernel, says how long each takes, fails with the first that does
-EXECUTE = """
+# runs notebooks in the environment's own kernel and prints how long each takes; stops at the first that fails
+EXECUTE_NOTEBOOKS = """
 import sys, time
 from pathlib import Path
 import nbformat
@@ -40,22 +43,14 @@ def published_ref(path: Path) -> str:
 
 
 class CleanEnvironment:
-    """A virtual environment, and what to run in it.
-
-    Parameters
-    ----------
-    folder : Path
-        Empty; commands run in it.
-    python : str
-        The Python to make it with.
-    """
+    """A virtual environment, made by ``python`` in an empty ``folder``; commands run in that folder."""
 
     def __init__(self, folder: Path, python: str):
         self.folder = folder
         environment = folder / "environment"
         subprocess.run([python, "-m", "venv", str(environment)], check=True)
         self.binaries = environment / ("Scripts" if os.name == "nt" else "bin")
-        # what the caller's shell says about Python and its packages must not reach it
+        # the settings of the caller's shell for Python and its packages must not reach the environment
         self.variables = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "JUPYTER_PATH")}
         self.variables |= {
             "VIRTUAL_ENV": str(environment),
@@ -65,7 +60,7 @@ class CleanEnvironment:
         }
 
     def run(self, step: str, *command: str, cwd: Path | None = None, output: bool = False) -> str:
-        """Run a command of the environment; ``step`` names it should it fail."""
+        """Run a command of the environment; ``step`` names it in the error message."""
         done = subprocess.run(
             [str(self.binaries / command[0]), *command[1:]], cwd=cwd or self.folder, env=self.variables, check=False,
             stdout=subprocess.PIPE if output else None, text=True,
@@ -75,17 +70,18 @@ class CleanEnvironment:
         return done.stdout or ""
 
     def pip(self, step: str, *arguments: str) -> None:
+        """Run a pip command quietly."""
         self.run(step, "python", "-m", "pip", arguments[0], "--quiet", *arguments[1:])
 
     def packages(self) -> dict[str, str]:
-        """Versions of what is installed, by name."""
+        """Versions of the installed packages, by name."""
         listed = json.loads(self.run("pip list", "python", "-m", "pip", "list", "--format", "json", output=True))
         return {re.sub(r"[-_.]+", "-", row["name"]).lower(): row["version"] for row in listed}
 
     def publish_checkout(self, ref: str) -> None:
-        """Let this checkout's tracked files stand in for the published repository's branch or tag ``ref``.
+        """Make git take this checkout's tracked files for the branch or tag ``ref`` of the published repository.
 
-        Git itself is told to take another address, so that an install line runs to the letter.
+        Git itself replaces the address, so that an install command runs unchanged.
         """
 
         def git(*arguments: str) -> str:
@@ -93,7 +89,7 @@ class CleanEnvironment:
             return done.stdout.strip()
 
         copy = self.folder / "published.git"
-        # with what is changed and not committed yet, if anything is
+        # changes that are not committed yet are included
         who = "-c", "user.name=check", "-c", "user.email=check@localhost"
         state = git(*who, "stash", "create") or git("rev-parse", "HEAD")
         git("clone", "--quiet", "--bare", str(ROOT), str(copy))
@@ -108,4 +104,4 @@ class CleanEnvironment:
 
     def execute(self, step: str, *notebooks: Path) -> None:
         """Run notebooks top to bottom, in the environment's own kernel."""
-        self.run(step, "python", "-c", EXECUTE, *map(str, notebooks))
+        self.run(step, "python", "-c", EXECUTE_NOTEBOOKS, *map(str, notebooks))

@@ -1,10 +1,10 @@
-"""Write the measured figures of bundled weights into their model card, and those of the photos into README.md.
+"""Write the measured numbers of bundled weights into their model card, and those of the photos into README.md.
 
     LPRNET_AFLW2000=... python scripts/course/model_card.py open wild
 
-Runs ``lprnet evaluate`` on AFLW2000-3D, where it is given, and on the bundled synthetic faces, and replaces the numbers
-of each table row that ``data/weights/README.md`` has. Every run is a look at the evaluation photos: write it down in
-``docs/evaluation-log.md``.
+Runs ``lprnet evaluate`` on the bundled synthetic faces and, if its folder is given, on AFLW2000-3D, and replaces the
+numbers in each table row of ``data/weights/README.md``. Every run uses the evaluation photos: write it down in
+``docs/evaluation-log.md``. It takes a few minutes for each weights file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from lprnet_utils.commands.main import main as lprnet
-from lprnet_utils.evaluation.protocols import DENSE
+from lprnet_utils.evaluation.protocols import ERROR_NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 CARDS, README = ROOT / "data" / "weights" / "README.md", ROOT / "README.md"
@@ -25,7 +25,7 @@ COLUMNS = "0-30", "30-60", "60-90", "mean of bins", "mean over photos"
 
 
 def report(*arguments: str) -> dict:
-    """What ``lprnet evaluate`` writes."""
+    """The report that ``lprnet evaluate`` writes."""
     with tempfile.TemporaryDirectory() as folder:
         if lprnet(["evaluate", *arguments, "--output", folder]):
             raise SystemExit("lprnet evaluate failed")
@@ -33,7 +33,7 @@ def report(*arguments: str) -> dict:
 
 
 def replaced(text: str, row: str, values: list[str]) -> str:
-    """The text with other numbers in the table row that begins with ``row``; it must be there."""
+    """The text with other numbers in the table row that begins with ``row``, which must be there once."""
     new, count = re.subn(
         rf"^\| {re.escape(row)} \|.*$", lambda _: f"| {' | '.join([row, *values])} |", text, flags=re.M
     )
@@ -42,10 +42,10 @@ def replaced(text: str, row: str, values: list[str]) -> str:
     return new
 
 
-def dense_figures(card: str, sets: dict) -> str:
-    """A card with the figures of the bundled synthetic faces."""
+def with_dense_numbers(card: str, sets: dict) -> str:
+    """A card with the numbers of the bundled synthetic faces."""
     for kind, ending in (("makehuman", ""), ("ict", ", scans")):
-        for name in DENSE:
+        for name in ERROR_NAMES:
             for face, errors in (("", sets[kind]), ("mean face, ", sets[kind]["mean face"])):
                 card = replaced(card, face + name + ending, [f"{errors[name][c]:.2f}" for c in COLUMNS])
     for kind, row in sets["makehuman"]["people"].items():
@@ -53,6 +53,21 @@ def dense_figures(card: str, sets: dict) -> str:
     rough = sets["makehuman"]["roughness"]
     stated = f"roughness {rough['prediction']:.2f} degrees (truth {rough['truth']:.2f})"
     return re.sub(r"roughness [\d.]+ degrees \(truth [\d.]+\)", stated, card)
+
+
+def with_photo_numbers(card: str, photos: dict) -> str:
+    """A card with the numbers of AFLW2000-3D."""
+    figures = [f"{photos['nme'][c]:.2f}" for c in COLUMNS]
+    row = f"| {' | '.join([*figures, format(photos['flip'], '.2f')])} |"
+    return re.sub(r"^\| [\d. |]+ \|$", row, card, count=1, flags=re.M)
+
+
+def update_readme(name: str, photos: dict) -> None:
+    """Replace the numbers of AFLW2000-3D in README.md's row of these weights."""
+    text = README.read_text(encoding="utf-8")
+    row = re.search(rf"^\| (`{name}`[^|]*) \|[\d. |]+\| ([^|\d][^|]*) \|$", text, re.M)
+    figures = " | ".join(f"{photos['nme'][c]:.2f}" for c in COLUMNS[:4])
+    README.write_text(text.replace(row[0], f"| {row[1]} | {figures} | {row[2]} |"), encoding="utf-8")
 
 
 def main() -> None:
@@ -63,22 +78,16 @@ def main() -> None:
     for name in options.weights:
         dense = report("--synthetic", "--weights", name)["sets"]
         photos = report("--aflw2000", options.aflw2000, "--weights", name) if options.aflw2000 else None
-        text = CARDS.read_text(encoding="utf-8")
-        start = text.index(f"# Model card: `{name}.tflite`")
-        end = text.find("\n# Model card:", start)
-        end = len(text) if end < 0 else end
-        card = text[start:end]
+        before, title, rest = CARDS.read_text(encoding="utf-8").partition(f"# Model card: `{name}.tflite`")
+        if not title:
+            raise SystemExit(f"{CARDS.name} has no card of {name}")
+        card, following, after = rest.partition("\n# Model card:")
         if "| mm |" in card:
-            card = dense_figures(card, dense)
+            card = with_dense_numbers(card, dense)
         if photos:
-            figures = [f"{photos['nme'][c]:.2f}" for c in COLUMNS]
-            card = re.sub(r"^\| [\d. |]+ \|$", f"| {' | '.join([*figures, format(photos['flip'], '.2f')])} |", card,
-                          count=1, flags=re.M)  # fmt: skip
-            readme = README.read_text(encoding="utf-8")
-            row = re.search(rf"^\| (`{name}`[^|]*) \|[\d. |]+\| ([^|\d][^|]*) \|$", readme, re.M)
-            readme = readme.replace(row[0], f"| {row[1]} | {' | '.join(figures[:4])} | {row[2]} |")
-            README.write_text(readme, encoding="utf-8")
-        CARDS.write_text(text[:start] + card + text[end:], encoding="utf-8")
+            card = with_photo_numbers(card, photos)
+            update_readme(name, photos)
+        CARDS.write_text(before + title + card + following + after, encoding="utf-8")
 
 
 if __name__ == "__main__":

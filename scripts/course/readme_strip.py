@@ -1,6 +1,8 @@
-"""Draw the strip at README's head: a photo, and what one call makes of it.
+"""Draw ``docs/strip.jpg``, the strip at the top of README.md: a photo, and the results of one call.
 
-python scripts/course/readme_strip.py [--photo PHOTO] [--output docs/strip.jpg]
+    python scripts/course/readme_strip.py [--photo PHOTO] [--output docs/strip.jpg]
+
+It takes a few seconds.
 """
 
 from __future__ import annotations
@@ -23,22 +25,22 @@ from lprnet_utils.geometry import render_mesh
 from lprnet_utils.reconstruction import draw_landmarks
 
 ROOT = Path(__file__).resolve().parents[2]
-SIDE = 3.0  # inches of a panel
+PANEL_INCHES = 3.0
 MARGIN = 0.1  # of the face's height, shown around it
-FINE = 3
+ENLARGEMENT = 3
 
 
 def enlarged(face: Face) -> Face:
-    """The face on a photo ``FINE`` times as large, so that what is drawn over it is fine too."""
+    """The face on a photo ``ENLARGEMENT`` times as large, so that lines drawn over it are fine."""
     height, width = face.image.shape[:2]
-    image = cv2.resize(face.image, (FINE * width, FINE * height), interpolation=cv2.INTER_CUBIC)
-    centres = (face.position_map[..., :2] + 0.5) * FINE - 0.5
-    position_map = np.concatenate([centres, FINE * face.position_map[..., 2:]], -1).astype(np.float32)
+    image = cv2.resize(face.image, (ENLARGEMENT * width, ENLARGEMENT * height), interpolation=cv2.INTER_CUBIC)
+    centres = (face.position_map[..., :2] + 0.5) * ENLARGEMENT - 0.5
+    position_map = np.concatenate([centres, ENLARGEMENT * face.position_map[..., 2:]], -1).astype(np.float32)
     return replace(face, image=image, position_map=position_map)
 
 
 def panels(face: Face) -> dict[str, Image]:
-    """Square pictures of the face by title."""
+    """Pictures of the face by title."""
     face = enlarged(face)
     points = face.vertices[:, :2]
     middle, half = (points.min(0) + points.max(0)) / 2, (0.5 + MARGIN) * np.ptp(points, axis=0).max()
@@ -65,16 +67,9 @@ def panels(face: Face) -> dict[str, Image]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photo", type=Path, default=data_path("samples/astronaut.jpg"))
-    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "strip.jpg")
-    options = parser.parse_args()
-    faces = LPRNet().reconstruct(read_image(options.photo))
-    if not faces:
-        raise SystemExit(f"there is no face in {options.photo}")
-    pictures = panels(faces[0])
-    fig, axes = plt.subplots(1, len(pictures), figsize=(SIDE * len(pictures), SIDE * 1.12))
+def draw_strip(pictures: dict[str, Image]) -> PIL.Image.Image:
+    """The pictures side by side, titles below, with an arrow from each to the next."""
+    fig, axes = plt.subplots(1, len(pictures), figsize=(PANEL_INCHES * len(pictures), PANEL_INCHES * 1.12))
     fig.subplots_adjust(left=0.004, right=0.996, bottom=0.1, top=1, wspace=0.13)
     for ax, (title, picture) in zip(axes, pictures.items(), strict=True):
         ax.imshow(picture, interpolation="lanczos")
@@ -88,7 +83,18 @@ def main() -> None:
         fig.add_artist(arrow)
     file = io.BytesIO()
     fig.savefig(file, dpi=100)
-    PIL.Image.open(file).convert("RGB").save(options.output, quality=88)
+    return PIL.Image.open(file).convert("RGB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photo", type=Path, default=data_path("samples/astronaut.jpg"))
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "strip.jpg")
+    options = parser.parse_args()
+    faces = LPRNet().reconstruct(read_image(options.photo))
+    if not faces:
+        raise SystemExit(f"there is no face in {options.photo}")
+    draw_strip(panels(faces[0])).save(options.output, quality=88)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Look at mesh files: save the faces of photos as .glb and .obj, read both again, and draw each from five directions.
+"""Draw mesh files: save the face of each photo as .glb and .obj, read both again, draw them from five directions.
 
     python scripts/course/render_files.py PHOTO... --output outputs/files
 
-One sheet a face, ``NAME.sheet.png``: above what the .glb shows, below the .obj, in the colours of their materials.
+Writes ``NAME.sheet.png`` for each photo: above the .glb file, below the .obj file, in the colours of their materials.
+It takes a second for each photo.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from lprnet_utils.geometry import render_mesh
 from lprnet_utils.reconstruction import DEFAULT_WEIGHTS
 
 DIRECTIONS = ((-80, 0), (-40, 0), (0, 0), (40, 0), (20, 35))  # yaw and pitch in degrees
-SIDE = 320  # pixels
+VIEW_SIZE = 320  # pixels
 
 
 def drawn(path: Path) -> Image:
-    """What a file shows, (SIDE, 5 SIDE, 3): its vertices, triangles, texture and the colour that multiplies it."""
+    """A mesh file drawn from five directions, with its texture and the colour that multiplies it."""
     mesh = trimesh.load(path, force="mesh", process=False)
     material = mesh.visual.material
     if path.suffix == ".glb":
@@ -34,7 +35,9 @@ def drawn(path: Path) -> Image:
         picture, factor = material.image, np.asarray(material.diffuse[:3]) / 255
     texture = np.array(picture.convert("RGB")) * factor
     uv = mesh.visual.uv * [1, -1] + [0, 1]
-    views = [render_mesh(1000 * mesh.vertices, mesh.faces, SIDE, yaw, pitch, texture, uv) for yaw, pitch in DIRECTIONS]
+    views = [
+        render_mesh(1000 * mesh.vertices, mesh.faces, VIEW_SIZE, yaw, pitch, texture, uv) for yaw, pitch in DIRECTIONS
+    ]
     return np.concatenate(views, 1)
 
 

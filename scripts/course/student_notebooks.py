@@ -1,9 +1,9 @@
-"""Write the notebooks without solutions and outputs, for a class.
+"""Write copies of the notebooks without solutions and outputs, for a class.
 
     python scripts/course/student_notebooks.py outputs/student notebooks/*.ipynb        (or: make student)
 
-An exercise is three code cells with the tags ``exercise``, ``solution`` and ``check``; the second is left out, so the
-check fails until the reader has done the first.
+An exercise is three code cells with the tags ``exercise``, ``solution`` and ``check``. The solution is left out, so the
+check fails until the student has done the exercise. It takes a second.
 """
 
 from __future__ import annotations

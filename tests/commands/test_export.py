@@ -1,4 +1,4 @@
-"""lprnet export: the file says what it is, and what it may be used for."""
+"""lprnet export: the file states its origin and licence."""
 
 import os
 
@@ -14,8 +14,8 @@ from lprnet_utils.networks import load_litert, lprnet_lite
 
 @pytest.mark.walk
 def test_weights_with_a_stated_origin(tmp_path, monkeypatch, capsys):
-    """A file of weights without a checkpoint, and a statement: the file says all of it, and brings its notices."""
-    monkeypatch.setattr("lprnet_utils.commands.export.EXAMPLES", 6)
+    """The exported file contains the statement and the text of its notices."""
+    monkeypatch.setattr("lprnet_utils.commands.export.CHECK_IMAGES", 6)
     weights, origin, target = tmp_path / "found.weights.h5", tmp_path / "origin.toml", tmp_path / "found.tflite"
     model = lprnet_lite(normalised=False)
     load_litert(model, read_weights("open")[1])

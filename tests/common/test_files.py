@@ -1,4 +1,4 @@
-"""Files are whole or not there, whoever is killed while they are written."""
+"""Files are complete or absent, even if a writer is killed."""
 
 import os
 import time
@@ -28,7 +28,7 @@ def test_checkpoint_round_trip_and_damage(tmp_path):
             load_checkpoint(path)
 
 
-def test_an_unknown_ending_and_a_missing_folder_are_named(tmp_path):
+def test_an_unknown_ending_and_a_missing_folder_are_refused(tmp_path):
     face, _ = made_face()
     for name in ("face.stl", "face", "face.glb.txt"):
         with pytest.raises(ValueError, match=r"choose one of \.glb, \.obj, \.ply, \.npz"):
@@ -58,11 +58,11 @@ def test_no_half_written_file_is_left(tmp_path, monkeypatch):
     if os.name == "posix":
         mask = os.umask(0)
         os.umask(mask)
-        assert old.stat().st_mode & 0o777 == 0o666 & ~mask, "readable by whoever may read other files"
+        assert old.stat().st_mode & 0o777 == 0o666 & ~mask, "with the usual permissions"
 
 
 def test_writers_of_one_file_do_not_disturb_each_other(tmp_path):
-    """Each has a temporary file of its own: what is there in the end is one of their files, whole."""
+    """Each writer has its own temporary file. At the end there is the complete file of one of them."""
     path = tmp_path / "shard-00000.bin"
     arrays = [{"a": np.full(100_000 + k, k)} for k in range(8)]
     with ThreadPoolExecutor(8) as pool:
@@ -71,21 +71,21 @@ def test_writers_of_one_file_do_not_disturb_each_other(tmp_path):
     assert len(found) == 100_000 + found[0] and [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
-def test_an_error_while_writing_leaves_what_was_there(tmp_path):
+def test_an_error_while_writing_leaves_the_previous_file(tmp_path):
     path = tmp_path / "talk.mp4"
     path.write_bytes(b"old")
-    with pytest.raises(KeyboardInterrupt), files.whole_file(path) as part:
-        assert part.parent == tmp_path and part.suffix == ".mp4", "writers choose the format by it"
+    with pytest.raises(KeyboardInterrupt), files.atomic_write(path) as part:
+        assert part.parent == tmp_path and part.suffix == ".mp4", "writers choose the format by the ending"
         part.write_bytes(b"half")
         raise KeyboardInterrupt
     assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["talk.mp4"]
 
 
-def test_what_a_killed_writer_left_is_removed_in_time(tmp_path):
-    for name, age in (("old", 2 * files.STALE), ("young", 1)):
-        path = tmp_path / f"{files.UNFINISHED}{name}-log.csv"
+def test_temporary_files_of_killed_writers_are_removed(tmp_path):
+    for name, age in (("old", 2 * files.UNFINISHED_MAX_AGE_SECONDS), ("young", 1)):
+        path = tmp_path / f"{files.UNFINISHED_PREFIX}{name}-log.csv"
         path.write_bytes(b"half")
         os.utime(path, (time.time() - age,) * 2)
     (tmp_path / "log.csv").write_text("whole")
     files.remove_unfinished(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [f"{files.UNFINISHED}young-log.csv", "log.csv"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f"{files.UNFINISHED_PREFIX}young-log.csv", "log.csv"]

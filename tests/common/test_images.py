@@ -1,4 +1,4 @@
-"""The image reader and the crop."""
+"""The image reader."""
 
 import io
 import time
@@ -20,9 +20,6 @@ def encoded(picture, kind="PNG", **options):
     return buffer.getvalue()
 
 
-# ---- reading
-
-
 def test_path_bytes_pil_and_array_give_the_same_image(tmp_path):
     path = tmp_path / "photo.png"
     path.write_bytes(encoded(Image.fromarray(PHOTO)))
@@ -32,7 +29,7 @@ def test_path_bytes_pil_and_array_give_the_same_image(tmp_path):
         assert image.dtype == np.uint8 and (image == PHOTO).all()
 
 
-def test_an_image_that_is_one_already_is_not_copied():
+def test_an_rgb_array_is_not_copied():
     assert np.shares_memory(read_image(PHOTO), PHOTO)
 
 
@@ -61,7 +58,7 @@ def test_sixteen_bits_keep_their_range():
     assert (read_image(PHOTO.astype(np.uint16) * 257) == PHOTO).all()
 
 
-def test_float_is_zero_to_one():
+def test_float_ranges_from_zero_to_one():
     for kind in (np.float16, np.float32, np.float64):
         assert np.abs(read_image((PHOTO / 255).astype(kind)).astype(int) - PHOTO).max() <= 1
     assert (read_image(PHOTO / 255) == PHOTO).all()
@@ -82,7 +79,7 @@ def test_a_float_outside_its_range_is_refused(scale):
         read_image(PHOTO * scale)
 
 
-def test_alpha_is_laid_over_white():
+def test_alpha_is_blended_with_white():
     rgba = np.dstack([PHOTO, np.full((6, 8), 51, np.uint8)])
     expected = PHOTO * 0.2 + 255 * 0.8
     for source in (rgba, Image.fromarray(rgba), encoded(Image.fromarray(rgba)), rgba / 255):
@@ -113,7 +110,7 @@ def test_cmyk_and_other_modes():
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(orientation):
-    # what a camera stores so that the tag turns it back into PHOTO; EXIF 2.32, table of orientations
+    # what a camera stores so that the tag restores PHOTO; EXIF 2.32, table of orientations
     stored = {
         1: PHOTO,
         2: PHOTO[:, ::-1],
@@ -150,14 +147,20 @@ def test_one_pixel():
     assert read_image(encoded(Image.new("L", (1, 1), 7))).tolist() == [[[7, 7, 7]]]
 
 
-def test_a_large_photo():
+def test_a_large_photo_is_not_copied():
+    big = np.zeros((8000, 8000, 3), np.uint8)
+    assert np.shares_memory(read_image(big), big)
+
+
+@pytest.mark.slow
+def test_a_large_photo_is_read_quickly():
     big = np.zeros((8000, 8000, 3), np.uint8)
     start = time.perf_counter()
-    assert read_image(big) is big or np.shares_memory(read_image(big), big)
+    read_image(big), read_image(big)
     assert time.perf_counter() - start < 0.1
 
 
-def test_more_pixels_than_memory_should_hold_are_refused():
+def test_too_many_pixels_are_refused():
     with pytest.raises(ImageError, match="20000 x 20000 pixels, more than"):
         read_image(Image.new("1", (20000, 20000)))
     with pytest.raises(ImageError, match="bytes given"):
@@ -190,7 +193,7 @@ def test_more_pixels_than_memory_should_hold_are_refused():
     ],
     ids=lambda value: value[:24] if isinstance(value, str) else type(value).__name__,
 )
-def test_what_is_no_image_is_refused_by_name(source, message):
+def test_other_sources_are_refused_by_name(source, message):
     with pytest.raises(ImageError, match=message):
         read_image(source)
 

@@ -1,4 +1,4 @@
-"""Jobs on one core, on several, and on a cluster: the same results."""
+"""Jobs give the same results on one core, on several cores and on a cluster."""
 
 import os
 
@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from lprnet_utils.commands.main import main
-from lprnet_utils.commands.photos import process_photos
+from lprnet_utils.commands.photos import PhotoOptions, process_photos
 from lprnet_utils.common import parallel, write_checked
 from lprnet_utils.common.parallel import run_jobs
 from lprnet_utils.datasets import pack
 from lprnet_utils.datasets.shards import fill_folder
 from lprnet_utils.synthetic import rendered_clip
-from lprnet_utils.synthetic.faces import _generator
+from lprnet_utils.synthetic.shards import faces_of_thread
 
 
 def divide(a, b):
@@ -41,19 +41,19 @@ def test_jobs_on_one_core_and_on_two():
         list(run_jobs(divide, jobs, 0))
 
 
-def test_a_worker_that_dies_is_told():
+def test_a_worker_that_dies_is_reported():
     with pytest.raises(RuntimeError, match="a worker process died.*run the same command again"):
         list(run_jobs(die, [(k,) for k in range(4)], 2))
 
 
-def test_a_cluster_that_is_not_there_is_told(monkeypatch):
+def test_a_missing_cluster_is_reported(monkeypatch):
     pytest.importorskip("distributed", reason="the cluster extra is not installed")
-    monkeypatch.setattr(parallel, "PATIENCE", 1)
+    monkeypatch.setattr(parallel, "DASK_TIMEOUT_SECONDS", 1)
     with pytest.raises(RuntimeError, match="no Dask scheduler answers at tcp://127.0.0.1:9"):
         list(run_jobs(divide, [(1, 1)], dask="tcp://127.0.0.1:9"))
 
 
-def test_a_cluster_does_the_same(cluster):
+def test_a_cluster_gives_the_same_results(cluster):
     assert sorted(run_jobs(divide, [(k, 3) for k in range(50)], dask=cluster)) == sorted(k // 3 for k in range(50))
 
 
@@ -64,7 +64,7 @@ def test_photos_on_a_cluster(cluster, tmp_path, capsys):
         (tmp_path / "in").mkdir(exist_ok=True)
         cv2.imwrite(str(tmp_path / "in" / f"{k}.png"), frame.image[..., ::-1])
     (tmp_path / "in" / "broken.png").touch()
-    here = process_photos([tmp_path / "in"], tmp_path / "here", ["landmarks"], "open")
+    here = process_photos([tmp_path / "in"], tmp_path / "here", PhotoOptions("open", kinds=("landmarks",)))
     arguments = ["photo", str(tmp_path / "in"), "-o", str(tmp_path / "there"), "--landmarks", "--weights", "open"]
     assert main([*arguments, "--dask", cluster]) == 1 and here.done == 6
     assert "6 photos done; 6 faces" in capsys.readouterr().out
@@ -81,10 +81,10 @@ def test_shards_on_a_cluster(cluster, tmp_path):
         fill_folder(tmp_path / folder, 2, make, options.get("workers", 1), iter, options.get("dask"))
     for name in ("shard-00000.bin", "shard-00001.bin"):
         data = {(tmp_path / folder / name).read_bytes() for folder in ("here", "two", "there")}
-        assert len(data) == 1, "the same bytes wherever they are made"
+        assert len(data) == 1, "the same bytes wherever the shards are made"
 
 
 def small_shard(path, number, seed):
-    """What :func:`lprnet_utils.synthetic.faces._synthesize_shard` does, for fewer: a worker has its own ``SHARD``."""
-    faces = _generator(seed)
+    """A shard of three samples. A test cannot change ``SHARD_SIZE`` in a worker process."""
+    faces = faces_of_thread(seed)
     write_checked(path, pack(faces.sample(number * 3 + k) for k in range(3)))

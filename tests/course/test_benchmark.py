@@ -1,4 +1,4 @@
-"""The README's table of times is made from the benchmark's record, and the benchmark's own parts are right."""
+"""README.md's part about speed comes from docs/benchmark.json, and the parts of the benchmark measure correctly."""
 
 import copy
 import json
@@ -14,26 +14,28 @@ import benchmark_peers
 import benchmark_table
 import numpy as np
 import pytest
+from checkout import ROOT
 
 from lprnet_utils import MorphableModel, UVLayout
 
-ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
+PHOTO = ROOT / "data" / "samples" / "astronaut.jpg"
 
 
 @pytest.fixture
 def report():
+    """The content of docs/benchmark.json."""
     return json.loads((ROOT / "docs" / "benchmark.json").read_text(encoding="utf-8"))
 
 
-def test_the_readme_says_what_was_measured(report):
+def test_the_readme_has_the_measured_numbers(report):
     text = README.read_text(encoding="utf-8")
     assert benchmark_table.with_block(text, benchmark_table.block(report)) == text, (
         "README.md and docs/benchmark.json differ: python scripts/benchmarks/benchmark.py --table"
     )
 
 
-def test_the_record_tells_nothing_of_whose_machine_it_was(report):
+def test_the_record_does_not_identify_the_owner_of_the_machine(report):
     text = json.dumps([report, benchmark.machine()])
     assert not platform.node() or f'"{platform.node()}"' not in text
     assert str(ROOT) not in text and str(Path.home()) not in text.replace("/", os.sep)
@@ -55,7 +57,7 @@ def test_the_record_tells_nothing_of_whose_machine_it_was(report):
         "renderer/times as fast",
     ],
 )
-def test_another_measurement_changes_the_text(report, path):
+def test_a_changed_number_changes_the_text(report, path):
     other = copy.deepcopy(report)
     *folders, name = path.split("/")
     inner = other
@@ -65,7 +67,7 @@ def test_another_measurement_changes_the_text(report, path):
     assert benchmark_table.block(other) != benchmark_table.block(report)
 
 
-def test_a_package_that_is_not_there_is_named(report):
+def test_a_package_that_is_not_installed_has_a_row(report):
     report["peers"]["dlib"] = {"status": "not installed"}
     report["networks alone"] = {"status": "Without MediaPipe none."}
     report["start"]["peak memory, MB"] = None
@@ -73,7 +75,7 @@ def test_a_package_that_is_not_there_is_named(report):
     lines = [line for line in text.splitlines() if line.startswith("| dlib")]
     assert len(lines) == 1 and "not installed" in lines[0] and "peaks at ? MB" in text
     widths = {line.count("|") for line in text.split("\n\n")[4].splitlines()}
-    assert len(widths) == 1, "a table's rows have the same columns"
+    assert len(widths) == 1, "rows of a table have the same number of columns"
 
 
 def test_numbers_have_three_digits():
@@ -83,20 +85,20 @@ def test_numbers_have_three_digits():
     )
 
 
-def test_only_what_is_between_the_marks_is_replaced(tmp_path, report):
-    old = f"before\n{benchmark_table.OPEN}\nold\n{benchmark_table.CLOSE}\nafter\n"
+def test_only_the_text_between_the_marks_is_replaced(tmp_path, report):
+    old = f"before\n{benchmark_table.BLOCK_START}\nold\n{benchmark_table.BLOCK_END}\nafter\n"
     once = benchmark_table.with_block(old, "new")
     assert once == old.replace("old", "new") and benchmark_table.with_block(once, "new") == once
     readme = tmp_path / "README.md"
     readme.write_text(old, encoding="utf-8")
     benchmark_table.write_block(readme, report)
     assert benchmark_table.block(report) in readme.read_text(encoding="utf-8")
-    for wrong in ("no marks", benchmark_table.CLOSE + benchmark_table.OPEN, old + old):
+    for wrong in ("no marks", benchmark_table.BLOCK_END + benchmark_table.BLOCK_START, old + old):
         with pytest.raises(ValueError, match="once each"):
             benchmark_table.with_block(wrong, "new")
 
 
-def test_jobs_take_turns_and_the_first_round_does_not_count():
+def test_jobs_take_turns_and_the_first_round_is_not_measured():
     calls = []
 
     def slow_at_first():
@@ -108,7 +110,7 @@ def test_jobs_take_turns_and_the_first_round_does_not_count():
     assert 0.001 <= seconds["a"] and 0 <= seconds["b"] < seconds["a"]
 
 
-def test_ratios_say_how_many_times_as_fast():
+def test_ratios_state_how_many_times_as_fast_a_network_is():
     costs = {
         name: {"ms, 1 thread": one, "ms, 2 threads": two}
         for name, one, two in (("prnet", 100.0, 60.0), ("lprnet", 20.0, 10.0), ("lprnet_lite", 2.0, 1.0))
@@ -121,26 +123,25 @@ def test_ratios_say_how_many_times_as_fast():
 
 
 def test_the_loop_makes_the_same_map_as_the_matrix():
-    """What is compared must do the same work."""
     model, layout = MorphableModel.load(), UVLayout(64)
     loop = benchmark.triangle_loop(model.mean, model.uv, model.triangles, 64)
     matrix = layout.vertices_to_map(model.mean)
     filled = layout.mask & loop.any(-1)
-    assert filled.sum() > 0.9 * layout.mask.sum(), "the membrane of eyes and mouth is the matrix's alone"
+    assert filled.sum() > 0.9 * layout.mask.sum(), "the loop leaves out the membrane of eyes and mouth"
     assert np.abs(loop - matrix)[filled].max() < 0.05
 
 
 @pytest.mark.walk
 def test_a_frame_of_a_video_is_timed_part_by_part():
-    # the fastest of three: a busy machine slows one part or another
+    # the fastest of three, because a busy machine slows single parts
     parts = min((benchmark.video_parts(12) for _ in range(3)), key=lambda parts: parts["whole, ms"])
     assert (parts["width"], parts["height"], parts["frames"], parts["faces"]) == (640, 480, 12, 1)
-    times = [parts[f"{name}, ms"] for name in benchmark_table.VIDEO]
+    times = [parts[f"{name}, ms"] for name in benchmark_table.FRAME_PARTS]
     assert min(times) >= 0 and sum(times) == pytest.approx(parts["whole, ms"], rel=1e-6)
     assert parts["network, ms"] > parts["smooth, ms"] and parts["expressions, ms"] > 0
 
 
-def test_one_part_alone_keeps_the_others(tmp_path, monkeypatch, report):
+def test_measuring_one_part_keeps_the_numbers_of_the_others(tmp_path, monkeypatch, report):
     output = tmp_path / "benchmark.json"
     output.write_text(json.dumps(report), encoding="utf-8")
     monkeypatch.setattr(benchmark, "synthetic_rate", lambda: 12.345678)
@@ -153,23 +154,27 @@ def test_one_part_alone_keeps_the_others(tmp_path, monkeypatch, report):
         benchmark.main()
 
 
-def test_the_video_path_is_real_time(report):
-    """The issue's bound: under 20 ms a frame of 640 x 480 on one core, without encoding."""
+def test_the_recorded_video_time_is_real_time(report):
+    """Under 20 ms for a frame of 640 x 480 pixels on one core, without encoding."""
     video = report["video"]
     assert (video["width"], video["height"]) == (640, 480) and 0 < video["whole, ms"] < 20
 
 
-def test_medians_of_several_runs():
+def test_runs_are_reduced_to_medians_and_rounded():
     runs = [{"version": "1", "ms": ms, "peak": None, "points": 68} for ms in (3.0, 1.0, 2.0)]
     assert benchmark_peers.median_numbers(runs) == {"version": "1", "ms": 2.0, "peak": None, "points": 68}
-    assert benchmark.short({"a": {"b": 1.23456}, "c": 1234567, "d": "x"}) == {"a": {"b": 1.235}, "c": 1234567, "d": "x"}
+    assert benchmark.rounded({"a": {"b": 1.23456}, "c": 1234567, "d": "x"}) == {
+        "a": {"b": 1.235},
+        "c": 1234567,
+        "d": "x",
+    }
 
 
-def test_a_fresh_process_tells_its_own_numbers():
-    """Its memory is not that of the process that started it, which Linux would add to the classic counter."""
+def test_a_new_process_reports_its_own_memory():
+    """Its peak does not include the memory of the process that started it, as ``ru_maxrss`` does on Linux."""
     ballast = np.ones(40_000_000)  # 320 MB
-    script, photo = ROOT / "scripts" / "benchmarks" / "benchmark_peers.py", ROOT / "data" / "samples" / "astronaut.jpg"
-    command = [sys.executable, script, "lprnet", photo, "--repeats", "1"]
+    script = ROOT / "scripts" / "benchmarks" / "benchmark_peers.py"
+    command = [sys.executable, script, "lprnet", PHOTO, "--repeats", "1"]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert ballast.all()
     assert found["points"] == 68 and 3 < found["model files, MB"] < 5
@@ -178,11 +183,10 @@ def test_a_fresh_process_tells_its_own_numbers():
         assert 50 < found["peak memory, MB"] < 320 < benchmark_peers.peak_megabytes()
 
 
-def test_what_cannot_be_run_has_a_status(tmp_path, monkeypatch):
-    photo = ROOT / "data" / "samples" / "astronaut.jpg"
-    assert benchmark_peers.in_processes(tmp_path / "python", "dlib", photo, 1) == {"status": "not installed"}
-    # this environment has neither package, as that of a reader before the first run
-    assert benchmark_peers.in_processes(sys.executable, "dlib", photo, 1) == {"status": "not installed"}
+def test_a_subject_that_cannot_run_has_a_status(tmp_path):
+    assert benchmark_peers.in_processes(tmp_path / "python", "dlib", PHOTO, 1) == {"status": "not installed"}
+    # the environment of the tests does not have dlib
+    assert benchmark_peers.in_processes(sys.executable, "dlib", PHOTO, 1) == {"status": "not installed"}
     assert benchmark_peers.in_processes(sys.executable, "lprnet", tmp_path / "none.jpg", 1) == {
         "status": "does not run here"
     }

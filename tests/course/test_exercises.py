@@ -1,31 +1,31 @@
-"""Exercises: three cells each, and a check that fails until the exercise is done (that it passes then, nbval tests)."""
+"""Exercises have three cells each, and the check fails until the exercise is solved (nbval runs the solved ones)."""
 
 import symtable
-from pathlib import Path
 
 import nbformat
 import pytest
+from checkout import NOTEBOOKS, ROOT
 from IPython.core.inputtransformer2 import TransformerManager
 from nbclient import NotebookClient
 from student_notebooks import without_solutions
 
-ROOT = Path(__file__).resolve().parents[2]
 TAGS = "exercise", "solution", "check"
 
 
 def tag(cell):
+    """The tag of an exercise that a cell has, or None."""
     return next((t for t in cell.metadata.get("tags", ()) if t in TAGS), None)
 
 
 def notebooks_with_exercises():
-    every = {path: nbformat.read(path, as_version=4) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
+    every = {path: nbformat.read(path, as_version=4) for path in NOTEBOOKS}
     return [pytest.param(n, id=p.stem) for p, n in every.items() if any(map(tag, n.cells))]
 
 
 @pytest.mark.parametrize("notebook", notebooks_with_exercises())
 def test_an_exercise_is_three_cells(notebook):
     tagged = [tag(cell) for cell in notebook.cells if cell.cell_type == "code" and tag(cell)]
-    assert len(tagged) >= 6 and tagged == [*TAGS] * (len(tagged) // 3), "at least two, each whole and in order"
+    assert len(tagged) >= 6 and tagged == [*TAGS] * (len(tagged) // 3), "at least two, each complete and in order"
     for cell in notebook.cells:
         if tag(cell) == "solution":
             assert cell.source.startswith('# @title Solution { display-mode: "form" }\n'), "folded in Colab"
@@ -36,7 +36,7 @@ def test_an_exercise_is_three_cells(notebook):
 
 
 def names(source):
-    """What a cell binds, and what it takes from cells before it or binds itself."""
+    """The names that a cell binds, and the names that it reads."""
     top = symtable.symtable(TransformerManager().transform_cell(source), "cell", "exec")
     bound = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
     used, tables = set(), [top]
@@ -48,9 +48,9 @@ def names(source):
 
 
 def only_exercises(notebook):
-    """Leave the exercises, the cells that use what a reader writes there, and what these take from the cells before.
+    """Keep the exercises, the cells that use names bound in them, and the earlier cells that these need.
 
-    A chapter's long computations run in nbval.
+    So the long computations of a chapter are left out; nbval runs them.
     """
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     written = set().union(*(names(cell.source)[0] for cell in code if tag(cell) == "exercise"))

@@ -1,11 +1,11 @@
-"""What README says: its first snippet runs on any photo; of PRNet's options each call runs, each flag exists."""
+"""README.md: its first snippet runs on any photo; in the table of PRNet's options all calls run and all flags exist."""
 
 import re
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import ROOT
 from PIL import Image
 
 from lprnet_utils import LPRNet
@@ -14,11 +14,11 @@ from lprnet_utils.common import data_path, read_image
 from lprnet_utils.reconstruction import draw_landmarks, draw_mesh, draw_pose_box
 from lprnet_utils.viewer import paint, swap_face
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECTION = re.search(r"^## What PRNet's demo did.+?(?=^## )", README, re.MULTILINE | re.DOTALL)[0]
 LINES = [line for line in SECTION.splitlines() if line.startswith("| ")][1:]
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in LINES]
-# of its demo.py and demo_texture.py
+# the options of PRNet's demo.py and demo_texture.py
 OPTIONS = ["i", "o", "gpu", *"isDlib is3d isMat isKpt isPose isShow isImage isFront isDepth isTexture isMask".split()]
 OPTIONS += ["texture_size", "mode 0", "mode 1"]
 
@@ -37,17 +37,18 @@ def test_the_first_snippet_runs_on_any_photo(count, tmp_path, monkeypatch, capsy
 
 
 def quoted(cell):
+    """The code in backquotes in a cell of the table."""
     return re.findall(r"`([^`]+)`", cell)
 
 
-def test_every_option_is_there():
+def test_the_table_has_every_option_of_prnet():
     named = " ".join(row[0] for row in ROWS)
     assert [name for name in OPTIONS if not re.search(rf"--?{name}\b", named)] == []
 
 
 @pytest.fixture(scope="module")
 def names():
-    """What the calls may speak of."""
+    """The names that the calls in the table use."""
     net, image = LPRNet("open"), read_image(data_path("samples/astronaut.jpg"))
     face, other = net.reconstruct(image)[0], net.reconstruct(data_path("samples/grace_hopper.jpg"))[0]
     eyes = np.zeros((512, 512), bool)
@@ -58,7 +59,7 @@ def names():
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[re.sub(r"[`:].*", "", row[0].lstrip("`-")) for row in ROWS])
-def test_calls_run_and_flags_exist(row, names, tmp_path, monkeypatch):
+def test_the_calls_run_and_the_flags_exist(row, names, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     option, calls, flags = row
     assert quoted(calls) or option == "`--gpu`"

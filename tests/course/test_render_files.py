@@ -1,4 +1,4 @@
-"""What the mesh files show, as the command that draws them has it."""
+"""The script that draws mesh files: both formats show the same closed face."""
 
 import numpy as np
 import pytest
@@ -20,16 +20,18 @@ def test_both_files_show_the_same_closed_face(tmp_path, monkeypatch, capsys):
         sheet = np.array(Image.open(tmp_path / f"{name}.sheet.png"), float)
         glb, obj = np.split(sheet, 2)
         views = np.split(glb, len(render_files.DIRECTIONS), axis=1)
-        assert np.abs(glb - obj).mean() < 1, "as bright, and as it is: no colour multiplies the picture"
+        assert np.abs(glb - obj).mean() < 1, "no colour multiplies the texture in one of the files"
         for view in views:
             on_face = (view < 255).any(2)
             assert 0.2 < on_face.mean() < 0.7
             assert view[on_face].mean() > 50
         around = (views[2] == 255).all(2)
-        assert ndimage.label(around)[1] == 1, "no hole for eyes or mouth: all that is white is around the face"
+        assert ndimage.label(around)[1] == 1, (
+            "eyes and mouth have no holes: the white pixels around the face are connected"
+        )
 
 
-def test_a_missing_photo_is_named(tmp_path, monkeypatch):
+def test_the_error_names_a_missing_photo(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["render_files.py", str(tmp_path / "gone.jpg"), "--output", str(tmp_path)])
     with pytest.raises(ValueError, match="gone.jpg"):
         render_files.main()

@@ -1,4 +1,4 @@
-"""Readers of real data: on files that the tests write, and on the real ones where they are."""
+"""Readers of real data: on files that the tests write, and on the real ones if they are available."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from lprnet_utils.common import DatasetError
 from lprnet_utils.common.assets import load_arrays
 from lprnet_utils.datasets import AFLW2000, AFLWTrain, fit_photos
 from lprnet_utils.geometry import landmark_box
-from lprnet_utils.geometry.landmarks import expressive, openness
+from lprnet_utils.geometry.landmarks import eye_and_mouth_opening, is_expressive
 
 
 def test_aflw2000_counts_pixels_from_one(tmp_path):
@@ -21,35 +21,63 @@ def test_aflw2000_counts_pixels_from_one(tmp_path):
     assert data.image(0).shape == (450, 450, 3)
 
 
-def test_broken_aflw2000_files_are_named(tmp_path):
+POINTS = np.ones((3, 68))
+
+
+def without_photo(folder):
+    savemat(folder / "image00002.mat", {"pt3d_68": POINTS})
+
+
+def without_pose(folder):
+    without_photo(folder)
+    (folder / "image00002.jpg").touch()
+
+
+def with_60_points(folder):
+    write_aflw2000(folder, "image00002", POINTS[:, :60], [0.0] * 7)
+
+
+def with_truncated_labels(folder):
+    (folder / "image00002.mat").write_bytes((folder / "image00001.mat").read_bytes()[:200])
+    (folder / "image00002.jpg").touch()
+
+
+def without_labels(folder):
+    (folder / "image00002.jpg").touch()
+
+
+def with_points_that_are_not_finite(folder):
+    write_aflw2000(folder, "image00001", POINTS * np.nan, [0.0] * 7)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (without_photo, "image00002.jpg is missing"),
+        (without_pose, "image00002.mat has no field Pose_Para"),
+        (with_60_points, r"image00002.mat: pt3d_68 \(3, 60\)"),
+        (with_truncated_labels, "image00002.mat cannot be read"),
+        (without_labels, "image00002.mat is missing"),
+        (with_points_that_are_not_finite, "image00001.mat: field pt3d_68"),
+    ],
+)
+def test_broken_aflw2000_files_are_named(tmp_path, damage, message):
+    write_aflw2000(tmp_path, "image00001", POINTS, [0.0] * 7)
+    damage(tmp_path)
+    with pytest.raises(DatasetError, match=message):
+        AFLW2000(tmp_path)
+
+
+def test_broken_aflw2000_photos_are_left_out_unless_strict(tmp_path):
     with pytest.raises(DatasetError, match="no photo with its .mat file"):
         AFLW2000(tmp_path)
-    points = np.ones((3, 68))
-    write_aflw2000(tmp_path, "image00001", points, [0.0] * 7)
-    savemat(tmp_path / "image00002.mat", {"pt3d_68": points})
-    with pytest.raises(DatasetError, match="image00002.jpg is missing"):
-        AFLW2000(tmp_path)
-    assert AFLW2000(tmp_path, strict=False).names == ["image00001"]
-    (tmp_path / "image00002.jpg").write_bytes(b"")
-    with pytest.raises(DatasetError, match="image00002.mat has no field Pose_Para"):
-        AFLW2000(tmp_path)
-    write_aflw2000(tmp_path, "image00002", points[:, :60], [0.0] * 7)
-    with pytest.raises(DatasetError, match=r"image00002.mat: pt3d_68 \(3, 60\)"):
-        AFLW2000(tmp_path)
-    whole = (tmp_path / "image00001.mat").read_bytes()
-    (tmp_path / "image00002.mat").write_bytes(whole[:200])
-    with pytest.raises(DatasetError, match="image00002.mat cannot be read"):
-        AFLW2000(tmp_path)
-    (tmp_path / "image00002.mat").unlink()
-    with pytest.raises(DatasetError, match="image00002.mat is missing"):
-        AFLW2000(tmp_path)
-    (tmp_path / "image00002.jpg").unlink()
+    write_aflw2000(tmp_path, "image00001", POINTS, [0.0] * 7)
+    without_photo(tmp_path)
+    data = AFLW2000(tmp_path, strict=False)
+    assert data.names == ["image00001"]
     (tmp_path / "image00001.jpg").write_bytes(b"nothing")
     with pytest.raises(DatasetError, match="image00001.jpg"):
-        AFLW2000(tmp_path).image(0)
-    write_aflw2000(tmp_path, "image00001", points * np.nan, [0.0] * 7)
-    with pytest.raises(DatasetError, match="image00001.mat: field pt3d_68"):
-        AFLW2000(tmp_path)
+        data.image(0)
 
 
 def test_real_training_photos(aflw_train_dir):
@@ -60,12 +88,12 @@ def test_real_training_photos(aflw_train_dir):
     assert not set(group[photos.held_out]) & set(group[~photos.held_out]), "a group on both sides"
     assert photos.image(17).shape == (120, 120, 3)
     rows = np.flatnonzero(photos.trust == 1)[:200]
-    fits = fit_photos(photos, rows)
+    fits = fit_photos(photos.landmarks[rows])
     labels = photos.landmarks[rows]
     from lprnet_utils import MorphableModel, UVLayout
 
     layout = UVLayout()
-    mean, basis = MorphableModel.load().position_basis(layout)
+    mean, basis = layout.position_basis(MorphableModel.load())
     points = fits.evaluate(layout.landmark_matrix @ mean, np.stack([layout.landmark_matrix @ b for b in basis]))
     box = landmark_box(labels)
     side = np.sqrt((box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1]))
@@ -75,11 +103,11 @@ def test_real_training_photos(aflw_train_dir):
     other = [k for k in range(68) if k < 36]
     assert (photos.landmarks[:, other] == without.landmarks[:, other]).all()
     front = np.abs(photos.yaw) < 30
-    lids = [openness(p.landmarks[front, :, :2])[0] for p in (photos, without)]
+    lids = [eye_and_mouth_opening(p.landmarks[front, :, :2])[0] for p in (photos, without)]
     lowest, middle = (np.quantile(lids, q, axis=1) for q in (0.02, 0.5))
-    assert lowest[0] < 0.12 < 0.2 < lowest[1], "eyes are shut now, as they are in some photos"
+    assert lowest[0] < 0.12 < 0.2 < lowest[1], "some eyes are shut, as in the photos"
     assert middle[0] == pytest.approx(middle[1], abs=0.03)
-    assert 0.02 < expressive(photos.landmarks).mean() < 0.12
+    assert 0.02 < is_expressive(photos.landmarks).mean() < 0.12
 
 
 def test_real_evaluation_photos(aflw2000_dir):

@@ -1,29 +1,29 @@
-"""Image and map stay together, whatever is done to them."""
+"""Augmentation keeps image and map together."""
 
 import numpy as np
 import pytest
 
 from lprnet_utils import MorphableModel, UVLayout
-from lprnet_utils.datasets import SETTINGS, augment_picture, mirror_crop, sample_matrix
+from lprnet_utils.datasets import AUGMENTATIONS, augment_picture, mirror_crop, sample_matrix
 from lprnet_utils.datasets.augmentation import occlude
-from lprnet_utils.geometry import MIRROR_68, Camera, crop_matrix, rotation_matrix, transform_points, warp_image
+from lprnet_utils.geometry import MIRRORED_LANDMARKS, Camera, crop_matrix, rotation_matrix, transform_points, warp_image
 from lprnet_utils.uv import mirror_map
 
 BOX = np.array([60.0, 50.0, 150.0, 160.0])
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_augmenting_then_reading_landmarks_is_transforming_the_landmarks(seed):
+def test_landmarks_of_the_augmented_map_are_the_transformed_landmarks(seed):
     rng = np.random.default_rng(seed)
     layout, model = UVLayout(), MorphableModel.load()
     camera = Camera(rotation_matrix(10, 30, -5), 0.8, np.array([105.0, 105.0, 0.0]))
     position = layout.vertices_to_map(camera.project(model.vertices(rng.normal(size=80))))
-    matrix, flip = sample_matrix(rng, BOX, SETTINGS["wide"])
+    matrix, flip = sample_matrix(rng, BOX, AUGMENTATIONS["wide"])
     expected = transform_points(matrix, layout.landmarks(position))
     moved = transform_points(matrix, position)
     if flip:
         moved = mirror_map(moved, 128)
-        expected = (expected * [-1, 1, 1] + [127, 0, 0])[MIRROR_68]
+        expected = (expected * [-1, 1, 1] + [127, 0, 0])[MIRRORED_LANDMARKS]
     assert np.abs(layout.landmarks(moved) - expected).max() < 1e-3
 
 
@@ -33,7 +33,7 @@ def test_the_picture_follows_the_same_transform(seed):
     y, x = np.mgrid[0:220, 0:220]
     dot = rng.uniform([80, 70], [130, 140])
     photo = (255 * np.exp(-((x - dot[0]) ** 2 + (y - dot[1]) ** 2) / 18))[..., None].repeat(3, 2).astype(np.uint8)
-    matrix, flip = sample_matrix(rng, BOX, SETTINGS["wide"])
+    matrix, flip = sample_matrix(rng, BOX, AUGMENTATIONS["wide"])
     crop = warp_image(photo, matrix)
     expected = transform_points(matrix, dot)
     if flip:
@@ -50,24 +50,24 @@ def test_ranges_of_the_settings():
     for name, limit, scales in (("prnet", 45, (0.9, 1.2)), ("wide", 180, (0.85, 1.2))):
         angles, sizes, flips = [], [], []
         for _ in range(1500):
-            matrix, flip = sample_matrix(rng, BOX, SETTINGS[name])
+            matrix, flip = sample_matrix(rng, BOX, AUGMENTATIONS[name])
             relative = matrix[:, :2] @ np.linalg.inv(plain[:, :2])
             angles.append(np.degrees(np.arctan2(relative[1, 0], relative[0, 0])))
             sizes.append(np.hypot(*relative[0]))
             flips.append(flip)
         assert np.abs(angles).max() <= limit + 1e-6 and np.abs(angles).max() > 0.95 * limit
         assert scales[0] - 1e-6 <= min(sizes) < scales[0] + 0.02 and scales[1] - 0.02 < max(sizes) <= scales[1] + 1e-6
-        assert np.mean(flips) == pytest.approx(SETTINGS[name].flip, abs=0.05)
+        assert np.mean(flips) == pytest.approx(AUGMENTATIONS[name].flip, abs=0.05)
     beyond = np.abs(angles) > 60
     assert 0.04 < beyond.mean() < 0.1, "a tenth is turned by any angle, two thirds of that beyond 60 degrees"
-    assert np.allclose(sample_matrix(rng, BOX, SETTINGS["none"])[0], plain)
+    assert np.allclose(sample_matrix(rng, BOX, AUGMENTATIONS["none"])[0], plain)
 
 
 def test_pictures_stay_pictures_and_vary():
     rng = np.random.default_rng(0)
     crop = rng.integers(0, 256, (128, 128, 3), np.uint8)
     before = crop.copy()
-    outs = [augment_picture(rng, crop, SETTINGS["wide"]) for _ in range(40)]
+    outs = [augment_picture(rng, crop, AUGMENTATIONS["wide"]) for _ in range(40)]
     assert (crop == before).all(), "the input is left alone"
     assert all(o.shape == crop.shape and o.dtype == np.uint8 for o in outs)
     assert len({o.tobytes() for o in outs}) == 40
@@ -77,20 +77,20 @@ def test_pictures_stay_pictures_and_vary():
 
 def test_without_any_setting_nothing_changes():
     crop = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
-    assert (augment_picture(np.random.default_rng(1), crop, SETTINGS["none"]) == crop).all()
+    assert (augment_picture(np.random.default_rng(1), crop, AUGMENTATIONS["none"]) == crop).all()
 
 
-def test_quarter_turns_take_the_map_along():
-    """A bright dot at the tip of the nose stays there."""
+def test_quarter_turns_rotate_the_map_too():
+    """A bright dot stays at the tip of the nose."""
     from toy import ToySource
 
     from lprnet_utils import UVLayout
-    from lprnet_utils.datasets.augmentation import turn_quarters
+    from lprnet_utils.datasets.augmentation import rotate_quarter_turns
 
     source, layout = ToySource(1), UVLayout()
     crop, position_map = source.image(0), source.maps([0])[0]
     for turns in range(1, 5):
-        turned, moved = turn_quarters(crop, position_map, turns)
+        turned, moved = rotate_quarter_turns(crop, position_map, turns)
         x, y, z = layout.landmarks(moved)[30]
         row, column = np.unravel_index(turned[..., 0].argmax(), turned.shape[:2])
         assert abs(column - x) < 0.6 and abs(row - y) < 0.6 and z == layout.landmarks(position_map)[30, 2]

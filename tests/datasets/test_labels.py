@@ -1,10 +1,10 @@
-"""Machine labels put right by human points."""
+"""Machine labels corrected by human points and by a second machine."""
 
 import numpy as np
 import pytest
-from made_faces import sampled
+from made_faces import sample_fits
 
-from lprnet_utils.datasets import fuse_points, graft_parts
+from lprnet_utils.datasets import HumanPoints, fuse_points, graft_parts
 from lprnet_utils.datasets.aflw import AFLW_EARS, AFLW_POINTS
 from lprnet_utils.geometry import rotation_matrix
 from lprnet_utils.morphable_model import Fits, fit_landmarks
@@ -16,10 +16,10 @@ def error(a, b):
 
 
 def test_human_points_correct_machine_labels(landmark_model):
-    """Labels shifted, grown, turned and of another face; points that mean something a little else, with noise."""
+    """Labels that are shifted, scaled, rotated and of another face; noisy points with slightly other definitions."""
     mean, basis = landmark_model
     rng = np.random.default_rng(4)
-    faces, truth = sampled(mean, basis, 150, rng)
+    faces, truth = sample_fits(mean, basis, 150, rng)
     wrong = Fits(
         faces.coefficients + np.c_[rng.normal(0, 0.5, (150, 80)), rng.normal(0, 0.1, (150, 51))],
         np.array([rotation_matrix(*rng.normal(0, 2, 3)) @ r for r in faces.rotation]),
@@ -34,18 +34,18 @@ def test_human_points_correct_machine_labels(landmark_model):
     points += side * (rng.normal(0, 0.01, (1, len(groups), 2)) + rng.normal(0, 0.006, points.shape))
     points[rng.random(points.shape[:2]) < 0.2] = np.nan
     yaw = rng.uniform(-80, 80, 150)
-    fused, moved = fuse_points(mean, basis, wrong, labels, points, groups, yaw)
-    assert error(fused, truth) < 0.6 * error(labels, truth), "half of the mistake and more is gone"
+    fused, moved = fuse_points(mean, basis, wrong, labels, HumanPoints(points, groups), yaw)
+    assert error(fused, truth) < 0.6 * error(labels, truth), "nearly half of the error is gone"
     jaw = [np.arange(17)]
     assert error(fused[:, jaw[0]], truth[:, jaw[0]]) < 0.8 * error(labels[:, jaw[0]], truth[:, jaw[0]]), (
         "where no point is"
     )
     assert (fused[..., 2] == labels[..., 2]).all() and 0.005 < moved.mean() < 0.05
     none = np.full_like(points, np.nan)
-    same, moved = fuse_points(mean, basis, wrong, labels, none, groups, yaw)
-    assert (same == labels).all() and (moved == 0).all(), "without points nothing moves"
+    same, moved = fuse_points(mean, basis, wrong, labels, HumanPoints(none, groups), yaw)
+    assert (same == labels).all() and (moved == 0).all(), "without points nothing changes"
     with pytest.raises(ValueError, match="do not fit"):
-        fuse_points(mean, basis, wrong, labels, points[:, :5], groups, yaw)
+        fuse_points(mean, basis, wrong, labels, HumanPoints(points[:, :5], groups), yaw)
 
 
 def test_human_points_correct_the_labels_of_real_photos(landmark_model, aflw2000_dir):
@@ -64,7 +64,7 @@ def test_human_points_correct_the_labels_of_real_photos(landmark_model, aflw2000
     keep = [k for k in range(21) if k not in AFLW_EARS]
     fits = fit_landmarks(mean, basis, 80, labels)
     groups = [AFLW_POINTS[k] for k in keep]
-    fused, _ = fuse_points(mean, basis, fits, labels, points[:, keep] - 1, groups, data.angles[:, 1])
+    fused, _ = fuse_points(mean, basis, fits, labels, HumanPoints(points[:, keep] - 1, groups), data.angles[:, 1])
     before, after = (
         summarise_by_yaw([landmark_nme(p, t) for p, t in zip(some, data.landmarks, strict=True)], data.angles[:, 1])
         for some in (labels, fused)
@@ -73,8 +73,8 @@ def test_human_points_correct_the_labels_of_real_photos(landmark_model, aflw2000
     assert before["mean of bins"] == pytest.approx(3.81, abs=0.005) and after["mean of bins"] < 3.3
 
 
-def test_shape_of_a_part_from_a_second_machine():
-    """The first machine places mouths well and draws all of them shut; the second sees how far they are open."""
+def test_the_shape_of_a_part_is_taken_from_a_second_machine():
+    """The first machine places mouths well but draws all of them shut; the second sees how far they are open."""
     rng = np.random.default_rng(5)
     n, part = 200, (0, 1, 2, 3)  # corners of a mouth, upper and lower lip; two points elsewhere
     shut = np.array([[-20.0, 0], [20, 0], [0, -1], [0, 1], [-50, -60], [50, 60]])
@@ -85,7 +85,7 @@ def test_shape_of_a_part_from_a_second_machine():
     labels = np.repeat(shut[None], n, 0)
     second = 1.1 * truth + rng.normal(0, 5, (n, 1, 2)) + rng.normal(0, 0.2, truth.shape)
     second[:, 4:] = np.nan
-    second[:, 0, 0] -= 3  # means something else by a corner
+    second[:, 0, 0] -= 3  # another definition of the corner
     bad = np.arange(n) < 20
     second[bad] = np.nan
     yaw = rng.uniform(-40, 40, n)
@@ -95,7 +95,7 @@ def test_shape_of_a_part_from_a_second_machine():
     assert np.abs(grafted[:, :2] - labels[:, :2]).max() < 2, "the corners stay"
     gap = (grafted[:, 3] - grafted[:, 2])[~bad, 1]
     assert np.corrcoef(gap, opened[~bad])[0, 1] > 0.97
-    # the median stays the first machine's, whose notion of lips it is; what varies is the second's
+    # the median is that of the first machine, the variation that of the second
     assert np.median(gap) == pytest.approx(2, abs=0.7)
     assert np.polyfit(opened[~bad], gap, 1)[0] == pytest.approx(1.1 * 2, rel=0.1)
     with pytest.raises(ValueError, match="not finite"):

@@ -1,4 +1,4 @@
-"""Photos of one's own with 68 points: read, fitted, trained on, evaluated; rendered, so that their truth is known."""
+"""A folder of photos with 68 points: read, fitted, trained on, evaluated. They are rendered, so the truth is known."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def folder(tmp_path_factory):
     return out, truth
 
 
-def test_photos_are_read_and_given_depth(folder):
+def test_photos_are_read_and_their_depth_is_fitted(folder):
     path, truth = folder
     photos = PhotoFolder(path, strict=True)
     assert len(photos) == 6 and photos.names == list(truth) and photos.problems == {}
@@ -63,7 +63,7 @@ def test_a_text_counts_from_0_and_may_have_depth(tmp_path, folder):
         assert np.abs(read_points(tmp_path / name) - points[:, :2]).max() < 0.001, name
 
 
-def test_what_is_wrong_is_named(tmp_path, folder):
+def test_photos_with_bad_points_are_left_out_with_a_reason(tmp_path, folder):
     image = np.asarray(PIL.Image.open(folder[0] / "person0.jpg"))
     good = folder[1]["person0.jpg"]
     with pytest.raises(DatasetError, match="no photo with a file of 68 points"):
@@ -78,7 +78,7 @@ def test_what_is_wrong_is_named(tmp_path, folder):
     for name in ("good", "cut"):
         write_pts(tmp_path / f"{name}.pts", good)
     photos = PhotoFolder(tmp_path)
-    assert photos.names == ["good.png"], "and a picture without points is left alone"
+    assert photos.names == ["good.png"], "a picture without points is ignored"
     reasons = {
         "few.png": "68 points",
         "words.png": "no file of points",
@@ -92,8 +92,8 @@ def test_what_is_wrong_is_named(tmp_path, folder):
 
 
 @pytest.mark.walk
-def test_from_ones_own_photos_to_ones_own_weights(folder, tmp_path, capsys, monkeypatch):
-    """The thread of docs/your-own-photos.md, with few samples."""
+def test_training_on_your_own_photos(folder, tmp_path, capsys, monkeypatch):
+    """The steps of docs/your-own-photos.md, with few samples."""
     path, run, weights = folder[0], tmp_path / "run", tmp_path / "mine.tflite"
     short = [
         "synthetic = 0.0",
@@ -107,7 +107,7 @@ def test_from_ones_own_photos_to_ones_own_weights(folder, tmp_path, capsys, monk
     assert main([*arguments, *(word for line in short for word in ("--set", line))]) == 0
     text = capsys.readouterr().out
     assert "fitting the face model to 5 photos" in text and "best held-out NME" in text
-    monkeypatch.setattr("lprnet_utils.commands.export.EXAMPLES", 40)
+    monkeypatch.setattr("lprnet_utils.commands.export.CHECK_IMAGES", 40)
     options = ["--photos", str(path), "--licence", "Mine.", "--output", str(weights)]
     assert main(["export", "--run", str(run), *options]) == 0
     metadata = LPRNet(weights).metadata
@@ -120,4 +120,4 @@ def test_from_ones_own_photos_to_ones_own_weights(folder, tmp_path, capsys, monk
     assert "on 6 photos" in text and (out / "report.json").is_file()
     assert "3D" not in text and "pose" not in text, "depth and pose were fitted, not measured"
     nme = float(text.split("mean over photos")[1].split()[0])
-    assert nme < 5, "it still knows what it knew"
+    assert nme < 5, "the network has not forgotten faces"

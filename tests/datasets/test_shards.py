@@ -1,4 +1,4 @@
-"""Shards: compact, checked, resumable, and equal to what they were made from."""
+"""Shards: compact, checked, resumable, and equal to the samples they were made from."""
 
 import numpy as np
 import pytest
@@ -86,17 +86,18 @@ def test_a_gap_between_shards_is_named(folder):
 
 
 def test_shards_in_another_size(folder, samples):
-    """For a network of another size than that of the crops: picture and map are enlarged together."""
+    """For a network of another size than the crops, picture and map are resized together."""
     small, usual = Shards(folder, 64), Shards(folder)
     assert small.image(0).shape == (64, 64, 3) and small.maps([0]).shape == (1, 64, 64, 3)
-    points = usual.landmarks(0)[17:, :2]  # the jaw is at the chart's edge, where coarser texels tell it less well
+    # without the jaw: it is at the edge of the chart, where coarse texels are less exact
+    points = usual.landmarks(0)[17:, :2]
     assert np.allclose(small.landmarks(0)[17:, :2], (points + 0.5) / 2 - 0.5, atol=0.4)
     shrunk = usual.image(0).reshape(64, 2, 64, 2, 3).mean((1, 3))
     assert np.abs(small.image(0) - shrunk).max() <= 1
 
 
-def test_a_killed_synthesis_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("lprnet_utils.synthetic.faces.SHARD", 6)
+def test_a_killed_synthesis_can_be_continued(tmp_path, monkeypatch):
+    monkeypatch.setattr("lprnet_utils.synthetic.shards.SHARD_SIZE", 6)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     synthesize(whole, 18, seed=2)
     synthesize(parts, 12, seed=2)
@@ -104,12 +105,12 @@ def test_a_killed_synthesis_goes_on(tmp_path, monkeypatch):
         synthesize(parts, 12, seed=3)
     first = parts / "shard-00000.bin"
     before = first.stat().st_mtime_ns
-    # killed while it wrote: half a file beside its place, and one that was cut short by the disk
+    # killed while it wrote: an unfinished file under its temporary name, and a truncated shard
     (parts / ".part-x-shard-00002.bin").write_bytes(b"half")
     second = parts / "shard-00001.bin"
     second.write_bytes(second.read_bytes()[:-7])
     synthesize(parts, 18, seed=2)
-    assert first.stat().st_mtime_ns == before, "what was whole is not touched"
+    assert first.stat().st_mtime_ns == before, "a whole shard is not made again"
     for k in range(3):
         name = f"shard-{k:05d}.bin"
         assert (whole / name).read_bytes() == (parts / name).read_bytes()

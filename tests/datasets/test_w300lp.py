@@ -1,4 +1,4 @@
-"""300W-LP: real files where they are, and files of the same format whose truth is known."""
+"""300W-LP: real files if they are available, and made files of the same format with known truth."""
 
 import numpy as np
 import pytest
@@ -13,8 +13,8 @@ from lprnet_utils.datasets import W300LP, Shards
 from lprnet_utils.geometry import landmark_box
 
 
-def test_real_files_lie_where_their_cameras_say(w300_dir):
-    """The mean face through the file's own camera falls onto the 300-W landmarks: axes, counts and units are right."""
+def test_cameras_of_real_files_match_their_landmarks(w300_dir):
+    """The file's camera projects the mean face onto the 300-W landmarks: axes, pixel origin and units are right."""
     layout = UVLayout()
     mean = layout.landmarks(layout.mean_map)
     gaps = []
@@ -30,9 +30,9 @@ def test_real_files_lie_where_their_cameras_say(w300_dir):
                 continue
             points = fit.points
             if folder == "flipped":  # the samples lie in a folder of another name than AFW_Flip
-                from lprnet_utils.geometry import MIRROR_68
+                from lprnet_utils.geometry import MIRRORED_LANDMARKS
 
-                points = points[MIRROR_68]
+                points = points[MIRRORED_LANDMARKS]
             box = landmark_box(points)
             side = np.sqrt(np.prod(box[2:] - box[:2]))
             # the two models' origins differ by a constant in the head's frame
@@ -52,7 +52,7 @@ def test_turned_pictures_have_turned_cameras(w300_dir):
 
 
 @pytest.mark.walk
-def test_the_whole_basel_path_on_files_whose_truth_is_known(tmp_path):
+def test_conversion_of_files_with_known_truth(tmp_path):
     model, layout = MorphableModel.load(), UVLayout()
     basel_files(model, tmp_path)
     truths = write_300wlp(model, tmp_path, count=3)

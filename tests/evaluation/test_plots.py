@@ -1,4 +1,4 @@
-"""Figures of an evaluation: what is drawn is what was given."""
+"""Figures of an evaluation contain the given values."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -7,7 +7,7 @@ from lprnet_utils import UVLayout
 from lprnet_utils.evaluation import cumulative_error, draw_ced, draw_on_face
 
 
-def test_ced_is_drawn_with_its_figures():
+def test_ced_has_its_curve_and_numbers():
     ax = Figure().subplots()
     draw_ced(ax, {"ours": cumulative_error([2, 4, np.inf, 12])})
     x, y = ax.lines[0].get_data()
@@ -16,7 +16,7 @@ def test_ced_is_drawn_with_its_figures():
     assert ax.get_xlabel() and ax.get_ylabel() and ax.get_xlim()[1] == 10
 
 
-def test_values_are_drawn_where_they_are_on_the_face():
+def test_values_are_drawn_at_their_landmarks_and_texels():
     values = np.zeros(68)
     values[36] = 5
     ax = Figure().subplots()

@@ -1,4 +1,4 @@
-"""Evaluation runs, on networks that err as they are told and on the real one."""
+"""Evaluation of networks with known errors, and of the real one."""
 
 import json
 from types import SimpleNamespace
@@ -13,14 +13,14 @@ from lprnet_utils.commands.main import main
 from lprnet_utils.common import DatasetError
 from lprnet_utils.datasets import AFLW2000
 from lprnet_utils.evaluation import evaluate_aflw2000, evaluate_synthetic, landmark_report
-from lprnet_utils.evaluation.protocols import DENSE, match_predictions
+from lprnet_utils.evaluation.protocols import ERROR_NAMES, match_predictions
 from lprnet_utils.geometry import rotation_matrix
 from lprnet_utils.synthetic import SyntheticFaces
 from lprnet_utils.uv import encode_map
 
 
-class Known:
-    """A network that knows the answer, and errs as it is told."""
+class FakeNetwork:
+    """A network that outputs the true maps of samples, changed by a function."""
 
     def __init__(self, samples, error):
         self.size, self.metadata = 128, {}
@@ -36,43 +36,43 @@ def samples():
     return [faces.sample(k) for k in range(12)]
 
 
-def test_dense_errors_of_known_mistakes(samples):
-    perfect = evaluate_synthetic(Known(samples, lambda m: m), samples)
+def test_dense_errors_of_a_shift(samples):
+    perfect = evaluate_synthetic(FakeNetwork(samples, lambda m: m), samples)
     assert perfect["photos"] == 12 and perfect["mm"]["mean over photos"] < 0.01 and perfect["normals"] < 0.5
     assert perfect["roughness"]["prediction"] == pytest.approx(perfect["roughness"]["truth"], rel=1e-2)
-    shifted = evaluate_synthetic(Known(samples, lambda m: m + [3, -4, 7]), samples)  # z of mean 0 on both sides
+    shifted = evaluate_synthetic(FakeNetwork(samples, lambda m: m + [3, -4, 7]), samples)  # z of mean 0 on both sides
     expected = np.mean([5 / s.camera.scale for s in samples])
     assert shifted["mm"]["mean over photos"] == pytest.approx(expected, rel=1e-3)
     assert shifted["95 % mm"]["mean over photos"] == pytest.approx(expected, rel=1e-3)
-    assert shifted["aligned mm"]["mean over photos"] < 0.01, "a similarity takes a shift off"
+    assert shifted["aligned mm"]["mean over photos"] < 0.01, "a similarity transform removes a shift"
     box = [np.sqrt(np.prod(np.ptp(UVLayout().landmarks(s.position_map)[:, :2], axis=0))) for s in samples]
     assert shifted["nme"]["mean over photos"] == pytest.approx(np.mean(500 / np.array(box)), rel=1e-3)
 
 
-def test_the_mean_face_for_comparison(samples):
-    """Whatever the network says: the mean shape where the truth's camera puts it."""
+def test_mean_face_for_comparison(samples):
+    """The mean shape as projected by the true camera, whatever the network's output."""
     layout = UVLayout()
-    report = evaluate_synthetic(Known(samples, lambda m: m + [3, -4, 7]), samples)["mean face"]
+    report = evaluate_synthetic(FakeNetwork(samples, lambda m: m + [3, -4, 7]), samples)["mean face"]
     expected = []
     for sample in samples:
         seen = layout.points(sample.position_map)
         back = sample.camera.unproject(seen) - layout.points(layout.mean_map)  # mm of the head
-        back -= sample.camera.rotation[2] * (back @ sample.camera.rotation[2]).mean()  # depth has no zero
+        back -= sample.camera.rotation[2] * (back @ sample.camera.rotation[2]).mean()  # the mean depth does not count
         expected.append(np.linalg.norm(back, axis=1).mean())
     assert report["mm"]["mean over photos"] == pytest.approx(np.mean(expected), rel=1e-3)
     assert 2 < report["aligned mm"]["mean over photos"] < report["mm"]["mean over photos"] < 10
-    assert set(report) == set(DENSE)
+    assert set(report) == set(ERROR_NAMES)
 
 
-def test_a_checkerboard_is_rough(samples):
+def test_a_checkerboard_error_is_rough(samples):
     board = 0.5 * (-1.0) ** np.add.outer(np.arange(128), np.arange(128))[..., None]
-    rough = evaluate_synthetic(Known(samples[:4], lambda m: m + board), samples[:4])
+    rough = evaluate_synthetic(FakeNetwork(samples[:4], lambda m: m + board), samples[:4])
     assert rough["roughness"]["prediction"] > 3 * rough["roughness"]["truth"]
     assert rough["mm"]["mean over photos"] < 5
 
 
-def test_people_are_told_apart_at_equal_yaw(samples):
-    """An error of 6 mm on the young and 3 on the old, however they are turned."""
+def test_groups_of_people_are_compared_at_equal_yaw(samples):
+    """An error of 6 mm on children and of 3 mm on old people at any yaw."""
     sizes = {}
 
     def wrong(position_map):
@@ -83,7 +83,7 @@ def test_people_are_told_apart_at_equal_yaw(samples):
     ages = [{"male": 1.0, "old": k % 2, "child": 1 - k % 2, "yaw": 40.0 * (k // 4)} for k in range(12)]
     some = [replace(s, labels=a) for s, a in zip(samples, ages, strict=True)]
     sizes |= {s.position_map.tobytes(): (3 if s.labels["old"] else 6) * s.camera.scale for s in some}
-    people = evaluate_synthetic(Known(some, wrong), some)["people"]
+    people = evaluate_synthetic(FakeNetwork(some, wrong), some)["people"]
     assert people["child"] == {
         "photos": 6,
         "mm": pytest.approx(6, rel=1e-3),
@@ -92,12 +92,12 @@ def test_people_are_told_apart_at_equal_yaw(samples):
     assert people["old"]["mm"] == pytest.approx(3, rel=1e-3) and people["male"]["mm"] == pytest.approx(4.5, rel=1e-3)
     assert "female" not in people and "dark" not in people
     with pytest.raises(ValueError, match="no sample"):
-        evaluate_synthetic(Known([], wrong), [])
+        evaluate_synthetic(FakeNetwork([], wrong), [])
 
 
 @pytest.fixture(scope="module")
 def album(tmp_path_factory, samples):
-    """Rendered faces in the files of AFLW2000-3D, in front of a larger background."""
+    """Rendered faces on a larger background, in files like those of AFLW2000-3D."""
     folder = tmp_path_factory.mktemp("album")
     for k, sample in enumerate(samples):
         picture = np.full((200, 220, 3), 90, np.uint8)
@@ -110,7 +110,7 @@ def album(tmp_path_factory, samples):
 
 
 def by_hand(landmarks, folder):
-    """The 2D protocol in plain numpy, from files."""
+    """The 2D protocol in plain numpy, from the files of the data set."""
     from scipy.io import loadmat
 
     bins = {"0-30": [], "30-60": [], "60-90": []}
@@ -145,15 +145,15 @@ def test_the_command_agrees_with_a_computation_by_hand(real, album, request, tmp
     assert np.mean(report["landmarks"]) == pytest.approx(expected["mean over photos"], abs=1e-6)
     assert report["ced"]["share"][-1] == pytest.approx(1 - report["failures"])
     assert Image.open(tmp_path / "report.png").size == (1100, 500)
-    # and the file that was written evaluates to the same
+    # the written predictions have the same errors
     assert main(["evaluate", "--predictions", str(tmp_path / "predictions.npz"), "--aflw2000", str(folder),
                  "--output", str(tmp_path / "again")]) == 0  # fmt: skip
     again = json.loads((tmp_path / "again" / "report.json").read_text())
     assert again["nme"] == report["nme"]
 
 
-class Told:
-    """A network that answers with what it is told, by the picture's corner."""
+class FixedNetwork:
+    """A network that outputs given landmarks, chosen by the first pixel of the photo."""
 
     def __init__(self, answers):
         self.answers = answers
@@ -186,29 +186,29 @@ def test_end_to_end_counts_missed_faces(two_photos):
     folder, truth = two_photos
     side = np.sqrt(np.prod(np.ptp(truth[..., :2], axis=1), axis=1))
     stranger = truth[0] + [150, 0, 0]
-    net = Told({0: [stranger, truth[0] + [2, 0, 0]], 1: [stranger]})
+    net = FixedNetwork({0: [stranger, truth[0] + [2, 0, 0]], 1: [stranger]})
     report, predictions = evaluate_aflw2000(net, AFLW2000(folder), detector=True)
     assert report["photos"] == 2 and report["missed"] == 1 and np.isnan(predictions["landmarks"][1]).all()
-    assert report["nme"]["mean of bins"] == pytest.approx(200 / side[0]), "the right face of two, over those found"
+    assert report["nme"]["mean of bins"] == pytest.approx(200 / side[0]), "of the right face; missed faces do not count"
     assert report["nme over all"]["mean of bins"] == pytest.approx((200 / side[0] + 100) / 2)
     assert report["failures"] == 0.5 and report["area"] == pytest.approx((10 - 200 / side[0]) / 20)
     assert "flip" not in report and report["pose"]["photos"] == 1
     with pytest.raises(ValueError, match="no face was found"):
-        evaluate_aflw2000(Told({0: [], 1: []}), AFLW2000(folder), detector=True)
+        evaluate_aflw2000(FixedNetwork({0: [], 1: []}), AFLW2000(folder), detector=True)
 
 
-def test_depth_and_pose_of_known_mistakes(two_photos):
+def test_depth_and_pose_errors_of_known_mistakes(two_photos):
     folder, truth = two_photos
     wrong = truth.copy()
-    wrong[:, :34, 2] += 6  # half of the points too near: 3 either way once the mean is off
-    report, _ = evaluate_aflw2000(Told(dict(enumerate(wrong))), AFLW2000(folder))
+    wrong[:, :34, 2] += 6  # half of the points are too near: errors of 3 without the mean
+    report, _ = evaluate_aflw2000(FixedNetwork(dict(enumerate(wrong))), AFLW2000(folder))
     side = np.sqrt(np.prod(np.ptp(truth[..., :2], axis=1), axis=1))
     assert report["nme"]["mean over photos"] == pytest.approx(0, abs=1e-9)
     assert report["nme 3D, mean z"]["mean over photos"] == pytest.approx((300 / side).mean())
     assert report["pose"]["geodesic"] == pytest.approx(
         np.mean([np.degrees(np.arccos((np.trace(rotation_matrix(*a)) - 1) / 2)) for a in AFLW2000(folder).angles])
     )
-    # the mirror image has the same corner, so the same answer: its mirror is far off
+    # the mirror image has the same first pixel, so the same landmarks, which are wrong after mirroring
     assert report["flip"] > 10
 
 
@@ -245,12 +245,20 @@ def test_predictions_of_another_method(two_photos):
     assert report["nme"]["mean over photos"] == pytest.approx(300 / side[1])
     flat = match_predictions(data.names, truth[..., :2], data)[0]
     assert flat["nme"]["mean of bins"] == pytest.approx(0) and "nme 3D, mean z" not in flat and "pose" not in flat
-    for names, points, match in (
-        (["image00000"] * 2, truth, "1 different of 2 names"),
-        (["image00000"], truth, "2 predictions"),
-        (["x", "y"], truth, "no prediction is of one"),
-    ):
-        with pytest.raises(ValueError, match=match):
-            match_predictions(names, points, data)
+
+
+@pytest.mark.parametrize(("names", "reason"), [
+    (["image00000"] * 2, "1 different of 2 names"),
+    (["image00000"], "2 predictions"),
+    (["x", "y"], "no prediction is of one"),
+])  # fmt: skip
+def test_predictions_that_do_not_fit_the_photos_are_refused(two_photos, names, reason):
+    folder, truth = two_photos
+    with pytest.raises(ValueError, match=reason):
+        match_predictions(names, truth, AFLW2000(folder))
+
+
+def test_predictions_with_too_few_landmarks_are_refused(two_photos):
+    folder, truth = two_photos
     with pytest.raises(ValueError, match="for 2 photos"):
-        landmark_report(truth[:, :60], data)
+        landmark_report(truth[:, :60], AFLW2000(folder))

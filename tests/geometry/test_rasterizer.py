@@ -1,4 +1,4 @@
-"""The z-buffer against pixels counted by hand."""
+"""The z-buffer against pixels counted by hand, and against a ray cast."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from lprnet_utils.geometry.rasterizer import draw_values
 
 
 def test_pixel_centres_and_depth_order():
-    # a right triangle over the centres (0,0), (1,0), (0,1), and one in front of its first pixel only
+    # a right triangle over the pixel centres (0,0), (1,0), (0,1), and another one in front of its first pixel only
     points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [-0.4, -0.4, 5], [0.4, -0.4, 5], [0, 0.4, 5]], float)
     index, bary, depth = rasterize(points, [[0, 1, 2], [3, 4, 5]], 3, 3)
     assert index.tolist() == [[1, 0, -1], [0, -1, -1], [-1, -1, -1]]
@@ -35,7 +35,7 @@ def test_interpolation_reproduces_a_linear_function():
     assert np.allclose(values[rows, columns], np.stack([columns, rows], 1))
 
 
-def test_values_are_drawn_in_bands_as_in_one_piece(monkeypatch):
+def test_drawing_in_bands_does_not_change_the_values(monkeypatch):
     rng = np.random.default_rng(1)
     points = rng.uniform(-10, 70, (60, 3))
     triangles, values = rng.integers(0, 60, (40, 3)), rng.normal(size=(60, 2))
@@ -43,8 +43,8 @@ def test_values_are_drawn_in_bands_as_in_one_piece(monkeypatch):
     whole, (rows, columns) = draw_values(points, triangles, values, 50, 40)
     expected = np.where(index[..., None] >= 0, interpolate(values, triangles, index, bary), np.nan)[rows, columns]
     assert np.allclose(whole, expected, atol=1e-5, equal_nan=True) and np.isfinite(whole).any()
-    assert (index >= 0).sum() == np.isfinite(whole[..., 0]).sum(), "nothing lies beside the part that is drawn"
-    monkeypatch.setattr(rasterizer, "BAND", 90)
+    assert (index >= 0).sum() == np.isfinite(whole[..., 0]).sum(), "no pixel of the mesh lies outside the drawn region"
+    monkeypatch.setattr(rasterizer, "PIXELS_PER_BAND", 90)
     bands, _ = draw_values(points, triangles, values, 50, 40)
     assert np.array_equal(bands, whole, equal_nan=True)
     nothing, _ = draw_values(points - 200, triangles, values, 50, 40)
@@ -66,7 +66,7 @@ def test_degenerate_and_outside_triangles_draw_nothing():
 
 
 def test_the_z_buffer_agrees_with_a_ray_cast():
-    """trimesh casts a ray through each pixel's centre, by a tree of boxes and no rasterisation at all."""
+    """trimesh casts a ray through each pixel's centre with a tree of boxes, so it shares no code with the z-buffer."""
     import trimesh
 
     from lprnet_utils import MorphableModel
@@ -83,7 +83,7 @@ def test_the_z_buffer_agrees_with_a_ray_cast():
     nearest = np.full(64 * 64, -np.inf)
     np.maximum.at(nearest, ray, place[:, 2])
     hit, seen = np.isfinite(nearest), (index >= 0).ravel()
-    assert 800 < hit.sum() and (hit != seen).sum() <= 5, "but for centres that lie on an edge"
+    assert 800 < hit.sum() and (hit != seen).sum() <= 5, "apart from centres on an edge"
     both = hit & seen
     assert np.abs(nearest[both] - depth.ravel()[both]).max() < 1e-6
     corners = points[model.triangles[index.ravel()[both]]]

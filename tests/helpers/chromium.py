@@ -1,6 +1,5 @@
-"""A headless Chromium, driven by its own DevTools protocol: for tests of what a reader sees in the browser."""
+"""A headless Chromium, driven through the DevTools protocol, for tests of what a user sees in the browser."""
 
-import base64
 import json
 import re
 import shutil
@@ -13,7 +12,7 @@ import pytest
 NAMES = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"
 OPTIONS = (
     "--headless=new",
-    "--no-sandbox",  # it sees pages of these tests alone, and root has no sandbox
+    "--no-sandbox",  # it only opens pages of these tests, and root cannot use the sandbox
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
@@ -27,7 +26,7 @@ OPTIONS = (
 
 
 class Chromium:
-    """One page. Use it in a ``with`` block; files that it downloads go to ``folder``."""
+    """One page of a browser. Use it in a ``with`` block; downloads go to ``folder``."""
 
     def __init__(self, folder: Path, width: int = 1300, height: int = 1100):
         program = next(filter(None, map(shutil.which, NAMES)), None)
@@ -46,7 +45,7 @@ class Chromium:
                     break
             else:
                 pytest.skip(f"{program} does not start here")
-            # else a full pipe would stop it
+            # a full pipe would stop the browser
             subprocess.Popen(["cat"], stdin=self._process.stderr, stdout=subprocess.DEVNULL)
             self._socket, self._number = websocket.create_connection(found[0], timeout=30), 0
             self._session, self._events = None, []
@@ -68,7 +67,7 @@ class Chromium:
         self._process.wait()
 
     def call(self, method, **parameters):
-        """One command of the protocol, and its result."""
+        """Send a command of the protocol and return its result."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
         if self._session and not method.startswith(("Target.", "Browser.")):
@@ -82,7 +81,7 @@ class Chromium:
             self._events.append(answer)
 
     def _wait_for_event(self, method):
-        """What the next event of a kind tells, or the last one if it came already."""
+        """Parameters of the last event of a kind; waits for one if there was none."""
         while True:
             for event in reversed(self._events):
                 if event["method"] == method:
@@ -108,21 +107,21 @@ class Chromium:
         return value
 
     def choose_file(self, button, path):
-        """Click on a button, a JavaScript expression, that opens a dialogue for files, and choose one."""
+        """Click on a button (a JavaScript expression) that opens a file dialogue, and choose a file."""
         self.call("Page.setInterceptFileChooserDialog", enabled=True)
         self.call("Runtime.evaluate", expression=f"({button}).click()", userGesture=True)
         chooser = self._wait_for_event("Page.fileChooserOpened")
         self.call("DOM.setFileInputFiles", files=[str(path)], backendNodeId=chooser["backendNodeId"])
 
     def keys(self, element, key, times):
-        """Press a key while an element, a JavaScript expression, has the focus."""
+        """Press a key while an element (a JavaScript expression) has the focus."""
         self.run(f"{element}.focus()")
         for _ in range(times):
             for kind in ("keyDown", "keyUp"):
                 self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
 
     def downloaded(self, name, seconds=30.0):
-        """The bytes of a file that is being downloaded, when it is whole; the file is removed."""
+        """Wait for a download to be complete, return its bytes and remove the file."""
         end, path = time.monotonic() + seconds, self.folder / name
         while not path.is_file() or list(self.folder.glob("*.crdownload")):
             assert time.monotonic() < end, f"{name} did not arrive; there is {[p.name for p in self.folder.iterdir()]}"
@@ -130,7 +129,3 @@ class Chromium:
         data = path.read_bytes()
         path.unlink()
         return data
-
-    def screenshot(self, path, full=True):
-        data = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=full)["data"]
-        Path(path).write_bytes(base64.b64decode(data))

@@ -1,20 +1,21 @@
-"""Small data sets of the layout of AFLW2000-3D, 300W-LP and the Basel Face Model, whose truth is known."""
+"""Small data sets in the formats of AFLW2000-3D, 300W-LP and the Basel Face Model, made from known faces."""
 
 import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
 from lprnet_utils import UVLayout
-from lprnet_utils.common.assets import read_arrays
+from lprnet_utils.common.assets import read_bundled_arrays
 from lprnet_utils.geometry import rotation_matrix
 
 
 def faces_of(model):
+    """Triangles of the skin, without the membrane."""
     return model.triangles[~model.membrane]
 
 
 def basel_files(model, folder):
-    """Files of the Basel model's layout that hold our own model: shuffled, in micrometres, triangles turned."""
+    """Write our model in the format of the Basel model: vertices shuffled, micrometres, triangles clockwise."""
     rng = np.random.default_rng(1)
     faces = faces_of(model)
     used = np.unique(faces)
@@ -22,7 +23,7 @@ def basel_files(model, folder):
     number = np.full(len(model.mean), -1)
     number[order] = np.arange(len(order))
     truth = model.vertices(rng.normal(0, 0.7, 80))
-    layout = UVLayout(landmark_uv=read_arrays("face_model.npz")["landmarks_between_models"][:, 1:3])
+    layout = UVLayout(landmark_uv=read_bundled_arrays("face_model.npz")["landmarks_between_models"][:, 1:3])
     marks = layout.landmarks(layout.vertices_to_map(truth))
     keypoints = [int(np.linalg.norm(truth[order] - p, axis=1).argmin()) for p in marks]
     turn = rotation_matrix(4, 0, 0)
@@ -32,7 +33,7 @@ def basel_files(model, folder):
 
     deviation = rng.uniform(0.5, 3, 10)
     modes = np.concatenate([column(m) for m in model.identity[:10]], 1) / deviation
-    padded = np.zeros((3 * len(order), 199))  # all modes but ten move nothing
+    padded = np.zeros((3 * len(order), 199))  # only ten modes move vertices
     padded[:, :10] = modes
     shift = np.array([5.0, -30.0, 80.0])
     np.savez(folder / "truth.npz", mean=truth, deviation=deviation, turn=turn, shift=shift)
@@ -55,9 +56,9 @@ def basel_files(model, folder):
 
 
 def write_300wlp(model, folder, count):
-    """Pairs like 300W-LP's for the model of :func:`basel_files`: black photos with a dot at the tip of the nose.
+    """Write pairs like 300W-LP's for the model of :func:`basel_files`: black photos with a dot at the tip of the nose.
 
-    Returns, for each, the true vertices in pixels of the photo, and (x, y, pixels a millimetre) of the dot.
+    Returns, for each pair, the true vertices in the photo frame, and (x, y, pixels per millimetre) of the dot.
     """
     rng = np.random.default_rng(7)
     place = folder / "300W_LP" / "AFW"
@@ -86,5 +87,6 @@ def write_300wlp(model, folder, count):
 
 
 def write_aflw2000(folder, name, points, pose):
+    """Write a sample in the format of AFLW2000-3D with a grey photo."""
     savemat(folder / f"{name}.mat", {"pt3d_68": points, "Pose_Para": np.array([pose])})
     Image.fromarray(np.full((450, 450, 3), 90, np.uint8)).save(folder / f"{name}.jpg")

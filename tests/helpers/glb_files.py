@@ -1,4 +1,4 @@
-"""A reader of .glb files that shares nothing with the writer."""
+"""A reader of .glb files that shares no code with the writer."""
 
 import json
 import struct
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def read_glb(path):
-    """JSON and accessors of a .glb, by the letter of glTF 2.0 and no library."""
+    """JSON and accessors of a .glb file, read without a library as the glTF 2.0 specification says."""
     data = path.read_bytes()
     magic, version, length = struct.unpack("<III", data[:12])
     assert (magic, version, length) == (0x46546C67, 2, len(data))

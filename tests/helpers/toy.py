@@ -1,15 +1,15 @@
-"""A source of photos whose truth is known, and a network small enough to train in a test."""
+"""A source of photos with known faces, and a network small enough to train in a test."""
 
 import keras
 import numpy as np
 from keras import layers
 
 from lprnet_utils import MorphableModel, UVLayout
-from lprnet_utils.datasets import SETTINGS, Augmentation
+from lprnet_utils.datasets import AUGMENTATIONS, Augmentation
 from lprnet_utils.geometry import Camera, landmark_box, rotation_matrix
 
-# turned, scaled, shifted and flipped, but the picture left as it is
-SETTINGS["geometry"] = Augmentation(0.5, 20, 60, 0.1, (0.85, 1.2), 0.08, (1, 1))
+# geometric changes only: the colours stay as they are
+AUGMENTATIONS["geometry"] = Augmentation(0.5, 20, 60, 0.1, (0.85, 1.2), 0.08, (1, 1))
 
 
 class ToySource:

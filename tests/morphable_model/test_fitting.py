@@ -1,20 +1,20 @@
-"""Fits to landmarks whose truth is known."""
+"""Fits to landmarks of known faces."""
 
 import numpy as np
 import pytest
-from made_faces import sampled
+from made_faces import sample_fits
 
-from lprnet_utils.geometry import MIRROR_68, rotation_distance
+from lprnet_utils.geometry import MIRRORED_LANDMARKS, rotation_distance
 from lprnet_utils.morphable_model import fit_landmarks
 
 
-def test_known_faces_are_found_again(landmark_model):
+def test_known_faces_are_recovered(landmark_model):
     mean, basis = landmark_model
     rng = np.random.default_rng(0)
-    truth, labels = sampled(mean, basis, 12, rng)
+    truth, labels = sample_fits(mean, basis, 12, rng)
     fits = fit_landmarks(mean, basis, 80, labels)
     error = np.linalg.norm((fits.evaluate(mean, basis) - labels)[..., :2], axis=-1) / truth.scale[:, None]
-    assert error.mean() < 0.6, "mm on the face, in the picture"
+    assert error.mean() < 0.6, "mm on the face, in the picture plane"
     turned = [rotation_distance(a, b) for a, b in zip(fits.rotation, truth.rotation, strict=True)]
     assert np.median(turned) < 2.5 and max(turned) < 8
     assert np.abs(np.log(fits.scale / truth.scale)).max() < 0.08
@@ -22,16 +22,16 @@ def test_known_faces_are_found_again(landmark_model):
 
 def test_mirrored_labels_give_mirrored_fits(landmark_model):
     mean, basis = landmark_model
-    _, labels = sampled(mean, basis, 4, np.random.default_rng(1))
-    mirrored = labels[:, MIRROR_68] * [-1, 1, 1] + [149, 0, 0]
+    _, labels = sample_fits(mean, basis, 4, np.random.default_rng(1))
+    mirrored = labels[:, MIRRORED_LANDMARKS] * [-1, 1, 1] + [149, 0, 0]
     one = fit_landmarks(mean, basis, 80, labels).evaluate(mean, basis)
     other = fit_landmarks(mean, basis, 80, mirrored).evaluate(mean, basis)
-    assert np.abs(other[:, MIRROR_68] * [-1, 1, 1] + [149, 0, 0] - one).max() < 0.02
+    assert np.abs(other[:, MIRRORED_LANDMARKS] * [-1, 1, 1] + [149, 0, 0] - one).max() < 0.02
 
 
-def test_a_label_of_weight_zero_does_not_count(landmark_model):
+def test_a_label_of_weight_zero_is_ignored(landmark_model):
     mean, basis = landmark_model
-    _, labels = sampled(mean, basis, 2, np.random.default_rng(2))
+    _, labels = sample_fits(mean, basis, 2, np.random.default_rng(2))
     wrong = labels.copy()
     wrong[:, 30] += 60
     weights = np.ones((2, 68))

@@ -12,7 +12,7 @@ from toy import ToySource, tiny_network
 from lprnet_utils import LPRNet, UVLayout
 from lprnet_utils.common.litert import LiteRTModel, read_metadata, read_weights
 from lprnet_utils.networks import export_litert, load_litert, lprnet_lite, time_litert
-from lprnet_utils.networks.export import ExportError, convert_litert
+from lprnet_utils.networks.export import convert_litert
 from lprnet_utils.synthetic import SyntheticFaces
 from lprnet_utils.training import Trainer, TrainingConfig
 from lprnet_utils.training.batches import make_batch
@@ -48,21 +48,21 @@ def test_export_agrees_and_is_loaded(trained, tmp_path, precision):
     assert LiteRTModel(path.read_bytes()).input_shape == (1, 128, 128, 3), "a fixed batch"
 
 
-def test_weights_bring_their_own_landmarks(trained, tmp_path):
+def test_metadata_can_move_the_landmarks(trained, tmp_path):
     model, examples = trained
     photo = (examples[0] * 255).round().astype(np.uint8)
-    places = UVLayout().landmark_uv[::-1]
-    for name, metadata in (("with", {"landmark_uv": places.tolist()}), ("without", {})):
+    positions = UVLayout().landmark_uv[::-1]
+    for name, metadata in (("with", {"landmark_uv": positions.tolist()}), ("without", {})):
         export_litert(model, tmp_path / f"{name}.tflite", metadata, examples)
     nets = (LPRNet(tmp_path / f"{n}.tflite") for n in ("with", "without"))
-    own, plain = (net.reconstruct_in_box(photo, [20, 20, 100, 100]) for net in nets)
-    assert (own.position_map == plain.position_map).all()
-    assert np.allclose(own.landmarks[::-1], plain.landmarks, atol=0.05)
+    moved, plain = (net.reconstruct_in_box(photo, [20, 20, 100, 100]) for net in nets)
+    assert (moved.position_map == plain.position_map).all()
+    assert np.allclose(moved.landmarks[::-1], plain.landmarks, atol=0.05)
 
 
 @pytest.fixture(scope="module")
 def bundled():
-    """The bundled network, to be quantised, and what it may see."""
+    """The bundled network, and crops to quantise it with."""
     model = lprnet_lite(normalised=False)
     load_litert(model, read_weights("open")[1])
     faces = SyntheticFaces(seed=1)
@@ -75,34 +75,34 @@ def test_int8_is_a_quarter_of_the_size_and_agrees_roughly(bundled, tmp_path):
     path = tmp_path / "small.tflite"
     examples = crops.astype(np.float32) / 255
     done = export_litert(model, path, {"licence": "test only"}, examples[:16], "int8")
-    assert 0.25 < path.stat().st_size / (4 * model.count_params()) < 0.33, "a quarter, and what describes the scales"
+    assert 0.25 < path.stat().st_size / (4 * model.count_params()) < 0.33, "a quarter, and the scales"
     metadata = read_metadata(path.read_bytes(), "small")
     assert metadata["precision"] == "int8" and metadata["pixels_from_keras"] == round(done["difference"], 4)
     net, layout, interpreter = LPRNet(path), UVLayout(), LiteRTModel(path.read_bytes()).interpreter
     kinds = {detail["dtype"] for detail in interpreter.get_tensor_details()}
     assert np.int8 in kinds and np.float16 not in kinds
     assert all(
-        o["op_name"] not in ("CONV_2D", "FULLY_CONNECTED") or is_whole(interpreter, o)
+        o["op_name"] not in ("CONV_2D", "FULLY_CONNECTED") or is_int8(interpreter, o)
         for o in interpreter._get_ops_details()
     )
-    # on crops that it was not calibrated on, so that the ranges hold for others too
+    # on crops that were not used to calibrate it
     expected = model.predict(examples[16:], verbose=0)
     found = np.stack([net.predict_uv(crop) for crop in crops[16:]])
     assert found.dtype == np.float32 and found.std() > 0.05
     assert np.abs(found - expected)[:, layout.mask].mean() * 2.2 * 128 < 2.5
-    with pytest.raises(ExportError, match="int8"):
+    with pytest.raises(ValueError, match="int8"):
         load_litert(lprnet_lite(normalised=False), path.read_bytes())
 
 
-def is_whole(interpreter, operation):
-    """Whether an operation reads and writes 8 bits, its weights with a scale for each channel."""
+def is_int8(interpreter, operation):
+    """Whether an operation reads and writes 8-bit integers, and its weights have one scale per channel."""
     details = {d["index"]: d for d in interpreter.get_tensor_details()}
     picture, kernel, result = (details[k] for k in (*operation["inputs"][:2], operation["outputs"][0]))
     scales = len(kernel["quantization_parameters"]["scales"])
     return {d["dtype"] for d in (picture, kernel, result)} == {np.int8} and scales == kernel["shape"][0]
 
 
-def test_a_precision_must_be_known(trained, tmp_path):
+def test_an_unknown_precision_is_refused(trained, tmp_path):
     model, examples = trained
     with pytest.raises(ValueError, match="no precision True; there are float32, float16, int8"):
         export_litert(model, tmp_path / "no.tflite", {}, examples, True)
@@ -111,28 +111,28 @@ def test_a_precision_must_be_known(trained, tmp_path):
             convert_litert(model, "int8", nothing)
 
 
-def test_int8_that_is_off_is_refused(tmp_path):
-    """By a twentieth of the map's span, 14 pixels."""
+def test_a_wrong_int8_file_is_refused(tmp_path):
+    """The output differs by a twentieth of the span of the map, 14 pixels."""
     keras.utils.set_random_seed(0)
     model = tiny_network()
     examples = np.random.default_rng(0).random((4, 128, 128, 3)).astype(np.float32)
     assert len(convert_litert(model, "int8", examples)) > 0, "the conversion alone checks nothing"
     predict = model.predict
     model.predict = lambda x, verbose: predict(x, verbose=verbose) + 0.05
-    with pytest.raises(ExportError, match="differs from Keras by 1[34]"):
+    with pytest.raises(RuntimeError, match="differs from Keras by 1[34]"):
         export_litert(model, tmp_path / "no.tflite", {}, examples, "int8")
 
 
 def test_a_file_that_disagrees_is_not_written(trained, tmp_path, monkeypatch):
     model, examples = trained
     monkeypatch.setattr(model, "predict", lambda x, verbose: np.full_like(x, 0.9))
-    with pytest.raises(ExportError, match="differs from Keras"):
+    with pytest.raises(RuntimeError, match="differs from Keras"):
         export_litert(model, tmp_path / "wrong.tflite", {}, examples)
     assert not (tmp_path / "wrong.tflite").exists()
 
 
-def test_bundled_weights_go_on_training():
-    """The network that they fill, without batch normalisation, is the bundled one, also in its mode of training."""
+def test_bundled_weights_can_be_trained_further():
+    """A network without batch normalisation computes the same with them as the file, also in training mode."""
     net, bare = LPRNet("open"), lprnet_lite(normalised=False)
     load_litert(bare, read_weights("open")[1])
     crop = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
@@ -141,14 +141,14 @@ def test_bundled_weights_go_on_training():
     assert np.ptp(expected) > 0.1
     for training in (False, True):
         assert np.abs(np.asarray(bare(values, training=training))[0] - expected).max() < 2e-3, training
-    with pytest.raises(ExportError, match="normalised=False"):
+    with pytest.raises(ValueError, match="normalised=False"):
         load_litert(lprnet_lite(code=0, normalised=False), read_weights("open")[1])
-    with pytest.raises(ExportError, match="have no place in"):
+    with pytest.raises(ValueError, match="have no place in"):
         load_litert(keras.Model(bare.input, bare.layers[1].output), read_weights("open")[1])
 
 
 def test_a_larger_network_takes_longer(tmp_path):
-    """Of two untrained networks, one with sixteen times the work."""
+    """One of two untrained networks needs sixteen times the work of the other."""
     files = {}
     for name, width in (("small", 16), ("large", 64)):
         inputs = keras.Input((128, 128, 3))

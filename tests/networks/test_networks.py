@@ -1,4 +1,4 @@
-"""The published network is the published network."""
+"""Size, cost and output of the networks."""
 
 import os
 
@@ -39,18 +39,18 @@ def test_shapes_and_range(network):
         lprnet(100)
 
 
-def test_lite_keeps_its_budget_and_starts_at_the_mean_face():
+def test_lprnet_lite_keeps_its_budget_and_starts_at_the_mean_face():
     lite = lprnet_lite()
     assert lite.count_params() <= 2_000_000 and count_multiply_adds(lite) <= 60_000_000
     crops = np.random.default_rng(0).random((2, 128, 128, 3), np.float32)
     out = np.asarray(lite.predict_on_batch(crops))
     assert out.shape == (2, 128, 128, 3)
     layout = UVLayout()
-    marks, mean = layout.landmarks(decode_map(out[0])), layout.landmarks(layout.mean_map)
-    box = np.ptp(marks, axis=0)[:2]
-    assert abs(128 / box.mean() - 1.5) < 0.02, "the crop of the design"
-    assert np.abs(marks[[36, 45, 30, 8], 0] - [37.3, 89.7, 63.5, 63.5]).max() < 1.5
-    relative = (marks - marks.mean(0)) / box.mean() - (mean - mean.mean(0)) * [1, -1, 1] / np.ptp(mean, axis=0)[
+    landmarks, mean = layout.landmarks(decode_map(out[0])), layout.landmarks(layout.mean_map)
+    box = np.ptp(landmarks, axis=0)[:2]
+    assert abs(128 / box.mean() - 1.5) < 0.02, "the mean face fills the crop as a labelled face does"
+    assert np.abs(landmarks[[36, 45, 30, 8], 0] - [37.3, 89.7, 63.5, 63.5]).max() < 1.5
+    relative = (landmarks - landmarks.mean(0)) / box.mean() - (mean - mean.mean(0)) * [1, -1, 1] / np.ptp(mean, axis=0)[
         :2
     ].mean()
     assert np.abs(relative).max() < 0.02
@@ -60,8 +60,8 @@ def test_lite_keeps_its_budget_and_starts_at_the_mean_face():
 
 
 @pytest.mark.parametrize("bias", [False, True])
-def test_pointwise_convolution_trains_as_keras_own(bias):
-    """Outputs and gradients of the product of matrices are those of the convolution."""
+def test_pointwise_convolution_trains_as_that_of_keras(bias):
+    """The matrix product has the outputs and gradients of the convolution."""
     import tensorflow as tf
 
     rng = np.random.default_rng(0)
@@ -79,7 +79,7 @@ def test_pointwise_convolution_trains_as_keras_own(bias):
         assert np.allclose(a, b, rtol=1e-5, atol=1e-4)
 
 
-def test_parts_of_lite_can_be_left_out():
+def test_parts_of_lprnet_lite_can_be_left_out():
     crops = np.zeros((1, 64, 64, 3), np.float32)
     start = UVLayout(64).landmarks(decode_map(np.asarray(lprnet_lite(64).predict_on_batch(crops))[0]))
     for options in ({"code": 0}, {"posed": False}, {"code": 0, "posed": False}, {"normalised": False}):
@@ -90,7 +90,7 @@ def test_parts_of_lite_can_be_left_out():
         assert at_the_mean == options.get("posed", True)
 
 
-def test_prnet_is_prnet():
+def test_prnet_has_its_published_size():
     network = prnet()
     trained = sum(int(np.prod(w.shape)) for w in network.trainable_weights)
     assert round(trained / 1e6, 2) == 13.35 and round(count_multiply_adds(network) / 1e9, 2) == 4.13
@@ -110,8 +110,8 @@ def test_multiply_adds_by_hand():
     assert count_multiply_adds(keras.Model(inputs, x)) == 16 * 90 + 16 * 45 + 16 * 180 + 1792
 
 
-def test_fused_batch_normalisation_is_keras_own():
-    """Same output, gradients and moving statistics as the parent class."""
+def test_fused_batch_normalisation_trains_as_that_of_keras():
+    """It has the output, gradients and moving statistics of the parent class."""
     if keras.backend.backend() != "tensorflow":
         pytest.skip("the fused kernel is TensorFlow's")
     import tensorflow as tf
@@ -126,7 +126,7 @@ def test_fused_batch_normalisation_is_keras_own():
             y = layer(x, training=True)
             loss = tf.reduce_sum(y**3)
         gradients = tape.gradient(loss, [x, *[v.value for v in layer.trainable_variables]])
-        layer.trainable = False  # frozen, it normalises by what it has learned, also while the others train
+        layer.trainable = False  # a frozen layer uses its moving statistics, also in training
         frozen = layer(x, training=True).numpy()
         weights = [np.array(w) for w in layer.get_weights()]
         results.append([y.numpy(), *[g.numpy() for g in gradients], *weights, frozen])
@@ -134,8 +134,8 @@ def test_fused_batch_normalisation_is_keras_own():
         assert np.allclose(one, other, rtol=1e-3, atol=2e-4)
 
 
-def test_the_two_networks_keep_one_budget():
-    """Together at most 60 M multiply-adds, and it looks at a picture of 32 x 32."""
+def test_both_networks_together_keep_the_budget():
+    """They need at most 60 M multiply-adds, and the head-angle network sees the crop at 32 x 32 pixels."""
     angle_network = head_angle_network()
     assert count_multiply_adds(angle_network) + count_multiply_adds(lprnet_lite()) <= 60_000_000
     crops = np.random.default_rng(0).random((2, 128, 128, 3), np.float32)

@@ -14,17 +14,18 @@ from lprnet_utils.geometry import crop_matrix, landmark_box, warp_image
 from lprnet_utils.geometry.crop import view_matrix
 from lprnet_utils.geometry.landmarks import overlap
 from lprnet_utils.reconstruction import FaceDetector
-from lprnet_utils.reconstruction.detection import (
-    MIRROR,
+from lprnet_utils.reconstruction.blazeface import (
+    MIRRORED_KEYPOINTS,
     BlazeFace,
-    UnknownDetectorError,
     anchors,
-    box_features,
-    look_closely,
-    roll,
+    roll_from_keypoints,
     suppress,
-    to_photo,
-    wrap,
+)
+from lprnet_utils.reconstruction.detection import (
+    box_regression_features,
+    crop_to_photo,
+    refine_candidate,
+    wrap_degrees,
 )
 from lprnet_utils.synthetic import rendered_clip, rest
 
@@ -48,19 +49,19 @@ def photo(name):
 
 
 def clicked(name):
-    """The points clicked by eye (8, 2)."""
+    """Points (8, 2) that a person clicked."""
     return np.array([[p["x"], p["y"]] for p in POINTS[name].values()])
 
 
 def expected_box(points):
-    """The box of the 68 landmarks from eye corners, mouth corners and chin of a frontal face: rough."""
+    """A rough box of the 68 landmarks, from eye corners, mouth corners and chin of a frontal face."""
     outer = np.linalg.norm(points[3] - points[0])
     eyes, chin = points[:4].mean(0), points[7]
     return np.array([eyes[0] - 0.75 * outer, eyes[1] - 0.25 * outer, eyes[0] + 0.75 * outer, chin[1]])
 
 
 def turned(image, points, angle):
-    """A photo turned clockwise by any angle inside a square that holds it all, and its points."""
+    """A photo turned clockwise by an angle, in a square that holds it whole, and its points."""
     size = int(np.hypot(*image.shape[:2]))
     centre = (np.array(image.shape[1::-1]) - 1) / 2
     matrix = view_matrix(centre, size, size, -angle)
@@ -68,23 +69,23 @@ def turned(image, points, angle):
 
 
 def check(face, points, tolerance=0.06):
-    """The crop of a face shows it upright and in its middle."""
+    """Check that the crop of a face shows it upright and in the middle."""
     matrix = crop_matrix(face.box, 128, face.angle)
     seen = points @ matrix[:, :2].T + matrix[:, 2]
     eyes, mouth = seen[:4].mean(0), seen[5:7].mean(0)
-    assert abs(wrap(np.degrees(np.arctan2(eyes[0] - mouth[0], mouth[1] - eyes[1])))) < 12
+    assert abs(wrap_degrees(np.degrees(np.arctan2(eyes[0] - mouth[0], mouth[1] - eyes[1])))) < 12
     assert (seen[0, 0] < seen[3, 0]) and (seen[5, 0] < seen[6, 0])
     box, truth = face.box, expected_box(points)
     if face.angle == 0:
         assert overlap(box, truth)[0] > 0.75
-    # chin, and the outer eye corners, lie where the landmarks' box says
+    # the chin and the outer eye corners lie where they should in the landmarks' box
     low, high = (128 - 128 / 1.5) / 2, (128 + 128 / 1.5) / 2
     assert abs(seen[7, 1] - high) < 128 * tolerance * 2
     assert low < seen[0, 0] and seen[3, 0] < high
     assert np.abs(seen[[0, 3], 0].mean() - 63.5) < 128 * tolerance
 
 
-# ---- the network's answers decoded
+# ---- decoding the network's outputs
 
 
 def test_anchors_are_those_of_mediapipe():
@@ -97,32 +98,32 @@ def test_anchors_are_those_of_mediapipe():
         assert grid[-1].tolist() == [size - coarse / 2] * 2
 
 
-class Answers:
-    """A network that gives prepared answers and keeps what it was shown."""
+class FakeNetwork:
+    """A network with fixed outputs that remembers its input."""
 
     def __init__(self, boxes, logits):
-        self.answers = [boxes, logits[:, None]]
+        self.outputs = [boxes, logits[:, None]]
 
     def __call__(self, picture):
         self.seen = picture
-        return self.answers
+        return self.outputs
 
 
-def test_the_network_s_answer_is_decoded():
+def test_the_outputs_of_the_network_are_decoded():
     net = BlazeFace("short")
     boxes, logits = np.zeros((896, 16), np.float32), np.full(896, -1000, np.float32)
     boxes[3] = [1, 2, 30, 20, *range(12)]  # centre, width, height, keypoints: offsets from the anchor at (12, 4)
     logits[3], logits[600] = 1.0, 1000.0  # the second one has no size: dropped
-    net._network = Answers(boxes, logits)
+    net._network = FakeNetwork(boxes, logits)
     image = np.array([[[0, 127, 255]]], np.uint8)
-    ((score, points),) = net.look(image, view_matrix((0, 0), 1, 128))
+    ((score, points),) = net.detect(image, view_matrix((0, 0), 1, 128))
     assert score == pytest.approx(1 / (1 + np.exp(-1)))
     assert np.allclose(points[0], [12 + 1 - 15 - 0.5, 4 + 2 - 10 - 0.5])
     assert np.allclose(points[1], [12 + 1 + 15 - 0.5, 4 + 2 + 10 - 0.5])
     assert np.allclose(points[2:], np.arange(12).reshape(6, 2) + [11.5, 3.5])
     seen = net._network.seen
     assert seen.shape == (128, 128, 3) and np.allclose(seen, [-1, 127 / 127.5 - 1, 1])
-    assert net.look(image, view_matrix((0, 0), 1, 128), least=0.8) == []
+    assert net.detect(image, view_matrix((0, 0), 1, 128), min_score=0.8) == []
 
 
 def faces_at(*boxes):
@@ -147,9 +148,9 @@ def test_roll_of_a_turned_face():
     for angle in (-170, -90, -10, 0, 25, 100):
         a = np.radians(angle)
         clockwise = keypoints @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]])
-        assert roll(clockwise) == pytest.approx(angle)
-    # the nose of a profile that looks right, mouth ahead of the eyes: the head is upright all the same
-    assert abs(roll(np.array([[0, 0], [0, 0], [1.1, 1.2], [0.6, 2], [0, 0], [0, 0]]))) < 3
+        assert roll_from_keypoints(clockwise) == pytest.approx(angle)
+    # a profile that faces right: the mouth lies ahead of the eyes, but the head is upright
+    assert abs(roll_from_keypoints(np.array([[0, 0], [0, 0], [1.1, 1.2], [0.6, 2], [0, 0], [0, 0]]))) < 3
 
 
 def test_the_box_map_is_mirror_symmetric(back):
@@ -158,8 +159,8 @@ def test_the_box_map_is_mirror_symmetric(back):
     points[:2] = [[30, 40], [90, 100]]
     flipped = points * [-1, 1]
     flipped[:2] = [[-90, 40], [-30, 100]]
-    flipped[2:] = flipped[2:][MIRROR]
-    one, two = (box_features(p)[0] @ back._box_map for p in (points, flipped))
+    flipped[2:] = flipped[2:][MIRRORED_KEYPOINTS]
+    one, two = (box_regression_features(p)[0] @ back._box_map for p in (points, flipped))
     assert np.allclose(two, one[[2, 1, 0, 3]] * [-1, 1, -1, 1], atol=1e-3)
 
 
@@ -183,7 +184,7 @@ def test_a_turned_face(back, name, angle):
     image, points = turned(photo(name), clicked(name), angle)
     faces = back.detect(image)
     assert len(faces) == 1
-    assert abs(wrap(faces[0].angle - angle)) < 10
+    assert abs(wrap_degrees(faces[0].angle - angle)) < 10
     check(faces[0], points)
 
 
@@ -198,7 +199,7 @@ def test_the_mirrored_photo_has_the_mirrored_face(back, name):
     image = photo(name)
     (face,), (mirrored,) = back.detect(image), back.detect(image[:, ::-1])
     width, side = image.shape[1], face.box[2] - face.box[0]
-    back_again = mirrored.keypoints[MIRROR] * [-1, 1] + [width - 1, 0]
+    back_again = mirrored.keypoints[MIRRORED_KEYPOINTS] * [-1, 1] + [width - 1, 0]
     assert np.abs(width - 1 - mirrored.box[[2, 0]] - face.box[[0, 2]]).max() < 0.06 * side
     assert np.linalg.norm(back_again - face.keypoints, axis=1)[:4].max() < 0.06 * side
 
@@ -209,7 +210,7 @@ def test_a_group_photo(back):
     faces = back.detect(image)
     assert len(faces) == 12
     centres = np.array([(f.box[:2] + f.box[2:]) / 2 for f in faces])
-    assert len({(int(y // 270), int(x // 300)) for x, y in centres}) == 12  # one a tile
+    assert len({(int(y // 270), int(x // 300)) for x, y in centres}) == 12  # one per tile
     areas = [(f.box[2:] - f.box[:2]).prod() for f in faces]
     assert areas == sorted(areas, reverse=True)
     assert all((c[0] // 300 + c[1] // 270) % 2 == 1 for c in centres[:6])  # her face is larger in its photo
@@ -255,27 +256,27 @@ def test_a_huge_photo(back, name):
 
 
 @pytest.mark.parametrize("angle", [0, 70, 180])
-def test_a_second_look_where_a_face_was(back, angle):
-    """What a tracker asks: from a box that is a little off, at any angle, and where there is none."""
+def test_redetection_near_the_previous_box(back, angle):
+    """As a tracker does it: from a box that is a little off, at any angle, and from a box without a face."""
     image, points = turned(photo("astronaut.jpg"), clicked("astronaut.jpg"), angle)
     (first,) = back.detect(image)
     size = first.box[2] - first.box[0]
-    again = back.look_again(image, first.box + 0.15 * size)
+    again = back.redetect(image, first.box + 0.15 * size)
     check(again, points)
     assert again.score > 0.7 and np.abs(again.box - first.box).max() < 0.1 * size
-    assert back.look_again(image, first.box + 2 * size) is None
+    assert back.redetect(image, first.box + 2 * size) is None
 
 
-# ---- rendered groups, whose boxes are known
+# ---- rendered groups with known boxes
 
 
 def group(size, share, seed, people=6, yaw=0):
-    """A photo of people whose landmarks' boxes are ``share`` of its height, and those boxes (P, 4)."""
+    """A photo of people and their landmarks' boxes (P, 4); the boxes are ``share`` of its height."""
     clip = rendered_clip(1, size, seed=seed, people=people, height=share, pose=lambda t: (0, yaw, 0), expression=rest)
     return clip[0].image, landmark_box(clip.landmarks(0))
 
 
-def found_ones(faces, boxes):
+def is_found(faces, boxes):
     """Which of the boxes (P, 4) were found."""
     return np.array([(overlap([f.box for f in faces], box) > 0.4).any() if faces else False for box in boxes])
 
@@ -286,17 +287,17 @@ def test_faces_of_a_twentieth_of_the_height_are_found(back, size, share):
     for seed, yaw in ((10, 0), (11, 20), (12, -25)):
         image, boxes = group(size, share, seed, 6 if size[0] > size[1] else 4, yaw)
         faces = back.detect(image)
-        assert found_ones(faces, boxes).all() and len(faces) == len(boxes), (seed, len(faces))
+        assert is_found(faces, boxes).all() and len(faces) == len(boxes), (seed, len(faces))
 
 
 def test_smaller_faces_are_found_by_tiles(back):
     hits, asked, wrong = 0, 0, 0
     for seed in (10, 12):
         image, boxes = group((1600, 1200), 0.025, seed, 8)  # 30 pixels
-        missed = ~found_ones(back.detect(image), boxes)
-        assert missed.sum() >= 2, "too small for a look at the whole"
+        missed = ~is_found(back.detect(image), boxes)
+        assert missed.sum() >= 2, "too small to be found in the whole photo"
         faces = back.detect(image, small=True)
-        hits, asked, wrong = hits + found_ones(faces, boxes).sum(), asked + len(boxes), wrong + len(faces) - len(boxes)
+        hits, asked, wrong = hits + is_found(faces, boxes).sum(), asked + len(boxes), wrong + len(faces) - len(boxes)
     assert hits == asked and wrong <= 0
 
 
@@ -319,7 +320,7 @@ def test_rendered_people_on_their_side_and_upside_down(back, quarters):
         turn = np.rint([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
         centres = (boxes.reshape(-1, 2, 2).mean(1) @ turn.T) + corner
         for face in faces:
-            assert abs(wrap(face.angle - 90 * quarters)) < 12, share
+            assert abs(wrap_degrees(face.angle - 90 * quarters)) < 12, share
             off = np.linalg.norm(centres - (face.box[:2] + face.box[2:]) / 2, axis=1).min()
             assert off < 0.12 * (face.box[2] - face.box[0]), share
 
@@ -372,38 +373,38 @@ def test_the_rest_of_a_photo_has_no_face(back, name):
     assert back.detect(photo(name)[350:]) == []
 
 
-def test_what_is_no_image_is_refused(back):
+def test_a_missing_image_is_refused(back):
     with pytest.raises(ImageError):
         back.detect("no/such/photo.jpg")
 
 
 @pytest.mark.parametrize("maker", [FaceDetector, BlazeFace])
 def test_an_unknown_detector_is_refused(maker):
-    with pytest.raises(UnknownDetectorError, match="no face detector 'front'; there are back, short"):
+    with pytest.raises(ValueError, match="no face detector 'front'; there are back, short"):
         maker("front")
 
 
-# ---- close looks
+# ---- fine stage
 
 
-def test_a_close_look_at_nothing_finds_nothing():
+def test_the_fine_stage_finds_no_face_in_a_landscape():
     net = BlazeFace("short")
-    assert look_closely(net, landscape(300, 300), np.array([150.0, 150.0]), 80) is None
+    assert refine_candidate(net, landscape(300, 300), np.array([150.0, 150.0]), 80) is None
 
 
-def test_a_close_look_stays_with_its_face():
+def test_the_fine_stage_ignores_faces_beside_the_candidate():
     image = np.hstack([photo("astronaut.jpg")[50:250, 140:310]] * 3)
-    view = look_closely(BlazeFace("short"), image, np.array([255.0, 80.0]), 90)
-    centre = to_photo(view.matrix, view.points[:2].mean(0))
+    found = refine_candidate(BlazeFace("short"), image, np.array([255.0, 80.0]), 90)
+    centre = crop_to_photo(found.matrix, found.points[:2].mean(0))
     assert 170 < centre[0] < 340
-    beside = look_closely(BlazeFace("short"), photo("astronaut.jpg"), np.array([224.0 + 85, 130.0]), 90)
-    assert beside is None  # her face is in the view, but not in its middle
+    beside = refine_candidate(BlazeFace("short"), photo("astronaut.jpg"), np.array([224.0 + 85, 130.0]), 90)
+    assert beside is None  # her face is in the crop, but not in its middle
 
 
 # ---- cost
 
 
-def test_importing_it_loads_neither_litert_nor_tensorflow():
+def test_importing_the_detector_loads_neither_litert_nor_tensorflow():
     code = "import sys, lprnet_utils.reconstruction.detection; print([m for m in sys.modules"
     code += " if m in ('tensorflow', 'numba') or m.startswith('ai_edge_litert')])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
@@ -418,6 +419,7 @@ def test_detecting_needs_neither_tensorflow_nor_numba():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_a_photo_of_512_pixels_is_quick(back):
     image = photo("astronaut.jpg")
     back.detect(image)

@@ -1,4 +1,4 @@
-"""What is drawn on a photo, and pictures of a face."""
+"""Drawings on a photo and pictures of a face."""
 
 from dataclasses import replace
 
@@ -10,24 +10,24 @@ from lprnet_utils.reconstruction import draw_landmarks, draw_mesh, draw_pose_box
 from lprnet_utils.reconstruction.draw import render
 
 
-def test_mesh_overlay_covers_the_face_alone():
+def test_the_mesh_overlay_covers_the_face_only():
     face, _ = made_face(0, 40, 0)
     drawn = draw_mesh(face.image, face, alpha=1.0)
     changed = (drawn != face.image).any(2)
     assert (changed & ~face.region()).sum() == 0 and changed[face.region()].mean() > 0.99
     assert (draw_mesh(face.image, face, alpha=0.0) == face.image).all()
-    # the nose hides a part of the cheek: there the overlay shows the nose's shade, so it is the z-buffer's
+    # the nose hides a part of the cheek: there the overlay shows the shade of the nose
     assert drawn[face.region()].std() > 15, "shaded"
     near, _ = made_face(size=300, scale=1.4)
     far = replace(face, image=near.image)
     both = draw_mesh(near.image, [near, far], 1.0)
     inner = cv2.erode(near.region().astype(np.uint8), np.ones((5, 5))) > 0
-    assert (both[inner] == draw_mesh(near.image, near, 1.0)[inner]).all(), "the larger one is on top"
+    assert (both[inner] == draw_mesh(near.image, near, 1.0)[inner]).all(), "the larger face is on top"
 
 
 def test_pose_box_turns_with_the_head():
     def middles(face):
-        """Where the light and the dark lines of the box lie on average: the square before, and the rest."""
+        """Mean position of the light lines of the box (the square in front) and of the dark lines (the rest)."""
         drawn = draw_pose_box(np.zeros_like(face.image), face, color=(0, 0, 255)).astype(int)
         light, dark = drawn[..., 0] > 90, (drawn[..., 0] < 30) & (drawn[..., 2] > 60)
         return [np.argwhere(m).mean(0)[::-1] for m in (light, dark)]
@@ -42,7 +42,7 @@ def test_pose_box_turns_with_the_head():
     assert (draw_pose_box(face.image, []) == face.image).all()
 
 
-def test_landmark_drawing_marks_the_landmarks_only():
+def test_only_landmarks_are_drawn():
     face, _ = made_face()
     drawn = draw_landmarks(face.image, face)
     changed = (drawn != face.image).any(2)
@@ -60,6 +60,6 @@ def test_renderings_show_a_face():
         assert picture.shape == (200, 200, 3) and 0.2 < (picture < 255).any(2).mean() < 0.8
     assert (front < 255).any(2).sum() > 1.2 * (side < 255).any(2).sum(), "a face is wider than deep"
     half = (front < 255).any(2)
-    assert np.abs(half.astype(int) - half[:, ::-1]).mean() < 0.02, "the pose is taken out"
+    assert np.abs(half.astype(int) - half[:, ::-1]).mean() < 0.02, "the pose is removed"
     coloured = render(face, 200, colors=np.full((len(face.vertices), 3), (200, 0, 0)))
     assert coloured[100, 100, 0] > 50 and coloured[100, 100, 1] == 0

@@ -1,4 +1,4 @@
-"""Identity and expression, fitted to maps that were made of known ones."""
+"""Identity and expression weights, fitted to maps made with known weights."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ from lprnet_utils.geometry import rotation_distance
 from lprnet_utils.reconstruction import ShapeFitter
 from lprnet_utils.reconstruction.expressions import bounded_minimum
 
-# Shapes that move the skin by half a millimetre or more on average; the eyes' looking moves it by a tenth and cannot
-# be told from noise.
+# Shapes that move the skin by half a millimetre or more on average. The gaze moves it by a tenth, which is below the
+# noise.
 STRONG = ("jawOpen", "mouthSmileLeft", "mouthSmileRight", "mouthPucker", "cheekPuff", "browDownLeft", "eyeBlinkRight")
 
 
@@ -35,7 +35,7 @@ def test_a_smile_and_an_open_mouth_are_found():
     name, value = next(iter(face.coefficients.named().items()))
     assert name == "eyeBlinkLeft" and value > 0.85, "left and right are told apart"
     neutral, _ = made_face(0, 30, 0)
-    assert neutral.coefficients.named(least=0.05) == {} and len(neutral.coefficients.named()) == 51
+    assert neutral.coefficients.named(min_weight=0.05) == {} and len(neutral.coefficients.named()) == 51
 
 
 def test_known_weights_come_back():
@@ -62,14 +62,14 @@ def test_known_weights_come_back():
     assert np.sqrt(np.mean(np.square(all_error))) < 0.1
 
 
-def test_noise_does_not_become_a_grimace():
+def test_noise_causes_no_strong_expression():
     face, _ = made_face(0, 20, 0, identity=np.random.default_rng(2).normal(size=80))
     noisy = face.position_map + np.random.default_rng(3).normal(0, 1.5, face.position_map.shape)
     found = ShapeFitter.load().fit(noisy)
     assert found.expression.max() < 0.25 and found.expression.sum() < 1.0
 
 
-def test_frames_of_a_known_person():
+def test_expressions_of_a_known_person_in_several_frames():
     identity = np.random.default_rng(4).normal(size=80)
     fitter = ShapeFitter.load()
     start, _ = made_face(0, 0, 0, identity=identity)

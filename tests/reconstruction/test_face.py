@@ -1,4 +1,4 @@
-"""The result object, on faces whose truth is known."""
+"""``Face``, for faces with known shape and pose."""
 
 import subprocess
 import sys
@@ -10,11 +10,11 @@ import trimesh
 from made_faces import made_face, mean_vertices
 
 from lprnet_utils.geometry import border_loops, rotation_distance, vertex_normals
-from lprnet_utils.geometry.shading import RENDERED
+from lprnet_utils.geometry.shading import PICTURE_WIDTH_MM
 from lprnet_utils.reconstruction.draw import render
 
 
-def test_pose_is_found_again():
+def test_the_known_pose_is_recovered():
     for angles in ((0, 0, 0), (12, -35, 8), (-10, 75, 20)):
         face, camera = made_face(*angles)
         assert rotation_distance(face.pose.camera.rotation, camera.rotation) < 0.01
@@ -22,10 +22,10 @@ def test_pose_is_found_again():
         assert face.pose.matrix.shape == (3, 4) and np.linalg.det(face.pose.matrix[:, :3]) < 0
     identity = np.random.default_rng(0).normal(size=80)
     face, camera = made_face(5, 40, 0, identity)
-    assert rotation_distance(face.pose.camera.rotation, camera.rotation) < 6, "of an unknown person"
+    assert rotation_distance(face.pose.camera.rotation, camera.rotation) < 6, "for an unknown person"
 
 
-def test_frontal_takes_the_pose_out():
+def test_frontal_removes_the_pose():
     face, _ = made_face(10, 50, -15)
     assert np.abs(face.frontal() - mean_vertices()).max() < 0.05
     assert face.vertices.shape[1] == 3 and face.triangles.max() == len(face.vertices) - 1
@@ -65,13 +65,13 @@ def test_mesh_files_are_right_handed_metres_and_open_again(tmp_path, ending):
     assert np.abs(mesh.visual.vertex_colors[:, :3].astype(int) - face.colors).max() <= 1
 
 
-def test_the_face_is_closed_and_its_holes_are_an_option(tmp_path):
+def test_the_membrane_closes_the_face_and_is_optional(tmp_path):
     face, _ = made_face(0, 30, 0)
     closed, open_ = face.mesh(), face.mesh(membrane=False)
     assert len(border_loops(closed.faces)) == 1, "the outer border alone"
     assert len(border_loops(open_.faces)) == 4, "two eyes and a mouth more"
     kept = np.isin(face.layout.mesh()[0], face.layout.texels)
-    assert np.array_equal(closed.vertices[kept], open_.vertices), "what is skin stays where it is"
+    assert np.array_equal(closed.vertices[kept], open_.vertices), "the skin stays the same"
     for ending in ("glb", "obj", "ply", "npz"):
         for membrane, mesh in ((True, closed), (False, open_)):
             path = face.save(tmp_path / f"{membrane}.{ending}", texture=64, membrane=membrane)
@@ -81,19 +81,19 @@ def test_the_face_is_closed_and_its_holes_are_an_option(tmp_path):
                     assert {len(file[n]) for n in ("vertices", "colors", "visible", "uv")} == {len(mesh.vertices)}
             else:
                 assert len(trimesh.load(path, force="mesh", process=False).faces) == len(mesh.faces), path.name
-    # a picture of it has no hole either: eyes and mouth are drawn
+    # a rendering has no holes either: eyes and mouth are drawn
     front = render(face, 200)
     marks = face.pose.camera.unproject(face.landmarks)
     middle = (face.frontal().min(0) + face.frontal().max(0)) / 2
     for part in (slice(36, 42), slice(42, 48), slice(60, 68)):
-        x, y, _ = np.rint((marks[part].mean(0) - middle) * [1, -1, 1] * 200 / RENDERED + 99.5).astype(int)
+        x, y, _ = np.rint((marks[part].mean(0) - middle) * [1, -1, 1] * 200 / PICTURE_WIDTH_MM + 99.5).astype(int)
         assert (front[y - 1 : y + 2, x - 1 : x + 2] < 250).all()
 
 
-def test_landmarks_know_whether_they_are_seen():
+def test_visible_landmarks():
     frontal, _ = made_face()
     assert frontal.landmarks_visible.all()
-    left, _ = made_face(0, 55, 0)  # the nose points to the left of the image: what is left of it is hidden
+    left, _ = made_face(0, 55, 0)  # the nose points to the left of the image and hides what lies beyond it
     right, _ = made_face(0, -55, 0)
     assert not left.landmarks_visible[:6].any() and left.landmarks_visible[[8, 16, 30, 45, 54]].all()
     assert not right.landmarks_visible[11:17].any() and right.landmarks_visible[[8, 0, 30, 36, 48]].all()
@@ -106,7 +106,7 @@ def test_pictures_agree_with_the_map():
     assert depth.dtype == pncc.dtype == uv.dtype == np.float32
     assert (np.isfinite(depth) == region).all() and ((uv[..., 2] > 0.5) == region).all()
     assert (pncc[~region] == 0).all() and 0 <= pncc.min() and pncc.max() <= 1
-    # pixels near a vertex that is seen and faces the camera have its values, to within the step of a pixel
+    # a pixel near a visible vertex that faces the camera has its values, apart from the change over one pixel
     x, y = np.rint(face.vertices[:, :2]).astype(int).T
     facing = vertex_normals(face.vertices * [1, -1, 1], face.triangles)[:, 2]
     plain = face.visible & (facing > 0.7) & region[y, x]
@@ -119,7 +119,7 @@ def test_pictures_agree_with_the_map():
         (uv[..., :2], face.uv, 0.02),
     ):
         assert np.percentile(np.abs(drawn[y, x] - exact)[plain].max(1), 99) < near
-    # what is seen is what is nearest: hidden vertices lie behind the picture
+    # the picture shows the nearest surface: hidden vertices lie behind it
     hidden = ~face.visible & np.isfinite(depth[y, x])
     assert hidden.sum() > 300 and (depth[y, x] > face.vertices[:, 2])[hidden].mean() > 0.97
     eye, mouth = face.landmarks[42:48].mean(0), face.landmarks[60:68].mean(0)
@@ -136,7 +136,7 @@ def test_pictures_of_a_face_at_the_edge_and_in_a_large_photo():
     assert not gone.region().any()
     large = replace(face, image=np.zeros((3000, 4000, 3), np.uint8))
     drawn, region = large.draw(face.position_map)
-    assert drawn.shape[0] < 300 and drawn.shape[1] < 300 and region[0].start >= 0, "only the face's own part is drawn"
+    assert drawn.shape[0] < 300 and drawn.shape[1] < 300 and region[0].start >= 0, "only the face is drawn"
     assert np.nanmax(np.abs(drawn[..., 2] - depth[region])) < 1e-4
 
 

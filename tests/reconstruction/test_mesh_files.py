@@ -1,4 +1,4 @@
-"""Files of faces, read again."""
+"""Mesh files, written and read back."""
 
 import re
 
@@ -12,7 +12,8 @@ from PIL import Image
 from lprnet_utils.common.images import sample_colors
 
 
-def looks_right(colors, face):
+def check_stripes(colors, face):
+    """Check that visible vertices have the painted colours."""
     off = np.abs(np.asarray(colors, float)[:, :3] - stripes(*face.uv.T))[face.visible]
     assert np.median(off) < 3 and np.percentile(off, 95) < 25
 
@@ -29,7 +30,7 @@ def test_textured_glb(tmp_path):
     mesh = trimesh.load(path, force="mesh", process=False)
     texture = np.array(mesh.visual.material.baseColorTexture.convert("RGB"))
     assert (texture == face.texture(256)).all()
-    looks_right(sample_colors(texture, uv * 256 - 0.5), face)
+    check_stripes(sample_colors(texture, uv * 256 - 0.5), face)
     assert np.allclose(mesh.vertices, face.mesh().vertices, atol=1e-6)
     assert (mesh.vertex_normals[face.visible][:, 2] > -0.2).mean() > 0.95
     assert 0.16 < np.ptp(mesh.vertices[:, 1]) < 0.2
@@ -45,7 +46,7 @@ def test_glb_with_a_colour_at_each_vertex_is_linear_and_not_metal(tmp_path):
     assert np.abs(again - face.colors)[face.colors > 60].max() < 4
 
 
-def test_obj_with_its_material_and_picture(tmp_path):
+def test_obj_with_material_and_texture(tmp_path):
     face, _ = painted_face(stripes, 0, 20, 0, scale=2.0, size=500)
     path = face.save(tmp_path / "my face.obj", texture=256)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["my face.obj", "my_face.mtl", "my_face.png"]
@@ -54,7 +55,7 @@ def test_obj_with_its_material_and_picture(tmp_path):
     material = (tmp_path / "my_face.mtl").read_text()
     assert "map_Kd my_face.png" in material
     values = {name: np.array(v.split(), float) for name, v in re.findall(r"^(K[ds]) (.+)$", material, re.MULTILINE)}
-    assert values["Kd"].tolist() == [1, 1, 1], "the picture is multiplied by it"
+    assert values["Kd"].tolist() == [1, 1, 1], "the texture is multiplied by it"
     assert values["Ks"].tolist() == [0, 0, 0], "skin does not shine like plastic"
     v = np.array([line.split()[1:] for line in text.splitlines() if line.startswith("vt ")], float)
     assert np.allclose(v, face.uv * [1, -1] + [0, 1], atol=1e-6), "v points up"
@@ -76,7 +77,7 @@ def test_ply_has_colours(tmp_path):
 
 
 @pytest.mark.parametrize("frontal", [False, True])
-def test_npz_leads_back_to_the_photo(tmp_path, frontal):
+def test_the_camera_of_an_npz_leads_back_to_the_photo(tmp_path, frontal):
     face, camera = made_face(10, 30, -5)
     with np.load(face.save(tmp_path / "face.npz", frontal=frontal), allow_pickle=False) as file:
         assert set(file) == {

@@ -1,4 +1,4 @@
-"""Heads that lean are turned upright before the network sees them."""
+"""Leaning heads are turned upright before they reach the network."""
 
 import shutil
 import zipfile
@@ -8,7 +8,7 @@ import pytest
 
 from lprnet_utils import LPRNet
 from lprnet_utils.common.assets import data_root
-from lprnet_utils.common.litert import HEAD_ANGLE, read_head_angle_network
+from lprnet_utils.common.litert import HEAD_ANGLE_FILE, read_head_angle_network
 from lprnet_utils.geometry import landmark_box, transform_points, warp_image
 from lprnet_utils.geometry.crop import view_matrix
 from lprnet_utils.networks import head_angle_network
@@ -17,26 +17,26 @@ from lprnet_utils.reconstruction.upright import HeadAngle
 
 
 def leaning_weights(folder, angle):
-    """The open weights with a head-angle network that sees every head turned by this angle."""
+    """The open weights with a head-angle network that answers this angle for every head."""
     angle_network, path = head_angle_network(), folder / "leaning.tflite"
     last = angle_network.layers[-1]
     answer = np.array([np.sin(np.deg2rad(angle)), np.cos(np.deg2rad(angle))])
     last.set_weights([np.zeros(last.kernel.shape), answer])
     shutil.copy(data_root() / "weights/open.tflite", path)
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(HEAD_ANGLE, convert_litert(angle_network))
+        archive.writestr(HEAD_ANGLE_FILE, convert_litert(angle_network))
     return LPRNet(path)
 
 
 def leaning(photo, truth, angle, size=500):
-    """The photo turned by an angle around a face, the face's landmarks in it, and the matrix that does it."""
+    """The photo turned by an angle around a face, the turned landmarks, and the matrix (2, 3) of the turn."""
     turn = view_matrix(truth.mean(0), 1.8 * np.ptp(truth[:, 1]), size, -angle)
     return warp_image(photo, turn, size), transform_points(turn, truth), turn
 
 
 @pytest.mark.parametrize("angle", [-150, -90, -45, 60, 120, 180])
 def test_a_leaning_head_is_turned_upright(photos, faces, monkeypatch, angle):
-    """One look at a head turned in the picture, in the box of its turned landmarks: as good as at the upright one."""
+    """One pass in the box of the turned landmarks is as accurate as in the upright photo."""
     net, photo, truth = LPRNet(), photos["astronaut.jpg"], faces["astronaut.jpg"][0].landmarks[:, :2]
     expected = net.reconstruct_in_box(photo, landmark_box(truth))
     turned, points, turn = leaning(photo, truth, angle)
@@ -47,7 +47,7 @@ def test_a_leaning_head_is_turned_upright(photos, faces, monkeypatch, angle):
     assert (face.pose.roll - expected.pose.roll - angle + 180) % 360 - 180 == pytest.approx(0, abs=5)
 
 
-def test_the_network_in_the_weights_is_asked(photos, faces, tmp_path):
+def test_the_head_angle_network_of_the_weights_is_used(photos, faces, tmp_path):
     photo, truth = photos["astronaut.jpg"], faces["astronaut.jpg"][0].landmarks[:, :2]
     turned, points, _ = leaning(photo, truth, 60)
     face = leaning_weights(tmp_path, 60).reconstruct_in_box(turned, landmark_box(points))
@@ -57,7 +57,7 @@ def test_the_network_in_the_weights_is_asked(photos, faces, tmp_path):
 
 
 @pytest.mark.parametrize(("angle", "length", "expected"), [(60, 1, 60), (-120, 0.9, -120), (60, 0.5, 0), (15, 1, 0)])
-def test_a_small_angle_and_an_answer_in_doubt_are_left(monkeypatch, angle, length, expected):
+def test_small_angles_and_uncertain_answers_are_ignored(monkeypatch, angle, length, expected):
     answer = length * np.array([np.sin(np.deg2rad(angle)), np.cos(np.deg2rad(angle))])
     monkeypatch.setattr("lprnet_utils.reconstruction.upright.LiteRTModel", lambda *_: lambda crop: [answer])
     assert HeadAngle(b"")(np.zeros((128, 128, 3), np.uint8)) == pytest.approx(expected)

@@ -1,4 +1,4 @@
-"""Rendered clips: what is drawn is where the truth says, smooth in time, and the same each time."""
+"""Rendered clips: faces are drawn where the position maps say, move smoothly, and are the same each time."""
 
 import numpy as np
 import pytest
@@ -20,21 +20,21 @@ def test_a_clip_is_the_same_each_time():
     assert not np.array_equal(rendered_clip(1, (200, 150), seed=5)[0].image, frames[0].image)
 
 
-def test_the_truth_is_the_asked_pose_and_expression():
+def test_position_maps_have_the_given_pose_and_expression():
     asked = (12.0, -20.0, 5.0)
     clip = rendered_clip(1, (320, 240), pose=lambda t: asked, expression=lambda t: {"jawOpen": 0.7})
     (position_map,) = clip.position_maps(0)
     layout = UVLayout()
     assert abs(position_map[layout.mask][:, 2].mean()) < 1e-3, "z of mean 0"
     camera = Camera.fit(layout.points(layout.mean_map), layout.points(position_map))
-    assert np.allclose(camera.angles, asked, atol=6), "as far as one person's face is like the mean one"
+    assert np.allclose(camera.angles, asked, atol=6), "a person's face differs from the mean face"
     fitted = ShapeFitter.load().fit(position_map)
     assert fitted.error < 2 and fitted.named(0.3).get("jawOpen", 0) == pytest.approx(0.7, abs=0.2)
     assert np.ptp(clip.landmarks(0)[0, :, 1]) == pytest.approx(0.42 * 240, rel=0.2)
 
 
-def test_the_face_is_drawn_where_the_truth_is():
-    """Skin differs from an even background, and the nose moves with its landmark."""
+def test_the_face_is_drawn_where_its_landmarks_are():
+    """Only pixels near the landmarks change when the head nods."""
     clip = rendered_clip(8, (320, 240), seed=3, pose=lambda t: nod(t, 30, 4), expression=rest)
     still_clip = rendered_clip(1, (320, 240), seed=3, pose=still, expression=rest)
     one, other = still_clip[0].image.astype(int), clip[2].image.astype(int)

@@ -1,12 +1,12 @@
-"""Synthetic photos: reproducible, complete, and with maps that belong to them."""
+"""Synthetic photos: reproducible, varied, and with position maps that match them."""
 
 import numpy as np
 import pytest
 
 from lprnet_utils.geometry import Light, rotation_distance, sh_basis
-from lprnet_utils.geometry.shading import KERNEL
-from lprnet_utils.synthetic import SyntheticFaces
-from lprnet_utils.synthetic.head import sky_openness as openness
+from lprnet_utils.geometry.shading import COSINE_KERNEL
+from lprnet_utils.synthetic import Surface, SyntheticFaces, draw_head
+from lprnet_utils.synthetic.head import ambient_occlusion
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def samples(faces):
     return [faces.sample(k) for k in range(64)]
 
 
-def test_a_number_is_a_picture(faces, samples):
+def test_a_number_always_gives_the_same_picture(faces, samples):
     again = SyntheticFaces(seed=5)
     for k in (40, 3, 41):  # in another order, across blocks
         one = again.sample(k)
@@ -34,10 +34,10 @@ def test_maps_keep_the_conventions(faces, samples):
         assert sample.image.shape == (128, 128, 3) and sample.image.dtype == np.uint8
         assert np.isfinite(sample.position_map).all()
         assert abs(sample.position_map[layout.mask][:, 2].mean()) < 1e-2
-        marks = layout.landmarks(sample.position_map)
-        box = np.r_[marks[:, :2].min(0), marks[:, :2].max(0)]
+        landmarks = layout.landmarks(sample.position_map)
+        box = np.r_[landmarks[:, :2].min(0), landmarks[:, :2].max(0)]
         side = 1.5 * ((box[2] - box[0]) + (box[3] - box[1])) / 2
-        assert 0.8 < 128 / side < 1.25, "the crop of the design, scaled by 0.85 to 1.2"
+        assert 0.8 < 128 / side < 1.25, "the network's crop, scaled by 0.85 to 1.2"
         assert np.abs((box[:2] + box[2:]) / 2 - 63.5).max() < 0.09 * 128, "shifted by at most 8 %"
         # the camera and the coefficients make the map
         vertices = faces.model.vertices(sample.coefficients[:80], sample.coefficients[80:])
@@ -46,31 +46,29 @@ def test_maps_keep_the_conventions(faces, samples):
 
 
 def test_the_face_is_where_the_map_says(faces):
-    """Skin against its surroundings: a head painted white before black covers its own vertices."""
-    from lprnet_utils.synthetic import draw_head
-
+    """A black head with a white nose: the white pixels are where the camera projects the nose."""
     head = faces.head
     vertices = head.vertices(np.zeros((1, 131)), np.zeros((1, 2)))[0]
-    camera = faces.camera(np.random.default_rng(0), faces.read @ vertices[: head.face_count], np.eye(3))
+    camera = faces.camera(np.random.default_rng(0), faces.landmark_weights @ vertices[: head.face_count], np.eye(3))
     glow = Light(np.zeros((9, 3)), np.array([0.0, 0, 1]), np.zeros(3))
     glow.harmonics[0] = 1 / 0.282095
     albedo = np.zeros((head.count, 3), np.float32)
     nose = np.argmax(head.model.mean[:, 2])
     near = np.linalg.norm(head.model.mean - head.model.mean[nose], axis=1) < 6
     albedo[: head.face_count][near] = 1
-    pose = camera.rotation, camera.scale, camera.translation
-    drawn = draw_head(head, vertices, albedo, np.zeros(head.count, np.float32), glow, pose, 128)
+    surface = Surface(albedo, np.zeros(head.count, np.float32))
+    drawn = draw_head(head, vertices, surface, glow, camera, 128)
     row, column = np.nonzero(drawn.picture[..., 0] > 0.5)
     tip = camera.project(head.model.mean[near]).mean(0)
     assert np.abs([column.mean() - tip[0], row.mean() - tip[1]]).max() < 0.5, "pixel centres are whole numbers"
     assert drawn.index.shape == (256, 256) and 0.3 < drawn.coverage.mean() < 0.95
 
 
-def test_depth_normals_and_visibility_belong_to_the_same_picture(faces, samples):
+def test_depth_normals_and_visibility_match_the_picture(faces, samples):
     plain = 0
     for k in range(12):
         sample = faces.sample(k, geometry=True)
-        assert (sample.image == samples[k].image).all(), "asking for more changes nothing"
+        assert (sample.image == samples[k].image).all(), "geometry does not change the picture"
         assert sample.depth.shape == (128, 128) and sample.normals.shape == (128, 128, 3)
         person = np.isfinite(sample.depth)
         # the map's texels lie on the depth picture where they are seen, and behind it where they are not
@@ -102,34 +100,31 @@ def test_variety(samples):
     assert level.std() > 15 and level.min() < 90 and level.max() > 130
     tones = np.array([s.labels["tone"] for s in samples])
     assert tones.min() < 0.4 < 0.65 < tones.max()
-    for worn in ("hair", "glasses", "hat", "beard"):
-        assert 0 < sum(worn in s.labels for s in samples) < len(samples)
+    for label in ("hair", "glasses", "hat", "beard"):
+        assert 0 < sum(label in s.labels for s in samples) < len(samples)
     poses = [s.camera.rotation for s in samples]
     assert min(rotation_distance(a, b) for a, b in zip(poses, poses[1:], strict=False)) > 0.1
 
 
-def test_acts_are_expressions_of_the_model(faces):
-    acts = np.array([faces.act(np.random.default_rng(k)) for k in range(200)])
+def test_posed_expressions_are_those_of_people_in_photos(faces):
+    posed = np.array([faces.people.posed_expression(np.random.default_rng(k)) for k in range(200)])
     names = list(faces.model.expression_names)
-    assert acts.shape == (200, 51) and acts.min() >= 0
-    smile = acts[:, [names.index("mouthSmileLeft"), names.index("mouthSmileRight")]]
+    assert posed.shape == (200, 51) and posed.min() >= 0
+    smile = posed[:, [names.index("mouthSmileLeft"), names.index("mouthSmileRight")]]
     assert 0.3 < (smile.min(1) > 0.2).mean() < 0.7, "half of the people in photos smile"
-    assert np.abs(np.diff(smile, axis=1)).max() < 0.6 and (acts[:, names.index("eyeBlinkLeft")] > 0.2).mean() > 0.1
+    assert np.abs(np.diff(smile, axis=1)).max() < 0.6 and (posed[:, names.index("eyeBlinkLeft")] > 0.2).mean() > 0.1
 
 
-def test_what_is_worn_leaves_something_of_the_face(faces):
-    """Hair before the whole face is left out, and a scarf leaves the features free."""
+def test_accessories_leave_part_of_the_face_visible(faces):
+    """Hair that covers the face is left out, and a scarf leaves the features free."""
     for k in range(10):
-        covered = faces.wrapped(np.random.default_rng(k))
-        marks = faces.read @ faces.model.mean
+        covered = faces.appearance.scarf_vertices(np.random.default_rng(k))
+        landmarks = faces.landmark_weights @ faces.model.mean
         free = np.setdiff1d(np.arange(faces.head.face_count), covered)
-        for point in marks[[*range(36, 48), 30, 48, 54]]:
+        for point in landmarks[[*range(36, 48), 30, 48, 54]]:
             assert np.linalg.norm(faces.model.mean[free] - point, axis=1).min() < 4
         assert len(covered) > 0.3 * len(faces.model.mean)
-    seen = []
-    for k in range(96):
-        sample = faces.sample(k, geometry=True)
-        seen.append(sample.visible[faces.layout.mask].mean())
+    seen = [faces.sample(k, geometry=True).visible[faces.layout.mask].mean() for k in range(96)]
     assert min(seen) > 0.05 and np.mean(seen) > 0.4
 
 
@@ -149,7 +144,7 @@ def test_the_sky_shades_as_its_harmonics_say():
     harmonics[0] += 5
     light = Light(harmonics, np.array([0.0, 0, 1]), np.zeros(3))
     shaded, _ = light.shade(normals, np.full(50, 0.5, np.float32), np.ones(50, np.float32))
-    expected = 0.5 * sh_basis(normals) @ (np.array(KERNEL)[:, None] * harmonics)
+    expected = 0.5 * sh_basis(normals) @ (np.array(COSINE_KERNEL)[:, None] * harmonics)
     assert np.allclose(shaded, expected, atol=1e-4)
 
 
@@ -160,9 +155,9 @@ def test_a_lamp_lights_the_side_that_faces_it():
     assert shaded[0, 0] > 0.9 > 0.1 > shaded[1, 0] and np.allclose(gloss, 0)
 
 
-def test_what_lies_deep_sees_little_of_the_sky():
+def test_the_bottom_of_a_pit_sees_little_of_the_sky():
     # a pit: a square funnel with its tip 5 deep
     vertices = np.array([[-5.0, -5, 0], [5, -5, 0], [5, 5, 0], [-5, 5, 0], [0, 0, -9], [-20, -20, 0], [20, -20, 0]])
     triangles = np.array([[0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4], [0, 5, 6]])
-    seen = openness(vertices, triangles)
+    seen = ambient_occlusion(vertices, triangles)
     assert seen[4] < seen[:4].min() and seen.max() <= 1

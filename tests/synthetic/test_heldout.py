@@ -1,4 +1,4 @@
-"""The bundled photos to evaluate on: exact, reproducible, of people that nobody trained on."""
+"""The bundled photos for evaluation: exact, reproducible, of people that no network was trained on."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from lprnet_utils import LPRNet, MorphableModel, UVLayout
 from lprnet_utils.evaluation import landmark_nme
 from lprnet_utils.geometry import border_loops
 from lprnet_utils.synthetic import SyntheticFaces, held_out_faces
-from lprnet_utils.synthetic.heldout import KINDS, SEED, ScannedFaces, ScannedHead, pack_held_out
+from lprnet_utils.synthetic.heldout import HELD_OUT_FILES, HELD_OUT_SEED, ScannedFaces, ScannedHead, pack_held_out
 from lprnet_utils.training import TrainingConfig
 from lprnet_utils.uv import decode_map
 
@@ -16,7 +16,7 @@ COUNTS = {"makehuman": 600, "ict": 300}
 SOURCES = {"makehuman": SyntheticFaces, "ict": ScannedFaces}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", HELD_OUT_FILES)
 def test_bundled_faces_have_exact_maps(kind):
     faces, layout = held_out_faces(kind), UVLayout()
     assert len(faces) == COUNTS[kind]
@@ -28,18 +28,17 @@ def test_bundled_faces_have_exact_maps(kind):
         assert abs(face.position_map[layout.mask][:, 2].mean()) < 0.01
     # a network that saw none of them finds the landmarks where the maps say they are
     net = LPRNet("open")
-    own = UVLayout(128, net.metadata["landmark_uv"])
+    net_layout = UVLayout(128, net.metadata["landmark_uv"])
     some = faces[:30]
-    errors = [
-        landmark_nme(own.landmarks(decode_map(net.predict_uv(f.image))), layout.landmarks(f.position_map)) for f in some
-    ]
+    found = [net_layout.landmarks(decode_map(net.predict_uv(face.image))) for face in some]
+    errors = [landmark_nme(p, layout.landmarks(face.position_map)) for p, face in zip(found, some, strict=True)]
     assert np.median(errors) < {"makehuman": 3.5, "ict": 4.5}[kind]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", HELD_OUT_FILES)
 def test_bundled_faces_are_made_by_the_generator(kind):
     """The first few, made again; their people follow from a seed that no recipe trains on."""
-    made, bundled = SOURCES[kind](SEED), held_out_faces(kind)[:3]
+    made, bundled = SOURCES[kind](HELD_OUT_SEED), held_out_faces(kind)[:3]
     for k, face in enumerate(bundled):
         again = made.sample(k)
         assert np.allclose(again.coefficients, face.coefficients, atol=1e-4)
@@ -49,7 +48,7 @@ def test_bundled_faces_are_made_by_the_generator(kind):
             assert again.labels[name] == (pytest.approx(value, abs=6e-4) if isinstance(value, float) else value)
     packed = pack_held_out(bundled)
     assert len(packed["offset"]) == 4 and packed["coefficients"].shape == (3, len(bundled[0].coefficients))
-    assert TrainingConfig().seed != SEED != TrainingConfig.load("lite-open").seed
+    assert TrainingConfig().seed != HELD_OUT_SEED != TrainingConfig.load("lite-open").seed
 
 
 def test_a_scanned_face_sits_in_its_head():
@@ -61,18 +60,18 @@ def test_a_scanned_face_sits_in_its_head():
     ict = MorphableModel.load("ict")
     for k, c in enumerate(coefficients):
         assert np.abs(found[k, head.kind["face"]] - ict.vertices(c[:100], c[100:])).max() < 1e-3
-    # no tear: the face's outer border is as near to the head's skin as MakeHuman's own
+    # no tear: the border of the face is about as close to the skin of the head as with MakeHuman's faces
     border = max(border_loops(head.model.triangles[~head.model.membrane]), key=len)
-    own = plain.vertices(np.zeros((1, 131), np.float32), np.zeros((1, 2)))[0]
+    plain_vertices = plain.vertices(np.zeros((1, 131), np.float32), np.zeros((1, 2)))[0]
 
     def gap(vertices):
         return cKDTree(vertices[head.kind["head"]]).query(vertices[head.kind["face"]][border])[0]
 
-    assert len(border) > 100 and gap(own).max() < 12
+    assert len(border) > 100 and gap(plain_vertices).max() < 12
     for vertices in found:
-        change = np.abs(gap(vertices) - gap(own))
-        assert np.percentile(change, 90) < 5 and change.max() < 12, "about twice that of MakeHuman's own people"
-    # eyeballs keep their size and stay in the head
+        change = np.abs(gap(vertices) - gap(plain_vertices))
+        assert np.percentile(change, 90) < 5 and change.max() < 12, "about twice as much as among MakeHuman's people"
+    # eyeballs keep their size
     for name in ("right eye", "left eye"):
         radius = [np.ptp(v[head.kind[name]], axis=0) for v in found]
         assert np.ptp(radius, axis=0).max() < 1e-3

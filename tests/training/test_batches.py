@@ -1,4 +1,4 @@
-"""Batches: the same for the same seed and number, and the map where the face is."""
+"""Batches: reproducible, with the map at the position of the face."""
 
 import numpy as np
 import pytest
@@ -40,18 +40,18 @@ def test_a_mixture_draws_from_its_sources_by_their_shares():
         Mixture([first, second], [1])
 
 
-def test_what_was_varied_when_made_is_only_mirrored():
+def test_crops_that_were_augmented_before_are_only_mirrored():
     source = ToySource(1)
     source.cropped = True
-    shown = source.image(0)[:128, :128]
-    source.image = lambda i: shown
+    picture = source.image(0)[:128, :128]
+    source.image = lambda i: picture
     crops = make_batch(source, CONFIG, 0)[0]
     for crop in crops:
-        assert np.allclose(crop, shown / 255, atol=1e-6) or np.allclose(crop, shown[:, ::-1] / 255, atol=1e-6)
+        assert np.allclose(crop, picture / 255, atol=1e-6) or np.allclose(crop, picture[:, ::-1] / 255, atol=1e-6)
 
 
-def test_batch_shows_the_face_where_the_map_says():
-    """The toy photos have a bright dot at the nose tip, black elsewhere."""
+def test_batches_show_the_face_at_the_position_of_the_map():
+    """The toy photos have a bright dot at the tip of the nose and are black elsewhere."""
     from dataclasses import replace
 
     source = ToySource(6)

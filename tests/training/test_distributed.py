@@ -1,4 +1,4 @@
-"""The program of docs/distributed.md does what the page says."""
+"""The program in docs/distributed.md trains as the page says."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The head-angle network: its samples say by how much each picture is turned, and its training runs."""
+"""The head-angle network: the angles of its samples, and a short training."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_the_angles_of_the_samples_are_what_a_trained_network_sees(folder):
+def test_a_trained_network_predicts_the_angles_of_the_samples(folder):
     shards = Shards(folder)
     pictures, directions = Thumbnails(shards, np.arange(len(shards))).batch(np.random.default_rng(0), 200)
     assert pictures.shape == (200, 32, 32, 3) and 0 <= pictures.min() and pictures.max() <= 1

@@ -1,4 +1,4 @@
-"""The losses, by hand."""
+"""The losses, against values computed by hand."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def test_loss_by_hand():
 
 
 def test_loss_of_the_similarity_by_hand():
-    """A face shifted, grown and turned costs what it was shifted, grown and turned; a change of shape costs nothing."""
+    """A shift, a change of scale and a rotation cost their amount; a change of shape costs nothing."""
     layout = UVLayout()
     truth = (layout.mean_map * [0.5, -0.5, 0.5] / (SPAN * 128) + 0.5).astype(np.float32)
     points = layout.landmarks(truth)[:, :2]

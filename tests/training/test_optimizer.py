@@ -13,7 +13,7 @@ CONFIG = TrainingConfig(
 
 
 def test_muon_makes_the_steps_of_matrices_orthogonal():
-    """1 x 1 convolutions and dense layers alike; 3 x 3 kernels, biases and thin last layers are Adam's."""
+    """This holds for 1 x 1 convolutions and dense layers. Adam updates 3 x 3 kernels, biases and thin last layers."""
     rng = np.random.default_rng(0)
     shapes = {"point": (1, 1, 24, 32), "dense": (40, 20), "depth": (3, 3, 24, 1), "bias": (24,), "last": (1, 1, 24, 3)}
     variables = {n: keras.Variable(np.zeros(s, np.float32), name=n) for n, s in shapes.items()}
@@ -29,7 +29,7 @@ def test_muon_makes_the_steps_of_matrices_orthogonal():
             assert np.allclose(np.abs(step), 0.01, rtol=0.05), "the first step of Adam"
 
 
-def test_learning_rate_rises_and_falls_to_nothing():
+def test_learning_rate_rises_and_falls_to_zero():
     config = TrainingConfig(samples=1000, warmup=100, batch_size=10, learning_rate=0.1)
     rates = [learning_rate(config, s) for s in range(0, 1001, 10)]
     assert np.argmax(rates) == 10 and max(rates) == pytest.approx(0.1)

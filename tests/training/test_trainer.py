@@ -1,4 +1,4 @@
-"""Loss by hand, batches that repeat, and runs that survive a kill."""
+"""Training runs: they resume after a kill, and refuse another recipe, network or photos."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from lprnet_utils.common.files import CheckpointError, load_checkpoint, save_che
 from lprnet_utils.training import Trainer, TrainingConfig
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = [str(ROOT / "tests/helpers"), str(ROOT)]  # of the modules that a process of its own imports
+FOLDERS = [str(ROOT / "tests/helpers"), str(ROOT)]  # import paths of subprocesses
 CONFIG = TrainingConfig(
     samples=64, batch_size=8, warmup=16, checkpoint_every=16, validate_every=32, augmentation="wide", seed=3
 )
@@ -32,7 +32,7 @@ def run(folder, config=CONFIG, **options):
     return trainer
 
 
-def test_a_stopped_run_ends_as_an_unbroken_one(tmp_path):
+def test_a_stopped_run_ends_as_an_uninterrupted_one(tmp_path):
     whole = run(tmp_path / "whole")
     run(tmp_path / "parts", stop_after=3)
     parts = run(tmp_path / "parts")
@@ -62,15 +62,15 @@ def test_a_damaged_checkpoint_falls_back_and_another_recipe_is_refused(tmp_path,
     previous = tmp_path / "checkpoint.bin.previous"
     good = previous.read_bytes()
     trainer.save()
-    assert previous.read_bytes() == good, "the next write does not put the damaged one into the place of the good one"
-    assert (tmp_path / "checkpoint.bin.damaged").read_bytes() == damaged, "which is kept, for whoever wants to look"
+    assert previous.read_bytes() == good, "the next write does not replace the good one with the damaged one"
+    assert (tmp_path / "checkpoint.bin.damaged").read_bytes() == damaged, "the damaged one is kept for inspection"
     previous.unlink()
     path.write_bytes(damaged)
     with pytest.raises(CheckpointError, match="truncated"):
         Trainer(tiny_network(), CONFIG, tmp_path)
 
 
-def test_a_run_goes_on_with_its_own_network_and_photos_only(tmp_path):
+def test_a_run_resumes_only_with_the_same_network_and_photos(tmp_path):
     run(tmp_path, stop_after=3)
     inputs = keras.Input((128, 128, 3))
     other = keras.Model(inputs, keras.layers.Conv2D(3, 1)(inputs))
@@ -82,18 +82,18 @@ def test_a_run_goes_on_with_its_own_network_and_photos_only(tmp_path):
 
 
 def test_the_log_has_each_line_once(tmp_path):
-    """Also after a kill before the first checkpoint, and past a million samples."""
+    """This holds after a kill before the first checkpoint too, and for more than a million samples."""
     from dataclasses import replace
 
     run(tmp_path / "first", stop_after=4)
     line = (tmp_path / "first" / "log.csv").read_text()
     (tmp_path / "second").mkdir()
-    (tmp_path / "second" / "log.csv").write_text(line)  # of a run that left no checkpoint
+    (tmp_path / "second" / "log.csv").write_text(line)  # from a run without a checkpoint
     run(tmp_path / "second", stop_after=4)
     assert [r.split(",")[0] for r in (tmp_path / "second" / "log.csv").read_text().splitlines()] == ["sample", "32"]
     config = replace(CONFIG, samples=3_000_024, batch_size=1_000_008, validate_every=1_000_008)
     trainer = Trainer(tiny_network(), config, tmp_path / "third")
-    trainer._log({"sample": 1_000_008, "loss": 1 / 3})
+    trainer.log.append({"sample": 1_000_008, "loss": 1 / 3})
     trainer.step = 1
     trainer.save()
     Trainer(tiny_network(), config, tmp_path / "third")
@@ -101,7 +101,7 @@ def test_the_log_has_each_line_once(tmp_path):
 
 
 def test_an_interrupted_write_leaves_the_checkpoint(tmp_path):
-    """Killed in the middle of writing, or between its two renames."""
+    """The run is killed while it writes, or between the two renames."""
     run(tmp_path, stop_after=5)
     path = tmp_path / "checkpoint.bin"
     (tmp_path / ".part-x-checkpoint.bin").write_bytes(path.read_bytes()[:777])
@@ -110,7 +110,7 @@ def test_an_interrupted_write_leaves_the_checkpoint(tmp_path):
     assert Trainer(tiny_network(), CONFIG, tmp_path).step == 4
 
 
-def test_a_checkpoint_from_before_a_setting_was_known(tmp_path):
+def test_a_checkpoint_that_lacks_a_newer_setting_is_read(tmp_path):
     run(tmp_path, stop_after=5)
     path = tmp_path / "checkpoint.bin"
     arrays, info = load_checkpoint(path)
@@ -131,42 +131,44 @@ from keras import layers
 from lprnet_utils.networks import BatchNormalization
 from lprnet_utils.training import TrainingConfig
 from lprnet_utils.training import Trainer
+from lprnet_utils.training.log import TrainingLog
 folder = Path(sys.argv[1])
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
     tf.config.experimental.enable_op_determinism()
 config = TrainingConfig(samples=28, batch_size=4, warmup=8, optimizer="muon", learning_rate=4e-3,
                         checkpoint_every=12, validate_every=8, average=0.9, seed=3)
-class Killed(Trainer):
-    def _log(self, row, path=None):
-        if self.step == 4:
-            os.kill(os.getpid(), signal.SIGKILL)
-        super()._log(row, path)
+append = TrainingLog.append
+def append_or_die(log, row):
+    if row["sample"] == 4 * config.batch_size:
+        os.kill(os.getpid(), signal.SIGKILL)
+    append(log, row)
 def network():
     inputs = keras.Input((128, 128, 3))
     x = BatchNormalization()(layers.Conv2D(16, 5, strides=8, padding="same")(inputs))
     x = BatchNormalization()(layers.Conv2D(24, 1)(layers.DepthwiseConv2D(3, padding="same")(x)))
     x = layers.UpSampling2D(8, interpolation="bilinear")(layers.Conv2D(3, 1)(layers.ReLU()(x)))
     return keras.Model(inputs, x)
-def part(name, kind=Trainer, tensorboard=False, **options):
+def part(name, tensorboard=False, **options):
     keras.utils.set_random_seed(1)
-    kind(network(), config, folder / name, tensorboard).run(ToySource(6), ToySource(2, seed=9), **options)
+    Trainer(network(), config, folder / name, tensorboard).run(ToySource(6), ToySource(2, seed=9), **options)
 if sys.argv[2] == "begin":
     part("whole", tensorboard=keras.backend.backend() == "tensorflow")
-    part("parts", Killed)
+    TrainingLog.append = append_or_die
+    part("parts")
 part("parts", stop_after=2)
 part("parts")
 """
 
 
 def resumed(tmp_path, backend):
-    """Checkpoints of a run in one piece, and of one killed after its fourth step, a step after its last checkpoint.
+    """Checkpoints of an uninterrupted run, and of one killed after its fourth step, one step after a checkpoint.
 
-    At that moment the step's evaluation has kept its weights as the best and not yet written its line of the log.
+    At that moment the validation of the step has saved the best weights, but its line of the log is not written yet.
     """
     environment = os.environ | {"KERAS_BACKEND": backend}
-    for turn, expected in (("begin", -signal.SIGKILL), ("go on", 0)):
-        command = [sys.executable, "-c", RESUME, str(tmp_path), turn, *FOLDERS]
+    for action, expected in (("begin", -signal.SIGKILL), ("resume", 0)):
+        command = [sys.executable, "-c", RESUME, str(tmp_path), action, *FOLDERS]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.returncode == expected, done.stderr[-2000:]
     return (load_checkpoint(tmp_path / name / "checkpoint.bin") for name in ("whole", "parts"))
@@ -182,7 +184,7 @@ def numbers(path):
 
 @pytest.mark.walk
 def test_resume_is_exact_to_the_bit(tmp_path):
-    """With Muon, on TensorFlow's CPU with deterministic operations: weights, averages, statistics, moments, best."""
+    """On TensorFlow's CPU with deterministic operations and Muon: weights, averages, statistics, moments, best NME."""
     (whole, one), (parts, other) = resumed(tmp_path, "tensorflow")
     assert one["step"] == other["step"] == 7 and one["best"] == other["best"]
     assert whole.keys() == parts.keys() and len(whole) > 40
@@ -193,8 +195,9 @@ def test_resume_is_exact_to_the_bit(tmp_path):
         assert len(best) > 10 and best.keys() == again.keys()
         assert all((best[key] == again[key]).all() for key in best), name
     rows = [(tmp_path / name / "log.csv").read_text().splitlines() for name in ("whole", "parts")]
-    drop = [[",".join(c for k, c in enumerate(row.split(",")) if k != 3) for row in log] for log in rows]  # the rate
-    assert drop[0] == drop[1] and [row.split(",")[0] for row in drop[0]] == ["sample", "8", "16", "24", "28"]
+    speed = 3  # this column differs
+    logs = [[",".join(c for k, c in enumerate(row.split(",")) if k != speed) for row in log] for log in rows]
+    assert logs[0] == logs[1] and [row.split(",")[0] for row in logs[0]] == ["sample", "8", "16", "24", "28"]
     assert list((tmp_path / "whole/tensorboard").glob("events.out.tfevents.*"))
 
 
@@ -209,8 +212,8 @@ def test_resume_on_jax_is_equal_to_rounding(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_ends_in_whole_numbers(precision, tmp_path):
-    """Under half precision weights, places and results stay float32, and the checkpoint resumes."""
+def test_mixed_precision_keeps_float32_results(precision, tmp_path):
+    """Under half precision, weights, positions and results stay float32, and the checkpoint resumes."""
     from dataclasses import replace
 
     from lprnet_utils import networks
@@ -221,9 +224,9 @@ def test_mixed_precision_ends_in_whole_numbers(precision, tmp_path):
         for name in ("lprnet_lite", "lprnet"):
             net = getattr(networks, name)(128)
             assert net.layers[-1].compute_dtype == "float32" != net.layers[1].compute_dtype, name
-            places = [layer for layer in net.layers[1:] if layer.output.shape[-1] in (3, 12)]
-            if name == "lprnet_lite":  # bfloat16 has three digits: none of its places goes through it
-                assert len(places) == 6 and {layer.compute_dtype for layer in places} == {"float32"}
+            positions = [layer for layer in net.layers[1:] if layer.output.shape[-1] in (3, 12)]
+            if name == "lprnet_lite":  # bfloat16 has only three digits, too few for positions
+                assert len(positions) == 6 and {layer.compute_dtype for layer in positions} == {"float32"}
             assert {w.dtype for w in net.get_weights()} == {np.dtype("float32")}
         trainer = Trainer(networks.lprnet_lite(128), config, tmp_path)
         trainer.run(ToySource(4), ToySource(1), stop_after=2)
@@ -237,7 +240,7 @@ def test_mixed_precision_ends_in_whole_numbers(precision, tmp_path):
 
 @pytest.mark.slow
 def test_sigkill_loses_nothing(tmp_path):
-    """Killed at random moments, while it writes a checkpoint at every step, a run always goes on."""
+    """A run that writes a checkpoint at every step resumes after each kill at a random moment."""
     script = (
         "import sys; sys.path[:0] = sys.argv[2:]\n"
         "from toy import ToySource, tiny_network\n"
@@ -252,7 +255,7 @@ def test_sigkill_loses_nothing(tmp_path):
     steps = []
     for _ in range(3):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        # killed between two renames, the run says first that it goes on from the checkpoint before
+        # a run that was killed between two renames first says that it uses the previous checkpoint
         steps.append(int(next(line for line in process.stdout if line.startswith("resumed")).split()[1]))
         path = tmp_path / "checkpoint.bin"
         end = time.monotonic() + 90

@@ -1,11 +1,11 @@
-"""The UV layout: a one-to-one, mirror-symmetric chart, and maps that lose little."""
+"""The UV layout: a one-to-one, mirror-symmetric chart, and accurate maps."""
 
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
 from lprnet_utils import MorphableModel, UVLayout
-from lprnet_utils.geometry import MIRROR_68, border_loops
+from lprnet_utils.geometry import MIRRORED_LANDMARKS, border_loops
 from lprnet_utils.uv import MEMBRANE, SURFACE, decode_map, encode_map, mirror_map, texel_matrix
 
 
@@ -46,8 +46,8 @@ def test_no_triangle_of_the_chart_overlaps_another(model):
         loop.append(after[loop[-1]])
     assert len(loop) == len(border)
     step = np.diff(model.uv[[*loop, loop[0], loop[1]]], axis=0)
-    turn = step[:-1, 0] * step[1:, 1] - step[:-1, 1] * step[1:, 0]
-    assert (turn < 1e-9).all()
+    cross = step[:-1, 0] * step[1:, 1] - step[:-1, 1] * step[1:, 0]
+    assert (cross < 1e-9).all()
 
 
 def test_chart_weights_and_mask_are_mirror_symmetric(model, layout):
@@ -57,7 +57,7 @@ def test_chart_weights_and_mask_are_mirror_symmetric(model, layout):
     for picture in (layout.mask, layout.kind, layout.weights):
         assert (picture == picture[:, ::-1]).all()
     landmarks = layout.landmark_uv
-    assert np.abs(landmarks[MIRROR_68] * [-1, 1] + [1, 0] - landmarks).max() * 128 < 1e-4
+    assert np.abs(landmarks[MIRRORED_LANDMARKS] * [-1, 1] + [1, 0] - landmarks).max() * 128 < 1e-4
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -69,7 +69,7 @@ def test_map_of_the_mirrored_face_is_the_mirrored_map(model, layout, seed):
     position = layout.vertices_to_map(vertices + [90, 100, 0])
     mirrored = layout.vertices_to_map((vertices + [90, 100, 0])[model.mirror] * [-1, 1, 1] + [width - 1, 0, 0])
     assert np.abs(mirror_map(position, width) - mirrored).max() < 1e-3
-    exchanged = layout.landmarks(position)[MIRROR_68] * [-1, 1, 1] + [width - 1, 0, 0]
+    exchanged = layout.landmarks(position)[MIRRORED_LANDMARKS] * [-1, 1, 1] + [width - 1, 0, 0]
     assert np.abs(layout.landmarks(mirrored) - exchanged).max() < 1e-3
 
 
@@ -94,17 +94,16 @@ def test_precomputed_layout_is_the_rasterised_one(model, layout):
     assert np.abs(again - layout.vertices_to_map(model.mean).reshape(-1, 3)).max() < 1e-3
 
 
-def test_weights_may_bring_their_own_landmarks(layout):
+def test_other_landmark_positions_can_be_given(layout):
     same = UVLayout(landmark_uv=layout.landmark_uv)
     assert np.allclose(same.landmarks(layout.mean_map), layout.landmarks(layout.mean_map), atol=1e-2)
-    moved = UVLayout(landmark_uv=layout.landmark_uv[MIRROR_68])
-    assert np.allclose(moved.landmarks(layout.mean_map)[MIRROR_68], layout.landmarks(layout.mean_map), atol=1e-2)
-    for wrong in (np.zeros((5, 2)), layout.landmark_uv + 1):
-        with pytest.raises(ValueError, match="landmark_uv"):
-            UVLayout(landmark_uv=wrong)
+    moved = UVLayout(landmark_uv=layout.landmark_uv[MIRRORED_LANDMARKS])
+    assert np.allclose(
+        moved.landmarks(layout.mean_map)[MIRRORED_LANDMARKS], layout.landmarks(layout.mean_map), atol=1e-2
+    )
 
 
-def test_weights_are_prnets(layout):
+def test_the_weight_mask_is_that_of_prnet(layout):
     values, counts = np.unique(layout.weights, return_counts=True)
     assert values.tolist() == [0, 3, 4, 16]
     assert 68 <= counts[3] <= 80  # the middle points fall between two columns and count in both
@@ -122,7 +121,7 @@ def test_outside_texels_hold_the_nearest_valid_value(model, layout):
 
 def test_closed_triangles_are_one_sheet(layout):
     loops = border_loops(layout.closed_triangles)
-    assert len(loops) == 1, "eyes and mouth are closed, only the outer border is left"
+    assert len(loops) == 1, "eyes and mouth are closed, so only the outer border remains"
     assert layout.mask.ravel()[layout.closed_triangles].all()
     assert set(layout.texels[layout.triangles].ravel()) <= set(layout.closed_triangles.ravel())
     mirrored = layout.texel_uv[:, ::-1] * [-1, 1, 1] + [1, 0, 0]
@@ -134,14 +133,14 @@ def test_triangles_face_outward_and_leave_openings(model, layout):
     a, b, c = (points[layout.triangles[:, k]] for k in range(3))
     normal = np.cross(b - a, c - a)
     outward = (normal * ((a + b + c) / 3 - [0, 0, -60])).sum(1) > 0
-    assert outward.mean() > 0.98  # under the nose and inside the lips a few look back
+    assert outward.mean() > 0.98  # a few triangles under the nose and inside the lips face backward
     assert (layout.kind[layout.texels // 128, layout.texels % 128] == SURFACE).all()
     assert (layout.kind == MEMBRANE).sum() > 500
     edges = np.sort(np.stack([layout.triangles, np.roll(layout.triangles, -1, 1)], -1).reshape(-1, 2), 1)
     assert np.unique(edges, axis=0, return_counts=True)[1].max() == 2, "a manifold"
 
 
-def test_encoding_and_back():
+def test_decoding_inverts_encoding():
     rng = np.random.default_rng(0)
     position = rng.uniform(-40, 170, (2, 128, 128, 3)).astype(np.float32)
     assert np.abs(decode_map(encode_map(position)) - position).max() < 1e-4
@@ -164,14 +163,20 @@ def test_smoothing_removes_a_checkerboard_and_keeps_the_face(layout):
         < 1e-3
     )
     torn = np.where(layout.mask[..., None], layout.mean_map, 1e4)
-    assert np.abs(layout.smooth(torn) - layout.smooth(layout.mean_map)).max() < 1e-3, "what is outside has no say"
-    assert np.abs(layout.smooth(torn)).max() < 200, "and gets the nearest valid value"
+    assert np.abs(layout.smooth(torn) - layout.smooth(layout.mean_map)).max() < 1e-3, "texels outside have no influence"
+    assert np.abs(layout.smooth(torn)).max() < 200, "and get the nearest valid value"
 
 
-def test_wrong_shapes_are_named(layout):
-    with pytest.raises(ValueError, match=r"\(64, 64, 3\)"):
-        layout.landmarks(np.zeros((64, 64, 3)))
-    with pytest.raises(ValueError, match="vertices have shape"):
-        layout.vertices_to_map(np.zeros((10, 3)))
-    with pytest.raises(ValueError, match="even"):
-        UVLayout(127)
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda layout: layout.landmarks(np.zeros((64, 64, 3))), r"\(64, 64, 3\)"),
+        (lambda layout: layout.vertices_to_map(np.zeros((10, 3))), "vertices have shape"),
+        (lambda layout: UVLayout(127), "even"),
+        (lambda layout: UVLayout(landmark_uv=np.zeros((5, 2))), "landmark_uv"),
+        (lambda layout: UVLayout(landmark_uv=layout.landmark_uv + 1), "landmark_uv"),
+    ],
+)
+def test_bad_input_is_refused(layout, use, message):
+    with pytest.raises(ValueError, match=message):
+        use(layout)

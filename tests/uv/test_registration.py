@@ -1,4 +1,4 @@
-"""Registration: the bundled face on the surface of other models."""
+"""Registration of the bundled face to other models."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ from data_files import basel_files, faces_of
 from lprnet_utils import MorphableModel, UVLayout
 from lprnet_utils.geometry import border_loops, similarity_alignment
 from lprnet_utils.geometry.mesh import nested_loops
+from lprnet_utils.morphable_model import read_basel
 from lprnet_utils.morphable_model.surface import Surface, match_curve
 from lprnet_utils.uv import register_model
 from lprnet_utils.uv.registration import register
@@ -68,7 +69,7 @@ def test_nested_loops_are_rings_of_the_mesh(model):
 
 
 def test_ict_face_is_the_kits_face(model):
-    """On the bundled file alone: no fold, lips and lids shut as they should, the layout shared."""
+    """The bundled file has no folds, its lips and lids close, and it shares the layout."""
     ict = MorphableModel.load("ict")
     assert ict.identity.shape == (100, len(model.mean), 3) and ict.expression.shape == (55, len(model.mean), 3)
     faces = faces_of(model)
@@ -90,11 +91,11 @@ def test_ict_face_is_the_kits_face(model):
 
 
 def test_registration_of_the_kit(model, ict_dir):
-    """The acceptance of the course: surface, folds and rims against the kit's own mesh."""
+    """Surface, folds and rims of the registration, compared with the mesh of the kit."""
     import build_ict_face
 
     kit = build_ict_face.from_arrays(ict_dir / "ict_face3dmm_full.npz")
-    triangles, rims = build_ict_face.skin(kit)
+    triangles, rims = build_ict_face.skin_and_rims(kit)
     found = register(kit.mean, triangles, kit.mean[kit.landmark_vertices], rims)
     faces = faces_of(model)
     used = np.unique(faces)
@@ -108,31 +109,32 @@ def test_registration_of_the_kit(model, ict_dir):
     print(f"distance 95 %: {np.percentile(distance, 95):.2f} mm; {100 * share:.2f} % of the triangles face against")
     assert np.percentile(distance, 95) < 1.0
     assert share < 0.005, "the nostrils, which lie nowhere on the kit, and slivers in the corners of eyes and mouth"
-    # rim to rim, both ways, as curves; in expressions too, which the fit has never seen
-    own = [loop for loop in border_loops(faces)[1:]]
+    # rim to rim in both directions, also in expressions, which the registration did not use
+    openings = border_loops(faces)[1:]
     for name in (None, "jawOpen", "eyeBlinkLeft", "eyeBlinkRight", "mouthPucker"):
         offset = 0 if name is None else kit.expression[kit.expression_names.index(name)]
         here = found.vertices + (0 if name is None else found.matrix @ offset)
         there = kit.mean + offset
         for nested in rims:
             target = there[nested[0]]
-            loop = min(own, key=lambda loop: np.linalg.norm(found.vertices[loop].mean(0) - kit.mean[nested[0]].mean(0)))
+            centre = kit.mean[nested[0]].mean(0)
+            loop = min(openings, key=lambda loop: np.linalg.norm(found.vertices[loop].mean(0) - centre))
             gap = np.linalg.norm(here[loop][:, None] - target[None], axis=2)
             assert max(gap.min(0).max(), gap.min(1).max()) < 2.0, f"rim in {name}"
     # the bundled file is this registration
     ict = MorphableModel.load("ict")
-    assert np.abs(found.upright() - ict.mean).max() < 0.05
+    assert np.abs(found.vertices_in_face_frame() - ict.mean).max() < 0.05
     assert np.abs(found.matrix @ kit.identity[0] @ found.frame[0].T - ict.identity[0]).max() < 0.05
 
 
 @pytest.mark.walk
 def test_basel_model_is_read_and_registered(model, tmp_path):
     truth, used = basel_files(model, tmp_path)
-    basel = MorphableModel.from_basel(tmp_path / "Model_Shape.mat", tmp_path / "Model_Exp.mat")
+    basel = read_basel(tmp_path / "Model_Shape.mat", tmp_path / "Model_Exp.mat")
     assert basel.identity.shape == (199, len(used), 3) and basel.expression.shape == (29, len(used), 3)
     assert basel.deviations.shape == (228,) and basel.uv is None
     with pytest.raises(ValueError, match="register_model"):
-        basel.position_basis(UVLayout())
+        UVLayout().position_basis(basel)
     registered = register_model(basel)  # nobody names the rims of the real files: the 68 points have to do
     # "upright" is told by the mean face, so the pose differs by a degree: compared after a rigid alignment
     rotation = similarity_alignment(registered.mean[used], truth[used])[1]
@@ -148,11 +150,14 @@ def test_basel_model_is_read_and_registered(model, tmp_path):
     assert registered.vertices(np.ones(10)).shape == model.mean.shape
 
 
-def test_bad_input_is_named(model):
-    points = np.zeros((68, 3))
-    with pytest.raises(ValueError, match=r"\(10, 2\)"):
-        register(np.zeros((10, 2)), np.zeros((1, 3), int), points)
-    with pytest.raises(ValueError, match="finite"):
-        register(np.full((10, 3), np.nan), np.zeros((1, 3), int), points)
+@pytest.mark.parametrize(
+    ("vertices", "message"), [(np.zeros((10, 2)), r"\(10, 2\)"), (np.full((10, 3), np.nan), "finite")]
+)
+def test_bad_vertices_are_refused(vertices, message):
+    with pytest.raises(ValueError, match=message):
+        register(vertices, np.zeros((1, 3), int), np.zeros((68, 3)))
+
+
+def test_a_model_without_landmarks_is_refused(model):
     with pytest.raises(ValueError, match="landmark_vertices"):
         register_model(model)

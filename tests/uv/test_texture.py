@@ -1,14 +1,14 @@
-"""Textures of faces whose look is known: painted by formulas in the UV layout."""
+"""Textures of faces that are painted by formulas in the UV layout."""
 
 import cv2
 import numpy as np
 import pytest
 from made_faces import made_face, painted_face, stripes
 
-from lprnet_utils.uv.texture import photo_to_texture, spread
+from lprnet_utils.uv.texture import fill_from_known, photo_to_texture
 
 
-def places(size):
+def texel_positions(size):
     centre = (np.arange(size) + 0.5) / size
     return np.meshgrid(centre, centre)
 
@@ -18,17 +18,17 @@ def test_a_texture_of_any_size_shows_what_the_photo_shows(size):
     face, _ = painted_face(stripes, 5, 15, 0, scale=2.0, size=500)
     texture, shown = face.texture(size), face.texture_mask(size)
     assert texture.shape == (size, size, 3) and texture.dtype == np.uint8 and shown.shape == (size, size)
-    off = np.abs(texture - stripes(*places(size)))[shown]
+    off = np.abs(texture - stripes(*texel_positions(size)))[shown]
     assert 0.5 < shown.mean() < 0.9 and np.median(off) < 1.5 and np.percentile(off, 98) < 12
 
 
-def test_what_is_hidden_is_black_or_taken_from_the_other_side():
+def test_hidden_texels_are_black_or_taken_from_the_other_side():
     face, _ = painted_face(stripes, 0, 50, 0, scale=2.0, size=500)
     shown, masked, filled = face.texture_mask(256), face.texture(256, fill=False), face.texture(256)
     other = ~shown & shown[:, ::-1]
     assert shown[:, 128:].mean() > 2 * shown[:, :128].mean(), "the nose points to the left: that side is hidden"
     assert (masked[~shown] == 0).all() and (masked[shown] > 0).any(1).mean() > 0.99
-    off = np.abs(filled - stripes(*places(256)))[other]
+    off = np.abs(filled - stripes(*texel_positions(256)))[other]
     assert other.sum() > 8000 and np.median(off) < 4 and np.percentile(off, 95) < 25
     grey = np.abs(filled.astype(int) - 128).max(-1) < 3
     assert grey[other].mean() < 0.02, "the background is not on the face"
@@ -41,16 +41,16 @@ def test_the_filled_side_keeps_its_light():
     face, _ = painted_face(lit, 0, 38, 0, scale=2.0, size=500)
     shown, filled = face.texture_mask(256), face.texture(256).astype(float)
     other = ~shown & shown[:, ::-1]
-    truth = lit(*places(256))
+    truth = lit(*texel_positions(256))
     plain = np.abs(truth[:, ::-1] - truth)[other].mean()
-    assert plain > 80, "a mirror image alone has the other side's light"
+    assert plain > 80, "a plain mirror image has the light of the other side"
     assert np.abs(filled - truth)[other].mean() < plain / 4
-    # and no seam: the photo's part ends as softly as the texture changes anywhere
+    # there is no seam where the photo ends
     step = np.abs(np.diff(filled - truth, axis=1)).max(-1)[60:200, 40:220]
     assert np.percentile(step, 99) < 8
 
 
-def test_a_map_that_is_a_little_off_brings_no_background_along():
+def test_a_slightly_wrong_map_shows_no_background():
     face, _ = painted_face(stripes, 0, 45, 0, scale=2.0, size=500)
     off = type(face)(face.position_map - np.float32([5, 0, 0]), 1.0, face.box, face.image, face.layout)
     grey = np.abs(off.texture(256).astype(int) - 128).max(-1) < 3
@@ -75,21 +75,22 @@ def test_a_face_partly_outside_the_photo():
     texture = cut.texture(128)
     shown = cut.texture_mask(128)
     other = ~shown & shown[:, ::-1]
-    assert np.median(np.abs(texture - stripes(*places(128)))[other]) < 8, "symmetry fills what the edge cuts off"
+    off = np.abs(texture - stripes(*texel_positions(128)))[other]
+    assert np.median(off) < 8, "symmetry fills the part beyond the edge"
 
 
 @pytest.mark.parametrize("size", [0, 1, -4, 10_000, 64.5])
-def test_other_sizes_are_refused(size):
+def test_bad_sizes_are_refused(size):
     with pytest.raises(ValueError, match="from 2 to 8192"):
         made_face()[0].texture(size)
 
 
-def test_known_values_stay_and_spread():
+def test_known_values_stay_and_fill_the_rest():
     rng = np.random.default_rng(0)
     values = rng.normal(size=(37, 37, 2))
     known = rng.random((37, 37)) > 0.7
-    out = spread(values, known)
+    out = fill_from_known(values, known)
     assert np.allclose(out[known], values[known], atol=1e-5)
     assert values[known].min() - 1e-5 <= out.min() and out.max() <= values[known].max() + 1e-5
-    assert np.allclose(spread(np.full((64, 64, 1), 5.0), np.arange(64 * 64).reshape(64, 64) == 77), 5)
-    assert (spread(values, np.zeros((37, 37))) == 0).all()
+    assert np.allclose(fill_from_known(np.full((64, 64, 1), 5.0), np.arange(64 * 64).reshape(64, 64) == 77), 5)
+    assert (fill_from_known(values, np.zeros((37, 37))) == 0).all()

@@ -1,4 +1,4 @@
-"""Trembling and lag of the One-Euro filter, on landmarks of a head that holds still and of one that nods."""
+"""Jitter and lag of the One-Euro filter on the landmarks of a still head and of a nodding one."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ FPS = 30
 
 
 def track(pitch, height):
-    """The 68 landmarks (T, 68, 3) of the mean face, so many pixels high, at these pitches; and the size of the face."""
+    """Landmarks (T, 68, 3) of the mean face at these pitches in degrees, and its size; ``height`` is in pixels."""
     layout = UVLayout()
     mean = layout.landmarks(layout.mean_map)
     scale = height / np.ptp(mean[:, 1])
@@ -27,7 +27,7 @@ def smoothed(points, size, dt=None, **options):
 
 
 def lag(truth, out):
-    """By how many frames ``out`` (T, P) follows ``truth``: where their cross-correlation is largest."""
+    """Frames by which ``out`` (T, P) is later than ``truth``: where their cross-correlation is largest."""
     time, best = np.arange(len(truth)), []
     lags = np.arange(-3, 8, 0.05)
     for late in lags:
@@ -38,27 +38,27 @@ def lag(truth, out):
 
 
 @pytest.mark.parametrize("height", [60, 900])
-def test_still_landmarks_tremble_less_and_a_nod_is_followed(height):
+def test_less_jitter_of_a_still_face_and_little_lag_of_a_nod(height):
     rng = np.random.default_rng(0)
     still, size = track(np.zeros(200), height)
-    noise = rng.normal(0, 0.004 * size, still.shape)  # as a network's under sensor noise, for any size in the picture
+    noise = rng.normal(0, 0.004 * size, still.shape)  # as of a network's output under sensor noise
     out = smoothed(still + noise, size)
     assert jitter((still + noise)[50:]) / jitter(out[50:]) > 3
     nod, size = track(20 * np.sin(2 * np.pi * np.arange(150) / FPS), height)
     out = smoothed(nod + noise[:150], size)
     assert 0 < lag(nod[..., 1], out[..., 1]) < 2
     far = np.abs(out - nod)[30:, :, :2].max() / size
-    assert far < 0.06, "and no landmark is ever far off"
+    assert far < 0.06, "no landmark is ever far off"
 
 
-def test_the_measures_can_fail():
+def test_lag_of_known_signals():
     nod, size = track(20 * np.sin(2 * np.pi * np.arange(150) / FPS), 200)
     assert lag(nod[..., 1], nod[..., 1]) == pytest.approx(0, abs=0.06)
     assert lag(nod[..., 1], np.roll(nod, 3, axis=0)[..., 1]) == pytest.approx(3, abs=0.1)
     assert lag(nod[..., 1], smoothed(nod, size, beta=0.0)[..., 1]) > 2, "a plain low-pass filter is late"
 
 
-def test_a_mouth_that_opens_is_not_held_back_by_a_head_that_is_still():
+def test_an_opening_mouth_is_followed_while_the_head_is_still():
     points, size = track(np.zeros(60), 200)
     points[20:26, 60:68, 1] += np.linspace(0, 0.1 * size, 6)[:, None]
     points[26:, 60:68, 1] += 0.1 * size
@@ -66,7 +66,7 @@ def test_a_mouth_that_opens_is_not_held_back_by_a_head_that_is_still():
     assert moved[28] > 0.09 * size
 
 
-def test_uneven_frames_give_nearly_the_same_track():
+def test_uneven_frames_give_nearly_the_same_result():
     time = np.cumsum(np.random.default_rng(1).uniform(0.5, 1.5, 120)) / FPS
     values = np.sin(2 * np.pi * time)[:, None, None] * np.ones((1, 4, 3))
     uneven = smoothed(values, 1.0, np.diff(time, prepend=0))
@@ -74,37 +74,39 @@ def test_uneven_frames_give_nearly_the_same_track():
     even = smoothed(np.sin(2 * np.pi * even_time)[:, None, None] * np.ones((1, 4, 3)), 1.0)
     again = np.interp(time, even_time, even[:, 0, 0])
     both = (time > 1) & (time < even_time[-1])
-    # at a turn the smoothed speed passes zero, and one frame may stick: the paper's filter has that too
+    # where the movement reverses, the smoothed speed passes zero and one frame may stick, as in the paper's filter
     assert both.sum() > 80 and np.percentile(np.abs(uneven[:, 0, 0] - again)[both], 95) < 0.04
 
 
-def test_first_values_pass_and_reset_begins_anew():
+def test_first_values_are_unchanged_also_after_a_reset():
     smooth = OneEuro()
     first = np.arange(6.0).reshape(2, 3)
     out = smooth(first, 1 / FPS)
     assert np.array_equal(out, first)
-    out[:] = -1  # the filter's own memory is not handed out
+    out[:] = -1  # must not change the filter's state
     assert np.allclose(smooth(first, 1 / FPS), first)
     smooth(first + 10, 1 / FPS)
     smooth.reset()
     assert np.array_equal(smooth(first, 1 / FPS), first)
     smooth.reset()
-    assert np.array_equal(smooth(np.zeros(51), 1 / FPS), np.zeros(51)), "plain numbers too, such as expression weights"
+    assert np.array_equal(smooth(np.zeros(51), 1 / FPS), np.zeros(51)), "a plain array, such as expression weights"
     one = smooth(np.eye(51)[0], 1 / FPS)
     assert 0 < one[0] < 1 and (one[1:] == 0).all()
 
 
-def test_what_cannot_be_smoothed_is_refused():
+@pytest.mark.parametrize(("values", "dt", "unit", "reason"), [
+    (np.zeros((5, 3)), 1 / FPS, 1, "shape"),
+    (np.full((68, 3), np.nan), 0.1, 1, "finite"),
+    (np.zeros((68, 3)), 0, 1, "finite"),
+    (np.zeros((68, 3)), 0.1, 0, "finite"),
+])  # fmt: skip
+def test_bad_values_are_refused(values, dt, unit, reason):
     smooth = OneEuro()
     smooth(np.zeros((68, 3)), 1 / FPS)
-    with pytest.raises(ValueError, match="shape"):
-        smooth(np.zeros((5, 3)), 1 / FPS)
-    for values, dt, unit in (
-        (np.full((68, 3), np.nan), 0.1, 1),
-        (np.zeros((68, 3)), 0, 1),
-        (np.zeros((68, 3)), 0.1, 0),
-    ):
-        with pytest.raises(ValueError, match="finite"):
-            smooth(values, dt, unit)
+    with pytest.raises(ValueError, match=reason):
+        smooth(values, dt, unit)
+
+
+def test_bad_cutoff_is_refused():
     with pytest.raises(ValueError, match="positive"):
         OneEuro(min_cutoff=0)

@@ -1,4 +1,4 @@
-"""The applet, driven as a reader would: in Python, and in a browser where there is one."""
+"""The applet, operated like a user does: in Python, and in a browser if one is installed."""
 
 import base64
 import io
@@ -23,10 +23,10 @@ from glb_files import read_glb
 from lprnet_utils.commands.main import main
 from lprnet_utils.common import data_path, read_image
 from lprnet_utils.viewer import PRESETS, Avatar, FaceApplet
-from lprnet_utils.viewer.applet import OTHER, TABS, uploaded
-from lprnet_utils.viewer.live_figure import STEP, LiveFigure
+from lprnet_utils.viewer.applet_widgets import EXPRESSION_TABS, NO_SAMPLE, uploaded_files
+from lprnet_utils.viewer.live_figure import COORDINATE_STEP, LiveFigure
 
-PLOTLY = int(plotly.__version__.split(".")[0])  # 5 writes numbers as text, 6 as bytes
+PLOTLY_VERSION = int(plotly.__version__.split(".")[0])  # 5 writes numbers as text, 6 as bytes
 needs_voila = pytest.mark.skipif(find_spec("voila") is None, reason="voila is not installed: pip install '.[lab]'")
 HOPPER = data_path("samples/grace_hopper.jpg")
 
@@ -38,15 +38,15 @@ def shared():
 
 @pytest.fixture
 def applet(shared):
-    """The applet with its first photo, as in the photo."""
-    shared.sample.value = OTHER
+    """The applet in its initial state: the first photo, its pose and expression."""
+    shared.sample.value = NO_SAMPLE
     shared.sample.value = "Eileen Collins"
-    shared.look.value, shared.landmarks.value = "Photo", False
+    shared.shading.value, shared.landmarks.value = "Photo", False
     return shared
 
 
 def upload(applet, data, name="me.jpg"):
-    """What a front end of the installed ipywidgets, 8 or 7, sends."""
+    """Send a file as the front end of the installed ipywidgets, 8 or 7, does."""
     about = {"name": name, "type": "image/jpeg", "size": len(data)}
     if widgets.__version__.startswith("7"):
         button = applet.upload
@@ -60,13 +60,13 @@ def upload(applet, data, name="me.jpg"):
 def test_uploads_of_both_ipywidgets_are_read():
     seven = {"a.jpg": {"metadata": {"name": "a.jpg", "size": 2}, "content": b"ab"}}
     eight = ({"name": "a.jpg", "type": "image/jpeg", "size": 2, "content": memoryview(b"ab")},)
-    assert uploaded(seven) == uploaded(eight) == [("a.jpg", b"ab")]
-    assert uploaded({}) == uploaded(()) == []
+    assert uploaded_files(seven) == uploaded_files(eight) == [("a.jpg", b"ab")]
+    assert uploaded_files({}) == uploaded_files(()) == []
 
 
 def test_tabs_have_titles(shared):
     (tabs,) = (w for w in every_widget(shared) if isinstance(w, widgets.Tab))
-    assert [tabs.get_title(k) for k in range(3)] == list(TABS)
+    assert [tabs.get_title(k) for k in range(3)] == list(EXPRESSION_TABS)
 
 
 def every_widget(widget):
@@ -80,13 +80,13 @@ def vertices(data):
 
 
 def sent(element):
-    """What the frame reads from one of the elements beside it."""
+    """The data that the frame reads from one of its elements."""
     return json.loads(re.fullmatch(r"<script[^>]*>(.*)</script>", element.value, re.DOTALL)[1])
 
 
 def points(applet):
-    """The places (n, 3) of the parts of the view, in plotly's axes."""
-    parts = [np.frombuffer(base64.b64decode(part), "<i2") * STEP for part in sent(applet.view.points)]
+    """Coordinates (n, 3) of the parts of the view in plotly's axes."""
+    parts = [np.frombuffer(base64.b64decode(part), "<i2") * COORDINATE_STEP for part in sent(applet.view.points)]
     return [part.reshape(3, -1).T for part in parts]
 
 
@@ -94,10 +94,10 @@ def encoded(picture, ending=".png"):
     return cv2.imencode(ending, picture)[1].tobytes()
 
 
-def test_it_begins_with_a_face(applet):
+def test_the_applet_starts_with_a_face(applet):
     assert "Eileen Collins, 512 x 512 pixels: 1 face" in applet.message.value and applet.which.layout.display == "none"
     assert read_image(applet.picture.value).shape[0] > 300
-    assert len(applet.view.figure.value) < (500_000 if PLOTLY > 5 else 800_000)
+    assert len(applet.view.figure.value) < (500_000 if PLOTLY_VERSION > 5 else 800_000)
     (mesh,) = sent(applet.view.figure)["data"]
     assert mesh["type"] == "mesh3d" and "vertexcolor" in mesh
     (places,) = points(applet)
@@ -109,7 +109,7 @@ def test_an_upload_is_shown(applet):
     before, figure = applet.picture.value, applet.view.figure.value
     upload(applet, HOPPER.read_bytes(), "<grace>.jpg")
     assert "&lt;grace&gt;.jpg, 512 x 600 pixels: 1 face" in applet.message.value
-    assert applet.picture.value != before and applet.view.figure.value != figure and applet.sample.value == OTHER
+    assert applet.picture.value != before and applet.view.figure.value != figure and applet.sample.value == NO_SAMPLE
     applet.sample.value = "Eileen Collins"
     assert "Eileen Collins" in applet.message.value
 
@@ -120,7 +120,7 @@ def test_grey_and_large_photos(applet):
     assert "1 face" in applet.message.value
     red, green, blue = applet._colors.astype(int).T
     off = np.maximum(np.abs(red - green), np.abs(red - blue))
-    assert np.percentile(off, 95) <= 2, "all but the dark inside of the mouth"
+    assert np.percentile(off, 95) <= 2, "grey, apart from the dark inside of the mouth"
     upload(applet, encoded(cv2.resize(grey, None, fx=5, fy=5), ".jpg"))
     assert "2560 x 3000 pixels: 1 face" in applet.message.value
     assert max(read_image(applet.picture.value).shape) <= 1000 and len(applet.picture.value) < 500_000
@@ -140,7 +140,7 @@ def test_one_of_several_faces(applet):
     assert applet.which.value == 0 and applet.which.layout.display == "none"
 
 
-def test_what_is_no_picture_is_a_message(applet):
+def test_an_unreadable_file_leads_to_a_message(applet):
     before = points(applet)[0]
     for data in (b"no picture", b"", encoded(np.zeros((9, 9, 3), np.uint8))[:50]):
         upload(applet, data, "notes.txt")
@@ -157,9 +157,9 @@ def test_a_photo_without_a_face(applet):
     assert 'role="alert"' in applet.message.value and "No face was found in wall.png" in applet.message.value
     assert sent(applet.view.figure)["data"] == [] and read_image(applet.picture.value).shape[:2] == (200, 300)
     assert all(button.disabled for button in applet.downloads.values())
-    for slider in (applet.pose["yaw"], applet.expressions["jawOpen"]):  # there is nothing to move, and no error
+    for slider in (applet.pose["yaw"], applet.expressions["jawOpen"]):  # nothing moves, and there is no error
         slider.value = slider.max / 2
-    applet.look.value = "Clay"
+    applet.shading.value = "Clay"
     upload(applet, HOPPER.read_bytes())
     assert "1 face" in applet.message.value and not any(button.disabled for button in applet.downloads.values())
 
@@ -196,13 +196,13 @@ def test_clay_and_landmarks(applet):
     _, marks = points(applet)
     assert marks.shape == (68, 3) and [t["type"] for t in sent(applet.view.figure)["data"]] == ["mesh3d", "scatter3d"]
     assert marks[8, 2] < marks[30, 2] < marks[27, 2], "chin, tip and root of the nose"
-    applet.look.value = "Clay"
+    applet.shading.value = "Clay"
     assert "vertexcolor" not in sent(applet.view.figure)["data"][0]
     applet.expressions["jawOpen"].value = 0.9
-    assert points(applet)[1][8, 2] < marks[8, 2] - 10, "they go along"
+    assert points(applet)[1][8, 2] < marks[8, 2] - 10, "the landmarks move with the mesh"
 
 
-def test_downloads_are_the_face_as_shown(applet):
+def test_downloads_have_the_pose_and_expression_of_the_sliders(applet):
     applet.front.click()
     applet.presets["At rest"].click()
     before = vertices(applet.content("glb"))
@@ -236,12 +236,12 @@ def test_other_weights(applet):
     applet.weights.value = "wild"
     assert np.abs(points(applet)[0] - before).max() > 1
     applet.weights.value = "open"
-    assert points(applet)[0] == pytest.approx(before, abs=STEP)
+    assert points(applet)[0] == pytest.approx(before, abs=COORDINATE_STEP)
 
 
-def test_a_photo_to_begin_with():
+def test_a_first_photo_can_be_given():
     applet = FaceApplet(HOPPER)
-    assert "your photo, 512 x 600 pixels" in applet.message.value and applet.sample.value == OTHER
+    assert "your photo, 512 x 600 pixels" in applet.message.value and applet.sample.value == NO_SAMPLE
     applet = FaceApplet(b"no picture")
     assert "your photo cannot be read as a picture" in applet.message.value and applet._avatar is None
     with pytest.raises(ValueError, match="no bundled weights 'none'"):
@@ -267,11 +267,11 @@ def test_a_live_figure_hides_tags_in_its_data():
     view.move([np.array([[1.04], [-2.0], [0.0]])])
     first = view.points.value
     view.move([np.array([[1.04], [-2.0], [0.0]])])
-    assert view.points.value != first, "a version of its own, or the frame would not look"
+    assert view.points.value != first, "a new version, by which the frame notices the change"
 
 
 @needs_voila
-def test_command_says_what_is_missing(monkeypatch, capsys):
+def test_the_command_names_what_is_missing(monkeypatch, capsys):
     assert main(["app", "--weights", "none"]) == 2
     assert "no bundled weights 'none'" in capsys.readouterr().err
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "voila" else find_spec(name))
@@ -293,7 +293,7 @@ def slider(name):
 @pytest.mark.walk
 @needs_voila
 def test_in_a_browser(tmp_path):
-    """A photo is loaded, sliders are moved, and the .glb that arrives is the face as the sliders have it."""
+    """Upload a photo, move sliders, and check that the downloaded .glb has their pose and expression."""
     with Chromium(tmp_path) as page:
         command = [
             sys.executable,
@@ -303,7 +303,7 @@ def test_in_a_browser(tmp_path):
         server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
             address = next(filter(None, (re.search(r"http://\S+", line) for line in server.stdout)))[0]
-            threading.Thread(target=server.stdout.read, daemon=True).start()  # else a full pipe would stop it
+            threading.Thread(target=server.stdout.read, daemon=True).start()  # a full pipe would stop the server
             page.open(address)
             page.wait(CANVAS, 120)
             page.choose_file("document.querySelector('.widget-upload')", HOPPER)
@@ -319,7 +319,7 @@ def test_in_a_browser(tmp_path):
             after = vertices(page.downloaded("face.glb"))
             assert after.shape == before.shape == (8084, 3) and np.abs(after - before).max() > 0.005
             saved = (1000 * after[:, 1]).round(2).tolist()
-            page.wait(f"(s => {z}.every((v, k) => Math.abs(v - s[k]) < 0.12))({saved})")  # the view shows it too
+            page.wait(f"(s => {z}.every((v, k) => Math.abs(v - s[k]) < 0.12))({saved})")  # so does the view
             page.choose_file("document.querySelector('.widget-upload')", __file__)
             page.wait("document.querySelector('[role=alert]')?.innerText.includes('cannot be read as a picture')")
         finally:

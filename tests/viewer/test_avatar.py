@@ -1,4 +1,4 @@
-"""The avatar's file against the model that it was made of."""
+"""Avatar files, compared with the face model."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from made_faces import made_face, painted_face, stripes
 
 from lprnet_utils import MorphableModel
 from lprnet_utils.viewer import write_avatar
-from lprnet_utils.viewer.avatar import MOUTH, neutral_vertices
+from lprnet_utils.viewer.avatar import MOUTH_COLOR, neutral_vertices
 
 SMILE = {"mouthSmileLeft": 0.7, "mouthSmileRight": 0.7, "jawOpen": 0.3}
 
@@ -22,7 +22,7 @@ def test_the_person_at_rest():
     off = np.linalg.norm(rest - truth, axis=1)
     assert off.mean() < 0.7 and np.percentile(off, 99) < 2.5  # measured: 0.53
     assert off.mean() < np.linalg.norm(smiling - truth, axis=1).mean() / 4
-    # what the model cannot say stays: a bump is the person's
+    # details that the model does not explain stay, such as a bump
     bump = np.linalg.norm(truth - truth[np.argmax(truth[:, 2])], axis=1) < 8
     grown = face.layout.vertices_to_map(face.coefficients.camera.project(smiling + bump[:, None] * [0, 0, 6.0]))
     again = neutral_vertices(type(face)(grown, 1.0, face.box, face.image, face.layout))
@@ -53,18 +53,18 @@ def test_file(tmp_path):
     assert len(again.vertices) == len(model.mean) and again.visual.material.baseColorTexture.size == (256, 256)
 
 
-def test_initial_weights_are_those_seen(tmp_path):
+def test_initial_weights_show_the_expression_of_the_photo(tmp_path):
     face, _ = made_face(expression=SMILE)
     tree, _ = read_glb(write_avatar(face, tmp_path / "me.glb", texture=64, as_seen=True))
     weights = dict(zip(tree["meshes"][0]["extras"]["targetNames"], tree["meshes"][0]["weights"], strict=True))
     assert weights["mouthSmileLeft"] == pytest.approx(0.7, abs=0.12) and weights["jawOpen"] > 0.2
 
 
-def test_the_mouth_is_dark_inside_where_the_photo_does_not_show_it(tmp_path):
+def test_the_inside_of_a_closed_mouth_is_dark(tmp_path):
     closed, _ = painted_face(lambda u, v: np.full((*u.shape, 3), 200.0), 0, 0, 0)
     path = write_avatar(closed, tmp_path / "me.glb", texture=128)
     texture = np.array(trimesh.load(path, force="mesh").visual.material.baseColorTexture.convert("RGB")).astype(int)
-    dark = np.abs(texture - MOUTH).max(-1) < 10
+    dark = np.abs(texture - MOUTH_COLOR).max(-1) < 10
     row, column = np.argwhere(dark).mean(0)
     assert dark.sum() > 50 and abs(column - 63.5) < 3 and 70 < row < 110
     assert (texture[25:60, 25:-25] > 190).all(), "not the eyes"

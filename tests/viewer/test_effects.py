@@ -1,4 +1,4 @@
-"""Changed photos of faces whose look is known."""
+"""Edited photos of synthetic faces with known colours."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from made_faces import made_face, painted_face, stripes
 
 from lprnet_utils.uv.texture import texel_normals
 from lprnet_utils.viewer import paint, relight, swap_face
-from lprnet_utils.viewer.effects import RIM
+from lprnet_utils.viewer.effects import LIGHT_FADE_WIDTH
 
 
 def test_an_unchanged_texture_changes_nothing():
@@ -18,7 +18,7 @@ def test_an_unchanged_texture_changes_nothing():
     assert paint(face, face.texture(200)) is not face.image
 
 
-def test_paint_lands_where_the_texel_is_and_nowhere_else():
+def test_paint_changes_the_pixels_of_its_texels_only():
     face, _ = painted_face(stripes, 0, 40, 0, scale=1.5, size=400)
     size = 256
     place = face.uv_coordinates()
@@ -35,18 +35,26 @@ def test_paint_lands_where_the_texel_is_and_nowhere_else():
     hidden = face.texture(size).copy()
     hidden[~face.texture_mask(size)] = (0, 255, 0)
     changed = np.abs(paint(face, hidden).astype(int) - face.image).max(2)
-    assert (changed[face.region()] > 60).mean() < 0.06, "what the camera does not see stays unseen, but for soft edges"
+    assert (changed[face.region()] > 60).mean() < 0.06, "hidden texels stay hidden, apart from soft edges"
 
 
-def test_paint_on_a_given_picture_and_its_refusals():
+def test_paint_on_another_picture():
     face, _ = painted_face(stripes, 0, 0, 0)
-    white = np.full_like(face.image, 200)
-    assert (paint(face, face.texture(64), white) == 200).all()
+    grey = np.full_like(face.image, 200)
+    assert (paint(face, face.texture(64), grey) == 200).all()
     with pytest.raises(ValueError, match="the photo of this face"):
-        paint(face, face.texture(64), white[:50])
-    for wrong in (np.zeros((64, 32, 3), np.uint8), np.zeros((64, 64), np.uint8), np.zeros((64, 64, 3))):
-        with pytest.raises(ValueError, match=r"\(S, S, 3\) uint8"):
-            paint(face, wrong)
+        paint(face, face.texture(64), grey[:50])
+
+
+@pytest.mark.parametrize(
+    "texture",
+    [np.zeros((64, 32, 3), np.uint8), np.zeros((64, 64), np.uint8), np.zeros((64, 64, 3))],
+    ids=["not square", "grey", "float"],
+)
+def test_other_arrays_than_textures_are_refused(texture):
+    face, _ = painted_face(stripes, 0, 0, 0)
+    with pytest.raises(ValueError, match=r"\(S, S, 3\) uint8"):
+        paint(face, texture)
 
 
 def lit_face(toward, ambient=0.3):
@@ -61,12 +69,12 @@ def lit_face(toward, ambient=0.3):
     return replace(face, image=photo)
 
 
-def test_new_light_is_that_of_a_face_photographed_in_it():
+def test_a_relit_face_looks_as_if_photographed_in_the_new_light():
     face, other = lit_face((1, 0.3, 1)), lit_face((-1, 0.5, 1))
     changed = relight(face, (-1, 0.5, 1), ambient=0.3)
     drawn, region = face.draw(face.trust[..., None])
     inside = np.pad(np.isfinite(drawn[..., 0]).astype(np.uint8), 1)
-    inner = cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1] > RIM * np.ptp(face.vertices[:, 1])
+    inner = cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1] > LIGHT_FADE_WIDTH * np.ptp(face.vertices[:, 1])
     new, truth, old = (x[region][inner].astype(float).mean(1) for x in (changed, other.image, face.image))
     assert np.corrcoef(old, truth)[0, 1] < 0.3, "the two lights differ"
     assert np.corrcoef(new, truth)[0, 1] > 0.9
@@ -77,23 +85,29 @@ def test_new_light_is_that_of_a_face_photographed_in_it():
     assert (warm[region][inner].mean(0) / changed[region][inner].mean(0) * [1, 1.2, 1.6]).argmax() == 0
 
 
-def test_impossible_lights_are_refused():
+@pytest.mark.parametrize(
+    ("light", "message"),
+    [
+        ({"toward": (0, 0, 0)}, "three numbers"),
+        ({"toward": (1, 2)}, "three numbers"),
+        ({"toward": (np.nan, 0, 1)}, "three numbers"),
+        ({"ambient": 1.5}, "0 to 1"),
+    ],
+)
+def test_impossible_lights_are_refused(light, message):
     face, _ = made_face()
-    for toward in ((0, 0, 0), (1, 2), (np.nan, 0, 1)):
-        with pytest.raises(ValueError, match="three numbers"):
-            relight(face, toward)
-    with pytest.raises(ValueError, match="0 to 1"):
-        relight(face, ambient=1.5)
+    with pytest.raises(ValueError, match=message):
+        relight(face, **light)
 
 
 def skin(tone, mark):
-    """Skin of one tone with brows-to-chin marks that tell whose it is."""
+    """Skin of one tone with regular marks, which identify the person."""
 
-    def look(u, v):
+    def color(u, v):
         spots = np.exp(-((((u - 0.5) % 0.1) - 0.05) ** 2 + ((v % mark) - mark / 2) ** 2) / 0.0003)
         return np.array(tone) * (1 - 0.5 * spots[..., None])
 
-    return look
+    return color
 
 
 def test_a_face_swapped_with_itself_hardly_changes():
@@ -103,7 +117,7 @@ def test_a_face_swapped_with_itself_hardly_changes():
     assert off.max() < 40 and off.mean() < 1.5
 
 
-def test_a_swap_brings_the_marks_and_keeps_the_tone():
+def test_a_swap_transfers_the_marks_and_keeps_the_tone():
     source, _ = painted_face(skin((120, 80, 60), 0.08), 0, 20, 0, scale=1.5, size=400)
     target, _ = painted_face(skin((220, 180, 160), 0.2), 5, -10, 5, scale=1.7, size=450)
     swapped = swap_face(source, target)
@@ -111,14 +125,14 @@ def test_a_swap_brings_the_marks_and_keeps_the_tone():
     x0, y0 = np.rint(target.landmarks[[48, 27], [0, 1]]).astype(int)
     x1, y1 = np.rint(target.landmarks[[54, 8], [0, 1]]).astype(int)
     inner = np.s_[y0:y1, x0:x1]
-    worn = painted_face(skin((120, 80, 60), 0.08), 5, -10, 5, scale=1.7, size=450)[0].image
-    detail = [a[inner].astype(float).mean(2).ravel() for a in (swapped, worn, target.image)]
+    transferred = painted_face(skin((120, 80, 60), 0.08), 5, -10, 5, scale=1.7, size=450)[0].image
+    detail = [a[inner].astype(float).mean(2).ravel() for a in (swapped, transferred, target.image)]
     assert np.corrcoef(detail[0], detail[1])[0, 1] > 0.8 and np.corrcoef(detail[0], detail[2])[0, 1] < 0.4
     bright = np.median(swapped[inner].reshape(-1, 3), axis=0)
-    assert np.abs(bright - [220, 180, 160]).max() < 35, "the colours meet those around"
+    assert np.abs(bright - [220, 180, 160]).max() < 35, "the colours match their surroundings"
 
 
-def test_turned_and_small_faces_are_refused_with_the_reason():
+def test_turned_and_small_faces_are_refused():
     good, _ = painted_face(stripes, 0, 0, 0)
     for pose, name in (((0, 60, 0), "yaw 60"), ((0, -55, 0), "yaw -55"), ((40, 0, 0), "pitch 40")):
         turned, _ = made_face(*pose)

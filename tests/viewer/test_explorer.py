@@ -1,4 +1,4 @@
-"""The figure to explore a face with."""
+"""The explorer figure."""
 
 import json
 
@@ -13,7 +13,7 @@ def buttons(figure):
     return {button.label: button for menu in figure.layout.updatemenus for button in menu.buttons}
 
 
-def test_it_is_small_and_shows_the_surface_first():
+def test_the_figure_is_small_and_shows_the_surface_first():
     figure = explorer_figure(made_face(0, 20, 0)[0])
     assert len(figure.to_json()) < 500_000
     kinds = [trace.type for trace in figure.data]
@@ -30,7 +30,7 @@ def test_buttons_do_what_they_say():
         change, traces = found[name].args
         assert list(traces) == [0, 1, 2] and list(change["visible"]) == [k == n for n in range(3)]
     skin = found["skin"].args[0]["vertexcolor"][0]
-    assert skin == json.loads(figure.to_json())["data"][0]["vertexcolor"], "the colours that it had"
+    assert skin == json.loads(figure.to_json())["data"][0]["vertexcolor"], "the original colours"
     assert found["clay"].args[0]["vertexcolor"][0] is None
     for name, trace, first in (("landmarks", 3, False), ("pose box", 4, True)):
         assert found[name].args == ({"visible": first}, (trace,)) and found[name].args2[0] == {"visible": not first}
@@ -49,7 +49,7 @@ def test_views_follow_the_head():
     assert eye["half left"][0] < eye["from the front"][0] < eye["half right"][0]
 
 
-def test_the_face_lies_in_its_photos_pose():
+def test_the_face_has_the_pose_of_the_photo():
     face, camera = made_face(10, 30, -5)
     mesh, wires, points, marks, box, _ = explorer_figure(face).data
     truth = camera.unproject(face.landmarks) @ camera.rotation.T
@@ -57,8 +57,8 @@ def test_the_face_lies_in_its_photos_pose():
     for part in (mesh, wires, points):
         x, y, z = (np.asarray(part[name]) for name in "xyz")
         assert np.nanmax(np.abs(np.stack([x, y, z]))) < 125 and 150 < np.nanmax(z) - np.nanmin(z) < 220
-    assert np.isnan(wires.x).sum() > 40, "lines have gaps between them"
-    # the nearest point of the surface to each wire's point is close: both are the face
+    assert np.isnan(wires.x).sum() > 40, "gaps separate the lines"
+    # the wires lie on the surface
     surface = np.stack([mesh.x, mesh.y, mesh.z], 1)
     line = np.stack([wires.x, wires.y, wires.z], 1)
     line = line[~np.isnan(line[:, 0])][::10]

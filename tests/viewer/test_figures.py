@@ -16,7 +16,7 @@ def test_figure_is_small_and_shows_face_and_landmarks():
     assert triangles.max() == len(vertices) - 1 and 2500 < len(vertices) < 4500
     assert (vertex_normals(vertices, triangles)[np.argmax(vertices[:, 2])] @ [0, 0, 1]) > 0.7
     assert colors.shape == vertices.shape and len(figure.data[0].vertexcolor) == len(vertices)
-    # eyes and mouth are closed: the only border is the outer one, and no vertex of it is near the middle
+    # eyes and mouth are closed: the only border is the outer one, which is not near them
     edges, count = np.unique(
         np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1), axis=0, return_counts=True
     )

@@ -1,13 +1,13 @@
-"""Figures as notebooks show them."""
+"""Figures in notebooks."""
 
 import matplotlib.pyplot as plt
 
 from lprnet_utils.viewer import show
 
 
-def test_a_shown_figure_is_small_described_and_closed(monkeypatch):
+def test_a_figure_is_shown_small_with_a_description_and_closed(monkeypatch):
     shown = []
-    # IPython 7's display takes no more than these: a mime bundle, and its metadata
+    # IPython 7's display takes only a MIME bundle and its metadata
     monkeypatch.setattr("IPython.display.display", lambda data, metadata, raw: shown.append((data, metadata, raw)))
     for photo, kind, start in ((False, "image/png", b"\x89PNG"), (True, "image/jpeg", b"\xff\xd8")):
         fig, ax = plt.subplots(figsize=(3, 2))

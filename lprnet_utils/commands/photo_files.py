@@ -1,0 +1,100 @@
+"""The files that ``lprnet photo`` writes for a face: meshes, pictures, numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from ..common.arrays import Image
+from ..common.files import write_json
+from ..reconstruction.draw import draw_landmarks
+from ..reconstruction.face import Face
+from ..viewer.avatar import write_avatar
+from ..viewer.figures import face_figure
+
+DEPTH_LEVELS_PER_MM = 200  # of the 16-bit depth picture
+DEPTH_ZERO_LEVEL = 32768
+TEXTURE_SIZE = 1024
+JPEG_QUALITY = 92
+
+
+def write_picture(picture: np.ndarray, path: Path) -> None:
+    """Encode a picture (BGR or grey) and write it. Unlike ``cv2.imwrite`` it raises an error if this fails."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else []
+    done, data = cv2.imencode(path.suffix, picture, options)
+    if not done:
+        raise ValueError(f"a picture of shape {picture.shape} could not be encoded as {path.suffix}")
+    path.write_bytes(data.tobytes())
+
+
+def _write_depth(face: Face, path: Path) -> None:
+    levels = np.rint(face.depth_map() / face.pose.camera.scale * DEPTH_LEVELS_PER_MM + DEPTH_ZERO_LEVEL)
+    write_picture(np.nan_to_num(np.clip(levels, 1, 65535)).astype(np.uint16), path)
+
+
+def _write_texture(face: Face, path: Path) -> None:
+    write_picture(face.texture(TEXTURE_SIZE)[..., ::-1], path)
+
+
+def _write_landmarks(face: Face, path: Path) -> None:
+    np.savetxt(path, face.landmarks, "%.3f")
+
+
+def _write_pose(face: Face, path: Path) -> None:
+    angles = {name: round(getattr(face.pose, name), 3) for name in ("pitch", "yaw", "roll")}
+    box = [round(float(v), 2) for v in face.box]
+    camera, confidence = face.pose.matrix.round(6).tolist(), round(face.confidence, 4)
+    write_json(angles | {"camera": camera, "box": box, "confidence": confidence}, path)
+
+
+def _write_expressions(face: Face, path: Path) -> None:
+    write_json(face.coefficients.named(), path)
+
+
+def _write_html(face: Face, path: Path) -> None:
+    face_figure(face).write_html(path)
+
+
+class FaceFile(NamedTuple):
+    """A kind of file of each face."""
+
+    ending: str
+    description: str
+    write: Callable[[Face, Path], Any]
+
+
+FACE_FILES = {
+    "glb": FaceFile(".glb", "mesh with texture, for three.js, Blender, phones", Face.save),
+    "avatar": FaceFile(".avatar.glb", "mesh that 51 expressions can move", write_avatar),
+    "obj": FaceFile(".obj", "mesh with texture, and its .mtl and .png", Face.save),
+    "ply": FaceFile(".ply", "mesh with a colour at each vertex", Face.save),
+    "npz": FaceFile(".npz", "mesh, landmarks and pose as numpy arrays", Face.save),
+    "depth": FaceFile(".depth.png", "16-bit picture, 200 levels a mm, 0 beside the face", _write_depth),
+    "texture": FaceFile(".texture.png", "the face's skin, unrolled", _write_texture),
+    "landmarks": FaceFile(".landmarks.txt", "68 points, x y z a line", _write_landmarks),
+    "pose": FaceFile(".pose.json", "angles, camera, box, confidence", _write_pose),
+    "expressions": FaceFile(".expressions.json", "weights of ARKit's 51 expressions", _write_expressions),
+    "html": FaceFile(".html", "the face to turn in a browser", _write_html),
+}
+OVERLAY = "overlay"  # a file of each photo: the photo with the landmarks of all its faces
+FILE_KINDS = (*FACE_FILES, OVERLAY)
+DEFAULT_FILE_KINDS = ("glb", OVERLAY)
+
+
+def write_photo_files(image: Image, faces: list[Face], kinds: Iterable[str], folder: Path, name: str) -> list[str]:
+    """Write files of these kinds into a folder. ``name`` is that of the photo. Returns the sorted names of the files.
+
+    The first face's files are called ``NAME.glb`` and so on, the next face's ``NAME.face2.glb``.
+    """
+    for number, face in enumerate(faces, 1):
+        stem = name + (f".face{number}" if number > 1 else "")
+        for kind in kinds:
+            if kind != OVERLAY:
+                FACE_FILES[kind].write(face, folder / (stem + FACE_FILES[kind].ending))
+    if OVERLAY in kinds and faces:
+        write_picture(draw_landmarks(image, faces)[..., ::-1], folder / f"{name}.overlay.jpg")
+    return sorted(path.name for path in folder.iterdir())

@@ -1,0 +1,122 @@
+"""The BlazeFace network: anchors, decoding, suppression, and the roll of a head from its keypoints.
+
+BlazeFace (Bazarevsky et al., 2019, arXiv 1907.05047) is MediaPipe's face detector. MediaPipe's graphs
+``face_detection_back_desktop_live.pbtxt`` and ``face_detection_short_range_common.pbtxt`` define the anchors, the
+decoding and the suppression.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..common.arrays import Array, Image
+from ..common.assets import read_asset
+from ..common.litert import LiteRTModel
+from ..geometry.crop import warp_image
+from ..geometry.landmarks import overlap
+
+# The six keypoints are left eye, right eye, nose tip, mouth, left ear, right ear (left and right in the image).
+MIRRORED_KEYPOINTS = np.array([1, 0, 2, 3, 5, 4])  # the mirror counterpart of each keypoint
+SAME_FACE_IOU = 0.3  # boxes with a higher intersection over union belong to one face
+NOSE_WEIGHT = 0.58  # fitted by scripts/calibration/fit_detector_boxes.py to the head poses of training photos
+
+
+def anchors(size: int, strides: tuple[int, ...]) -> Array:
+    """Centres (n, 2) of BlazeFace's anchors in input pixels; the input spans 0 to ``size``.
+
+    Layers of the same stride share one grid and add two anchors per cell each. All anchors have the same size.
+    """
+    grids = []
+    for stride in dict.fromkeys(strides):
+        centres = (np.arange(size // stride) + 0.5) * stride
+        grid = np.stack(np.meshgrid(centres, centres), -1).reshape(-1, 2)
+        grids.append(np.repeat(grid, 2 * strides.count(stride), 0))
+    return np.concatenate(grids)
+
+
+def suppress(points: Array, scores: Array) -> list[tuple[float, Array]]:
+    """Average overlapping boxes, weighted by their scores: a list of (score, points (8, 2)), best first.
+
+    The points (n, 8, 2) are the upper left and lower right corner of the box and six keypoints. An average gets the
+    highest score of its boxes.
+    """
+    order = np.argsort(-scores, kind="stable")
+    points, scores = points[order], scores[order]
+    found = []
+    while len(scores):
+        same = overlap(points[:, :2].reshape(-1, 4), points[0, :2].ravel()) > SAME_FACE_IOU
+        same[0] = True
+        found.append((float(scores[0]), np.average(points[same], axis=0, weights=scores[same])))
+        points, scores = points[~same], scores[~same]
+    return found
+
+
+class BlazeFace:
+    """One BlazeFace network, applied to one crop of a photo. Threads must not share an instance.
+
+    Parameters
+    ----------
+    model : {"back", "short"}
+        ``back``: 256 pixels, for photos; finds faces down to a twentieth of the crop. ``short``: 128 pixels, six
+        times as fast, for a face near the camera.
+    threads : int
+        Threads of the interpreter.
+
+    Raises
+    ------
+    ValueError
+        If ``model`` is another name.
+    """
+
+    MODELS = {"back": (256, (16, 32, 32, 32)), "short": (128, (8, 16, 16, 16))}
+
+    def __init__(self, model: str = "back", threads: int = 1):
+        if model not in self.MODELS:
+            raise ValueError(f"no face detector {model!r}; there are {', '.join(self.MODELS)}")
+        self.size, strides = self.MODELS[model]
+        self._anchors = anchors(self.size, strides)
+        name = f"detection/blazeface_{model}.tflite"
+        self._network = LiteRTModel(read_asset(name), name, threads)
+
+    def detect(self, image: Image, matrix: Array, min_score: float = 0.5) -> list[tuple[float, Array]]:
+        """Find the faces in one crop of a photo.
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8
+        matrix : (2, 3) array
+            A similarity from pixels of the photo to pixels of the crop, the network's input.
+        min_score : float
+            Drop faces with a lower score.
+
+        Returns
+        -------
+        list of (score, points (8, 2)), best first
+            Corners of the box and keypoints, in pixels of the **crop**.
+        """
+        crop = warp_image(image, matrix, self.size)
+        outputs = self._network(crop.astype(np.float32) / 127.5 - 1)
+        raw, logits = (next(output for output in outputs if output.shape[-1] == last) for last in (16, 1))
+        logits = logits[:, 0].astype(float)
+        scores = 1 / (1 + np.exp(-np.clip(logits, -100, 100)))
+        good = (scores >= min_score) & (raw[:, 2:4] > 0).all(1)
+        raw, scores = raw[good].astype(float), scores[good]
+        # Offsets from the anchor: centre, width and height, six keypoints. Half a pixel: the network counts
+        # from the edge of the first pixel, we count from its centre.
+        half = raw[:, None, 2:4] / 2
+        points = raw.reshape(-1, 8, 2)[:, [0, 0, 2, 3, 4, 5, 6, 7]] + self._anchors[good, None] - 0.5
+        points[:, :2] += np.concatenate([-half, half], 1)
+        return suppress(points, scores)
+
+
+def roll_from_keypoints(keypoints: Array) -> float:
+    """Clockwise roll of a head in the picture plane, in degrees, from its six keypoints (6, 2).
+
+    The line from the eyes to the mouth points straight down for a frontal face only. In profile the mouth lies in
+    front of the eyes, and the line leans by 14 degrees. The position of the nose corrects for this.
+    """
+    eyes = keypoints[:2].mean(0)
+    down = keypoints[3] - eyes - NOSE_WEIGHT * (keypoints[2] - eyes)
+    return math.degrees(math.atan2(-down[0], down[1]))

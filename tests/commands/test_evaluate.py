@@ -1,0 +1,88 @@
+"""lprnet evaluate: printed errors, which are also those in the model cards."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from checkout import ROOT
+from data_files import write_aflw2000
+
+from lprnet_utils import LPRNet
+from lprnet_utils.commands.main import main
+
+WEIGHTS = "open", "wild", "published"
+
+
+def test_evaluate_prints_bins_and_means(capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    for k, yaw in enumerate((0.1, -0.8, 1.4)):
+        write_aflw2000(tmp_path, f"image{k:05d}", rng.uniform(100, 300, (3, 68)), [0.0, yaw, *[0.0] * 5])
+    assert main(["evaluate", "--aflw2000", str(tmp_path), "--output", str(tmp_path / "out")]) == 0
+    text = capsys.readouterr().out
+    values = dict(re.findall(r"^  (.+?)\s+([\d.]+)$", text, re.MULTILINE))
+    assert list(values) == ["0-30", "30-60", "60-90", "mean of bins", "mean over photos"]
+    numbers = [float(v) for v in values.values()]
+    assert numbers[3] == pytest.approx(np.mean(numbers[:3]), abs=2e-3) and "mirror image" in text
+
+
+def test_evaluate_on_synthetic_photos(tmp_path, capsys):
+    assert main(["evaluate", "--synthetic", "12", "--seed", "3", "--passes", "1", "--output", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    rows = dict(re.findall(r"^  (\S.*?)\s+([\d.nan ]+)$", text, re.MULTILINE))
+    assert {"mm", "95 % mm", "aligned mm", "nme"} <= set(rows) and "12 synthetic photos, seed 3" in text
+    mean = [float(rows[name].split()[-1]) for name in ("aligned mm", "mm", "95 % mm")]
+    assert 0 < mean[0] < mean[1] < mean[2]
+    assert float(re.search(r"roughness ([\d.]+)", text)[1]) > 0
+    report = json.loads((tmp_path / "report.json").read_text())["sets"]["seed 3"]
+    assert report["photos"] == 12 and report["mm"]["mean over photos"] == pytest.approx(mean[1], abs=0.006)
+
+
+def card(name):
+    """The model card of these weights."""
+    text = (ROOT / "data/weights/README.md").read_text(encoding="utf-8")
+    return re.search(rf"^# Model card: `{name}\.tflite`\n(.+?)(?=^# |\Z)", text, re.MULTILINE | re.DOTALL)[1]
+
+
+@pytest.mark.parametrize("name", ["open", "wild", pytest.param("published", marks=pytest.mark.slow)])
+def test_model_card_has_the_measured_errors(name, aflw2000_dir, tmp_path, capsys):
+    """On the real photos the command prints the numbers in the model card and in README."""
+    assert main(["evaluate", "--aflw2000", str(aflw2000_dir), "--weights", name, "--output", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    measured = [float(v) for v in re.findall(r"^  .+?\s+([\d.]+)$", text, re.MULTILINE)]
+    measured.append(float(re.search(r"mirror image: ([\d.]+)", text)[1]))
+    stated = [float(v) for v in re.search(r"^\| ([\d. |]+) \|$", card(name), re.MULTILINE)[1].split("|")]
+    assert stated == pytest.approx(measured, abs=0.011)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    row = re.search(rf"^\| `{name}`[^|]*\| ([\d. |]+) \|", readme, re.MULTILINE)[1]
+    assert [float(v) for v in row.split("|")] == stated[:4]
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_model_card_has_the_licence(name):
+    metadata = LPRNet(name).metadata
+    free = metadata["licence"].startswith("Free for any use")
+    assert free == (name == "open") and free != ("esearch" in metadata["licence"])
+    assert ("any use" in card(name)) == free and ("esearch only" in card(name)) != free
+    assert ("AFLW (Koestinger" in metadata["training_data"]) != free, "free weights were not trained on AFLW"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [w for w in WEIGHTS if w != "published"])
+def test_model_card_has_the_dense_errors(name, tmp_path, capsys):
+    """On synthetic faces the command prints the numbers in the model card."""
+    assert main(["evaluate", "--synthetic", "--weights", name, "--output", str(tmp_path)]) == 0
+    text, scanned = capsys.readouterr().out.split("synthetic photos, ict")
+    for row in ("mm", "95 % mm", "aligned mm", "nme"):
+        for prefix, kind in (("", ""), ("mean ", "mean face, ")):
+            measured = re.search(rf"^  {prefix}{row} +([\d. ]+)$", scanned, re.MULTILINE)[1].split()
+            stated = re.search(rf"^\| {kind}{row}, scans \| ([\d. |]+) \|$", card(name), re.MULTILINE)[1].split("|")
+            assert [float(v) for v in stated] == pytest.approx([float(v) for v in measured], abs=0.021), kind + row
+    for row in ("mm", "95 % mm", "aligned mm", "dark", "medium", "light", "female", "male", "child", "adult", "old"):
+        measured = re.search(rf"^  {row} +([\d. ]+)$", text, re.MULTILINE)[1].split()
+        stated = re.search(rf"^\| {row} \| ([\d. |]+) \|$", card(name), re.MULTILINE)[1].split("|")
+        assert [float(v) for v in stated] == pytest.approx([float(v) for v in measured], abs=0.021), row
+    rough = re.search(r"roughness ([\d.]+) degrees, of the truth ([\d.]+)", text)
+    assert [float(v) for v in re.search(r"roughness ([\d.]+) degrees \(truth ([\d.]+)\)", card(name)).groups()] == (
+        pytest.approx([float(v) for v in rough.groups()], abs=0.021)
+    )
