@@ -8,6 +8,7 @@ on every machine with the same libraries. It takes about a minute; run ``scripts
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -28,4 +29,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # --help must not write anything
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     main()

@@ -9,6 +9,7 @@ second; run ``scripts/assets/update_checksums.py`` after it.
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "samples"
@@ -28,4 +29,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # --help must not write anything
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     main()

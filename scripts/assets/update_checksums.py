@@ -8,6 +8,7 @@ Run this after every script that builds bundled data. It takes a second.
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 from pathlib import Path
@@ -36,4 +37,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # --help must not write anything
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     main()
