@@ -32,6 +32,7 @@ def script(checkout: Path, name: str) -> Path:
 def run(checkout: Path, *command: str | Path) -> str:
     """Run a script with the package of its own checkout."""
     environment = os.environ | {"PYTHONPATH": str(checkout), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else a checkout without .pyc files compiles at each import
     done = subprocess.run(
         [sys.executable, *map(str, command)], cwd=checkout, env=environment, capture_output=True, text=True
     )
