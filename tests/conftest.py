@@ -13,38 +13,25 @@ from lprnet_utils.common import data_path, read_image
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before anything imports TensorFlow
 
 
-def _folder(variable: str) -> Path:
-    value = os.environ.get(variable)
-    if not value:
-        pytest.skip(f"{variable} is not set: this test needs real data that does not ship with the project")
-    folder = Path(value)
-    if not folder.is_dir():
-        pytest.fail(f"{variable} is set to {value}, which is not a folder: correct it, or unset it to skip this test")
+def _real_data(variable: str):
+    """A fixture with the folder that an environment variable names."""
+
+    @pytest.fixture(scope="session")
+    def folder() -> Path:
+        value = os.environ.get(variable)
+        if not value:
+            pytest.skip(f"{variable} is not set: this test needs real data that does not ship with the project")
+        if not Path(value).is_dir():
+            pytest.fail(f"{variable} is {value}, which is not a folder: correct it, or unset it to skip the test")
+        return Path(value)
+
     return folder
 
 
-@pytest.fixture(scope="session")
-def aflw2000_dir() -> Path:
-    """AFLW2000-3D, or a part of it."""
-    return _folder("LPRNET_AFLW2000")
-
-
-@pytest.fixture(scope="session")
-def aflw_train_dir() -> Path:
-    """The training photos."""
-    return _folder("LPRNET_AFLW_TRAIN")
-
-
-@pytest.fixture(scope="session")
-def ict_dir() -> Path:
-    """Arrays and sample files of ICT-FaceKit."""
-    return _folder("LPRNET_ICT")
-
-
-@pytest.fixture(scope="session")
-def w300_dir() -> Path:
-    """Samples of 300W-LP."""
-    return _folder("LPRNET_300WLP")
+aflw2000_dir = _real_data("LPRNET_AFLW2000")  # AFLW2000-3D, or a part of it
+aflw_train_dir = _real_data("LPRNET_AFLW_TRAIN")  # the training photos
+ict_dir = _real_data("LPRNET_ICT")  # arrays and sample files of ICT-FaceKit
+w300_dir = _real_data("LPRNET_300WLP")  # samples of 300W-LP
 
 
 @pytest.fixture(scope="session")
@@ -67,9 +54,18 @@ def faces(net, photos):
 
 
 @pytest.fixture(scope="session")
-def landmark_model():
+def model() -> MorphableModel:
+    return MorphableModel.load()
+
+
+@pytest.fixture(scope="session")
+def layout() -> UVLayout:
+    return UVLayout()
+
+
+@pytest.fixture(scope="session")
+def landmark_model(model, layout):
     """The 68 landmarks of the face model: mean (68, 3) and basis (K + E, 68, 3)."""
-    layout = UVLayout()
-    mean, basis = layout.position_basis(MorphableModel.load())
+    mean, basis = layout.position_basis(model)
     read = layout.landmark_matrix
     return read @ mean, np.stack([read @ b for b in basis])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from importlib.util import find_spec
 
-from .options import add_weights_option
+from .options import add_command, add_shared
 
 
 def app(arguments: argparse.Namespace) -> int:
     """Open the applet in the browser: a photo, its 3D face with sliders, files to download. Ctrl-C ends it."""
-    from importlib.util import find_spec
-
     if missing := [name for name in ("ipywidgets", "plotly", "voila") if find_spec(name) is None]:
         raise RuntimeError(f"the applet needs {' and '.join(missing)}: pip install 'lprnet_utils[lab]'")
     from ..viewer.applet import serve
@@ -21,10 +20,8 @@ def app(arguments: argparse.Namespace) -> int:
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add ``lprnet app``."""
-    parser = commands.add_parser("app", help="the applet, in the browser", description=app.__doc__)
-    parser.add_argument(
-        "--port", type=int, default=8866, help="port on this machine (%(default)s, or the next free one)"
-    )
-    parser.add_argument("--no-browser", action="store_true", help="only print the address")
-    add_weights_option(parser)
-    parser.set_defaults(function=app)
+    parser = add_command(commands, "app", app, "the applet, in the browser")
+    add = parser.add_argument
+    add("--port", type=int, default=8866, help="port on this machine (%(default)s, or the next free one)")
+    add("--no-browser", action="store_true", help="only print the address")
+    add_shared(parser, "--weights")

@@ -6,59 +6,28 @@ import argparse
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from .options import add_passes_option, add_weights_option, folder_option
+from tqdm import tqdm
 
-if TYPE_CHECKING:
-    from ..datasets.aflw import AFLW2000
-    from ..datasets.photo_folder import PhotoFolder
+from .options import add_command, add_shared, folder_option
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Measure a network by yaw: 68 landmarks on AFLW2000-3D, or the whole position map on synthetic faces."""
     if arguments.synthetic is not None:
         return _evaluate_on_synthetic(arguments)
-    return _evaluate_on_photos(arguments)
-
-
-def _evaluate_on_synthetic(arguments: argparse.Namespace) -> int:
-    """Measure a network on the bundled synthetic faces, or on newly made ones. Prints and writes a report."""
-    from tqdm import tqdm
-
-    from ..evaluation.protocols import evaluate_synthetic
-    from ..evaluation.reports import print_synthetic, write_report
-    from ..reconstruction.lprnet import LPRNet
-    from ..synthetic.faces import SyntheticFaces
-    from ..synthetic.heldout import HELD_OUT_FILES, held_out_faces
-
-    net, count, seed = LPRNet(arguments.weights, passes=arguments.passes), arguments.synthetic, arguments.seed
-    if count:
-        faces = SyntheticFaces(seed, net.size)
-        sets = {f"seed {seed}": (faces.sample(k) for k in range(count))}
-    else:
-        sets = {kind: held_out_faces(kind) for kind in HELD_OUT_FILES}
-    reports = {}
-    for name, samples in sets.items():
-        total = count or len(samples)
-        reports[name] = evaluate_synthetic(net, tqdm(samples, total=total, unit="photo", leave=False))
-        print_synthetic(f"{arguments.weights} on {total} synthetic photos, {name}", reports[name])
-    write_report({"weights": arguments.weights, "sets": reports}, arguments.output)
-    print(f"report.json in {arguments.output}")
-    return 0
-
-
-def _evaluate_on_photos(arguments: argparse.Namespace) -> int:
-    """Measure a network, or predictions in a file, on photos with landmarks. Prints and writes a report."""
-    from tqdm import tqdm
-
     from ..common.assets import load_arrays
     from ..common.files import save_arrays
+    from ..datasets.aflw import AFLW2000
+    from ..datasets.photo_folder import PhotoFolder
     from ..evaluation.protocols import evaluate_aflw2000, match_predictions
     from ..evaluation.reports import print_evaluation, write_report
     from ..reconstruction.lprnet import LPRNet
 
-    data = _photos(arguments)
+    if arguments.photos:
+        data = PhotoFolder(arguments.photos)
+    else:
+        data = AFLW2000(folder_option(arguments.aflw2000, "LPRNET_AFLW2000", "copy of AFLW2000-3D"), strict=False)
     what = str(arguments.predictions or arguments.weights)
     if arguments.predictions:
         report, predictions = match_predictions(*load_arrays(arguments.predictions, "names", "landmarks"), data)
@@ -83,37 +52,42 @@ def _evaluate_on_photos(arguments: argparse.Namespace) -> int:
     return int(bool(report["problems"]) and not arguments.keep_going)
 
 
-def _photos(arguments: argparse.Namespace) -> AFLW2000 | PhotoFolder:
-    from ..datasets.aflw import AFLW2000
-    from ..datasets.photo_folder import PhotoFolder
+def _evaluate_on_synthetic(arguments: argparse.Namespace) -> int:
+    """Measure a network on the bundled synthetic faces, or on newly made ones. Prints and writes a report."""
+    from ..evaluation.protocols import evaluate_synthetic
+    from ..evaluation.reports import print_synthetic, write_report
+    from ..reconstruction.lprnet import LPRNet
+    from ..synthetic.faces import SyntheticFaces
+    from ..synthetic.heldout import HELD_OUT_FILES, held_out_faces
 
-    if arguments.photos:
-        return PhotoFolder(arguments.photos)
-    return AFLW2000(folder_option(arguments.aflw2000, "LPRNET_AFLW2000", "copy of AFLW2000-3D"), strict=False)
+    net, count, seed = LPRNet(arguments.weights, passes=arguments.passes), arguments.synthetic, arguments.seed
+    if count:
+        faces = SyntheticFaces(seed, net.size)
+        sets = {f"seed {seed}": (faces.sample(k) for k in range(count))}
+    else:
+        sets = {kind: held_out_faces(kind) for kind in HELD_OUT_FILES}
+    reports = {}
+    for name, samples in sets.items():
+        total = count or len(samples)
+        reports[name] = evaluate_synthetic(net, tqdm(samples, total=total, unit="photo", leave=False))
+        print_synthetic(f"{arguments.weights} on {total} synthetic photos, {name}", reports[name])
+    write_report({"weights": arguments.weights, "sets": reports}, arguments.output)
+    print(f"report.json in {arguments.output}")
+    return 0
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add ``lprnet evaluate``."""
-    parser = commands.add_parser("evaluate", help="measure a network", description=evaluate.__doc__)
-    parser.add_argument("--aflw2000", help="folder of AFLW2000-3D's .jpg and .mat files (else LPRNET_AFLW2000)")
-    parser.add_argument("--photos", type=Path, help="your own photos instead, each with 68 points: anna.jpg, anna.pts")
-    add_weights_option(parser)
-    parser.add_argument(
-        "--synthetic",
-        type=int,
-        nargs="?",
-        const=0,
-        metavar="N",
-        help="use synthetic photos instead: the bundled ones, or N new ones",
-    )
-    parser.add_argument("--seed", type=int, default=77, help="seed of new photos, not that of training (%(default)s)")
-    parser.add_argument(
-        "--predictions", type=Path, help="a .npz of names and landmarks (n, 68, 2 or 3) instead of a network"
-    )
-    parser.add_argument("--detector", action="store_true", help="also detect the faces; a missed one is a failure")
-    parser.add_argument(
-        "--output", type=Path, default=Path("outputs/evaluation"), help="folder of the report (%(default)s)"
-    )
-    parser.add_argument("--keep-going", action="store_true", help="exit with 0 even if photos could not be read")
-    add_passes_option(parser)
-    parser.set_defaults(function=evaluate)
+    parser = add_command(commands, "evaluate", evaluate, "measure a network")
+    add = parser.add_argument
+    add("--aflw2000", help="folder of AFLW2000-3D's .jpg and .mat files (else LPRNET_AFLW2000)")
+    add("--photos", type=Path, help="your own photos instead, each with 68 points: anna.jpg, anna.pts")
+    add_shared(parser, "--weights")
+    bundled_or_new = "use synthetic photos instead: the bundled ones, or N new ones"
+    add("--synthetic", type=int, nargs="?", const=0, metavar="N", help=bundled_or_new)
+    add("--seed", type=int, default=77, help="seed of new photos, not that of training (%(default)s)")
+    add("--predictions", type=Path, help="a .npz of names and landmarks (n, 68, 2 or 3) instead of a network")
+    add("--detector", action="store_true", help="also detect the faces; a missed one is a failure")
+    add("--output", type=Path, default=Path("outputs/evaluation"), help="folder of the report (%(default)s)")
+    add("--keep-going", action="store_true", help="exit with 0 even if photos could not be read")
+    add_shared(parser, "--passes")

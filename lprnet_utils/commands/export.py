@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..common.arrays import Array, Image
-from .options import add_aflw_train_option, aflw_train_folder
+from .options import add_command, add_shared, aflw_train_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import keras
 
     from ..datasets.aflw import AFLWTrain
@@ -56,13 +55,8 @@ def fit_distance_curve(model: keras.Model, crops: Array) -> list[float]:
     """Middle and width in mm of the logistic curve that separates faces from backgrounds by their shape distance.
 
     Each network has another output for a background, so each weights file contains its own numbers, which
-    :func:`lprnet_utils.reconstruction.likelihood.face_likelihood` uses.
-
-    Parameters
-    ----------
-    model : keras.Model
-    crops : (n, N, N, 3) float32
-        Faces, 0 to 1. The function makes the same number of backgrounds.
+    :func:`lprnet_utils.reconstruction.likelihood.face_likelihood` uses. The crops (n, N, N, 3) float32 in 0 to 1 show
+    faces; the function makes as many backgrounds.
     """
     from scipy.optimize import minimize
 
@@ -157,26 +151,15 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add ``lprnet export``."""
     from ..training.origin import NOT_STATED
 
-    parser = commands.add_parser(
-        "export",
-        help="a training run as a .tflite file",
-        description=export.__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = add_command(commands, "export", export, "a training run as a .tflite file", EXAMPLES)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--run", type=Path, help="folder of lprnet train")
     source.add_argument("--origin", type=Path, help="a TOML file that states the origin of --weights")
-    parser.add_argument(
-        "--weights", default="best.weights.h5", help="file in the run's folder (%(default)s); with --origin, a path"
-    )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the .tflite file")
-    add_aflw_train_option(parser)
-    parser.add_argument("--photos", type=Path, help="photos that the run was trained on (lprnet train --photos)")
-    parser.add_argument("--licence", default=NOT_STATED, help="of weights that were trained on --photos")
-    parser.add_argument(
-        "--head-angle",
-        metavar="WEIGHTS",
-        help="include this head-angle network: a file of lprnet train-head-angle, or finished weights that contain one",
-    )
-    parser.set_defaults(function=export)
+    add = parser.add_argument
+    add("--weights", default="best.weights.h5", help="file in the run's folder (%(default)s); with --origin, a path")
+    add("-o", "--output", type=Path, required=True, metavar="FILE", help="the .tflite file")
+    add_shared(parser, "--aflw-train")
+    add("--photos", type=Path, help="photos that the run was trained on (lprnet train --photos)")
+    add("--licence", default=NOT_STATED, help="of weights that were trained on --photos")
+    source_of_angle = "a file of lprnet train-head-angle, or finished weights that contain one"
+    add("--head-angle", metavar="WEIGHTS", help=f"include this head-angle network: {source_of_angle}")

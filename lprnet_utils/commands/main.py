@@ -9,14 +9,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import app, evaluate, export, photos, shards, train, video
+from . import app, evaluate, export, photos, train, video
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line of ``lprnet``."""
     top = argparse.ArgumentParser(prog="lprnet", description="3D faces from single photos.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (photos, video, app, train, shards, evaluate, export):
+    for module in (photos, video, app, train, evaluate, export):
         module.add_parser(commands)
     return top
 

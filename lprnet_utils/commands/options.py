@@ -1,10 +1,39 @@
-"""Options that several commands share."""
+"""What several commands share: how a command is added, and options."""
 
 from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
+
+from ..reconstruction.lprnet import DEFAULT_WEIGHTS
+
+CHOICE_OF_WEIGHTS = "open: free for any use; wild, published: for research only; or a .tflite file (%(default)s)"
+SHARED_OPTIONS = {
+    "--weights": {"default": DEFAULT_WEIGHTS, "help": CHOICE_OF_WEIGHTS},
+    "--passes": {"type": int, "default": 1, "help": "2: run the network again on an upright crop (%(default)s)"},
+    "--max-faces": {"type": int, "metavar": "N", "help": "only the N largest faces"},
+    "--workers": {"type": int, "default": os.cpu_count() or 1, "help": "number of processes (%(default)s)"},
+    "--dask": {"metavar": "ADDRESS", "help": "use the Dask cluster at this address instead; it must see the files"},
+    "--aflw-train": {"help": "folder of AFLW's training photos (else LPRNET_AFLW_TRAIN)"},
+}
+
+
+def add_command(
+    commands: argparse._SubParsersAction, name: str, function: Callable, brief: str, examples: str | None = None
+) -> argparse.ArgumentParser:
+    """Add the command that calls ``function``; its docstring describes the command, and examples end the help."""
+    style = argparse.RawDescriptionHelpFormatter if examples else argparse.HelpFormatter
+    parser = commands.add_parser(name, help=brief, description=function.__doc__, epilog=examples, formatter_class=style)
+    parser.set_defaults(function=function)
+    return parser
+
+
+def add_shared(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add options of ``SHARED_OPTIONS`` to a command."""
+    for name in names:
+        parser.add_argument(name, **SHARED_OPTIONS[name])
 
 
 def folder_option(value: str | None, variable: str, what: str) -> Path:
@@ -26,37 +55,3 @@ def aflw_train_folder(value: str | None, what: str = "training photos") -> Path:
 def counted(number: int, what: str) -> str:
     """A number of things: ``1 photo``, ``2 photos``."""
     return f"{number} {what}{'s' * (number != 1)}"
-
-
-def add_weights_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--weights``."""
-    from ..reconstruction.lprnet import DEFAULT_WEIGHTS
-
-    choice = "open: free for any use; wild, published: for research only; or a .tflite file (%(default)s)"
-    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help=choice)
-
-
-def add_passes_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--passes``."""
-    parser.add_argument(
-        "--passes", type=int, default=1, help="2: run the network again on an upright crop (%(default)s)"
-    )
-
-
-def add_face_options(parser: argparse.ArgumentParser, what: str) -> None:
-    """Add ``--max-faces`` and ``--require-face``. ``what`` is the input that may have no face."""
-    parser.add_argument("--max-faces", type=int, metavar="N", help="only the N largest faces")
-    parser.add_argument("--require-face", action="store_true", help=f"exit with 1 if {what} has no face")
-
-
-def add_parallel_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--workers`` and ``--dask``."""
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="number of processes (%(default)s)")
-    parser.add_argument(
-        "--dask", metavar="ADDRESS", help="use the Dask cluster at this address instead; it must see the files"
-    )
-
-
-def add_aflw_train_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--aflw-train``."""
-    parser.add_argument("--aflw-train", help="folder of AFLW's training photos (else LPRNET_AFLW_TRAIN)")

@@ -17,14 +17,12 @@ from ..viewer.avatar import write_avatar
 from ..viewer.figures import face_figure
 
 DEPTH_LEVELS_PER_MM = 200  # of the 16-bit depth picture
-DEPTH_ZERO_LEVEL = 32768
-TEXTURE_SIZE = 1024
-JPEG_QUALITY = 92
+DEPTH_ZERO_LEVEL = 32768  # in the middle of the face
 
 
-def write_picture(picture: np.ndarray, path: Path) -> None:
+def _write_picture(picture: np.ndarray, path: Path) -> None:
     """Encode a picture (BGR or grey) and write it. Unlike ``cv2.imwrite`` it raises an error if this fails."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else []
+    options = [cv2.IMWRITE_JPEG_QUALITY, 92] if path.suffix == ".jpg" else []
     done, data = cv2.imencode(path.suffix, picture, options)
     if not done:
         raise ValueError(f"a picture of shape {picture.shape} could not be encoded as {path.suffix}")
@@ -33,11 +31,11 @@ def write_picture(picture: np.ndarray, path: Path) -> None:
 
 def _write_depth(face: Face, path: Path) -> None:
     levels = np.rint(face.depth_map() / face.pose.camera.scale * DEPTH_LEVELS_PER_MM + DEPTH_ZERO_LEVEL)
-    write_picture(np.nan_to_num(np.clip(levels, 1, 65535)).astype(np.uint16), path)
+    _write_picture(np.nan_to_num(np.clip(levels, 1, 65535)).astype(np.uint16), path)
 
 
 def _write_texture(face: Face, path: Path) -> None:
-    write_picture(face.texture(TEXTURE_SIZE)[..., ::-1], path)
+    _write_picture(face.texture(1024)[..., ::-1], path)
 
 
 def _write_landmarks(face: Face, path: Path) -> None:
@@ -96,5 +94,5 @@ def write_photo_files(image: Image, faces: list[Face], kinds: Iterable[str], fol
             if kind != OVERLAY:
                 FACE_FILES[kind].write(face, folder / (stem + FACE_FILES[kind].ending))
     if OVERLAY in kinds and faces:
-        write_picture(draw_landmarks(image, faces)[..., ::-1], folder / f"{name}.overlay.jpg")
+        _write_picture(draw_landmarks(image, faces)[..., ::-1], folder / f"{name}.overlay.jpg")
     return sorted(path.name for path in folder.iterdir())

@@ -1,24 +1,44 @@
-"""lprnet photo: photos to 3D faces in files, in parallel. A run that was stopped can go on."""
+"""lprnet photo: photos to 3D faces in files, in parallel. A run that was stopped can go on.
+
+A note for each finished photo lies in ``.lprnet`` in the output folder. It contains the size and time of the photo, the
+options, and the names of the files that were made. So a photo is processed once, and again if it has changed.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import re
+import shutil
 import sys
-from collections.abc import Callable, Iterable
+import tempfile
+import threading
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+import cv2
+from tqdm import tqdm
 
 from ..common.assets import sha256
-from ..common.files import write_json
+from ..common.files import UNFINISHED_MAX_AGE_SECONDS, write_json
+from ..common.images import read_image
 from ..common.litert import read_weights
 from ..common.parallel import run_jobs
-from ..reconstruction.lprnet import LPRNet
-from .options import add_face_options, add_parallel_options, add_passes_option, add_weights_option, counted
-from .photo_files import DEFAULT_FILE_KINDS, FACE_FILES, FILE_KINDS
-from .photo_jobs import PhotoOptions, find_photos, note_if_done, prepare_notes, process_photo
+from ..reconstruction.lprnet import DEFAULT_WEIGHTS, LPRNet
+from .options import add_command, add_shared, counted
+from .photo_files import DEFAULT_FILE_KINDS, FACE_FILES, FILE_KINDS, write_photo_files
 
+PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")  # in folders
+NOTES_FOLDER = ".lprnet"  # in the output folder
+UNFINISHED_FOLDER = ".parts"  # in the folder of notes: files of photos that are being processed
 EXAMPLES = """examples:
   lprnet photo me.jpg -o out                         out/me.glb and out/me.overlay.jpg
   lprnet photo me.jpg -o out --avatar --html         a face to animate, and one to turn in the browser
@@ -30,25 +50,45 @@ with --require-face; 2 nothing to do, or not as asked; 130 stopped by Ctrl-C
 """
 
 
+@dataclass(frozen=True)
+class PhotoOptions:
+    """What is made of each photo, and how; see :meth:`lprnet_utils.LPRNet.reconstruct`."""
+
+    weights: str | Path = DEFAULT_WEIGHTS
+    passes: int = 1
+    max_faces: int | None = None
+    small: bool = False
+    kinds: tuple[str, ...] = DEFAULT_FILE_KINDS  # of FILE_KINDS; for meshes see lprnet_utils.Face.save
+
+
+@dataclass(frozen=True)
+class PhotoJob:
+    """One photo, and the folder and name of its files. The name has no ending and is relative to the folder."""
+
+    photo: Path
+    folder: Path
+    name: str
+
+    @property
+    def files_folder(self) -> Path:
+        """The folder of the photo's files, which may be inside ``folder``."""
+        return (self.folder / self.name).parent
+
+    @property
+    def note_path(self) -> Path:
+        """The file of the photo's note."""
+        return self.folder / NOTES_FOLDER / f"{self.name}.json"
+
+
 @dataclass
 class PhotoReport:
-    """What happened to all photos.
+    """What happened to all photos."""
 
-    Attributes
-    ----------
-    done, skipped : int
-        Numbers of photos that were processed now, and before.
-    faces : int
-    without_face : list of str
-    failed : dict
-        Errors by photo.
-    """
-
-    done: int = 0
-    skipped: int = 0
+    done: int = 0  # photos that were processed now
+    skipped: int = 0  # photos that were processed before
     faces: int = 0
     without_face: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)  # errors by photo
 
     def count_faces(self, photo: Path, faces: int) -> None:
         """Count the faces of one photo."""
@@ -57,60 +97,175 @@ class PhotoReport:
             self.without_face.append(str(photo))
 
 
+def find_photos(inputs: Iterable[str | Path], folder: str | Path) -> list[PhotoJob]:
+    """The photos in files and folders, and the names of their output files.
+
+    Folders are searched recursively, except hidden files and the output ``folder``. A photo ``holiday/a.jpg`` in the
+    folder ``holiday`` becomes ``a.glb``. If two photos differ only in their ending, or several folders are given, the
+    name contains the ending or the folder.
+
+    ValueError if an input does not exist, there is no photo, two photos would have the same name, or a photo lies in
+    the folder of its output files.
+    """
+    folder, inputs = Path(folder).absolute(), [Path(given) for given in inputs]
+    several = sum(given.is_dir() for given in inputs) > 1
+    found: dict[Path, Path] = {}  # photo -> its path relative to the input
+    for given in inputs:
+        if given.is_dir():
+            head = Path(given.absolute().name) if several else Path()
+            for path in _walk(given.absolute(), folder):
+                found.setdefault(path, head / path.relative_to(given.absolute()))
+        elif given.exists():
+            found.setdefault(given.absolute(), Path(given.name))
+        else:
+            raise ValueError(f"there is no file or folder {given}")
+    if not found:
+        where = ", ".join(map(str, inputs)) or "nothing"
+        raise ValueError(f"no photo in {where}: endings looked for are {', '.join(PHOTO_ENDINGS)}")
+    return _name_jobs(found, folder)
+
+
+def _walk(folder: Path, left_out: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and Path(root, f) != left_out)
+        yield from (Path(root, f) for f in files if not f.startswith(".") and f.lower().endswith(PHOTO_ENDINGS))
+
+
+def _name_jobs(found: dict[Path, Path], folder: Path) -> list[PhotoJob]:
+    """Jobs with different names for photos, given with their paths relative to the input."""
+    stems = Counter(_comparable(str(relative.with_suffix(""))) for relative in found.values())
+    jobs: dict[str, PhotoJob] = {}
+    for path, relative in sorted(found.items()):
+        name = str(relative.with_suffix(""))
+        if stems[_comparable(name)] > 1 or ".face" in relative.stem:  # NAME.face2 is the name of a second face
+            name += "_" + relative.suffix[1:]
+        job = PhotoJob(path, folder, name)
+        other = jobs.setdefault(_comparable(name), job)
+        if other is not job:
+            raise ValueError(f"{other.photo} and {path} would both become {name}: give them one at a time")
+        if job.files_folder.resolve() == path.parent.resolve():
+            raise ValueError(f"{path} lies in the folder that its files would go into: give another one")
+    return list(jobs.values())
+
+
+def _comparable(name: str) -> str:
+    """A form of a name that ignores case, and spaces, which the names of files beside an .obj cannot contain."""
+    return re.sub(r"\s", "_", name).lower()
+
+
+_local = threading.local()  # an interpreter is not thread-safe, and a Dask worker may have several threads
+
+
+def _thread_net(options: PhotoOptions) -> LPRNet:
+    """The network of this thread, which is kept for the next photo."""
+    key = options.weights, options.passes
+    if getattr(_local, "key", None) != key:
+        cv2.setNumThreads(1)
+        _local.net, _local.key = LPRNet(options.weights, passes=options.passes), key
+    return _local.net
+
+
+def process_photo(job: PhotoJob, options: PhotoOptions, settings: dict[str, Any]) -> tuple[Path, int, str]:
+    """Write the files of one photo into a temporary folder, move them to their places, and write the note.
+
+    Returns the photo, its number of faces, and an error, which is not raised so that the other photos are processed.
+    """
+    unfinished = job.folder / NOTES_FOLDER / UNFINISHED_FOLDER
+    try:
+        fingerprint = _fingerprint(job.photo)
+        image = read_image(job.photo)
+        faces = _thread_net(options).reconstruct(image, options.max_faces, options.small)
+        job.files_folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=unfinished, ignore_cleanup_errors=True) as temporary:
+            files = write_photo_files(image, faces, options.kinds, Path(temporary), Path(job.name).name)
+            for name in files:
+                os.replace(Path(temporary, name), job.files_folder / name)
+        note = {"photo": fingerprint, "settings": settings, "faces": len(faces)}
+        _write_note(job, note, options.kinds, files)
+        return job.photo, len(faces), ""
+    except Exception as error:
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "  # this package raises ValueErrors
+        return job.photo, 0, kind + " ".join(str(error).split())
+
+
+def _fingerprint(photo: Path) -> list[int]:
+    """Size and modification time of a photo, which show whether it has changed."""
+    status = photo.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _write_note(job: PhotoJob, note: dict[str, Any], kinds: Iterable[str], files: list[str]) -> None:
+    """Write a photo's note. Files of the old note are listed in it if they are still valid, and deleted otherwise."""
+    old = _read_note(job)
+    if old and {name: old.get(name) for name in note} == note:  # further kinds of files of the same faces
+        kinds, files = sorted({*kinds, *old["kinds"]}), sorted({*files, *old["files"]})
+    elif old:
+        for name in set(old["files"]) - set(files):
+            (job.files_folder / name).unlink(missing_ok=True)
+    job.note_path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(note | {"kinds": list(kinds), "files": files}, job.note_path)
+
+
+def _read_note(job: PhotoJob) -> dict[str, Any] | None:
+    try:
+        return json.loads(job.note_path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _note_if_done(job: PhotoJob, kinds: Iterable[str], settings: dict[str, Any]) -> dict[str, Any] | None:
+    """The note of a photo if all its files exist and would be made in the same way now, else None."""
+    note = _read_note(job)
+    if not note or not set(kinds) <= set(note["kinds"]) or note["settings"] != settings:
+        return None
+    try:
+        complete = all((job.files_folder / name).is_file() for name in note["files"])
+        return note if complete and note["photo"] == _fingerprint(job.photo) else None
+    except OSError:
+        return None
+
+
+def _prepare_notes(folder: Path) -> None:
+    """Make the folder of notes, and delete old temporary folders, which a killed run has left."""
+    unfinished = folder / NOTES_FOLDER / UNFINISHED_FOLDER
+    unfinished.mkdir(parents=True, exist_ok=True)
+    for part in unfinished.iterdir():
+        if time.time() - part.stat().st_mtime > UNFINISHED_MAX_AGE_SECONDS:
+            shutil.rmtree(part, ignore_errors=True)
+
+
 def process_photos(
     inputs: Iterable[str | Path], folder: str | Path, options: PhotoOptions | None = None,
     workers: int = 1, dask: str | None = None, bar: Callable | None = None,
 ) -> PhotoReport:  # fmt: skip
     """Write files of the faces in many photos.
 
-    Parameters
-    ----------
-    inputs : files and folders
-        See :func:`lprnet_utils.commands.photo_jobs.find_photos`.
-    folder : path
-        Output folder, which is made if needed. The files of a photo's largest face are called ``NAME.glb`` and so on,
-        those of the next one ``NAME.face2.glb``.
-    options : PhotoOptions, optional
-    workers, dask
-        See :func:`lprnet_utils.common.parallel.run_jobs`.
-    bar : callable, optional
-        A progress bar, called with the iterator over results and ``total``.
-
-    Returns
-    -------
-    PhotoReport
-        Also written into the folder, as ``report.json``. Photos that cannot be read are listed in it.
-
-    Raises
-    ------
-    ValueError
-        If no known kind of file is asked for, a kind needs a package that is not installed, or the inputs are wrong,
-        see :func:`lprnet_utils.commands.photo_jobs.find_photos`.
-    AssetError
-        If there are no such weights.
-    RuntimeError
-        See :func:`lprnet_utils.common.parallel.run_jobs`. Finished photos are kept.
+    The files of a photo's largest face are called ``NAME.glb`` and so on, those of the next one ``NAME.face2.glb``.
+    Photos that cannot be read are listed in the report, which is also written into the folder, as ``report.json``.
+    ``bar`` is a progress bar, called with the iterator over results and ``total``. Wrong inputs and options raise a
+    ValueError. After an error of :func:`lprnet_utils.common.parallel.run_jobs` the finished photos are kept.
     """
     options = _checked(options or PhotoOptions())
     jobs, folder = find_photos(inputs, folder), Path(folder)
     LPRNet(options.weights, passes=options.passes)  # raises an error before any work is done
-    weights_sha256 = sha256(read_weights(options.weights)[1])
-    prepare_notes(folder)
+    settings = asdict(options) | {"sha256": sha256(read_weights(options.weights)[1])}
+    del settings["kinds"]  # they add up over several runs
+    _prepare_notes(folder)
     report, todo = PhotoReport(), []
     for job in jobs:
-        note = note_if_done(job, options, weights_sha256)
+        note = _note_if_done(job, options.kinds, settings)
         if note is None:
-            todo.append((job, options, weights_sha256))
+            todo.append((job, options, settings))
         else:
             report.skipped += 1
             report.count_faces(job.photo, note["faces"])
     results = run_jobs(process_photo, todo, min(workers, max(len(todo), 1)), dask)
-    for result in bar(results, total=len(todo)) if bar and todo else results:
-        if result.error:
-            report.failed[str(result.photo)] = result.error
+    for path, faces, error in bar(results, total=len(todo)) if bar and todo else results:
+        if error:
+            report.failed[str(path)] = error
         else:
             report.done += 1
-            report.count_faces(result.photo, result.faces)
+            report.count_faces(path, faces)
     report.without_face.sort()
     report.failed = dict(sorted(report.failed.items()))
     write_json(asdict(report), folder / "report.json")
@@ -134,51 +289,35 @@ def _checked(options: PhotoOptions) -> PhotoOptions:
 
 def photo(arguments: argparse.Namespace) -> int:
     """3D faces of photos, as files: meshes, avatars, landmarks and more."""
-    import warnings
-
-    from tqdm import tqdm
-
     # joblib takes the memory of the z-buffer's compiler for a leak and starts a new worker, which is harmless
     warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
     kinds = tuple(kind for kind in FILE_KINDS if getattr(arguments, kind)) or DEFAULT_FILE_KINDS
     options = PhotoOptions(arguments.weights, arguments.passes, arguments.max_faces, arguments.small, kinds)
     bar = partial(tqdm, unit="photo")
     report = process_photos(arguments.photos, arguments.output, options, arguments.workers, arguments.dask, bar)
-    _print_report(report, arguments.output)
-    return int(bool(report.failed or (arguments.require_face and report.without_face)))
-
-
-def _print_report(report: PhotoReport, folder: Path) -> None:
     before = f", {report.skipped} had been before" if report.skipped else ""
-    print(f"{counted(report.done, 'photo')} done{before}; {counted(report.faces, 'face')} in {folder}")
+    print(f"{counted(report.done, 'photo')} done{before}; {counted(report.faces, 'face')} in {arguments.output}")
     if none := report.without_face:
         print(f"no face in {len(none)}: {', '.join(none[:10])}{', ...' * (len(none) > 10)} (all in report.json)")
     for name, reason in report.failed.items():
         print(f"lprnet: {reason if name in reason else f'{name}: {reason}'}", file=sys.stderr)
     if report.failed:
         print(f"lprnet: {counted(len(report.failed), 'photo')} failed", file=sys.stderr)
+    return int(bool(report.failed or (arguments.require_face and report.without_face)))
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add ``lprnet photo``."""
-    parser = commands.add_parser(
-        "photo",
-        help="photos to 3D faces",
-        description=photo.__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO", help="image files, or folders of them")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the files")
+    parser = add_command(commands, "photo", photo, "photos to 3D faces", EXAMPLES)
+    add = parser.add_argument
+    add("photos", type=Path, nargs="+", metavar="PHOTO", help="image files, or folders of them")
+    add("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the files")
     files = parser.add_argument_group("files of each face (without any: --glb --overlay)")
     for kind in FILE_KINDS:
         description = FACE_FILES[kind].description if kind in FACE_FILES else "the photo with its landmarks"
         files.add_argument(f"--{kind}", action="store_true", help=description)
-    add_weights_option(parser)
-    add_passes_option(parser)
-    parser.add_argument(
-        "--small", action="store_true", help="faces under a twentieth of the photo's height too; slower"
-    )
-    add_face_options(parser, "a photo")
-    add_parallel_options(parser)
-    parser.set_defaults(function=photo)
+    add_shared(parser, "--weights", "--passes")
+    add("--small", action="store_true", help="faces under a twentieth of the photo's height too; slower")
+    add_shared(parser, "--max-faces")
+    add("--require-face", action="store_true", help="exit with 1 if a photo has no face")
+    add_shared(parser, "--workers", "--dask")

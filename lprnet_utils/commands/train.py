@@ -1,14 +1,19 @@
-"""lprnet train and train-head-angle."""
+"""lprnet train and train-head-angle, and synthesize and convert-300wlp, which make training data in shards."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .options import add_aflw_train_option, aflw_train_folder
+import numpy as np
+from tqdm import tqdm
+
+from .options import add_command, add_shared, aflw_train_folder, folder_option
 
 if TYPE_CHECKING:
     import keras
@@ -19,8 +24,6 @@ if TYPE_CHECKING:
 
 def train(arguments: argparse.Namespace) -> int:
     """Train a network on synthetic or real photos, or continue a run that was stopped."""
-    from importlib.util import find_spec
-
     if find_spec("keras") is None:
         raise RuntimeError("training needs Keras and a backend of it: pip install 'lprnet_utils[train]'")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -45,7 +48,7 @@ def train(arguments: argparse.Namespace) -> int:
 
         source, validation = Shards(arguments.shards, size), Shards(arguments.shards, size, held_out=True)
     if photos:
-        real, validation = _fitted_photos(photos, config, arguments.labels, bool(arguments.photos), size)
+        real, validation = _fitted_photos(photos, arguments, config, size)
         source = Mixture([real, source], [1 - config.synthetic, config.synthetic]) if arguments.shards else real
     print(f"training from sample {trainer.sample} of {config.samples}; after Ctrl-C or a kill the same command goes on "
           f"from the last checkpoint, one every {config.checkpoint_every} samples", flush=True)  # fmt: skip
@@ -99,21 +102,20 @@ def _load_start(model: keras.Model, weights: str) -> dict[str, str | list[str]]:
 
 
 def _fitted_photos(
-    folder: Path, config: TrainingConfig, labels: Path | None, own: bool, size: int
+    folder: Path, arguments: argparse.Namespace, config: TrainingConfig, size: int
 ) -> list[FittedPhotos]:
     """Real photos (AFLW's or the user's own) with fitted position maps: those to train on and those held out."""
-    import numpy as np
-
     from ..datasets.aflw import AFLWTrain
     from ..datasets.photo_folder import PhotoFolder
     from ..datasets.sources import FittedPhotos, fit_photos
     from ..geometry.landmarks import is_expressive
 
-    photos, sources = PhotoFolder(folder) if own else AFLWTrain(folder, labels=labels), []
+    photos = PhotoFolder(folder) if arguments.photos else AFLWTrain(folder, labels=arguments.labels)
     for name, problem in getattr(photos, "problems", {}).items():
         print(f"lprnet: {name} left out: {problem}", file=sys.stderr)
     if len(photos) < 2:
         raise ValueError(f"{folder} holds one photo: one more is needed, since one is held out to choose by")
+    sources = []
     for chosen in (~photos.held_out, photos.held_out):
         rows = np.flatnonzero(chosen & (photos.trust > 0))
         print(f"fitting the face model to {len(rows)} photos", flush=True)
@@ -135,39 +137,66 @@ def train_head_angle(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add ``lprnet train`` and ``train-head-angle``."""
-    parser = commands.add_parser("train", help="train a network", description=train.__doc__)
-    parser.add_argument("--config", default="published-wild", help="a bundled recipe or a TOML file (%(default)s)")
-    parser.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoints, log, weights")
-    add_aflw_train_option(parser)
-    parser.add_argument("--photos", type=Path, help="your own photos instead, each with 68 points: anna.jpg, anna.pts")
-    parser.add_argument("--labels", type=Path, help="landmarks of the training photos (a file of relabel.py)")
-    parser.add_argument(
-        "--shards", type=Path, help="train on shards (lprnet synthesize), or mix them with photos as the recipe says"
-    )
-    parser.add_argument(
-        "--start",
-        metavar="WEIGHTS",
-        help="weights to begin with: best.weights.h5 of a run or, if the recipe's network is not normalised, bundled "
-        "weights by name or a .tflite file",
-    )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="LINE", help="replace a line of the recipe: 'loss = \"l2\"'"
-    )
-    parser.add_argument("--stop-after", type=int, metavar="N", help="write a checkpoint and stop after N steps")
-    parser.add_argument("--tensorboard", action="store_true", help="also write the log for TensorBoard")
-    parser.add_argument(
-        "--deterministic", action="store_true", help="the same bits in each run, with TensorFlow; a little slower"
-    )
-    parser.set_defaults(function=train)
+def synthesize(arguments: argparse.Namespace) -> int:
+    """Make synthetic training pairs in shards. After a kill the same command makes the missing shards."""
+    from ..datasets.shards import SHARD_SIZE
+    from ..synthetic import synthesize
 
-    parser = commands.add_parser(
-        "train-head-angle", help="train the head-angle network", description=train_head_angle.__doc__
+    shards = -(-arguments.samples // SHARD_SIZE)
+    bar = partial(tqdm, total=shards, unit="shard")
+    synthesize(arguments.folder, arguments.samples, arguments.seed, arguments.workers, bar, arguments.dask)
+    print(f"{shards * SHARD_SIZE} pairs in {arguments.folder}")
+    return 0
+
+
+def convert_300wlp(arguments: argparse.Namespace) -> int:
+    """Convert 300W-LP and the Basel Face Model to shards. After a kill the same command makes the missing shards."""
+    from ..datasets.w300lp import convert_300wlp
+    from ..morphable_model.readers import read_basel
+
+    source = folder_option(arguments.source, "LPRNET_300WLP", "copy of 300W-LP")
+    bar = partial(tqdm, unit="shard")
+    convert_300wlp(source, arguments.folder, read_basel(*arguments.basel), arguments.workers, bar, arguments.dask)
+    return 0
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add ``lprnet train``, ``train-head-angle``, ``synthesize`` and ``convert-300wlp``."""
+    parser = add_command(commands, "train", train, "train a network")
+    add = parser.add_argument
+    add("--config", default="published-wild", help="a bundled recipe or a TOML file (%(default)s)")
+    add("--run", type=Path, required=True, help="folder of the run: checkpoints, log, weights")
+    add_shared(parser, "--aflw-train")
+    add("--photos", type=Path, help="your own photos instead, each with 68 points: anna.jpg, anna.pts")
+    add("--labels", type=Path, help="landmarks of the training photos (a file of relabel.py)")
+    add("--shards", type=Path, help="train on shards (lprnet synthesize), or mix them with photos as the recipe says")
+    start = (
+        "weights to begin with: best.weights.h5 of a run or, if the recipe's network is not normalised, bundled "
+        "weights by name or a .tflite file"
     )
+    add("--start", metavar="WEIGHTS", help=start)
+    add("--set", action="append", default=[], metavar="LINE", help="replace a line of the recipe: 'loss = \"l2\"'")
+    add("--stop-after", type=int, metavar="N", help="write a checkpoint and stop after N steps")
+    add("--tensorboard", action="store_true", help="also write the log for TensorBoard")
+    add("--deterministic", action="store_true", help="the same bits in each run, with TensorFlow; a little slower")
+
+    parser = add_command(commands, "train-head-angle", train_head_angle, "train the head-angle network")
     parser.add_argument("shards", type=Path, help="folder of lprnet synthesize")
     parser.add_argument("output", type=Path, help="a .weights.h5 file")
     parser.add_argument("--real", action="store_true", help="take 7 of 10 samples from real photos")
-    add_aflw_train_option(parser)
+    add_shared(parser, "--aflw-train")
     parser.add_argument("--samples", type=int, default=3_000_000, help="(%(default)s)")
-    parser.set_defaults(function=train_head_angle)
+
+    parser = add_command(commands, "synthesize", synthesize, "make synthetic training data")
+    parser.add_argument("folder", type=Path, help="for the shards, about 6 MB for 1,024 pairs each")
+    count = "number of pairs, rounded up to shards (%(default)s)"
+    parser.add_argument("--samples", type=int, default=51_200, help=count)
+    parser.add_argument("--seed", type=int, default=0)
+    add_shared(parser, "--workers", "--dask")
+
+    parser = add_command(commands, "convert-300wlp", convert_300wlp, "300W-LP to training data")
+    parser.add_argument("folder", type=Path, help="for the shards and the registered Basel model")
+    parser.add_argument("--source", help="folder of 300W-LP (else LPRNET_300WLP)")
+    files = "BFM.mat, or Model_Shape.mat Model_Exp.mat"
+    parser.add_argument("--basel", type=Path, nargs="+", required=True, help=files)
+    add_shared(parser, "--workers", "--dask")

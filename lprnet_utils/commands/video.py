@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .options import add_face_options, add_weights_option, counted
+from .options import add_command, add_shared, counted
 
 EXAMPLES = """examples:
   lprnet video talk.mp4 faces.mp4                    landmarks on it, the face beside it
@@ -20,8 +20,7 @@ exit status: 0 done; 1 done, but no face, with --require-face; 2 IN cannot be re
 def video(arguments: argparse.Namespace) -> int:
     """Draw the faces of a video over it and a turning 3D face beside it; the sound is kept."""
     from ..reconstruction.lprnet import LPRNet
-    from ..video.annotate import VideoOptions, annotate_video
-    from ..video.records import RECORD_ENDINGS
+    from ..video.annotate import RECORD_ENDINGS, VideoOptions, annotate_video
 
     target, record = arguments.output, arguments.record
     if target.suffix.lower() in RECORD_ENDINGS and record is None:
@@ -47,22 +46,16 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add ``lprnet video``."""
     from ..video.annotate import OVERLAYS, TURNS
 
-    parser = commands.add_parser(
-        "video",
-        help="a video and its faces",
-        description=video.__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("video", type=Path, metavar="IN", help="any video that ffmpeg reads")
-    parser.add_argument("output", type=Path, metavar="OUT", help=".mp4, .mov, .m4v or .mkv; .csv or .npz: only numbers")
-    parser.add_argument("--overlay", choices=OVERLAYS, default="landmarks", help="drawn over the faces (%(default)s)")
-    parser.add_argument("--turn", choices=TURNS, default="sway", help="how the 3D face beside it turns (%(default)s)")
-    parser.add_argument("--clay", action="store_true", help="draw that face without the video's colours")
-    parser.add_argument("--record", type=Path, metavar="FILE", help="a .csv or .npz of numbers for each face and frame")
-    parser.add_argument("--no-smoothing", action="store_true", help="do not smooth the faces over time")
-    parser.add_argument("--fps", type=float, help="frames per second of OUT (those of IN)")
-    parser.add_argument("--height", type=int, help="shrink OUT to this height in pixels")
-    add_weights_option(parser)
-    add_face_options(parser, "the video")
-    parser.set_defaults(function=video)
+    parser = add_command(commands, "video", video, "a video and its faces", EXAMPLES)
+    add = parser.add_argument
+    add("video", type=Path, metavar="IN", help="any video that ffmpeg reads")
+    add("output", type=Path, metavar="OUT", help=".mp4, .mov, .m4v or .mkv; .csv or .npz: only numbers")
+    add("--overlay", choices=OVERLAYS, default="landmarks", help="drawn over the faces (%(default)s)")
+    add("--turn", choices=TURNS, default="sway", help="how the 3D face beside it turns (%(default)s)")
+    add("--clay", action="store_true", help="draw that face without the video's colours")
+    add("--record", type=Path, metavar="FILE", help="a .csv or .npz of numbers for each face and frame")
+    add("--no-smoothing", action="store_true", help="do not smooth the faces over time")
+    add("--fps", type=float, help="frames per second of OUT (those of IN)")
+    add("--height", type=int, help="shrink OUT to this height in pixels")
+    add_shared(parser, "--weights", "--max-faces")
+    add("--require-face", action="store_true", help="exit with 1 if the video has no face")

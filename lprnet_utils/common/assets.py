@@ -33,28 +33,12 @@ def data_root() -> Path:
     for folder in (package / "data", package.parent / "data"):
         if (folder / CHECKSUM_FILE).is_file():
             return folder
-    raise AssetError(
-        f"no data folder with {CHECKSUM_FILE} in {package} or {package.parent}; reinstall lprnet_utils, or run "
-        "from a complete checkout"
-    )
+    where = f"{package} or {package.parent}; reinstall lprnet_utils, or run from a complete checkout"
+    raise AssetError(f"no data folder with {CHECKSUM_FILE} in {where}")
 
 
 def data_path(name: str) -> Path:
-    """Path of a bundled file or folder.
-
-    Parameters
-    ----------
-    name : str
-        Path inside the folder of bundled files, for example ``samples/astronaut.jpg``.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    AssetError
-        If there is no such file or folder.
+    """Path of a bundled file or folder, given by its path inside ``data``; AssetError if there is none.
 
     Examples
     --------
@@ -81,15 +65,14 @@ def checksums() -> dict[str, str]:
 def read_verified(path: str | Path, expected: str) -> bytes:
     """Read a file. AssetError if it is missing or its SHA-256 is not the expected one (64 hexadecimal digits)."""
     path = Path(path)
+    remedy = "restore it (git checkout, or reinstall lprnet_utils)"
     if not path.is_file():
-        raise AssetError(f"{path} is missing; restore it (git checkout, or reinstall lprnet_utils)")
+        raise AssetError(f"{path} is missing; {remedy}")
     data = path.read_bytes()
     found = sha256(data)
     if found != expected.lower():
-        raise AssetError(
-            f"{path} is truncated or altered: {len(data)} bytes with SHA-256 {found}, expected {expected}. "
-            "Restore it (git checkout, or reinstall lprnet_utils)."
-        )
+        state = f"{len(data)} bytes with SHA-256 {found}, expected {expected}"
+        raise AssetError(f"{path} is truncated or altered: {state}; {remedy}")
     return data
 
 

@@ -87,13 +87,8 @@ def save_arrays(arrays: dict[str, NDArray], path: Path) -> Path:
 def write_checked(path: Path, arrays: dict[str, Any], keep: bool = False) -> None:
     """Write arrays as an ``.npz`` preceded by its SHA-256, flushed to the disk.
 
-    Parameters
-    ----------
-    path : Path
-    arrays : dict
-    keep : bool
-        Keep the previous file with the ending ``.previous``. A writer that is killed between the two renames leaves
-        only that one.
+    With ``keep`` the previous file is kept with the ending ``.previous``. A writer that is killed between the two
+    renames leaves only that one.
     """
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)

@@ -21,7 +21,10 @@ class ImageError(ValueError):
 
 
 def read_image(source: Any) -> Image:
-    """Read an image from a file, bytes, a PIL image or an array.
+    """Read an image from a file, bytes, a PIL image or an array: (H, W, 3) uint8, RGB.
+
+    EXIF rotation is applied, transparency is blended with white, grey and 16-bit images are converted. An array that
+    has this form already is not copied.
 
     Parameters
     ----------
@@ -29,12 +32,6 @@ def read_image(source: Any) -> Image:
         A file in any format that Pillow reads (the first frame of an animation), its bytes, or an array (H, W),
         (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, uint16, bool, or float in 0 to 1. Channels are in the order red,
         green, blue: pass ``image[..., ::-1]`` for an image from OpenCV.
-
-    Returns
-    -------
-    (H, W, 3) uint8 RGB
-        EXIF rotation is applied, transparency is blended with white, grey and 16-bit images are converted. An array
-        that has this form already is not copied.
 
     Raises
     ------
@@ -61,9 +58,8 @@ def read_image(source: Any) -> Image:
         return _from_pil(source, "the PIL image")
     if isinstance(source, np.ndarray):
         return _from_array(source)
-    raise ImageError(
-        f"cannot read an image from {type(source).__name__}: give a path, bytes, a PIL image or a numpy array"
-    )
+    known = "give a path, bytes, a PIL image or a numpy array"
+    raise ImageError(f"cannot read an image from {type(source).__name__}: {known}")
 
 
 def _decode(data: bytes, name: str) -> Image:
@@ -83,12 +79,11 @@ def _decode(data: bytes, name: str) -> Image:
 def _from_pil(picture: Any, name: str) -> Image:
     from PIL import Image as pil
 
+    size = f"{picture.width} x {picture.height} pixels"
     if picture.width * picture.height > MAX_PIXELS:
-        raise ImageError(
-            f"{name} has {picture.width} x {picture.height} pixels, more than {MAX_PIXELS:,}; shrink it first"
-        )
+        raise ImageError(f"{name} has {size}, more than {MAX_PIXELS:,}; shrink it first")
     if 0 in picture.size:
-        raise ImageError(f"{name} has {picture.width} x {picture.height} pixels")
+        raise ImageError(f"{name} has {size}")
     try:
         picture = _apply_orientation(picture)
         if picture.mode.startswith("I"):  # 16 bits (I;16), or 32 bits that hold 16
@@ -109,35 +104,24 @@ def _from_pil(picture: Any, name: str) -> Image:
 
 def _apply_orientation(picture: Any) -> Any:
     """Apply the EXIF orientation. A damaged EXIF block is ignored, so that the picture stays readable."""
-    from PIL import Image as pil
+    from PIL.Image import Transpose as t
 
-    transpose = pil.Transpose
     try:
         orientation = picture.getexif().get(0x0112, 1)
     except Exception:
-        orientation = 1
-    operation = {
-        2: transpose.FLIP_LEFT_RIGHT,
-        3: transpose.ROTATE_180,
-        4: transpose.FLIP_TOP_BOTTOM,
-        5: transpose.TRANSPOSE,
-        6: transpose.ROTATE_270,
-        7: transpose.TRANSVERSE,
-        8: transpose.ROTATE_90,
-    }.get(orientation)
-    return picture if operation is None else picture.transpose(operation)
+        return picture
+    turns = t.FLIP_LEFT_RIGHT, t.ROTATE_180, t.FLIP_TOP_BOTTOM, t.TRANSPOSE, t.ROTATE_270, t.TRANSVERSE, t.ROTATE_90
+    turn = dict(enumerate(turns, 2)).get(orientation)  # orientation 1 is upright
+    return picture if turn is None else picture.transpose(turn)
 
 
 def _from_array(array: NDArray) -> Image:
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
-        raise ImageError(
-            f"an array of shape {array.shape} is no image; expected (H, W), (H, W, 3) or (H, W, 4), not empty"
-        )
-    if array.dtype == np.uint8:
-        pass
-    elif array.dtype == np.uint16:
+        known = "(H, W), (H, W, 3) or (H, W, 4), not empty"
+        raise ImageError(f"an array of shape {array.shape} is no image; expected {known}")
+    if array.dtype == np.uint16:
         array = (array >> 8).astype(np.uint8)
     elif array.dtype == bool:
         array = array.astype(np.uint8) * 255
@@ -145,12 +129,10 @@ def _from_array(array: NDArray) -> Image:
         if not np.isfinite(array).all():
             raise ImageError(f"the array has {(~np.isfinite(array)).sum()} values that are NaN or infinite")
         if array.min() < 0 or array.max() > 1:
-            raise ImageError(
-                f"a float image must lie in 0 to 1, got {array.min():.3g} to {array.max():.3g}; "
-                "convert an image of 0 to 255 to uint8"
-            )
+            found = f"{array.min():.3g} to {array.max():.3g}"
+            raise ImageError(f"a float image must lie in 0 to 1, got {found}; convert an image of 0 to 255 to uint8")
         array = np.rint(array * 255).astype(np.uint8)
-    else:
+    elif array.dtype != np.uint8:
         raise ImageError(f"an array of {array.dtype} is no image; expected uint8, uint16, bool, or float in 0 to 1")
     if array.shape[2] == 4:
         alpha = array[..., 3:].astype(np.float32) / 255

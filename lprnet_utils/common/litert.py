@@ -19,11 +19,7 @@ HEAD_ANGLE_FILE = "upright.tflite"  # in the same archive, if the weights includ
 
 
 class LiteRTModel:
-    """A LiteRT model that takes one picture. Each thread needs its own.
-
-    ``name`` is for error messages. ``input_shape`` includes the batch axis of 1. AssetError if LiteRT cannot run the
-    model.
-    """
+    """A LiteRT model that takes one picture. Each thread needs its own. AssetError if LiteRT cannot run it."""
 
     def __init__(self, data: bytes, name: str = "the model", threads: int = 1):
         from ai_edge_litert.interpreter import Interpreter
@@ -34,7 +30,7 @@ class LiteRTModel:
         except (ValueError, RuntimeError) as error:
             raise AssetError(f"{name} cannot be run by LiteRT: {error}") from error
         (entry,) = self.interpreter.get_input_details()
-        self.input_shape = tuple(int(n) for n in entry["shape"])
+        self.input_shape = tuple(int(n) for n in entry["shape"])  # the first is the batch axis, 1
         self._input = entry["index"]
         self._outputs = [detail["index"] for detail in self.interpreter.get_output_details()]
 

@@ -15,24 +15,10 @@ def run_jobs(
 ) -> Iterator[Any]:
     """Call a function once for each job and yield the results in the order in which they are ready.
 
-    Parameters
-    ----------
-    function : callable
-        Other processes must be able to import it.
-    jobs : iterable of tuple
-        The arguments of each call.
-    workers : int
-        Number of processes; 1 uses only this one.
-    dask : str, optional
-        Address of a Dask scheduler, ``tcp://host:8786``. Its workers do the jobs, and ``workers`` is ignored. They
-        need this package and the files under the same paths.
-
-    Raises
-    ------
-    ValueError
-        If ``workers`` is less than 1.
-    RuntimeError
-        If a worker process died (killed, or out of memory), if no scheduler answers, or if Dask is not installed.
+    A job holds the arguments of one call. Other processes must be able to import the function. ``workers`` is the
+    number of processes; 1 uses only this one. ``dask`` is the address of a Dask scheduler, ``tcp://host:8786``: its
+    workers do the jobs instead, and need this package and the files under the same paths. RuntimeError if a worker
+    died or no scheduler answers.
     """
     if workers < 1:
         raise ValueError(f"at least one worker is needed, got {workers}")

@@ -90,7 +90,7 @@ class AFLWTrain:
         return len(self.landmarks)
 
     def human_points(self) -> tuple[Array, list[tuple[int, ...]]]:
-        """Human points (n, 19, 2) without the ears, in pixels, NaN where not marked; and the landmarks of each."""
+        """Human points (n, 19, 2) without the ears, NaN where not marked, and the landmarks of each point."""
         keep = [k for k in range(len(AFLW_POINTS)) if k not in AFLW_EARS]
         return load_arrays(self.folder / "labels.npz", "pts21")[0][:, keep], [AFLW_POINTS[k] for k in keep]
 

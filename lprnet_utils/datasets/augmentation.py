@@ -44,23 +44,11 @@ AUGMENTATIONS = {
     "none": Augmentation(0, 1e-9, 0, 0, (1, 1), 0, (1, 1)),
     "prnet": Augmentation(0, 0, 45, 0, (0.9, 1.2), 0.1, (0.6, 1.4), occlusion=0.5),
     "wide": Augmentation(
-        flip=0.5,
-        rotation=20,
-        rotation_limit=60,
-        any_rotation=0.1,
-        scale=(0.85, 1.2),
-        shift=0.08,
-        channel_gain=(0.8, 1.2),
-        brightness=0.2,
-        contrast=0.3,
-        gamma=0.3,
-        grey=0.1,
-        blur=0.15,
-        low_resolution=0.15,
-        noise=0.25,
-        occlusion=0.35,
+        flip=0.5, rotation=20, rotation_limit=60, any_rotation=0.1, scale=(0.85, 1.2), shift=0.08,
+        channel_gain=(0.8, 1.2), brightness=0.2, contrast=0.3, gamma=0.3, grey=0.1,
+        blur=0.15, low_resolution=0.15, noise=0.25, occlusion=0.35,
     ),
-}
+}  # fmt: skip
 # "turned": more heads on their side or upside down
 AUGMENTATIONS["turned"] = replace(AUGMENTATIONS["wide"], any_rotation=0.25, quarter_turns=0.25)
 # "light": for the last part of a training on real photos. The network hardly overfits by then, the head-angle network
@@ -83,21 +71,9 @@ def rotate_quarter_turns(crop: Image, position_map: Array, turns: int) -> tuple[
 def sample_matrix(
     rng: np.random.Generator, box: ArrayLike, setting: Augmentation, size: int = 128
 ) -> tuple[Array, bool]:
-    """A random similarity from photo to crop, and whether the crop is to be mirrored.
+    """A random similarity (2, 3) from photo to crop, and whether the crop is to be mirrored.
 
-    Parameters
-    ----------
-    rng : numpy Generator
-    box : (4,) array
-        Of the 68 landmarks in the photo.
-    setting : Augmentation
-    size : int
-        Side of the crop.
-
-    Returns
-    -------
-    matrix : (2, 3) array
-    flip : bool
+    The box (4,) is that of the 68 landmarks in the photo, the size is the side of the crop.
 
     Examples
     --------

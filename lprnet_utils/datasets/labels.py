@@ -25,21 +25,11 @@ DEFAULT_SPREAD, MIN_SPREAD = 0.03, 0.003  # of human points, in sides of the box
 
 @dataclass(frozen=True)
 class HumanPoints:
-    """Points that people have marked in n photos.
+    """Points that people have marked in n photos."""
 
-    Attributes
-    ----------
-    points : (n, P, 2) array
-        Pixels; NaN where a point was not marked.
-    groups : list of P tuples
-        Landmarks that each point is compared with: their mean.
-    good : (n,) bool, optional
-        Photos that offsets and spreads are estimated from; all by default.
-    """
-
-    points: ArrayLike
-    groups: list[tuple[int, ...]]
-    good: ArrayLike | None = None
+    points: ArrayLike  # (n, P, 2) pixels; NaN where a point was not marked
+    groups: list[tuple[int, ...]]  # landmarks that each of the P points is compared with: their mean
+    good: ArrayLike | None = None  # (n,) bool, photos that offsets and spreads are estimated from; all by default
 
 
 class FacePart(NamedTuple):
@@ -61,14 +51,13 @@ def fuse_points(
 
     Parameters
     ----------
-    mean : (L, 3) array, basis : (K + E, L, 3) array
+    mean, basis : (L, 3), (K + E, L, 3) arrays
         The landmarks of the face model, mm; see :func:`fit_landmarks`.
     fits : Fits
         The model fitted to the labels.
     labels : (n, L, 3) array
         The machine's landmarks, pixels.
     human : HumanPoints
-        Of the same photos.
     yaw : (n,) array
         Degrees.
 
@@ -120,11 +109,7 @@ def fuse_points(
 
 
 def graft_parts(
-    labels: ArrayLike,
-    others: ArrayLike,
-    parts: Sequence[FacePart],
-    yaw: ArrayLike,
-    good: ArrayLike,
+    labels: ArrayLike, others: ArrayLike, parts: Sequence[FacePart], yaw: ArrayLike, good: ArrayLike
 ) -> Array:
     """Take the shape of some parts of the face, such as lids and lips, from a second machine's landmarks.
 
@@ -132,27 +117,10 @@ def graft_parts(
     shape of each part is taken from the second. The median difference between the two at about the same yaw is
     subtracted, because it is a difference of definitions. A similarity moves the shape to the first machine's anchors.
 
-    Parameters
-    ----------
-    labels : (n, L, 2) array
-        The first machine's landmarks, pixels.
-    others : (n, L, 2) array
-        The second machine's, in the same order; those outside the parts are ignored.
-    parts : list of FacePart
-    yaw : (n,) array
-        Degrees.
-    good : (n,) bool
-        Photos where the second machine is reliable. Only they are changed, and the differences are estimated from them.
-
-    Returns
-    -------
-    (n, L, 2)
-        The first machine's landmarks with the shapes of the second.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not agree, or a landmark to be used is not finite.
+    ``labels`` (n, L, 2) are the first machine's landmarks in pixels, ``others`` the second's; those outside the parts
+    are ignored. Only the ``good`` (n,) photos, where the second machine is reliable, are changed, and the differences
+    are estimated from them. The yaw (n,) is in degrees. ValueError if shapes do not agree, or a landmark to be used is
+    not finite.
     """
     labels, others = np.asarray(labels, float), np.asarray(others, float)
     yaw, good = np.asarray(yaw, float), np.asarray(good, bool)

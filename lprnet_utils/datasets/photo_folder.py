@@ -27,15 +27,10 @@ DEPTH_ITERATIONS = 3
 
 
 def read_points(path: str | Path) -> Array:
-    """68 points (68, 2) in 0-based pixels from a file.
+    """68 points (68, 2) in 0-based pixels from a file; DatasetError if it has another content.
 
     A ``.pts`` file has the format of 300-W: points between braces, pixels counted from 1. Any other file is a text of
     68 lines ``x y`` or ``x y z``, as ``lprnet photo --landmarks`` writes them, pixels counted from 0. z is ignored.
-
-    Raises
-    ------
-    DatasetError
-        If the file has another content.
     """
     path = Path(path)
     try:

@@ -33,59 +33,31 @@ FIT_ARRAYS = "coefficients", "rotation", "scale", "translation"  # names in the 
 
 @dataclass(frozen=True)
 class Sample:
-    """One synthetic photo.
+    """One synthetic photo."""
 
-    Attributes
-    ----------
-    image : (N, N, 3) uint8
-    position_map : (N, N, 3) float32
-        In pixels of the image.
-    coefficients : (K + E,) float32
-    camera : Camera
-    labels : dict
-        What is known of the person: MakeHuman's settings where they were sampled, ``skin``, ``tone`` (mean luminance
-        of the unlit skin, 0 to 1), accessories, and ``yaw`` in degrees before the photo was rotated in its plane.
-    depth : (N, N) float32, optional
-        z of the person in pixels, with the zero of the map, -inf elsewhere. A hand or an obstacle is not in it.
-    normals : (N, N, 3) float32, optional
-        Of the head without hair, x right, y up, z toward the camera; 0 elsewhere.
-    visible : (N, N) bool, optional
-        Texels that the camera sees: inside the picture, and not behind the head, hair, a hat or the frame of glasses.
-    """
-
-    image: Image
-    position_map: NDArray[np.float32]
-    coefficients: Array
+    image: Image  # (N, N, 3) uint8
+    position_map: NDArray[np.float32]  # (N, N, 3), in pixels of the image
+    coefficients: Array  # (K + E,)
     camera: Camera
+    # MakeHuman's settings where they were sampled, ``skin``, ``tone`` (mean luminance of the unlit skin, 0 to 1),
+    # accessories, and ``yaw`` in degrees before the photo was rotated in its plane
     labels: dict[str, float | str]
+    # (N, N), z of the person in pixels, with the zero of the map, -inf elsewhere; without a hand or an obstacle
     depth: NDArray[np.float32] | None = None
+    # (N, N, 3), of the head without hair, x right, y up, z toward the camera; 0 elsewhere
     normals: NDArray[np.float32] | None = None
+    # (N, N), texels inside the picture, and not behind the head, hair, a hat or the frame of glasses
     visible: NDArray[np.bool_] | None = None
 
 
 def pack(samples: Iterable[Sample], quality: int = JPEG_QUALITY) -> dict[str, NDArray]:
-    """Arrays of one shard.
+    """Arrays of one shard, with photos as JPEGs of a quality of 0 to 100. DatasetError if one cannot be encoded.
 
-    Parameters
-    ----------
-    samples : iterable of Sample
-    quality : int
-        Of the JPEGs, 0 to 100.
-
-    Returns
-    -------
-    dict
-        ``data`` (bytes of all JPEGs), ``offset`` (n + 1), ``coefficients`` (n, K + E), ``rotation`` (n, 3, 3),
-        ``scale`` (n), ``translation`` (n, 3).
-
-    Raises
-    ------
-    DatasetError
-        If a picture cannot be encoded.
+    They are ``data`` (bytes of all JPEGs), ``offset`` (n + 1), ``coefficients`` (n, K + E), ``rotation`` (n, 3, 3),
+    ``scale`` (n) and ``translation`` (n, 3).
 
     Examples
     --------
-    >>> import numpy as np
     >>> from lprnet_utils.datasets import pack
     >>> from lprnet_utils.synthetic import SyntheticFaces
     >>> faces = SyntheticFaces(seed=0)
@@ -197,7 +169,7 @@ class Shards:
         return cv2.resize(picture, (self.size, self.size), interpolation=interpolation)
 
     def landmarks(self, i: int) -> Array:
-        """Its 68 landmarks (68, 3), pixels of the crop; z with an arbitrary zero."""
+        """Landmarks (68, 3) of crop i, in its pixels; z has an arbitrary zero."""
         return self.fits[[i]].evaluate(*self._landmark_basis)[0]
 
     def box(self, i: int) -> Array:

@@ -17,7 +17,7 @@ HELD_OUT_INTERVAL = 20  # one photo (or group of duplicates) in 20 is kept out o
 
 
 class Source(Protocol):
-    """What the trainer asks of its training pairs, see :class:`lprnet_utils.datasets.FittedPhotos`."""
+    """What the trainer asks of training pairs. Everything is in pixels of the photos."""
 
     weights: Array  # (n,): how often each pair is drawn, relative to the others
     cropped: Any  # bool, or (n,) of bool: the photo is a crop that was augmented when it was made
@@ -31,27 +31,18 @@ class Source(Protocol):
         """The box (4,) of its landmarks."""
 
     def landmarks(self, i: int) -> Array:
-        """Its labelled landmarks (68, 2 or 3), pixels."""
+        """Its labelled landmarks (68, 2 or 3)."""
 
     def maps(self, indices: Array) -> Array:
-        """Position maps (B, N, N, 3), in pixels of the photos."""
-
-
-class LabelledPhotos(Protocol):
-    """Photos with landmarks, such as :class:`lprnet_utils.datasets.AFLWTrain`."""
-
-    landmarks: Array  # (n, 68, 3), pixels
-
-    def image(self, i: int) -> NDArray[np.uint8]:
-        """Photo i, (h, w, 3) uint8 RGB."""
+        """Position maps (B, N, N, 3), z of mean 0 over the valid texels."""
 
 
 class FittedPhotos:
-    """Photos with the face model fitted to their landmarks: a source of (image, position map) pairs.
+    """Photos with the face model fitted to their landmarks: a :class:`Source` of (image, position map) pairs.
 
     Parameters
     ----------
-    photos : LabelledPhotos
+    photos : AFLWTrain, or another object with ``landmarks`` (n, 68, 3) and ``image(i)``
     rows : (n,) int
         The photos to use.
     fits : Fits
@@ -64,7 +55,7 @@ class FittedPhotos:
 
     cropped = False
 
-    def __init__(self, photos: LabelledPhotos, rows: ArrayLike, fits: Fits, weights: ArrayLike, size: int = 128):
+    def __init__(self, photos: Any, rows: ArrayLike, fits: Fits, weights: ArrayLike, size: int = 128):
         self.photos, self.rows, self.fits = photos, np.asarray(rows), fits
         self.weights = np.asarray(weights, float)
         self.size = size
@@ -74,11 +65,11 @@ class FittedPhotos:
         return len(self.rows)
 
     def image(self, i: int) -> NDArray[np.uint8]:
-        """Photo i of the source, (h, w, 3) uint8 RGB."""
+        """Photo i, (h, w, 3) uint8 RGB."""
         return self.photos.image(self.rows[i])
 
     def landmarks(self, i: int) -> Array:
-        """Its 68 labelled landmarks (68, 3), pixels."""
+        """Its labelled landmarks (68, 2 or 3)."""
         return self.photos.landmarks[self.rows[i]]
 
     def box(self, i: int) -> Array:
@@ -86,7 +77,7 @@ class FittedPhotos:
         return landmark_box(self.landmarks(i))
 
     def maps(self, indices: ArrayLike) -> NDArray[np.float32]:
-        """Position maps (B, N, N, 3) in pixels of the photos, z of mean 0 over the valid texels."""
+        """Position maps (B, N, N, 3), z of mean 0 over the valid texels."""
         maps = self.fits[np.asarray(indices)].evaluate(self._mean, self._basis)
         return maps.reshape(-1, self.size, self.size, 3)
 
@@ -97,17 +88,9 @@ def landmark_basis(layout: UVLayout, mean: Array, basis: Array) -> tuple[Array, 
 
 
 def fit_photos(landmarks: ArrayLike) -> Fits:
-    """Fit the bundled face model to the landmarks of photos (a minute for 18,000).
+    """Fit the bundled face model to the landmarks (n, 68, 3) of photos, in a minute for 18,000.
 
-    Parameters
-    ----------
-    landmarks : (n, 68, 3) array
-        In the photo frame; z may have any zero.
-
-    Returns
-    -------
-    Fits
-        With position maps of mean z 0.
+    The landmarks are in the photo frame, and z may have any zero. The fits' position maps have mean z 0.
     """
     model, layout = MorphableModel.load(), UVLayout()
     mean, basis = layout.position_basis(model)
@@ -120,14 +103,7 @@ def fit_photos(landmarks: ArrayLike) -> Fits:
 
 
 class Mixture:
-    """Several sources as one.
-
-    Parameters
-    ----------
-    sources : list of Source
-    shares : list of float
-        Share of the samples from each, up to a common factor.
-    """
+    """Several sources as one :class:`Source`, with the share of the samples from each, up to a common factor."""
 
     def __init__(self, sources: list[Source], shares: list[float]):
         if len(sources) != len(shares) or min(shares) < 0 or sum(shares) <= 0:
@@ -146,7 +122,7 @@ class Mixture:
         return self.sources[k], int(i - self.starts[k])
 
     def image(self, i: int) -> NDArray[np.uint8]:
-        """Photo i."""
+        """Photo i, (h, w, 3) uint8 RGB."""
         source, row = self._place(i)
         return source.image(row)
 
@@ -156,12 +132,12 @@ class Mixture:
         return source.box(row)
 
     def landmarks(self, i: int) -> Array:
-        """Its landmarks (68, 2 or 3)."""
+        """Its labelled landmarks (68, 2 or 3)."""
         source, row = self._place(i)
         return source.landmarks(row)
 
     def maps(self, indices: Array) -> Array:
-        """Position maps (B, N, N, 3)."""
+        """Position maps (B, N, N, 3), z of mean 0 over the valid texels."""
         indices = np.asarray(indices)
         which = np.searchsorted(self.starts, indices, "right") - 1
         found = {k: self.sources[k].maps(indices[which == k] - self.starts[k]) for k in np.unique(which)}

@@ -25,22 +25,12 @@ from .shards import SHARD_SIZE, Sample, fill_folder, is_whole, pack
 
 @dataclass(frozen=True)
 class Fit300W:
-    """The fit of the Basel model to a photo of 300W-LP.
+    """The fit of the Basel model to a photo of 300W-LP. Pixels count from 0."""
 
-    Attributes
-    ----------
-    shape : (199,), expression : (29,)
-        Raw coefficients of the Basel model, to be divided by its ``deviations``.
-    camera : Camera
-        From mm of the Basel model's own frame to the photo frame, 0-based pixels.
-    points : (68, 2) or None
-        The 300-W landmarks in 0-based pixels, numbered for this photo; None where the file has no valid ones.
-    """
-
-    shape: Array
-    expression: Array
-    camera: Camera
-    points: Array | None
+    shape: Array  # (199,), raw coefficients of the Basel model, to be divided by its ``deviations``
+    expression: Array  # (29,), likewise
+    camera: Camera  # from mm of the Basel model's own frame to the photo frame
+    points: Array | None  # the 300-W landmarks (68, 2), numbered for this photo; None where the file has no valid ones
 
 
 class W300LP:
@@ -125,19 +115,9 @@ def convert_300wlp(
     The Basel model is registered to the bundled topology (20 seconds) and kept with the shards as ``model.bin``, which
     must not be passed on. Whole shards are kept, so a killed conversion can be continued.
 
-    Parameters
-    ----------
-    source : path
-        See :class:`lprnet_utils.datasets.W300LP`.
-    folder : path
-    basel : MorphableModel
-        From :func:`lprnet_utils.morphable_model.read_basel`.
-    workers, bar, dask : see :func:`synthesize`
-
-    Raises
-    ------
-    DatasetError
-        If a file or a field of it is wrong; the message names both.
+    The source is a folder as for :class:`W300LP`, the model comes from
+    :func:`lprnet_utils.morphable_model.read_basel`, the other parameters are those of
+    :func:`lprnet_utils.synthetic.synthesize`. DatasetError if a file or a field of it is wrong; the message names both.
     """
     data, folder = W300LP(Path(source).absolute()), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,8 +12,8 @@ from .metrics import (
     summarise_by_yaw,
     surface_error,
 )
-from .plots import draw_ced, draw_on_face
 from .protocols import evaluate_aflw2000, evaluate_synthetic, landmark_report
+from .reports import draw_ced, draw_on_face
 
 __all__ = [
     "NORMALISERS",

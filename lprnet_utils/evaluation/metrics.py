@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..common.arrays import Array
+from ..geometry.camera import rotation_angles, rotation_distance
 from ..geometry.landmarks import LEFT_EYE, OUTER_EYE_CORNERS, RIGHT_EYE
 
 YAW_BINS = {"0-30": (-1.0, 30.0), "30-60": (30.0, 60.0), "60-90": (60.0, np.inf)}
 NORMALISERS = ("box", "diagonal", "interocular", "interpupil")
-DEPTH_ORIGINS = (None, "mean", "minimum")
 
 
 def normaliser(landmarks: ArrayLike, kind: str = "box") -> Array:
-    """The length by which the errors of a face are divided.
+    """The lengths (...) by which the errors of faces are divided.
 
     Parameters
     ----------
@@ -29,10 +29,6 @@ def normaliser(landmarks: ArrayLike, kind: str = "box") -> Array:
         ``interocular``: between the outer corners of the eyes (300-W: Sagonas et al., ICCV Workshops 2013); with three
         coordinates in space, as on Florence (Jackson et al., ICCV 2017). ``interpupil``: between the centres of the
         eyes (Ren et al., CVPR 2014). In the picture of a profile the last two are nearly 0, so AFLW2000-3D uses a box.
-
-    Returns
-    -------
-    (...) array
 
     Raises
     ------
@@ -53,30 +49,18 @@ def normaliser(landmarks: ArrayLike, kind: str = "box") -> Array:
 
 
 def point_errors(predicted: ArrayLike, truth: ArrayLike, depth: str | None = None) -> Array:
-    """Distances between corresponding points.
+    """Distances (..., P) between corresponding points (..., P, 2 or 3).
 
-    Parameters
-    ----------
-    predicted, truth : (..., P, 2 or 3) arrays
-    depth : str, optional
-        None: distances in the picture. ``mean`` or ``minimum``: distances in space. A single photo does not show the
-        absolute depth, so the mean or minimum of z over the points is subtracted on both sides. Papers use one or the
-        other, rarely say which, and the numbers differ by a point and more (issues 83 and 145 of yfeng95/PRNet, 106 of
-        cleardusk/3DDFA).
-
-    Returns
-    -------
-    (..., P) array
-
-    Raises
-    ------
-    ValueError
-        If the numbers of points differ, for an unknown depth, or if a z is needed and missing.
+    Without a ``depth`` they are distances in the picture. With ``mean`` or ``minimum`` they are distances in space: a
+    single photo does not show the absolute depth, so the mean or minimum of z over the points is subtracted on both
+    sides. Papers use one or the other, rarely say which, and the numbers differ by a point and more (issues 83 and 145
+    of yfeng95/PRNet, 106 of cleardusk/3DDFA). ValueError if the numbers of points differ, for an unknown depth, or if a
+    z is needed and missing.
     """
     predicted, truth = np.asarray(predicted, float), np.asarray(truth, float)
     if predicted.shape[:-1] != truth.shape[:-1]:
         raise ValueError(f"predicted points {predicted.shape} and true ones {truth.shape} differ in number")
-    if depth not in DEPTH_ORIGINS:
+    if depth not in (None, "mean", "minimum"):
         raise ValueError(f"depth is None, 'mean' or 'minimum', not {depth!r}")
     difference = predicted[..., :2] - truth[..., :2]
     if depth is None:
@@ -89,23 +73,11 @@ def point_errors(predicted: ArrayLike, truth: ArrayLike, depth: str | None = Non
 
 
 def landmark_nme(predicted: ArrayLike, truth: ArrayLike, kind: str = "box", depth: str | None = None) -> Array:
-    """Normalised mean error (NME) of 68 landmarks in %.
+    """Normalised mean error (NME) in %, an array (...), of 68 landmarks (..., 68, 2 or 3).
 
     This is the mean distance over the landmarks, see :func:`point_errors`, divided by the :func:`normaliser` of the
     true landmarks. The defaults are the 2D protocol of AFLW2000-3D (``benchmark_aflw2000.py`` of cleardusk/3DDFA). For
     all points of a mesh use ``100 * point_errors(...).mean(-1) / normaliser(true_landmarks)``, as PRNet's paper does.
-
-    Parameters
-    ----------
-    predicted, truth : (..., 68, 2 or 3) arrays
-    kind : str
-        See :func:`normaliser`.
-    depth : str, optional
-        See :func:`point_errors`.
-
-    Returns
-    -------
-    (...) array
 
     Examples
     --------
@@ -119,26 +91,21 @@ def landmark_nme(predicted: ArrayLike, truth: ArrayLike, kind: str = "box", dept
     return 100 * errors.mean(-1) / normaliser(np.asarray(truth, float)[..., :2], kind)
 
 
+def _yaw_groups(yaw: ArrayLike) -> dict[str, Array]:
+    """The photos (n,) in each bin of absolute yaw in degrees (n,)."""
+    yaw = np.abs(np.asarray(yaw, float))
+    return {name: (yaw > low) & (yaw <= high) for name, (low, high) in YAW_BINS.items()}
+
+
 def summarise_by_yaw(errors: ArrayLike, yaw: ArrayLike) -> dict[str, float]:
-    """Mean error by absolute yaw (up to 30, up to 60, over 60 degrees), mean of these bins, mean over photos.
+    """Mean of errors (n,) by yaw in degrees (n,), ``mean of bins`` and ``mean over photos``.
 
-    Published tables call the mean of the bins "mean" or "all". An empty bin is NaN and not part of the mean of bins.
-
-    Parameters
-    ----------
-    errors, yaw : (n,) arrays
-        The yaw is in degrees.
-
-    Returns
-    -------
-    dict
-        By the names of ``YAW_BINS``, ``mean of bins`` and ``mean over photos``.
+    The bins of absolute yaw are those of ``YAW_BINS``: up to 30, up to 60, over 60 degrees. Published tables call the
+    mean of the bins "mean" or "all". An empty bin is NaN and not part of the mean of bins.
     """
-    errors, yaw = np.asarray(errors, float), np.abs(np.asarray(yaw, float))
-    out = {}
-    for name, (low, high) in YAW_BINS.items():
-        inside = (yaw > low) & (yaw <= high)
-        out[name] = float(errors[inside].mean()) if inside.any() else float("nan")
+    errors = np.asarray(errors, float)
+    groups = _yaw_groups(yaw)
+    out = {name: float(errors[group].mean()) if group.any() else float("nan") for name, group in groups.items()}
     out["mean of bins"] = float(np.nanmean(list(out.values())))
     out["mean over photos"] = float(errors.mean())
     return out
@@ -180,27 +147,13 @@ def cumulative_error(errors: ArrayLike, limit: float = 10.0) -> dict[str, Array 
 
 
 def pose_errors(predicted: ArrayLike, truth: ArrayLike) -> dict[str, Array]:
-    """Errors of head poses in degrees.
+    """Errors (n,) of head poses (n, 3, 3) in degrees: ``pitch``, ``yaw``, ``roll`` and ``geodesic``.
 
-    Parameters
-    ----------
-    predicted, truth : (n, 3, 3) arrays
-        Rotations.
-
-    Returns
-    -------
-    dict
-        (n,) arrays. ``pitch``, ``yaw``, ``roll``: absolute differences of the angles, at most 180. Near a yaw of +-90
-        pitch and roll are not unique, so these errors can be large for similar poses. ``geodesic``: the angle of the
-        rotation between the two, which is small for similar poses everywhere (Hempel et al., ICIP 2022, use both).
-
-    Raises
-    ------
-    ValueError
-        If the shapes are wrong or differ.
+    The first three are absolute differences of the angles, at most 180. Near a yaw of +-90 pitch and roll are not
+    unique, so these errors can be large for similar poses. ``geodesic`` is the angle of the rotation between the two,
+    which is small for similar poses everywhere (Hempel et al., ICIP 2022, use both). ValueError if the shapes are wrong
+    or differ.
     """
-    from ..geometry.camera import rotation_angles, rotation_distance
-
     predicted, truth = np.asarray(predicted, float), np.asarray(truth, float)
     if predicted.shape != truth.shape or predicted.shape[1:] != (3, 3):
         raise ValueError(f"poses {predicted.shape} and {truth.shape} should both be (n, 3, 3)")
@@ -212,29 +165,14 @@ def pose_errors(predicted: ArrayLike, truth: ArrayLike) -> dict[str, Array]:
 
 
 def surface_error(predicted: ArrayLike, truth: ArrayLike, scale: bool = False, iterations: int = 50) -> Array:
-    """Distances from the points of a true surface to the nearest predicted points, after rigid alignment by ICP.
+    """Distances (Q,) from the points of a true surface to the nearest predicted points, after rigid alignment by ICP.
 
     This is the protocol of Florence (Jackson et al., ICCV 2017, and PRNet), where correspondences are unknown. For its
     NME divide the mean by the outer interocular distance in space, ``normaliser(landmarks, "interocular")``.
 
-    Parameters
-    ----------
-    predicted : (P, 3), truth : (Q, 3) arrays
-        In the same unit and roughly in the same place, because ICP (Besl and McKay, 1992, here trimesh's) finds a local
-        optimum.
-    scale : bool
-        Align the size too, for a method that does not predict it.
-    iterations : int
-        At most this many steps of ICP.
-
-    Returns
-    -------
-    (Q,) array
-
-    Raises
-    ------
-    ValueError
-        If the shapes are wrong.
+    The points (P, 3) and (Q, 3) have the same unit and roughly the same place, because ICP (Besl and McKay, 1992, here
+    trimesh's) finds a local optimum, in at most this many ``iterations``. ``scale`` aligns the size too, for a method
+    that does not predict it. ValueError for other shapes.
     """
     from scipy.spatial import cKDTree
     from trimesh.registration import icp
@@ -250,20 +188,12 @@ def surface_error(predicted: ArrayLike, truth: ArrayLike, scale: bool = False, i
 
 
 def jitter(points: ArrayLike, moving: bool = False) -> float:
-    """Jitter of landmarks in a video: their standard deviation over time, in the unit of the points.
+    """Jitter of landmarks (T, P, 2 or 3) in a video: their standard deviation over time, in their unit.
 
-    Parameters
-    ----------
-    points : (T, P, 2 or 3) array
-    moving : bool
-        False, for a still face: the standard deviation of each landmark (root of the summed variances of its
-        coordinates), mean over the landmarks. True, for a moving face: the same of the second differences, which are 0
-        for a steady movement, divided by the square root of 6, so that white noise gives the same number.
-
-    Raises
-    ------
-    ValueError
-        If the shape is wrong or there are too few frames.
+    For a still face it is the standard deviation of each landmark (root of the summed variances of its coordinates),
+    mean over the landmarks. For a moving face it is the same of the second differences, which are 0 for a steady
+    movement, divided by the square root of 6, so that white noise gives the same number. ValueError for another shape
+    or too few frames.
     """
     points = np.asarray(points, float)
     if points.ndim != 3 or len(points) < (3 if moving else 2):
@@ -275,19 +205,11 @@ def jitter(points: ArrayLike, moving: bool = False) -> float:
 
 
 def lag(measured: ArrayLike, truth: ArrayLike, reach: float = 6.0) -> float:
-    """Frames by which a signal is later than the truth: the shift at which they correlate best.
+    """Frames by which a signal (T,) is later than the truth (T,): the shift at which they correlate best.
 
-    Parameters
-    ----------
-    measured, truth : (T,) arrays
-        The same quantity in each frame, for example the pitch of a head or the height of the nose.
-    reach : float
-        Largest shift in frames, in both directions. Shifts are multiples of a twentieth of a frame.
-
-    Raises
-    ------
-    ValueError
-        If the two differ in length, or are too short for this shift.
+    The two are the same quantity in each frame, for example the pitch of a head or the height of the nose. Shifts up to
+    ``reach`` frames in both directions are tried, in steps of a twentieth of a frame. ValueError if the two differ in
+    length, or are too short for this reach.
     """
     measured, truth = np.asarray(measured, float), np.asarray(truth, float)
     if measured.shape != truth.shape or measured.ndim != 1 or len(truth) < 2 * reach + 8:
@@ -305,35 +227,14 @@ def lag(measured: ArrayLike, truth: ArrayLike, reach: float = 6.0) -> float:
 def confidence_interval(
     errors: ArrayLike, yaw: ArrayLike | None = None, level: float = 0.95, draws: int = 2000, seed: int = 0
 ) -> tuple[float, float]:
-    """Bootstrap confidence interval of the mean error, or of the mean of the yaw bins.
+    """Bootstrap confidence interval (low, high) of the mean of errors (n,); with yaw (n,), of the mean of the yaw bins.
 
     It shows how much the number would vary with other photos of the same kind. Photos are drawn with replacement in
-    each bin, and the interval contains the middle ``level`` of the means (Efron, 1979; the percentile method).
-
-    Parameters
-    ----------
-    errors : (n,) array
-    yaw : (n,) array, optional
-        Degrees. None: the interval of the mean over all photos.
-    level : float
-    draws : int
-        Number of resamples.
-    seed : int
-
-    Returns
-    -------
-    low, high : float
-
-    Raises
-    ------
-    ValueError
-        If there is no error.
+    each bin, and the interval contains the middle ``level`` of the means of all ``draws`` (Efron, 1979; the percentile
+    method). The yaw is in degrees. ValueError if there is no error.
     """
     errors = np.asarray(errors, float)
-    groups = [np.ones(len(errors), bool)]
-    if yaw is not None:
-        yaw = np.abs(np.asarray(yaw, float))
-        groups = [(yaw > low) & (yaw <= high) for low, high in YAW_BINS.values()]
+    groups = [np.ones(len(errors), bool)] if yaw is None else _yaw_groups(yaw).values()
     rng = np.random.default_rng(seed)
     means = [e[rng.integers(len(e), size=(draws, len(e)))].mean(1) for e in (errors[g] for g in groups) if len(e)]
     if not means:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from ..reconstruction.face import Face
     from ..reconstruction.lprnet import LPRNet
 
-FAILURE_NME_PERCENT = 10.0  # a face with a larger NME is a failure
 MISSED_NME_PERCENT = 100.0  # NME of a missed face in a mean over all photos
 MIN_DETECTION_OVERLAP = 0.3  # intersection over union of a detected box and the true one; below it a face is missed
 MAX_POSE_DEGREES = 99.0  # photos with a larger angle have no pose error (Ruiz et al., CVPR Workshops 2018)
@@ -46,19 +45,10 @@ GROUPS_BY_LABEL = {
 COVERING_LABELS = ("glasses", "beard", "hat", "scarf", "mask")  # each is a group: the faces that have the label
 
 
-# ---- photos with landmarks
-
-
 def landmark_report(predictions: ArrayLike, data: AFLW2000, rotations: ArrayLike | None = None) -> dict[str, Any]:
-    """Measure predicted landmarks on photos.
+    """Measure landmarks (n, 68, 2 or 3) that were predicted on photos, and head poses if rotations (n, 3, 3) are given.
 
-    Parameters
-    ----------
-    predictions : (n, 68, 2 or 3)
-        In the photo frame, in the order of ``data``; NaN for a face that was not found.
-    data : AFLW2000
-    rotations : (n, 3, 3), optional
-        Predicted head poses.
+    The landmarks are in the photo frame, in the order of ``data``; NaN for a face that was not found.
 
     Returns
     -------
@@ -84,7 +74,7 @@ def landmark_report(predictions: ArrayLike, data: AFLW2000, rotations: ArrayLike
     landmarks, truth, yaw = predictions[found], data.landmarks[found], data.angles[found, 1]
     errors = np.full(len(data), np.inf)
     errors[found] = landmark_nme(landmarks, truth)
-    ced = cumulative_error(errors, FAILURE_NME_PERCENT)
+    ced = cumulative_error(errors)  # to 10 %
     report = {
         "photos": len(data),
         "missed": int((~found).sum()),
@@ -115,8 +105,6 @@ def evaluate_aflw2000(
 
     Parameters
     ----------
-    net : LPRNet
-    data : AFLW2000
     progress : callable
         Wraps the range of photos, for example ``tqdm``.
     detector : bool
@@ -150,12 +138,11 @@ def evaluate_aflw2000(
             faces.append(_matching_face(net.reconstruct(image), box))
         else:
             faces.append(net.reconstruct_in_box(image, box))
-            mirrored = _landmarks_by_mirror_image(net, image, box)
+            mirrored = landmarks_from_mirror_image(net, image, box)
             differences.append(point_errors(faces[-1].landmarks, mirrored).mean() / normaliser(data.landmarks[i]))
     if not rows:
-        raise DatasetError(
-            f"none of the {len(data)} photos of {data.folder} can be read: {next(iter(problems.values()))}"
-        )
+        reason = next(iter(problems.values()))
+        raise DatasetError(f"none of the {len(data)} photos of {data.folder} can be read: {reason}")
     missed = np.full((68, 3), np.nan), np.full((3, 3), np.nan)
     results = [missed if face is None else (face.landmarks, face.pose.camera.rotation) for face in faces]
     landmarks, rotations = (np.array(columns, float) for columns in zip(*results, strict=True))
@@ -167,24 +154,10 @@ def evaluate_aflw2000(
 
 
 def match_predictions(names: ArrayLike, landmarks: ArrayLike, data: AFLW2000) -> tuple[dict[str, Any], dict]:
-    """Evaluate the landmarks of another method, given with the names of their photos.
+    """Evaluate the landmarks (m, 68, 2 or 3) of another method, given with the names (m,) of their photos.
 
-    Parameters
-    ----------
-    names : (m,) of str
-    landmarks : (m, 68, 2 or 3)
-        In the photo frame; NaN for a missed face.
-    data : AFLW2000
-
-    Returns
-    -------
-    report, predictions
-        As of :func:`evaluate_aflw2000`. Photos without a prediction are in ``problems``.
-
-    Raises
-    ------
-    ValueError
-        If a name occurs twice, the shapes do not fit, or no name is that of a photo.
+    A missed face is NaN. The results are those of :func:`evaluate_aflw2000`; photos without a prediction are in
+    ``problems``. ValueError if a name occurs twice, the shapes do not fit, or no name is that of a photo.
     """
     names, landmarks = [str(n) for n in np.asarray(names)], np.asarray(landmarks, float)
     if len(set(names)) != len(names) or len(landmarks) != len(names):
@@ -209,7 +182,7 @@ def _matching_face(faces: list[Face], box: Array) -> Face | None:
     return faces[best] if overlaps[best] >= MIN_DETECTION_OVERLAP else None
 
 
-def _landmarks_by_mirror_image(net: LPRNet, image: Image, box: Array) -> Array:
+def landmarks_from_mirror_image(net: LPRNet, image: Image, box: Array) -> Array:
     """Landmarks (68, 3) found in the mirror image of a photo, mirrored back into the photo frame."""
     last = image.shape[1] - 1
     mirrored_box = [last - box[2], box[1], last - box[0], box[3]]
@@ -217,22 +190,15 @@ def _landmarks_by_mirror_image(net: LPRNet, image: Image, box: Array) -> Array:
     return face.landmarks[MIRRORED_LANDMARKS] * [-1, 1, 1] + [last, 0, 0]
 
 
-# ---- synthetic faces
-
-
 def evaluate_synthetic(net: LPRNet, samples: Iterable[Sample]) -> dict[str, Any]:
     """Evaluate a network on synthetic photos, for which every texel and the properties of the person are known.
 
-    Parameters
-    ----------
-    net : LPRNet
-        Of the size of the samples. Its input is the crop of the sample, in which size and place of the face vary.
-    samples : iterable of Sample
-        They should have another seed than the training data, so that the network has not seen these identities.
+    The network has the size of the samples. Its input is a sample's crop, in which size and place of the face vary. The
+    samples should have another seed than the training data, so that the network has not seen these identities.
 
     Returns
     -------
-    report : dict
+    dict
         By yaw, see :func:`summarise_by_yaw`: ``mm``, mean distance of the valid texels to the truth in mm on the face,
         where z has mean 0 on both sides; ``95 % mm``, the 95th percentile of the same; ``aligned mm``, mean distance
         after a similarity transform of the whole face; ``nme``, of the 68 landmarks in %. ``mean face``: these four for
@@ -247,21 +213,18 @@ def evaluate_synthetic(net: LPRNet, samples: Iterable[Sample]) -> dict[str, Any]
     ValueError
         If there is no sample.
     """
-    layout = UVLayout(net.size, net.metadata.get("landmark_uv"))
-    true_layout = UVLayout(net.size)
-    rows: list[dict[str, float]] = []
-    mean_face_rows: list[dict[str, float]] = []
-    labels: list[dict[str, Any]] = []
+    layout, true_layout = UVLayout(net.size, net.metadata.get("landmark_uv")), UVLayout(net.size)
+    rows, mean_face_rows, labels = [], [], []
     for sample in samples:
         position_map, truth = decode_map(net.predict_uv(sample.image)), sample.position_map
-        row = _map_errors(layout, position_map, truth, sample.camera.scale)
-        row["nme"] = landmark_nme(layout.landmarks(position_map), true_layout.landmarks(truth))
-        rows.append(row | _surface_quality(layout, position_map, truth))
+        errors = _map_errors(position_map, layout, sample, true_layout)
+        rows.append(errors | _surface_quality(layout, position_map, truth))
         mean_face = sample.camera.project(true_layout.mean_map.reshape(-1, 3)).reshape(truth.shape)
-        row = _map_errors(true_layout, mean_face, truth, sample.camera.scale)
-        row["nme"] = landmark_nme(true_layout.landmarks(mean_face), true_layout.landmarks(truth))
-        mean_face_rows.append(row)
-        labels.append(_labels_with_age(sample))
+        mean_face_rows.append(_map_errors(mean_face, true_layout, sample, true_layout))
+        label = dict(sample.labels)
+        if "male" in label:  # one number for the age: -1 for a child, 1 for an old person
+            label["age"] = float(label["old"]) - float(label["child"])
+        labels.append(label)
     if not rows:
         raise ValueError("there is no sample to evaluate on")
     table = {name: np.array([row[name] for row in rows]) for name in rows[0]}
@@ -279,15 +242,16 @@ def evaluate_synthetic(net: LPRNet, samples: Iterable[Sample]) -> dict[str, Any]
     return report | {"photos": len(rows)}
 
 
-def _map_errors(layout: UVLayout, position_map: Array, truth: Array, scale: float) -> dict[str, float]:
-    """Distances in mm between the texels of two maps (N, N, 3); see :func:`evaluate_synthetic`."""
-    points, true = layout.points(position_map), layout.points(truth)
+def _map_errors(position_map: Array, layout: UVLayout, sample: Sample, true_layout: UVLayout) -> dict[str, float]:
+    """The ``ERROR_NAMES`` of a map (N, N, 3), see :func:`evaluate_synthetic`."""
+    points, true = layout.points(position_map), layout.points(sample.position_map)
     error = points - true
     error[:, 2] -= error[:, 2].mean()
-    distance = np.linalg.norm(error, axis=1) / scale
+    distance = np.linalg.norm(error, axis=1) / sample.camera.scale
     factor, rotation, shift = similarity_alignment(points, true)
-    aligned = np.linalg.norm(factor * points @ rotation.T + shift - true, axis=1) / scale
-    return {"mm": distance.mean(), "aligned mm": aligned.mean(), "95 % mm": np.percentile(distance, 95)}
+    aligned = np.linalg.norm(factor * points @ rotation.T + shift - true, axis=1) / sample.camera.scale
+    nme = landmark_nme(layout.landmarks(position_map), true_layout.landmarks(sample.position_map))
+    return {"mm": distance.mean(), "aligned mm": aligned.mean(), "95 % mm": np.percentile(distance, 95), "nme": nme}
 
 
 def _surface_quality(layout: UVLayout, position_map: Array, truth: Array) -> dict[str, float]:
@@ -298,14 +262,6 @@ def _surface_quality(layout: UVLayout, position_map: Array, truth: Array) -> dic
     cosine = np.clip((normals * true_normals).sum(1), -1, 1)
     off = np.degrees(np.arccos(cosine)).mean()
     return {"prediction": angles.mean(), "truth": true_angles.mean(), "normals": off}
-
-
-def _labels_with_age(sample: Sample) -> dict[str, Any]:
-    """The labels of a sample, with one number for the age of a person: -1 for a child, 1 for an old person."""
-    labels = dict(sample.labels)
-    if "male" in labels:
-        labels["age"] = float(labels["old"]) - float(labels["child"])
-    return labels
 
 
 def _groups(labels: list[dict[str, Any]]) -> dict[str, NDArray[np.bool_]]:

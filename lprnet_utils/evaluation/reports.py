@@ -1,12 +1,55 @@
-"""The printed and written reports of ``lprnet evaluate``."""
+"""Reports of an evaluation, printed, written and drawn: cumulative error curves, and errors on a face."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from ..common.files import write_json
+from ..geometry.mesh import vertex_normals
+from ..geometry.shading import LAMP
+from ..uv.layout import UVLayout
 from .protocols import ERROR_NAMES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def draw_ced(ax: Axes, curves: dict[str, dict[str, Any]]) -> None:
+    """Draw results of :func:`lprnet_utils.evaluation.cumulative_error`, by name, as curves into matplotlib axes."""
+    for name, curve in curves.items():
+        label = f"{name}: area {curve['area']:.3f}, failures {100 * curve['failures']:.1f} %"
+        ax.step(curve["error"], 100 * np.asarray(curve["share"]), where="post", label=label)
+    ax.set(xlabel="NME in %", ylabel="photos with at most this error, %", ylim=(0, 101))
+    ax.set_xlim(0, max(curve["error"][-1] for curve in curves.values()))
+    ax.grid(alpha=0.3)
+    ax.legend(loc="lower right")
+
+
+def draw_on_face(ax: Axes, values: ArrayLike, label: str, limit: float | None = None) -> None:
+    """Draw a value of each landmark (68,) or texel (N, N) on the frontal mean face, into matplotlib axes.
+
+    The label gives name and unit of the values; the limit is the value of the strongest colour.
+    """
+    values = np.asarray(values, float)
+    layout = UVLayout(values.shape[0] if values.ndim == 2 else 128)
+    texels, triangles = layout.mesh()
+    points = layout.mean_map.reshape(-1, 3)[texels]
+    x, y, _ = points.T
+    colors = {"cmap": "magma_r", "vmin": 0.0, "vmax": limit}
+    if values.ndim == 2:
+        drawn = ax.tripcolor(x, y, triangles, values.ravel()[texels], shading="gouraud", **colors)
+    else:
+        facing = vertex_normals(points, triangles) @ LAMP
+        ax.tripcolor(x, y, triangles, facing, shading="gouraud", cmap="gray", vmin=-1.5, vmax=1.0)
+        marks = layout.landmarks(layout.mean_map)
+        drawn = ax.scatter(*marks[:, :2].T, c=values, s=60, edgecolors="0.3", linewidths=0.5, zorder=2, **colors)
+    ax.set_aspect("equal")
+    ax.axis("off")
+    ax.figure.colorbar(drawn, ax=ax, label=label, shrink=0.8)
 
 
 def write_report(report: dict[str, Any], folder: Path) -> str:
@@ -19,8 +62,6 @@ def write_report(report: dict[str, Any], folder: Path) -> str:
         from matplotlib.figure import Figure
     except ImportError:
         return " (no figures: matplotlib is not installed)"
-    from .plots import draw_ced, draw_on_face
-
     figure = Figure((11, 5), layout="constrained")
     left, right = figure.subplots(1, 2)
     draw_ced(left, {"2D NME": report["ced"] | {k: report[k] for k in ("area", "failures")}})

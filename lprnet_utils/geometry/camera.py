@@ -19,19 +19,10 @@ from ..common.arrays import Array
 
 
 def rotation_matrix(pitch: float, yaw: float, roll: float) -> Array:
-    """Rotation ``R = Rx(pitch) Ry(yaw) Rz(roll)``, as ``Pose_Para`` of AFLW2000-3D defines it.
+    """Rotation (3, 3) ``R = Rx(pitch) Ry(yaw) Rz(roll)`` of angles in degrees, as in ``Pose_Para`` of AFLW2000-3D.
 
     The module docstring gives the signs. Roll is applied first, about the head's own axis. At a large yaw it is
     therefore not a rotation in the picture plane.
-
-    Parameters
-    ----------
-    pitch, yaw, roll : float
-        Angles in degrees.
-
-    Returns
-    -------
-    (3, 3) float64
     """
     a, b, c = np.deg2rad([pitch, yaw, roll])
     rx = np.array([[1, 0, 0], [0, np.cos(a), np.sin(a)], [0, -np.sin(a), np.cos(a)]])
@@ -41,18 +32,10 @@ def rotation_matrix(pitch: float, yaw: float, roll: float) -> Array:
 
 
 def rotation_angles(rotation: ArrayLike) -> tuple[float, float, float]:
-    """Angles (pitch, yaw, roll) in degrees of a rotation; the inverse of :func:`rotation_matrix`.
+    """Angles (pitch, yaw, roll) in degrees of a rotation (3, 3); the inverse of :func:`rotation_matrix`.
 
     Yaw lies in [-90, 90]. At -90 and 90 only a combination of pitch and roll is determined (gimbal lock). Compare
     poses by :func:`rotation_distance`, not by their angles.
-
-    Parameters
-    ----------
-    rotation : (3, 3) array
-
-    Returns
-    -------
-    pitch, yaw, roll : float
     """
     r = np.asarray(rotation, float)
     yaw = np.arcsin(np.clip(-r[0, 2], -1.0, 1.0))
@@ -64,17 +47,7 @@ def rotation_angles(rotation: ArrayLike) -> tuple[float, float, float]:
 
 
 def rotation_distance(a: ArrayLike, b: ArrayLike) -> float:
-    """Angle in degrees of the rotation that turns one rotation into another: the geodesic distance on SO(3).
-
-    Parameters
-    ----------
-    a, b : (3, 3) array
-
-    Returns
-    -------
-    float
-        0 to 180.
-    """
+    """Angle, 0 to 180 degrees, between two rotations (3, 3): the geodesic distance on SO(3)."""
     cosine = (np.trace(np.asarray(a).T @ np.asarray(b)) - 1) / 2
     return float(np.rad2deg(np.arccos(np.clip(cosine, -1.0, 1.0))))
 
@@ -131,21 +104,9 @@ class Camera:
 
     @classmethod
     def fit(cls, vertices: ArrayLike, points: ArrayLike, weights: ArrayLike | None = None) -> Camera:
-        """Fit a camera to corresponding points by least squares.
+        """Fit a camera to vertices (n, 3) of the face frame and their points (n, 3) in the photo frame: least squares.
 
-        Parameters
-        ----------
-        vertices : (n, 3) array
-            In the face frame.
-        points : (n, 3) array
-            In the photo frame.
-        weights : (n,) array, optional
-            Non-negative weight of each pair.
-
-        Raises
-        ------
-        ValueError
-            If the shapes differ or the vertices coincide.
+        The weights (n,) of the pairs are non-negative. ValueError if the shapes differ or the vertices coincide.
         """
         flipped = np.asarray(points, float) * [1.0, -1.0, 1.0]
         scale, rotation, translation = similarity_alignment(vertices, flipped, weights)
@@ -157,18 +118,14 @@ def similarity_alignment(
 ) -> tuple[float, Array, Array]:
     """Scale, rotation R and translation t with ``target ~ scale * source @ R.T + t``, by least squares.
 
+    The rotation (d, d) is a proper one, with determinant +1.
+
     Parameters
     ----------
     source, target : (n, d) arrays
         Corresponding points, d = 2 or 3, n >= d, not all on one line.
     weights : (n,) array, optional
         Non-negative weight of each pair.
-
-    Returns
-    -------
-    scale : float
-    rotation : (d, d) array, a proper rotation (determinant +1)
-    translation : (d,) array
 
     Raises
     ------

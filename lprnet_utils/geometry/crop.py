@@ -20,24 +20,20 @@ def crop_side(box: ArrayLike) -> float:
 
 
 def crop_matrix(box: ArrayLike, size: int = 128, angle: float = 0.0) -> NDArray[np.float64]:
-    """The similarity (2, 3) from pixels of a photo to pixels of the network's crop.
+    """The similarity (2, 3) from pixels of a photo to pixels of the network's crop, a square around the face.
+
+    ``crop = matrix[:, :2] @ photo + matrix[:, 2]``. Without an angle a point q lands at
+    (size - 1) / 2 + (q - centre) size / side.
 
     Parameters
     ----------
     box : (4,) array
-        (x0, y0, x1, y1): extremes of the 68 landmarks. The crop is a square around the centre of the box, with 1.5
-        times its mean side.
+        (x0, y0, x1, y1): extremes of the 68 landmarks. The crop has the same centre, and 1.5 times the mean side.
     size : int
         Side of the crop in pixels.
     angle : float
         Degrees by which the face is turned clockwise in the photo; the crop turns it back. The box then belongs to
         the face after turning it upright about the centre of the box.
-
-    Returns
-    -------
-    (2, 3) float64
-        ``crop = matrix[:, :2] @ photo + matrix[:, 2]``. Without an angle a point q lands at
-        (size - 1) / 2 + (q - centre) size / side.
 
     Raises
     ------
@@ -55,10 +51,7 @@ def crop_matrix(box: ArrayLike, size: int = 128, angle: float = 0.0) -> NDArray[
 
 
 def view_matrix(centre: ArrayLike, side: float, size: int, angle: float = 0.0) -> NDArray[np.float64]:
-    """The similarity (2, 3) that shows a square of a photo, given by centre and side, in ``size`` pixels.
-
-    The view turns the photo counter-clockwise by ``angle`` degrees, as :func:`crop_matrix` does.
-    """
+    """Like :func:`crop_matrix`, for a square that its centre and side in pixels of the photo define."""
     turn = math.radians(angle)
     cosine, sine = size / side * math.cos(turn), size / side * math.sin(turn)
     linear = np.array([[cosine, sine], [-sine, cosine]])
@@ -66,27 +59,11 @@ def view_matrix(centre: ArrayLike, side: float, size: int, angle: float = 0.0) -
 
 
 def warp_image(image: Image, matrix: ArrayLike, size: int = 128) -> Image:
-    """Cut a square out of an image by a similarity of the picture plane.
+    """Cut a square (size, size, 3) out of an image, by a similarity (2, 3) from its pixels to pixels of the square.
 
     To shrink, it first averages over areas, since a plain bilinear warp of a large photo aliases. The rest is
-    bilinear. Outside the image, edge pixels are repeated.
-
-    Parameters
-    ----------
-    image : (H, W, 3) uint8
-    matrix : (2, 3) array
-        From pixels of the image to pixels of the result.
-    size : int
-        Side of the result in pixels.
-
-    Returns
-    -------
-    (size, size, 3) uint8
-
-    Raises
-    ------
-    ValueError
-        If the matrix has values that are not finite or shrinks everything to a point.
+    bilinear. Outside the image, edge pixels are repeated. ValueError if the matrix has values that are not finite, or
+    shrinks everything to a point.
     """
     matrix = np.asarray(matrix, float)
     scale = math.hypot(matrix[0, 0], matrix[1, 0])
@@ -118,18 +95,9 @@ def warp_image(image: Image, matrix: ArrayLike, size: int = 128) -> Image:
 
 
 def transform_points(matrix: ArrayLike, points: ArrayLike) -> Array:
-    """Apply a similarity of the picture plane to points of an image.
+    """Apply a similarity ``[[a, -b, tx], [b, a, ty]]``, which does not reflect, to points (..., 2 or 3) of an image.
 
-    Parameters
-    ----------
-    matrix : (2, 3) array
-        Similarity without reflection, ``[[a, -b, tx], [b, a, ty]]``.
-    points : (..., 2) or (..., 3) array
-        x, y and possibly z. z is multiplied by the scale of the similarity, so that the face keeps its proportions.
-
-    Returns
-    -------
-    array of the shape of ``points``
+    It multiplies z by the scale of the similarity, so that the face keeps its proportions.
     """
     matrix, points = np.asarray(matrix), np.asarray(points)
     out = np.empty(points.shape, np.result_type(points, np.float32))

@@ -9,26 +9,23 @@ from ..common.arrays import Array
 
 # The points of each part, in iBUG's order. Right and left are the person's.
 JAW, RIGHT_BROW, LEFT_BROW, BROWS = slice(0, 17), slice(17, 22), slice(22, 27), slice(17, 27)
-NOSE_BRIDGE, NOSTRILS = slice(27, 31), slice(31, 36)
+NOSE_BRIDGE, NOSTRILS, NOSE = slice(27, 31), slice(31, 36), slice(27, 36)
 RIGHT_EYE, LEFT_EYE, EYES = slice(36, 42), slice(42, 48), slice(36, 48)
-OUTER_LIPS, INNER_LIPS = slice(48, 60), slice(60, 68)
+OUTER_LIPS, INNER_LIPS, MOUTH = slice(48, 60), slice(60, 68), slice(48, 68)
 CHIN, NOSE_TIP, UNDER_NOSE = 8, 30, 33
 OUTER_EYE_CORNERS, MOUTH_CORNERS = [36, 45], [48, 54]
 
 # The lines of a drawing: (first point, last point, closed)
 LANDMARK_LINES = {
-    name: (part.start, part.stop - 1, "eye" in name or "lips" in name)
-    for name, part in {
-        "jaw": JAW,
-        "right brow": RIGHT_BROW,
-        "left brow": LEFT_BROW,
-        "nose bridge": NOSE_BRIDGE,
-        "nose": NOSTRILS,
-        "right eye": RIGHT_EYE,
-        "left eye": LEFT_EYE,
-        "outer lips": OUTER_LIPS,
-        "inner lips": INNER_LIPS,
-    }.items()
+    "jaw": (0, 16, False),
+    "right brow": (17, 21, False),
+    "left brow": (22, 26, False),
+    "nose bridge": (27, 30, False),
+    "nose": (31, 35, False),
+    "right eye": (36, 41, True),
+    "left eye": (42, 47, True),
+    "outer lips": (48, 59, True),
+    "inner lips": (60, 67, True),
 }
 # Points of the upper lids and upper lip, and the opposite points of the lower lids and lower lip
 LID_AND_LIP_PAIRS = np.array([[37, 38, 43, 44, 61, 62, 63], [41, 40, 47, 46, 67, 66, 65]])
@@ -48,17 +45,7 @@ def numbers(part: slice) -> tuple[int, ...]:
 
 
 def landmark_box(landmarks: ArrayLike) -> Array:
-    """Bounding box of landmarks in the picture plane.
-
-    Parameters
-    ----------
-    landmarks : (..., 68, 2 or 3) array
-
-    Returns
-    -------
-    (..., 4) float64
-        x0, y0, x1, y1.
-    """
+    """Bounding box (..., 4) of landmarks (..., 68, 2 or 3) in the picture plane: x0, y0, x1, y1."""
     xy = np.asarray(landmarks, float)[..., :2]
     return np.concatenate([xy.min(-2), xy.max(-2)], -1)
 
@@ -66,9 +53,8 @@ def landmark_box(landmarks: ArrayLike) -> Array:
 def eye_and_mouth_opening(landmarks: ArrayLike) -> tuple[Array, Array]:
     """Opening of the eyes (mean of both) and of the mouth, each (...), for landmarks (..., 68, 2 or 3).
 
-    It is the height of the opening divided by its width. An open eye has about 0.3, a closed mouth 0.05. Landmarks in
-    two dimensions are enough for a frontal face; on a turned face the widths are foreshortened. The eye aspect ratio
-    is from Soukupova and Cech, CVWW 2016.
+    It is the height of the opening divided by its width (Soukupova and Cech, CVWW 2016). An open eye has about 0.3, a
+    closed mouth 0.05. Two dimensions are enough for a frontal face; on a turned face the widths are foreshortened.
     """
     points = np.asarray(landmarks, float)
 

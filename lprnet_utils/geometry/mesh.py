@@ -7,18 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def vertex_normals(vertices: ArrayLike, triangles: NDArray) -> NDArray:
-    """Unit normals at the vertices: the mean of the adjacent triangles' normals, weighted by area; needs numba.
+    """Unit normals (n, 3) at vertices (n, 3): the mean of the adjacent triangles' normals, weighted by area.
 
-    In a right-handed frame they point outward if the triangles are counter-clockwise from outside.
-
-    Parameters
-    ----------
-    vertices : (n, 3) array
-    triangles : (T, 3) int array
-
-    Returns
-    -------
-    (n, 3) float32 for vertices in float32, otherwise float64
+    In a right-handed frame they point outward if the triangles (T, 3) are counter-clockwise from outside. They are
+    float32 for vertices in float32, otherwise float64. Needs numba.
     """
     from .rasterizer import normals_at_vertices
 
@@ -27,49 +19,52 @@ def vertex_normals(vertices: ArrayLike, triangles: NDArray) -> NDArray:
     return normals_at_vertices(vertices, np.ascontiguousarray(triangles, np.int32))
 
 
+def area_normals(vertices: ArrayLike, triangles: NDArray) -> NDArray:
+    """Normals (T, 3) of triangles; each has twice the area of its triangle as its length."""
+    a, b, c = np.moveaxis(np.asarray(vertices)[triangles], 1, 0)
+    return np.cross(b - a, c - a)
+
+
+def triangle_normals(vertices: ArrayLike, triangles: NDArray) -> NDArray:
+    """Unit normals (T, 3) of triangles."""
+    normals = area_normals(vertices, triangles)
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+
+
+def triangle_edges(triangles: NDArray) -> NDArray:
+    """The three edges of each triangle, in its direction: (3 T, 2) vertex numbers."""
+    return np.stack([triangles, np.roll(triangles, -1, axis=1)], -1).reshape(-1, 2)
+
+
+def border_edges(triangles: NDArray) -> NDArray:
+    """The edges (E, 2) that only one triangle has, in its direction."""
+    edges = triangle_edges(triangles)
+    _, kind, count = np.unique(np.sort(edges, 1), axis=0, return_inverse=True, return_counts=True)
+    return edges[count[kind.ravel()] == 1]
+
+
 def surface_angles(vertices: ArrayLike, triangles: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Angles between adjacent triangles, a measure of roughness, and the normals of the triangles.
+    """Angles between adjacent triangles, a measure of roughness, and the unit normals (T, 3) of the triangles.
 
-    Parameters
-    ----------
-    vertices : (n, 3) array
-    triangles : (T, 3) int array
-
-    Returns
-    -------
-    angles : (E,) float64
-        Degrees between the normals of the two triangles at each inner edge; 0 on a flat surface.
-    normals : (T, 3) float64
-        Unit normals.
+    Vertices are (n, 3), triangles (T, 3). The angles (E,) are in degrees, one at each inner edge; 0 on a flat surface.
     """
     vertices = np.asarray(vertices, float)
-    a, b, c = (vertices[triangles[:, k]] for k in range(3))
-    normals = np.cross(b - a, c - a)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), 1)
+    normals = triangle_normals(vertices, triangles)
+    edges = np.sort(triangle_edges(triangles), 1)
     code = edges[:, 0].astype(np.int64) * len(vertices) + edges[:, 1]
     order = np.argsort(code, kind="stable")
-    owner = np.tile(np.arange(len(triangles)), 3)[order]
+    owner = order // 3
     shared = np.flatnonzero(np.diff(code[order]) == 0)  # edges that two triangles share
     cosine = np.clip((normals[owner[shared]] * normals[owner[shared + 1]]).sum(1), -1, 1)
     return np.degrees(np.arccos(cosine)), normals
 
 
 def border_loops(triangles: NDArray) -> list[list[int]]:
-    """Borders of a mesh as closed loops of vertices.
+    """Borders of a mesh of triangles (T, 3) as closed loops of vertex numbers; the longest border first.
 
-    Parameters
-    ----------
-    triangles : (T, 3) int array
-
-    Returns
-    -------
-    list of list of int
-        Vertex numbers of each border in the direction of the triangles' edges; the longest border first.
+    Each loop runs in the direction of the triangles' edges.
     """
-    edges = np.stack([triangles, np.roll(triangles, -1, axis=1)], -1).reshape(-1, 2)
-    _, kind, count = np.unique(np.sort(edges, 1), axis=0, return_inverse=True, return_counts=True)
-    after = dict(edges[count[kind.ravel()] == 1].tolist())
+    after = dict(border_edges(triangles).tolist())
     loops = []
     while after:
         start, v = next(iter(after.items()))
@@ -83,10 +78,9 @@ def border_loops(triangles: NDArray) -> list[list[int]]:
 
 
 def nested_loops(triangles: NDArray, loop: list[int], count: int) -> list[list[int]]:
-    """A border loop followed by the loops around it, ``count`` in all.
+    """A border loop followed by the loops around it, ``count`` in all. ValueError if the mesh has fewer.
 
-    Each further loop is the new border after removing the triangles at the previous one. ValueError if the mesh has
-    fewer rings around the opening.
+    Each further loop is the new border after removing the triangles at the previous one.
     """
     loops = [loop]
     while len(loops) < count:

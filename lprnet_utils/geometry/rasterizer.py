@@ -28,10 +28,7 @@ def _texture_position(texture, uv, a, b, c, u, v, w):  # pragma: no cover - comp
 
 @numba.njit(cache=True, error_model="numpy")
 def _fill(points, triangles, culled, uv, texture, min_opacity, index, bary, depth):  # pragma: no cover - compiled
-    """Write index, barycentric weights and depth of the nearest triangle at each pixel, for :func:`rasterize`.
-
-    Points with an opacity (channel 1 of the texture, 0 to 255) below ``min_opacity`` are skipped.
-    """
+    """Write the results of :func:`rasterize`; skip points with an opacity (texture channel 1) below ``min_opacity``."""
     height, width = depth.shape
     textured = texture.shape[0] > 1
     for t in range(triangles.shape[0]):
@@ -121,9 +118,7 @@ def normals_at_vertices(vertices, triangles):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, error_model="numpy")
-def shade_vertices(
-    normals, sky, sh, lamp, color, halfway, gloss, ambient_occlusion, shine
-):  # pragma: no cover - compiled
+def shade_vertices(normals, sky, sh, lamp, color, halfway, gloss, occlusion, shine):  # pragma: no cover - compiled
     """The loop of :meth:`lprnet_utils.geometry.Light.shade`; ``sky`` (9, 3) and the constants ``sh`` of the basis."""
     irradiance = np.empty((normals.shape[0], 3), np.float32)
     highlight = np.empty_like(irradiance)
@@ -139,7 +134,7 @@ def shade_vertices(
                 + sh[3] * (3 * z * z - 1) * sky[6, k]
                 + sh[4] * (x * x - y * y) * sky[8, k]
             )
-            irradiance[i, k] = max(ambient, 0.02) * ambient_occlusion[i] + direct * color[k]
+            irradiance[i, k] = max(ambient, 0.02) * occlusion[i] + direct * color[k]
             highlight[i, k] = glint * color[k]
     return irradiance, highlight
 
@@ -147,17 +142,9 @@ def shade_vertices(
 def rasterize(
     points: ArrayLike, triangles: ArrayLike, height: int, width: int, culled: int = 0
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
-    """Rasterise triangles with a z-buffer. Both sides of a triangle are visible.
+    """Rasterise triangles (m, 3) between points (n, 3) of the photo frame with a z-buffer; both sides are visible.
 
-    Parameters
-    ----------
-    points : (n, 3) array
-        In the photo frame.
-    triangles : (m, 3) int array
-    height, width : int
-        Size of the picture.
-    culled : int
-        Only the front is drawn of this many leading triangles (backface culling): a closed surface hides its own back.
+    Of the first ``culled`` triangles only the front is drawn (backface culling): a closed surface hides its own back.
 
     Returns
     -------
@@ -184,19 +171,10 @@ def rasterize(
 def interpolate(
     values: ArrayLike, triangles: ArrayLike, index: NDArray[np.int32], barycentric: NDArray[np.float64]
 ) -> NDArray:
-    """Interpolate values at the vertices over a rasterised picture.
+    """Interpolate values (n, ...) at the vertices over a picture; index and barycentric are from :func:`rasterize`.
 
-    Parameters
-    ----------
-    values : (n, ...) array
-    triangles : (m, 3) int array
-    index, barycentric : arrays
-        From :func:`rasterize`.
-
-    Returns
-    -------
-    (height, width, ...) float32 for values in float32, otherwise float64
-        0 where there is no triangle.
+    The result (height, width, ...) is float32 for values in float32, otherwise float64. It is 0 where there is no
+    triangle.
     """
     values = np.asarray(values)
     kind = np.float32 if values.dtype == np.float32 else np.float64
@@ -216,24 +194,12 @@ def draw_over(
     texture: NDArray[np.uint8] | None = None,
     cut: float = 0.0,
 ) -> None:
-    """Draw a mesh over a picture, in place, where it lies in front of what the picture shows.
+    """Draw a mesh over a picture (height, width, C), in place, where it lies in front of what the picture shows.
 
-    Parameters
-    ----------
-    image : (height, width, C) float32
-    depth : (height, width)
-        z of what the picture shows. A solid mesh writes its own depth into it.
-    points, triangles
-        As for :func:`rasterize`.
-    colors : (n, C) array
-        At the vertices.
-    uv : (n, 2) array, optional
-        Positions of the vertices in the texture, u right, v down, 0 to 1.
-    texture : (h, w, 2) uint8, optional
-        A brightness that multiplies the colours, and an opacity.
-    cut : float
-        If it is 0 to 1, the mesh is solid where its opacity is at least ``cut``, and absent elsewhere. If it is
-        negative, the mesh is blended with the picture by its opacity, and ``depth`` stays as it is.
+    ``depth`` is z of what the picture shows. The vertices have colours (n, C), and positions ``uv`` (n, 2) in a texture
+    (h, w, 2) of brightness, which multiplies the colours, and opacity. Where the opacity is at least ``cut``, 0 to 1,
+    the mesh is solid and writes its depth; elsewhere it is absent. With a negative ``cut`` the opacity blends the mesh
+    with the picture, and the depth stays as it is.
     """
     points = np.ascontiguousarray(points, np.float64)
     index = np.full(depth.shape, -1, np.int32)
@@ -250,9 +216,8 @@ def draw_values(
 ) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
     """Draw values (n, C) at the vertices over the part of a picture that the mesh covers.
 
-    Returns the drawn values (h, w, C) in float32, NaN where there is no mesh, and the rows and columns (two slices) of
-    the bounding box of the mesh inside the picture. Points are in the photo frame. It works in bands of rows, so that a
-    face that fills a large photo takes little memory.
+    Returns the drawn values (h, w, C), NaN where there is no mesh, and the rows and columns of that part. It works in
+    bands of rows, so that a face that fills a large photo takes little memory.
     """
     points, triangles = np.asarray(points, np.float64), np.asarray(triangles, np.int32)
     values = np.ascontiguousarray(values, np.float32)
@@ -273,21 +238,10 @@ def draw_values(
 def vertex_visibility(
     points: ArrayLike, triangles: ArrayLike, tolerance: float = 1.0, resolution: float = 2.0
 ) -> NDArray[np.bool_]:
-    """Find the vertices that the camera sees: those at most ``tolerance`` behind the z-buffer.
+    """Which vertices (n,) the camera sees: those at most ``tolerance`` pixels behind the z-buffer.
 
-    Parameters
-    ----------
-    points : (n, 3) array
-        Vertices in the photo frame.
-    triangles : (m, 3) int array
-    tolerance : float
-        In pixels; allows for the slope of the surface inside one cell of the buffer.
-    resolution : float
-        Cells of the buffer per pixel.
-
-    Returns
-    -------
-    (n,) bool
+    The vertices (n, 3) are in the photo frame. The tolerance allows for the slope of the surface inside one cell of the
+    z-buffer, which has ``resolution`` cells per pixel.
     """
     points = np.asarray(points, float)
     local = (points - points.min(0)) * resolution

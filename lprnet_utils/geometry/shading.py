@@ -24,17 +24,7 @@ AMBIENT_SHARE = {"clay": 0.35, "photo": 0.6}  # share of ambient light; the colo
 
 
 def sh_basis(normals: ArrayLike) -> Array:
-    """Spherical harmonics up to order 2.
-
-    Parameters
-    ----------
-    normals : (n, 3) array
-        Unit vectors.
-
-    Returns
-    -------
-    (n, 9) float32
-    """
+    """Spherical harmonics (n, 9) up to order 2 of unit vectors (n, 3)."""
     x, y, z = np.asarray(normals, np.float32).T
     one = np.ones_like(x)
     a, b, c, d, e = (np.float32(v) for v in SH_CONSTANTS)
@@ -81,20 +71,10 @@ class Light:
         return cls(sky, lamp / np.linalg.norm(lamp), color, gloss=abs(rng.normal(0.08, 0.08)))
 
     def shade(self, normals: Array, ambient_occlusion: Array, shine: Array) -> tuple[Array, Array]:
-        """Light on vertices; needs numba.
+        """Irradiance and highlight, (n, 3) each, at vertices with unit normals (n, 3); needs numba. All is float32.
 
-        Parameters
-        ----------
-        normals : (n, 3) float32
-            Unit normals.
-        ambient_occlusion : (n,) float32
-            Share of the ambient light that reaches each vertex, 0 to 1.
-        shine : (n,) float32
-            Factor of the highlight at each vertex.
-
-        Returns
-        -------
-        irradiance, highlight : (n, 3) float32
+        ``ambient_occlusion`` (n,), 0 to 1, is the share of the ambient light that reaches each vertex, and ``shine``
+        (n,) the factor of its highlight.
         """
         from .rasterizer import shade_vertices
 
@@ -119,7 +99,7 @@ def render_mesh(
     colors: ArrayLike | None = None,
     uv: ArrayLike | None = None,
 ) -> Image:
-    """Render a face mesh, turned by given angles and lit from the upper left; needs numba.
+    """Render a face mesh on white, turned by given angles and lit from the upper left; needs numba.
 
     Parameters
     ----------
@@ -134,10 +114,6 @@ def render_mesh(
         Colours 0 to 255 at the vertices, or a texture; grey clay by default.
     uv : (n, 2) array, optional
         Positions of the vertices in the texture, u right, v down, 0 to 1.
-
-    Returns
-    -------
-    (size, size, 3) uint8, white where there is no face
     """
     from .rasterizer import interpolate, rasterize
 

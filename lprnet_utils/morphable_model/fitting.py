@@ -22,14 +22,9 @@ ITERATIONS = 8
 
 @dataclass
 class Fits:
-    """Fits of the face model to n faces.
+    """Fits of the face model to n faces: coefficients (n, K + E), identity first, and the camera of each face.
 
-    Attributes
-    ----------
-    coefficients : (n, K + E) float32
-        Identity, then expression.
-    rotation : (n, 3, 3), scale : (n,), translation : (n, 3)
-        The camera of each face, see :class:`lprnet_utils.geometry.Camera`.
+    Rotations are (n, 3, 3), scales (n,), translations (n, 3), as in :class:`lprnet_utils.geometry.Camera`.
     """
 
     coefficients: Array
@@ -63,27 +58,18 @@ def fit_landmarks(
 ) -> Fits:
     """Fit pose, identity and expression to the landmarks of many faces.
 
+    ValueError if the shapes do not agree or a label is not finite.
+
     Parameters
     ----------
-    mean : (L, 3) array
-        Landmarks of the mean face, in the face frame.
-    basis : (K + E, L, 3) array
-        Directions of the landmarks, identity first.
+    mean, basis : (L, 3) and (K + E, L, 3) arrays
+        Landmarks of the mean face in the face frame, and their directions, identity first.
     identity_count : int
         K.
     landmarks : (n, L, 3) array
         Labels in each photo frame, with an arbitrary zero of z.
     weights : (n, L) array, optional
-        Weight of each label, 1 by default; labels of weight 0 are ignored.
-
-    Returns
-    -------
-    Fits
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not agree or a label is not finite.
+        Weight of each label, 1 by default.
 
     References
     ----------
@@ -98,8 +84,7 @@ def fit_landmarks(
         raise ValueError(f"{int((~np.isfinite(labels).all((1, 2))).sum())} faces have labels that are not finite")
     n, count = len(labels), len(basis)
     w = np.ones(labels.shape[:2]) if weights is None else np.asarray(weights, float)
-    deviation = np.full(count, EXPRESSION_DEVIATION)
-    deviation[:identity_count] = 1.0
+    deviation = np.where(np.arange(count) < identity_count, 1.0, EXPRESSION_DEVIATION)
     prior = np.diag(deviation**-2.0)
     flat = basis.reshape(count, -1)
     c = np.zeros((n, count))
@@ -115,12 +100,8 @@ def fit_landmarks(
             weighted = (basis @ precision) * w[i][None, :, None]
             normal = weighted.reshape(count, -1) @ flat.T + prior
             c[i] = np.linalg.solve(normal, weighted.reshape(count, -1) @ target[i].ravel())
-    return Fits(
-        c.astype(np.float32),
-        rotation.astype(np.float32),
-        k.astype(np.float32),
-        (translation * [1.0, -1.0, 1.0]).astype(np.float32),
-    )
+    translation = translation * [1.0, -1.0, 1.0]
+    return Fits(*(array.astype(np.float32) for array in (c, rotation, k, translation)))
 
 
 def _procrustes(source: Array, target: Array, weights: Array) -> tuple[Array, Array, Array]:

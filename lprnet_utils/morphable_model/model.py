@@ -79,42 +79,22 @@ class MorphableModel:
 
     @classmethod
     def load(cls, name: str = "makehuman") -> MorphableModel:
-        """A bundled model, in the bundled topology of 8,084 vertices.
+        """A bundled model in the bundled topology of 8,084 vertices, read once: do not write into its arrays.
 
-        Each model is read once in a process: do not write into its arrays.
-
-        Parameters
-        ----------
-        name : str
-            ``makehuman`` (CC0) has 80 identity modes and 51 expressions. Its file holds a coarse mesh; one step of
-            Catmull-Clark subdivision, a sparse matrix, makes it dense. ``ict`` is the face of ICT-FaceKit (MIT),
-            made from scanned people, with 100 identity modes and 55 expressions, registered to the topology.
-
-        Raises
-        ------
-        AssetError
-            If the file is missing, truncated or altered.
-        ValueError
-            For another name.
+        ``makehuman`` (CC0) has 80 identity modes and 51 expressions. Its file holds a coarse mesh; one step of
+        Catmull-Clark subdivision, a sparse matrix, makes it dense. ``ict`` is the face of ICT-FaceKit (MIT), made from
+        scanned people, with 100 identity modes and 55 expressions, registered to the topology. ValueError for another
+        name, AssetError if the file is missing, truncated or altered.
         """
         if name not in BUNDLED_MODELS:
             raise ValueError(f"no bundled face model {name!r}; there are {', '.join(BUNDLED_MODELS)}")
-        return _load_makehuman() if name == "makehuman" else _load_ict()
+        return _load(name)
 
     def vertices(self, identity: ArrayLike = (), expression: ArrayLike | dict[str, float] = ()) -> Array:
         """Vertices (V, 3) of a face in mm of the face frame, float32.
 
-        Parameters
-        ----------
-        identity : up to K numbers
-            Missing coefficients are 0.
-        expression : up to E numbers, or a dict of weights by name
-            Missing weights are 0.
-
-        Raises
-        ------
-        ValueError
-            For too many coefficients, or for an expression that the model does not have.
+        ``identity`` has up to K coefficients, ``expression`` up to E weights, or weights by name; missing ones are 0.
+        ValueError for too many coefficients, or for an expression that the model does not have.
         """
         if isinstance(expression, dict):
             unknown = sorted(set(expression) - set(self.expression_names))
@@ -122,10 +102,8 @@ class MorphableModel:
                 raise ValueError(f"no expression {unknown}; this model has {', '.join(self.expression_names)}")
             expression = [expression.get(name, 0.0) for name in self.expression_names]
         out = self.mean.astype(np.float32, copy=True)
-        for name, basis, weights in (
-            ("identity", self.identity, identity),
-            ("expression", self.expression, expression),
-        ):
+        for name, weights in (("identity", identity), ("expression", expression)):
+            basis = getattr(self, name)
             weights = np.asarray(weights, np.float32).ravel()
             if len(weights) > len(basis):
                 raise ValueError(f"{len(weights)} {name} coefficients given, this model has {len(basis)}")
@@ -135,27 +113,13 @@ class MorphableModel:
     def sample_identity(
         self, rng: np.random.Generator, labels: dict[str, float] | None = None
     ) -> tuple[Array, dict[str, float]]:
-        """Draw random identity coefficients, for given labels if there are any.
+        """Draw random identity coefficients (K,), for given labels if there are any; returns all labels with them.
 
-        Parameters
-        ----------
-        rng : numpy Generator
-        labels : dict, optional
-            Fixed values, 0 to 1 each: ``male``, ``child``, ``old``, ``african``, ``asian``, ``caucasian`` (the
-            settings of MakeHuman; the last three add up to 1). Other labels have their mean over the model's sample.
-
-        Returns
-        -------
-        coefficients : (K,) float
-            The mean for these labels (a linear regression over the faces that the model was made from) plus noise
-            with the covariance of the regression's residuals.
-        labels : dict
-            All labels, with the values that were used.
-
-        Raises
-        ------
-        ValueError
-            For a label that the model does not have.
+        The coefficients are the mean for these labels (a linear regression over the faces that the model was made from)
+        plus noise with the covariance of the regression's residuals. The labels, 0 to 1 each, are the settings of
+        MakeHuman: ``male``, ``child``, ``old``, ``african``, ``asian``, ``caucasian``; the last three add up to 1.
+        Labels that are not given have their mean over the model's sample. ValueError for a label that the model does
+        not have.
         """
         labels = dict(labels or {})
         unknown = sorted(set(labels) - set(self.label_names))
@@ -173,29 +137,22 @@ def transform_basis(matrix: csr_matrix, basis: Array) -> Array:
     return np.ascontiguousarray((matrix @ flat).reshape(-1, len(basis), 3).transpose(1, 0, 2))
 
 
-@lru_cache(maxsize=1)
-def _load_ict() -> MorphableModel:
-    file, makehuman = read_bundled_arrays("ict_face.npz"), read_bundled_arrays("face_model.npz")
-    registration = read_sparse(file, "registration", file["identity"].shape[1])
+@lru_cache(maxsize=2)
+def _load(name: str) -> MorphableModel:
+    topology = read_bundled_arrays("face_model.npz")
+    if name == "makehuman":
+        file = topology
+        matrix = read_sparse(file, "subdivision", len(file["mean"]))
+        fields = {"mean": matrix @ file["mean"], "label_names": tuple(file["label_names"].tolist())}
+        fields |= {k: file[k] for k in ("label_mean", "label_directions", "label_residual")}
+    else:
+        file = read_bundled_arrays("ict_face.npz")
+        matrix = read_sparse(file, "registration", file["identity"].shape[1])
+        fields = {"mean": file["mean"]}
     return MorphableModel(
-        mean=file["mean"],
-        identity=transform_basis(registration, file["identity"].astype(np.float32)),
-        expression=transform_basis(registration, file["expression"].astype(np.float32)),
+        identity=transform_basis(matrix, file["identity"].astype(np.float32)),
+        expression=transform_basis(matrix, file["expression"].astype(np.float32)),
         expression_names=tuple(file["expression_names"].tolist()),
-        **{k: makehuman[k] for k in ("triangles", "membrane", "mirror", "uv")},
-    )
-
-
-@lru_cache(maxsize=1)
-def _load_makehuman() -> MorphableModel:
-    file = read_bundled_arrays("face_model.npz")
-    subdivision = read_sparse(file, "subdivision", len(file["mean"]))
-    return MorphableModel(
-        mean=subdivision @ file["mean"],
-        identity=transform_basis(subdivision, file["identity"]),
-        expression=transform_basis(subdivision, file["expression"]),
-        expression_names=tuple(file["expression_names"].tolist()),
-        label_names=tuple(file["label_names"].tolist()),
-        **{k: file[k] for k in ("triangles", "membrane", "mirror", "uv")},
-        **{k: file[k] for k in ("label_mean", "label_directions", "label_residual")},
+        **{k: topology[k] for k in ("triangles", "membrane", "mirror", "uv")},
+        **fields,
     )

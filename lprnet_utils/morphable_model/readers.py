@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..common.arrays import Array
 from ..common.assets import AssetError, DatasetError, read_asset, read_mat
+from ..geometry.mesh import area_normals
 from .model import MorphableModel
 
 # ICT-FaceKit (USC Institute for Creative Technologies, MIT) at the commit that the bundled SHA-256 sums belong to
@@ -29,28 +30,12 @@ ICT_LANDMARKS = (
 def fetch_ict_kit(
     folder: str | Path | None = None, address: str = ICT_KIT, files: dict[str, str] | None = None
 ) -> Path:
-    """Download the OBJ files of ICT-FaceKit (158 files, 400 MB, MIT) and check the SHA-256 of each.
+    """Download the OBJ files of ICT-FaceKit (158 files, 400 MB, MIT), and return their folder ``FaceXModel``.
 
-    Complete files are not downloaded again, so an interrupted download can be resumed.
-
-    Parameters
-    ----------
-    folder : path, optional
-        The destination; a folder in the user's cache by default.
-    address : str
-        URL of the folder that holds ``FaceXModel/``.
-    files : dict, optional
-        SHA-256 by path; the whole kit by default.
-
-    Returns
-    -------
-    Path
-        The folder ``FaceXModel``.
-
-    Raises
-    ------
-    AssetError
-        If a file cannot be fetched, or has another SHA-256.
+    ``folder`` is the destination, by default a folder in the user's cache. ``address`` is the URL of the folder that
+    holds ``FaceXModel/``. ``files`` gives the SHA-256 by path, by default those of the whole kit. Complete files are
+    not downloaded again, so an interrupted download can be resumed. AssetError if a file cannot be fetched, or has
+    another SHA-256.
     """
     import pooch
     from tqdm import tqdm
@@ -91,22 +76,10 @@ def read_obj(path: Path) -> tuple[Array, list[list[int]]]:
 
 
 def read_ict_kit(folder: str | Path) -> MorphableModel:
-    """Read the face, ears and neck of ICT-FaceKit (MIT) in its own topology, from the OBJ files of the kit.
+    """Read the face, ears and neck of ICT-FaceKit (MIT) in its own topology, from the OBJ files in ``FaceXModel``.
 
-    Parameters
-    ----------
-    folder : path
-        ``FaceXModel`` of the kit; :func:`lprnet_utils.morphable_model.fetch_ict_kit` downloads it (400 MB).
-
-    Returns
-    -------
-    MorphableModel
-        Without ``mirror`` and ``uv``.
-
-    Raises
-    ------
-    DatasetError
-        If a file is missing, unreadable or of another size; the message names the file.
+    :func:`lprnet_utils.morphable_model.fetch_ict_kit` downloads them. A DatasetError names a file that is missing,
+    unreadable or of another size.
     """
     folder = Path(folder)
     neutral, faces = read_obj(folder / "generic_neutral_mesh.obj")
@@ -139,24 +112,9 @@ def read_basel(path: str | Path, exp_path: str | Path | None = None) -> Morphabl
     """Read the Basel Face Model 2009 with the expressions of 3DDFA, in its own topology of 53,215 vertices.
 
     The model cannot be bundled: https://faces.dmi.unibas.ch gives it out on request, for research only. The
-    expressions come from the authors of 3DDFA, together with 300W-LP.
-
-    Parameters
-    ----------
-    path : path
-        ``BFM.mat`` as face3d writes it (one struct ``model``), or ``Model_Shape.mat`` of 300W-LP's code.
-    exp_path : path, optional
-        ``Model_Exp.mat``, for ``Model_Shape.mat`` only.
-
-    Returns
-    -------
-    MorphableModel
-        Without ``mirror`` and ``uv``, with ``deviations``.
-
-    Raises
-    ------
-    DatasetError
-        If a field is missing or of the wrong shape; the message names the file and the field.
+    expressions come from the authors of 3DDFA, together with 300W-LP. ``path`` is ``BFM.mat`` as face3d writes it (one
+    struct ``model``), or ``Model_Shape.mat`` of 300W-LP's code; then ``exp_path`` is its ``Model_Exp.mat``. A
+    DatasetError names the file, and the field that is missing or of the wrong shape.
     """
     path, exp_path = Path(path), None if exp_path is None else Path(exp_path)
     mean, shape, shape_ev, triangles, points, exp_mean, exp, exp_ev = _basel_fields(path, exp_path)
@@ -166,8 +124,7 @@ def read_basel(path: str | Path, exp_path: str | Path | None = None) -> Morphabl
     if points.shape != (68,) or numbers.min() < 0 or numbers.max() >= count:
         raise DatasetError(f"{path}: triangles and the 68 keypoints should be numbers of vertices, 1 to {count}")
     mean = (mean.ravel() + exp_mean.ravel()).reshape(-1, 3) / 1000  # micrometres to millimetres
-    corner = mean[triangles]
-    outward = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])[:, 2].sum() > 0
+    outward = area_normals(mean, triangles)[:, 2].sum() > 0
 
     def scaled(modes: Array, deviation: Array) -> Array:
         return (modes * (deviation.ravel() / 1000)).T.reshape(-1, count, 3).astype(np.float32)

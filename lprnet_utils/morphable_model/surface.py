@@ -6,47 +6,39 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array
-from ..geometry.mesh import vertex_normals
+from ..geometry.mesh import border_edges, triangle_normals, vertex_normals
 
 CANDIDATE_TRIANGLES = 24  # the closest point is searched on this many triangles with the nearest centres
 MIN_NORMAL_COSINE = 0.3  # between the normals of a point and of its closest triangle
 
 
 class Surface:
-    """A triangle mesh with a search for closest points.
-
-    ``vertices`` is (n, 3), ``triangles`` (m, 3), counter-clockwise from outside.
-    """
+    """Vertices (n, 3) and triangles (m, 3), counter-clockwise from outside, with a search for closest points."""
 
     def __init__(self, vertices: ArrayLike, triangles: NDArray):
         from scipy.spatial import cKDTree
 
         self.vertices, self.triangles = np.asarray(vertices, float), np.asarray(triangles)
         self.corners = self.vertices[self.triangles]
-        normals = np.cross(self.corners[:, 1] - self.corners[:, 0], self.corners[:, 2] - self.corners[:, 0])
-        self.normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        self.normals = triangle_normals(self.vertices, self.triangles)
         self.smooth_normals = vertex_normals(self.vertices, self.triangles)
         self._tree = cKDTree(self.corners.mean(1))
-        edges = np.sort(np.stack([self.triangles, np.roll(self.triangles, -1, 1)], -1).reshape(-1, 2), 1)
-        unique, count = np.unique(edges, axis=0, return_counts=True)
         self.on_border = np.zeros(len(self.vertices), bool)
-        self.on_border[unique[count == 1]] = True
+        self.on_border[border_edges(self.triangles)] = True
 
     def closest(self, points: ArrayLike, normals: ArrayLike | None = None) -> tuple[NDArray, Array, Array]:
-        """Find the closest points of the surface to points (p, 3).
+        """Triangle (p,), barycentric weights (p, 3) and distance (p,) of the closest points to points (p, 3).
 
-        With unit normals (p, 3) of the points, only nearby triangles with a similar normal count. Returns the
-        triangle (p,), the barycentric weights (p, 3) and the distance (p,) of each closest point. The distance is inf
-        where no nearby triangle has a similar normal.
+        With unit normals (p, 3) of the points, only nearby triangles with a similar normal count. Without any, the
+        distance is inf.
         """
         from trimesh.triangles import closest_point, points_to_barycentric
 
         points = np.asarray(points, float)
         candidates = self._tree.query(points, min(CANDIDATE_TRIANGLES, len(self.triangles)))[1].reshape(len(points), -1)
         flat = candidates.ravel()
-        found = closest_point(self.corners[flat], np.repeat(points, candidates.shape[1], 0)).reshape(
-            *candidates.shape, 3
-        )
+        found = closest_point(self.corners[flat], np.repeat(points, candidates.shape[1], 0))
+        found = found.reshape(*candidates.shape, 3)
         distance = np.linalg.norm(found - points[:, None], axis=2)
         if normals is not None:
             facing = np.einsum("pkd,pd->pk", self.normals[candidates], np.asarray(normals))
@@ -91,10 +83,7 @@ def curve_positions(curve: Array) -> Array:
 
 
 def match_curve(curve: Array, target: Array) -> tuple[NDArray[np.intp], Array]:
-    """Match the points of a closed curve (n, 3) to a target curve by arc length.
-
-    Returns the indices (n, 2) of the two target points around each matched position, and their weights (n, 2).
-    """
+    """Match a closed curve (n, 3) to a target curve by arc length: pairs (n, 2) of its points, and their weights."""
     position, here = curve_positions(target), curve_positions(curve)
     order = np.argsort(position)
     order, position = np.r_[order, order[0]], np.r_[position[order], 2.0]

@@ -1,7 +1,14 @@
+from .architectures import (
+    LITE_STAGES,
+    PRNET_DECODER,
+    PRNET_ENCODER,
+    head_angle_network,
+    lprnet,
+    lprnet_lite,
+    prnet,
+)
 from .export import export_litert, load_litert, time_litert
 from .layers import BatchNormalization, count_multiply_adds, layer_multiply_adds
-from .lite import LITE_STAGES, head_angle_network, lprnet_lite
-from .published import PRNET_DECODER, PRNET_ENCODER, lprnet, prnet
 
 __all__ = [
     "BatchNormalization",

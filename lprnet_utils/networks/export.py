@@ -36,36 +36,16 @@ PRECISIONS = {
 
 
 def convert_litert(model: keras.Model, precision: str = "float16", examples: np.ndarray | None = None) -> bytes:
-    """Convert a network to LiteRT without a check; :func:`export_litert` checks the file and describes it.
+    """Convert a network to the bytes of a LiteRT file without a check, which :func:`export_litert` does.
 
     The batch size is fixed to 1, so that XNNPACK takes the whole graph. Input and output are float32 in every
-    precision.
-
-    Parameters
-    ----------
-    model : keras.Model
-    precision : {"float16", "float32", "int8"}
-        ``float16`` stores the weights in half precision: half the size at the same speed. ``int8`` also computes in
-        8-bit integers; weights have one scale per channel, activations one per tensor.
-    examples : (B, N, N, 3) float32
-        Crops, 0 to 1, from which ``int8`` takes the range of each activation. The other precisions need none.
-
-    Returns
-    -------
-    bytes
-        The flatbuffer.
-
-    Raises
-    ------
-    ValueError
-        If the precision is unknown, or ``int8`` gets no examples.
-    RuntimeError
-        If the file is too small to hold the weights.
-
-    References
-    ----------
-    Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
-    CVPR 2018; https://ai.google.dev/edge/litert/models/post_training_quantization.
+    precision. ``float16`` stores the weights in half precision: half the size at the same speed. ``int8`` also computes
+    in 8-bit integers; weights have one scale per channel, activations one per tensor, and their ranges are taken from
+    the examples, crops (B, N, N, 3) of 0 to 1 (Jacob et al., "Quantization and Training of Neural Networks for
+    Efficient Integer-Arithmetic-Only Inference", CVPR 2018;
+    https://ai.google.dev/edge/litert/models/post_training_quantization). The other precisions need no examples.
+    ValueError if the precision is unknown, or ``int8`` gets no examples; RuntimeError if the file is too small to hold
+    the weights.
     """
     import tensorflow as tf
 
@@ -110,16 +90,14 @@ def export_litert(
     ----------
     model : keras.Model
         Trained. The output of a network with random weights is nearly constant, so its check would prove nothing.
-    path : path
-        Of the ``.tflite`` file.
     metadata : dict
         Further facts that should travel with the weights (licence, training data, accuracy), as JSON allows them.
     examples : (B, N, N, 3) float32
         Crops, 0 to 1, on which the two are compared; 30 or so. ``int8`` takes the range of its activations from them,
         so they should be as varied as the future input of the network.
     precision : {"float16", "float32", "int8"}
-        See :func:`convert_litert`. ``int8`` takes a quarter of the space of ``float32`` and costs accuracy: its
-        coordinates come in steps of about two pixels of the crop.
+        ``float16`` takes half the space of ``float32`` at the same speed. ``int8`` takes a quarter and costs accuracy:
+        its coordinates come in steps of about two pixels of the crop.
     head_angle : keras.Model or bytes, optional
         A trained :func:`head_angle_network` to store in the archive in half precision, or one from another file
         (:func:`lprnet_utils.common.litert.read_head_angle_network`).
@@ -140,8 +118,12 @@ def export_litert(
         ``float16``, 2.5 and 25 for ``int8`` (the bundled weights ``open`` have a mean of 1.4).
     """
     data = convert_litert(model, precision, examples)
-    layout = UVLayout(model.output_shape[1])
-    difference, worst = _difference_from_keras(model, data, examples, layout)
+    network, layout = LiteRTModel(data), UVLayout(model.output_shape[1])
+    errors = [
+        np.abs(network(example)[0] - expected)[layout.mask] * SPAN * layout.size
+        for example, expected in zip(examples, model.predict(examples, verbose=0), strict=True)
+    ]
+    difference, worst = float(np.mean(errors)), float(np.max(errors))
     limits = PRECISIONS[precision]
     if not (difference < limits.max_mean_pixels and worst < limits.max_pixels):
         raise RuntimeError(f"LiteRT differs from Keras by {difference:.4f} pixels of the crop, up to {worst:.3f}")
@@ -158,51 +140,22 @@ def export_litert(
     members: dict[str, str | bytes] = {METADATA_FILE: json.dumps(description | metadata, indent=1, sort_keys=True)}
     if head_angle is not None:
         members[HEAD_ANGLE_FILE] = head_angle if isinstance(head_angle, bytes) else convert_litert(head_angle)
-    data = _append_zip(data, members)
+    file = io.BytesIO(data)
+    with zipfile.ZipFile(file, "a") as archive:
+        for name, content in members.items():  # with a fixed date, so that equal contents give equal files
+            archive.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), content)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_files({path: data})
-    return {"bytes": len(data), "difference": difference, "worst": worst}
-
-
-def _difference_from_keras(
-    model: keras.Model, data: bytes, examples: np.ndarray, layout: UVLayout
-) -> tuple[float, float]:
-    """Mean and largest difference of a LiteRT file's output from Keras over the valid texels, in pixels of the crop."""
-    network = LiteRTModel(data)
-    found = [
-        np.abs(network(example)[0] - expected)[layout.mask] * SPAN * layout.size
-        for example, expected in zip(examples, model.predict(examples, verbose=0), strict=True)
-    ]
-    return float(np.mean(found)), float(np.max(found))
-
-
-def _append_zip(data: bytes, members: dict[str, str | bytes]) -> bytes:
-    """The flatbuffer with a zip archive behind it. A fixed date makes equal contents equal files."""
-    archive = io.BytesIO(data)
-    with zipfile.ZipFile(archive, "a") as zipped:
-        for name, content in members.items():
-            zipped.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), content)
-    return archive.getvalue()
+    write_files({path: file.getvalue()})
+    return {"bytes": len(file.getvalue()), "difference": difference, "worst": worst}
 
 
 def load_litert(model: keras.Model, data: bytes) -> None:
-    """Load the weights of a LiteRT file into a network, to continue its training.
+    """Load the weights of a LiteRT file, given by its content, into a network, to continue its training.
 
     A LiteRT file has batch normalisation folded into its convolutions, so the network must have none, as
-    ``lprnet_lite(normalised=False)``.
-
-    Parameters
-    ----------
-    model : keras.Model
-    data : bytes
-        Content of the file. Half precision becomes float32.
-
-    Raises
-    ------
-    ValueError
-        If the layers of the file do not match those of the network, or its weights are ``int8``, which is too coarse
-        for further training.
+    ``lprnet_lite(normalised=False)``. Half precision becomes float32. ValueError if the layers of the file do not match
+    those of the network, or its weights are ``int8``, which is too coarse for further training.
     """
     unused = _read_layers(data)
     count = len(unused)
@@ -246,23 +199,10 @@ def _read_layers(data: bytes) -> list[tuple[np.ndarray, np.ndarray | None]]:
 
 
 def time_litert(files: dict[str, str | Path], threads: int = 1, repeats: int = 20) -> dict[str, float]:
-    """Measure the median time of one run of each LiteRT file on this machine's CPU.
+    """Measure the median seconds of one run of each LiteRT file, given by a name, on this machine's CPU.
 
-    The files run in turn, after one round that does not count. Other load on the machine then affects all of them, so
-    the ratios are more reliable than the seconds.
-
-    Parameters
-    ----------
-    files : dict
-        Path by name.
-    threads : int
-    repeats : int
-        Number of rounds.
-
-    Returns
-    -------
-    dict
-        Seconds by name.
+    The files run in turn for this many rounds (``repeats``), after one that does not count. Other load on the machine
+    then affects all of them, so the ratios are more reliable than the seconds.
     """
     networks, times = {}, {name: [] for name in files}
     for name, path in files.items():

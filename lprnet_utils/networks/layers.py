@@ -49,17 +49,10 @@ class Conv2D(layers.Conv2D):
         return ops.reshape(rows, (-1, *inputs.shape[1:-1], self.filters))
 
 
-def check_size(size: int) -> None:
-    """Raise ValueError if a network that halves its input five times cannot take a crop of this side."""
-    if size % 32:
-        raise ValueError(f"the network halves the crop five times: its side must be a multiple of 32, not {size}")
-
-
 def layer_multiply_adds(layer: keras.Layer) -> int:
-    """Count the multiply-adds of one layer for one image.
+    """Count the multiply-adds of one layer for one image: of convolutions and dense layers, without their bias.
 
-    Only convolutions and dense layers count, without their bias; the result for any other layer is 0. A transposed
-    convolution counts every product of an input value and a weight.
+    A transposed convolution counts every product of an input value and a weight.
     """
     if not hasattr(layer, "kernel"):
         return 0

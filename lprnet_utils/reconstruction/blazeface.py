@@ -37,10 +37,9 @@ def anchors(size: int, strides: tuple[int, ...]) -> Array:
 
 
 def suppress(points: Array, scores: Array) -> list[tuple[float, Array]]:
-    """Average overlapping boxes, weighted by their scores: a list of (score, points (8, 2)), best first.
+    """Average overlapping boxes by their scores: a list of (highest score, points (8, 2)), best first.
 
-    The points (n, 8, 2) are the upper left and lower right corner of the box and six keypoints. An average gets the
-    highest score of its boxes.
+    The points (n, 8, 2) are the upper left and lower right corner of the box and six keypoints.
     """
     order = np.argsort(-scores, kind="stable")
     points, scores = points[order], scores[order]
@@ -56,18 +55,7 @@ def suppress(points: Array, scores: Array) -> list[tuple[float, Array]]:
 class BlazeFace:
     """One BlazeFace network, applied to one crop of a photo. Threads must not share an instance.
 
-    Parameters
-    ----------
-    model : {"back", "short"}
-        ``back``: 256 pixels, for photos; finds faces down to a twentieth of the crop. ``short``: 128 pixels, six
-        times as fast, for a face near the camera.
-    threads : int
-        Threads of the interpreter.
-
-    Raises
-    ------
-    ValueError
-        If ``model`` is another name.
+    ``back`` sees 256 pixels and finds faces down to a twentieth of the crop, ``short`` sees 128 pixels.
     """
 
     MODELS = {"back": (256, (16, 32, 32, 32)), "short": (128, (8, 16, 16, 16))}
@@ -81,20 +69,9 @@ class BlazeFace:
         self._network = LiteRTModel(read_asset(name), name, threads)
 
     def detect(self, image: Image, matrix: Array, min_score: float = 0.5) -> list[tuple[float, Array]]:
-        """Find the faces in one crop of a photo.
+        """The faces in the crop that a matrix (2, 3) cuts out of a photo, as :func:`suppress` lists them.
 
-        Parameters
-        ----------
-        image : (H, W, 3) uint8
-        matrix : (2, 3) array
-            A similarity from pixels of the photo to pixels of the crop, the network's input.
-        min_score : float
-            Drop faces with a lower score.
-
-        Returns
-        -------
-        list of (score, points (8, 2)), best first
-            Corners of the box and keypoints, in pixels of the **crop**.
+        The points are in pixels of the **crop**.
         """
         crop = warp_image(image, matrix, self.size)
         outputs = self._network(crop.astype(np.float32) / 127.5 - 1)

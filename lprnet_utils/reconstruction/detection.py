@@ -39,25 +39,15 @@ TILE_OVERLAP = 0.3  # share of a tile's side that the next tile covers too
 class Detection:
     """A face in a photo.
 
-    Attributes
-    ----------
-    box : (4,) float64
-        (x0, y0, x1, y1) in pixels of the photo: the estimated box of the 68 landmarks. If the face is turned, this is
-        its box after turning it upright about the box's centre, so that ``crop_matrix(box, angle=angle)`` shows it
-        upright.
-    score : float
-        0 to 1: the mean score of the two stages, at least 0.58.
-    keypoints : (6, 2) float64
-        Left eye, right eye, nose tip, mouth, left ear and right ear in pixels of the photo. Left and right are those
-        of the image if the face is upright.
-    angle : float
-        Clockwise roll of the face in the photo in degrees, -180 to 180; 0 if it is less than 10.
+    If the face is turned, ``box`` is its box after turning it upright about the box's centre, so that
+    ``crop_matrix(box, angle=angle)`` shows it upright. The keypoints are left eye, right eye, nose tip, mouth, left ear
+    and right ear; left and right are those of the image if the face is upright.
     """
 
-    box: Array
-    score: float
-    keypoints: Array
-    angle: float
+    box: Array  # (x0, y0, x1, y1): the estimated box of the 68 landmarks in pixels of the photo
+    score: float  # the mean score of the two stages, 0.58 to 1
+    keypoints: Array  # (6, 2) in pixels of the photo
+    angle: float  # clockwise roll of the face in the photo in degrees, -180 to 180; 0 if it is less than 10
 
 
 class FaceDetector:
@@ -68,14 +58,11 @@ class FaceDetector:
     model : {"back", "short"}
         The network of the coarse stage: ``back`` for photos, ``short`` for a face near the camera, six times as fast.
     threads : int
-        Threads of the interpreter.
 
     Raises
     ------
-    ValueError
-        If ``model`` is another name.
-    AssetError
-        If a bundled file is missing, truncated or altered.
+    ValueError, AssetError
+        If ``model`` is another name; if a bundled file is missing, truncated or altered.
 
     Examples
     --------
@@ -91,25 +78,15 @@ class FaceDetector:
         self._box_map = np.array(json.loads(read_asset("detection/boxes.json"))["map"])
 
     def detect(self, image: Any, small: bool = False) -> list[Detection]:
-        """Find the faces in a photo that are at least a twentieth of its height.
+        """Find the faces in a photo that are at least a twentieth of its height: a list, largest first.
 
         Parameters
         ----------
         image : path, bytes, PIL image or array
-            See :func:`lprnet_utils.common.read_image`.
+            See :func:`lprnet_utils.common.read_image`; ImageError if it is not an image.
         small : bool
             Search tiles of the photo for smaller faces too, down to about 20 pixels, such as a crowd in a stadium.
             A large photo takes a second.
-
-        Returns
-        -------
-        list of Detection
-            Largest first; empty if there is no face.
-
-        Raises
-        ------
-        ImageError
-            If it is not an image.
         """
         image = read_image(image)
         found: list[Detection] = []
@@ -127,10 +104,7 @@ class FaceDetector:
         return sorted(found, key=lambda f: -(f.box[2:] - f.box[:2]).prod())
 
     def redetect(self, image: Image, box: Array) -> Detection | None:
-        """Find a face near its box (4,) in the previous frame, by the fine stage alone: a sixth of the cost.
-
-        None if the face is gone.
-        """
+        """The face near its box (4,) in the previous frame, or None; uses the fine stage alone: a sixth of the cost."""
         box = np.asarray(box, float)
         candidate = Candidate(TRACKED_COARSE_SCORE, (box[:2] + box[2:]) / 2, float((box[2:] - box[:2]).mean()))
         return self._confirm(image, candidate)
@@ -147,7 +121,6 @@ class FaceDetector:
                 found.append(face)
 
     def _confirm(self, image: Image, candidate: Candidate) -> Detection | None:
-        """The face at a candidate, or None if the fine stage finds none."""
         fine = refine_candidate(self._fine, image, candidate.centre, candidate.side)
         if fine is None:
             return None
@@ -160,16 +133,12 @@ class FaceDetector:
         half = (box[1] - box[0]) / 2 / math.hypot(*fine.matrix[0, :2])
         if not (half > 0).all():  # the keypoints are not those of a face
             return None
-        return Detection(
-            box=np.r_[middle - half, middle + half],
-            score=score,
-            keypoints=crop_to_photo(fine.matrix, fine.points[2:]),
-            angle=fine.angle,
-        )
+        keypoints = crop_to_photo(fine.matrix, fine.points[2:])
+        return Detection(np.r_[middle - half, middle + half], score, keypoints, fine.angle)
 
 
 def crop_to_photo(matrix: Array, points: Array) -> Array:
-    """Points of a crop in pixels of the photo; ``matrix`` (2, 3) maps the photo to the crop."""
+    """Points of a crop in pixels of the photo; the matrix (2, 3) maps the photo to the crop."""
     return transform_points(invert_similarity(matrix), points)
 
 
@@ -179,10 +148,9 @@ def wrap_degrees(angle: float) -> float:
 
 
 def box_regression_features(points: Array) -> tuple[Array, Array, float]:
-    """Features (13,) of the linear map to the landmarks' box, and centre (2,) and side of the detector's box.
+    """Features (13,) for the landmarks' box, and centre (2,) and side of the detector's box, from its points (8, 2).
 
-    ``points`` (8, 2) are the corners of the detector's box and the keypoints. The features are 1 and the keypoints
-    relative to the box's centre in units of its side.
+    The features are 1 and the keypoints relative to the box's centre in units of its side.
     """
     centre, side = points[:2].mean(0), float((points[1] - points[0]).mean())
     return np.r_[1.0, ((points[2:] - centre) / side).ravel()], centre, side
@@ -192,10 +160,10 @@ def box_regression_features(points: Array) -> tuple[Array, Array, float]:
 
 
 class Candidate(NamedTuple):
-    """A box that the coarse stage found: score, centre (2,) and side in pixels of the photo."""
+    """A box that the coarse stage found, in pixels of the photo."""
 
     score: float
-    centre: Array
+    centre: Array  # (2,)
     side: float
 
 
@@ -244,14 +212,11 @@ def _detect_in_square(net: BlazeFace, image: Image, middle: Array, side: float, 
 
 @dataclass(frozen=True)
 class CropDetection:
-    """A face in a crop that turns the photo back by ``angle``: score, and box and keypoints (8, 2) in the crop.
-
-    ``matrix`` (2, 3) maps the photo to the crop.
-    """
+    """A face in a crop that turns the photo back by ``angle``."""
 
     score: float
-    points: Array
-    matrix: Array
+    points: Array  # (8, 2): corners of the box, and keypoints, in the crop
+    matrix: Array  # (2, 3): from the photo to the crop
     angle: float
 
     @property
@@ -261,10 +226,7 @@ class CropDetection:
 
 
 def refine_candidate(net: BlazeFace, image: Image, centre: Array, side: float) -> CropDetection | None:
-    """The face at a candidate, in a crop that shows it upright; None if the crops show no face.
-
-    ``centre`` (2,) and ``side`` of the candidate's box are in pixels of the photo.
-    """
+    """The face at a candidate's box, in a crop that shows it upright; None if the crops show no face."""
     upright = _detect_in_crop(net, image, centre, side, 0.0)
     if upright and upright.score >= SURELY_UPRIGHT_SCORE and abs(upright.roll) < 30:
         best = upright

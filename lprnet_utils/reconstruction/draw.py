@@ -19,19 +19,10 @@ BOX_BACK, BOX_FRONT = (85.0, -90.0), (105.0, 75.0)  # the pose box's squares: ha
 
 
 def draw_landmarks(image: Image, faces: Face | Iterable[Face], enlarge: int = 1, color=(60, 230, 90)) -> Image:
-    """Draw the 68 landmarks of faces on the photo, joined by lines.
+    """A copy of a photo (H, W, 3) with the 68 landmarks of faces, joined by lines.
 
-    Parameters
-    ----------
-    image : (H, W, 3) uint8
-    faces : Face or several
-    enlarge : int
-        Enlarge the photo by this factor first, so that small faces have room for their lines.
-    color : (3,) of 0 to 255
-
-    Returns
-    -------
-    (enlarge * H, enlarge * W, 3) uint8
+    The photo is enlarged by a factor ``enlarge`` first, so that small faces have room for their lines. ``color`` (3,)
+    is 0 to 255.
     """
     faces = [faces] if isinstance(faces, Face) else list(faces)
     out = np.ascontiguousarray(image).copy()
@@ -51,21 +42,9 @@ def draw_landmarks(image: Image, faces: Face | Iterable[Face], enlarge: int = 1,
 
 
 def crop_around_face(face: Face, height: int = 400, landmarks: bool = True, margin: float = 0.5) -> Image:
-    """The part of the photo around a face, enlarged to about ``height`` pixels or more, with its landmarks.
+    """The part (h, w, 3) of the photo around a face, enlarged to about ``height`` pixels or more, with its landmarks.
 
-    Parameters
-    ----------
-    face : Face
-    height : int
-        Least height of the crop in pixels, approximately.
-    landmarks : bool
-        Draw them.
-    margin : float
-        Width of the surroundings on each side, in sides of the landmarks' box; less at the photo's edge.
-
-    Returns
-    -------
-    (h, w, 3) uint8
+    ``margin`` is the width of the surroundings on each side, in sides of the landmarks' box; less at the photo's edge.
     """
     low, high = face.landmarks[:, :2].min(0), face.landmarks[:, :2].max(0)
     border, size = margin * (high - low).max(), np.array(face.image.shape[1::-1])
@@ -79,21 +58,10 @@ def crop_around_face(face: Face, height: int = 400, landmarks: bool = True, marg
 def draw_mesh(
     image: Image, faces: Face | Iterable[Face], alpha: float = 0.75, color: ArrayLike = (165, 200, 235)
 ) -> Image:
-    """Draw the shaded mesh of faces on the photo; needs numba.
+    """A copy of a photo (H, W, 3) with the shaded mesh of faces; needs numba.
 
-    Hidden parts are not drawn. Larger faces are nearer and cover smaller ones.
-
-    Parameters
-    ----------
-    image : (H, W, 3) uint8
-    faces : Face or several
-    alpha : float
-        Opacity of the mesh, 0 to 1.
-    color : (3,) of 0 to 255
-
-    Returns
-    -------
-    (H, W, 3) uint8
+    Hidden parts are not drawn. Larger faces are nearer and cover smaller ones. ``alpha`` is the opacity of the mesh, 0
+    to 1, and ``color`` (3,) is 0 to 255.
     """
     faces = [faces] if isinstance(faces, Face) else list(faces)
     out = np.array(image)
@@ -109,18 +77,9 @@ def draw_mesh(
 
 
 def draw_pose_box(image: Image, faces: Face | Iterable[Face], color: ArrayLike = (70, 150, 255)) -> Image:
-    """Draw a box around the head of each face that shows its pose: the larger square is in front of the face.
+    """A copy of a photo (H, W, 3) with a box around the head of each face that shows its pose.
 
-    Parameters
-    ----------
-    image : (H, W, 3) uint8
-    faces : Face or several
-    color : (3,) of 0 to 255
-        Of the box; the square in front of the face is lighter and thicker.
-
-    Returns
-    -------
-    (H, W, 3) uint8
+    The larger square of the box is in front of the face, lighter and thicker. ``color`` (3,) is 0 to 255.
     """
     out = np.ascontiguousarray(image).copy()
     square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], float)
@@ -135,34 +94,17 @@ def draw_pose_box(image: Image, faces: Face | Iterable[Face], color: ArrayLike =
 
 
 def render(face: Face, size: int = 400, yaw: float = 0.0, pitch: float = 0.0, colors: ArrayLike | None = None) -> Image:
-    """A picture of the frontalised face, turned by some angles, see :func:`render_mesh`.
+    """:func:`render_mesh` of the face without its pose, with colours (M, 3) of its vertices.
 
-    Parameters
-    ----------
-    face : Face
-    size : int
-        Side of the picture in pixels.
-    yaw, pitch : float
-        Degrees, as in :func:`lprnet_utils.geometry.rotation_matrix`.
-    colors : (M, 3) array, optional
-        0 to 255 at each vertex; plain clay if not given.
-
-    Returns
-    -------
-    (size, size, 3) uint8, white outside the face
+    :func:`lprnet_utils.video.render_rotated` takes colours of the texels, and does not move if the mouth opens.
     """
     return render_mesh(face.frontal(), face.triangles, size, yaw, pitch, colors)
 
 
 def draw_points(points: ArrayLike, size: int = 512) -> Image:
-    """A picture (size, size, 3) of a point cloud; nearer points are lighter and in front.
+    """A picture (size, size, 3) of points (n, 3); nearer points are lighter and in front.
 
-    Parameters
-    ----------
-    points : (n, 3) array
-        x and y in pixels from the picture's upper left corner, z toward the viewer.
-    size : int
-        Side of the picture in pixels.
+    x and y are in pixels from the picture's upper left corner, z points toward the viewer.
     """
     points = np.asarray(points)
     points = points[np.argsort(points[:, 2])]

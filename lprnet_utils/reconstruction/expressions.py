@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array
 from ..geometry.camera import Camera
-from ..morphable_model.model import MorphableModel
+from ..morphable_model.model import MorphableModel, transform_basis
 from ..uv.layout import UVLayout
 
 TEXEL_STEP = 2  # the fit reads every second texel in each direction
@@ -29,27 +29,13 @@ TRACKING_ROUNDS = 2  # the same for the next frame of a video
 
 @dataclass(frozen=True)
 class Coefficients:
-    """Weights of a :class:`lprnet_utils.MorphableModel` that describe a face.
+    """Weights of a :class:`lprnet_utils.MorphableModel` that describe a face."""
 
-    Attributes
-    ----------
-    identity : (K,) float32
-        Weight of each mode, in standard deviations.
-    expression : (E,) float32
-        Weight of each expression, 0 to 1.
-    names : tuple of E str
-        ARKit's names of the expressions.
-    camera : Camera
-        From the face frame to the photo frame.
-    error : float
-        Root mean square distance in mm between the map and this face.
-    """
-
-    identity: Array
-    expression: Array
-    names: tuple[str, ...]
-    camera: Camera
-    error: float
+    identity: Array  # (K,) float32: weight of each mode, in standard deviations
+    expression: Array  # (E,) float32: weight of each expression, 0 to 1
+    names: tuple[str, ...]  # ARKit's names of the expressions
+    camera: Camera  # from the face frame to the photo frame
+    error: float  # root mean square distance in mm between the map and this face
 
     def named(self, min_weight: float = 0.0) -> dict[str, float]:
         """Expression weights by name, largest first, without those under ``min_weight``."""
@@ -58,31 +44,19 @@ class Coefficients:
 
 
 class ShapeFitter:
-    """Fits a face model to position maps.
-
-    :meth:`load` returns the fitter of the bundled model.
-
-    Parameters
-    ----------
-    model : MorphableModel
-        In the bundled topology.
-    layout : UVLayout
-        Of the maps.
-    """
+    """Fits a face model in the bundled topology to position maps; :meth:`load` is for the bundled model."""
 
     def __init__(self, model: MorphableModel, layout: UVLayout):
         self.model, self.layout = model, layout
         self._texels = self._texel_grid(layout)
         texel_weights = layout.matrix[self._texels]
         self.mean = (texel_weights @ model.mean).astype(np.float32)
-        modes = np.concatenate([model.identity, model.expression]).transpose(1, 0, 2).reshape(len(model.mean), -1)
-        modes = (texel_weights @ modes).reshape(len(self._texels), -1, 3).transpose(1, 0, 2)
-        self._modes = np.ascontiguousarray(modes.reshape(len(modes), -1), np.float32)
+        modes = transform_basis(texel_weights, np.concatenate([model.identity, model.expression]))
+        self._modes = modes.reshape(len(modes), -1).astype(np.float32)
         self._count = count = len(model.identity)
         identity, expression, rigid = self._modes[:count], self._modes[count:], self._rigid_modes()
-        mean_weights = np.array(
-            [MEAN_RARE_WEIGHT if name.startswith(RARE_EXPRESSIONS) else MEAN_WEIGHT for name in model.expression_names]
-        )
+        is_rare = [name.startswith(RARE_EXPRESSIONS) for name in model.expression_names]
+        mean_weights = np.where(is_rare, MEAN_RARE_WEIGHT, MEAN_WEIGHT)
         self._identity_solver = BoundedLeastSquares(np.concatenate([identity, rigid]), count, expression, mean_weights)
         self._expression_solver = BoundedLeastSquares(rigid, 0, expression, mean_weights)
 
@@ -109,8 +83,8 @@ class ShapeFitter:
 
     def fit(self, position_map: ArrayLike) -> Coefficients:
         """Identity, expression and camera of a position map (N, N, 3) in the photo frame."""
-        points, weights = self._points(position_map), np.zeros(len(self._modes), np.float32)
-        shape = self.mean
+        points = self.layout.flat(position_map)[self._texels]
+        weights, shape = np.zeros(len(self._modes), np.float32), self.mean
         for _ in range(ROUNDS):
             residual = self._residual(shape, points, self.mean)
             identity, expression = self._identity_solver.solve(residual, weights[self._count :])
@@ -123,7 +97,8 @@ class ShapeFitter:
 
         ``known`` is an earlier result for this person; the last frame's is the best start.
         """
-        points, expression = self._points(position_map), known.expression.astype(np.float32)
+        points = self.layout.flat(position_map)[self._texels]
+        expression = known.expression.astype(np.float32)
         neutral = self.mean + (known.identity.astype(np.float32) @ self._modes[: self._count]).reshape(-1, 3)
         shape = neutral + (expression @ self._modes[self._count :]).reshape(-1, 3)
         for _ in range(TRACKING_ROUNDS):
@@ -136,9 +111,6 @@ class ShapeFitter:
         """Difference (3n,) between the points, transformed by the camera that fits ``shape``, and the neutral face."""
         camera = Camera.fit(shape[::3], points[::3])  # a third of the points suffices for seven numbers
         return (camera.unproject(points) - neutral).astype(np.float32).ravel()
-
-    def _points(self, position_map: ArrayLike) -> NDArray[np.float32]:
-        return self.layout.flat(position_map)[self._texels]
 
     def _result(self, identity: Array, expression: Array, points: Array, shape: Array) -> Coefficients:
         camera = Camera.fit(shape, points)
@@ -155,16 +127,13 @@ class BoundedLeastSquares:
     """
 
     def __init__(self, free: Array, count: int, bounded: Array, prior_means: Array):
-        self.count, self.split, self.prior_means = count, len(free), prior_means
+        self.count, self.prior_means = count, prior_means
+        self.split = n = len(free)
         self.rows = np.concatenate([free, bounded])
         self.scale = 3 * EFFECTIVE_POINTS / free.shape[1] / MAP_NOISE_MM**2
         normal = self.scale * (self.rows @ self.rows.T).astype(float)
-        normal[: len(free), : len(free)] += np.diag(np.r_[np.ones(count), np.full(len(free) - count, 1e-6)])
-        ff, fb, bb = (
-            normal[: len(free), : len(free)],
-            normal[: len(free), len(free) :],
-            normal[len(free) :, len(free) :],
-        )
+        normal[:n, :n] += np.diag(np.r_[np.ones(count), np.full(n - count, 1e-6)])
+        ff, fb, bb = normal[:n, :n], normal[:n, n:], normal[n:, n:]
         self.inverse, self.cross = np.linalg.inv(ff), np.linalg.solve(ff, fb)
         self.schur = bb - fb.T @ self.cross
         self.schur += np.eye(len(bb)) * 1e-3  # two of the shapes are nearly opposite
@@ -180,12 +149,8 @@ class BoundedLeastSquares:
 def bounded_minimum(matrix: Array, vector: Array, start: ArrayLike) -> Array:
     """The x in [0, 1] that minimises ``x A x / 2 - x v`` with A positive definite, by projected Newton steps.
 
-    It takes a few steps from a good start; scipy's ``lsq_linear`` takes ten times as long.
-
-    References
-    ----------
-    D. Bertsekas, Projected Newton methods for optimization problems with simple constraints, SIAM Journal on Control
-    and Optimization 20, 1982.
+    It takes a few steps from a good start (Bertsekas, Projected Newton methods for optimization problems with simple
+    constraints, SIAM Journal on Control and Optimization 20, 1982); scipy's ``lsq_linear`` takes ten times as long.
     """
     x = np.clip(np.asarray(start, float), 0, 1)
     slope = matrix @ x - vector

@@ -5,10 +5,11 @@ Whatever needs the z-buffer (visibility, pictures, textures) compiles it on firs
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +18,6 @@ from ..common.arrays import Array, Image
 from ..common.images import sample_colors
 from ..geometry.camera import Camera
 from ..uv.layout import UVLayout
-from . import face_mesh, face_pictures
 
 if TYPE_CHECKING:
     import trimesh
@@ -57,7 +57,6 @@ class Face:
     image : (H, W, 3) uint8
         The photo.
     layout : UVLayout
-        Of the position map.
     """
 
     position_map: Array
@@ -74,7 +73,7 @@ class Face:
     @property
     def vertices(self) -> NDArray[np.float32]:
         """Vertices (M, 3) of the dense mesh in the photo frame: the valid texels of the map."""
-        return face_mesh.texel_points(self, self.layout.mesh()[0])
+        return self._points(self.layout.mesh()[0])
 
     @property
     def triangles(self) -> NDArray[np.int32]:
@@ -84,7 +83,7 @@ class Face:
     @property
     def uv(self) -> NDArray[np.float32]:
         """UV coordinates (M, 2) of the vertices: u right, v down, 0 to 1."""
-        return face_mesh.texel_uv(self, self.layout.mesh()[0])
+        return self._uv(self.layout.mesh()[0])
 
     @cached_property
     def colors(self) -> Image:
@@ -138,15 +137,10 @@ class Face:
         Parameters
         ----------
         size : int
-            Side in texels, 2 to 8192; it need not be the map's size.
+            Side in texels; it need not be the map's size. ValueError if it is not 2 to 8192.
         fill : bool
             Fill what the camera does not see from the other side of the face, see
             :func:`lprnet_utils.uv.texture.fill_texture`; otherwise it is black, see :meth:`texture_mask`.
-
-        Raises
-        ------
-        ValueError
-            If the size is out of range.
         """
         from ..uv.texture import fill_texture, photo_to_texture, texel_normals
 
@@ -167,11 +161,22 @@ class Face:
         The membrane closes eyes and mouth. Returns the drawn part (h, w, C) float32, NaN outside the face, and its rows
         and columns in the photo. In a large photo this costs no more than in a small one.
         """
-        return face_pictures.draw_texels(self, values)
+        from ..geometry.rasterizer import draw_values
+
+        values = np.asarray(values, np.float32).reshape(self.layout.size**2, -1)
+        points = self.position_map.reshape(-1, 3)
+        return draw_values(points, self.layout.closed_triangles, values, *self.image.shape[:2])
+
+    def _draw_in_photo(self, values: Array, background: float) -> NDArray[np.float32]:
+        """Values of the texels (N, N, C) as a picture (H, W, C) of the photo's size."""
+        drawn, region = self.draw(values)
+        out = np.full((*self.image.shape[:2], drawn.shape[-1]), background, np.float32)
+        out[region] = np.where(np.isnan(drawn), np.float32(background), drawn)
+        return out
 
     def depth_map(self) -> NDArray[np.float32]:
         """Depth (H, W): z in the photo frame, with mean 0 over the texels; NaN outside the face."""
-        return face_pictures.depth_map(self)
+        return self._draw_in_photo(self.position_map[..., 2:], np.nan)[..., 0]
 
     def region(self) -> NDArray[np.bool_]:
         """Which pixels (H, W) of the photo show the face, including eyes and mouth."""
@@ -183,14 +188,16 @@ class Face:
         x, y and z of the mean face are each scaled to 0 to 1 and drawn like a colour (Zhu et al., Face alignment across
         large poses, CVPR 2016, section 3.2, where it is the Basel mean face).
         """
-        return face_pictures.pncc(self)
+        mean = self.layout.points(self.layout.mean_map)
+        low, high = mean.min(0), mean.max(0)
+        return self._draw_in_photo(np.clip((self.layout.mean_map - low) / (high - low), 0, 1), 0.0)
 
     def uv_coordinates(self) -> NDArray[np.float32]:
         """UV coordinates of each pixel: (H, W, 3) with u to the right, v down, 0 to 1, and 1 on the face.
 
         Outside the face all three are 0. Texel (row, column) of a texture of side S is at u S - 1/2, v S - 1/2.
         """
-        return face_pictures.uv_coordinates(self)
+        return self._draw_in_photo(self.layout.texel_uv, 0.0)
 
     def mesh(
         self, colors: bool = True, texture: int | None = None, frontal: bool = False, membrane: bool = True
@@ -212,12 +219,22 @@ class Face:
             Close eyes and mouth with a membrane that shows the photo's eyes and teeth. Otherwise they are holes, for
             your own eyeballs and teeth.
         """
-        return face_mesh.to_trimesh(self, colors, texture, frontal, membrane)
+        import trimesh
+
+        texels, triangles = self.layout.mesh(membrane)
+        points = self._points(texels)
+        vertices = self._photo_to_metres(frontal)(points)
+        if texture is None:
+            vertex_colors = sample_colors(self.image, points) if colors else None
+            return trimesh.Trimesh(vertices, triangles, vertex_colors=vertex_colors, process=False)
+        from .mesh_files import textured
+
+        return textured(vertices, triangles, self._uv(texels), self.texture(texture))
 
     def save(self, path: str | Path, texture: int | None = 512, frontal: bool = False, membrane: bool = True) -> Path:
         """Write the face to a file: .glb, .obj, .ply or .npz.
 
-        All use the frame of :meth:`mesh`. An error never leaves a partly written file.
+        All use the frame of :meth:`mesh`. An error never leaves a partly written file. Returns the path.
 
         Parameters
         ----------
@@ -232,17 +249,10 @@ class Face:
         frontal, membrane : bool
             See :meth:`mesh`.
 
-        Returns
-        -------
-        Path
-            The file.
-
         Raises
         ------
-        ValueError
-            If the path has another ending.
-        FileNotFoundError
-            If there is no such folder.
+        ValueError, FileNotFoundError
+            If the path has another ending; if there is no such folder.
         """
         from ..common.files import check_ending, save_arrays
         from .mesh_files import ENDINGS, save_mesh
@@ -250,5 +260,38 @@ class Face:
         path = check_ending(path, ENDINGS)
         ending = path.suffix.lower()
         if ending == ".npz":
-            return save_arrays(face_mesh.mesh_arrays(self, frontal, membrane), path)
+            return save_arrays(self._mesh_arrays(frontal, membrane), path)
         return save_mesh(self.mesh(True, None if ending == ".ply" else texture, frontal, membrane), path)
+
+    def _mesh_arrays(self, frontal: bool, membrane: bool) -> dict[str, NDArray[Any]]:
+        """The arrays of an ``.npz`` file."""
+        to_metres = self._photo_to_metres(frontal)
+        texels, triangles = self.layout.mesh(membrane)
+        points = self._points(texels)
+        offset = to_metres(np.zeros((1, 3)))[0]
+        metres_to_photo = np.linalg.inv((to_metres(np.eye(3)) - offset).T)
+        return {
+            "vertices": to_metres(points).astype(np.float32),
+            "triangles": triangles,
+            "colors": sample_colors(self.image, points),
+            "visible": self.texels_visible.ravel()[texels],
+            "uv": self._uv(texels),
+            "landmarks": to_metres(self.landmarks).astype(np.float32),
+            "landmarks_visible": self.landmarks_visible,
+            "pose": np.array([self.pose.pitch, self.pose.yaw, self.pose.roll]),
+            "camera": np.c_[metres_to_photo, -metres_to_photo @ offset],
+        }
+
+    def _points(self, texels: NDArray[np.intp]) -> NDArray[np.float32]:
+        return np.asarray(self.position_map, np.float32).reshape(-1, 3)[texels]
+
+    def _uv(self, texels: NDArray[np.intp]) -> NDArray[np.float32]:
+        return self.layout.texel_uv.reshape(-1, 3)[texels, :2]
+
+    def _photo_to_metres(self, frontal: bool) -> Callable[[Array], Array]:
+        """The affine map of points (n, 3) from the photo frame to metres."""
+        camera, middle = self.pose.camera, self.layout.points(self.position_map).mean(0)
+        if frontal:
+            centre = camera.unproject(middle)
+            return lambda points: (camera.unproject(points) - centre) / 1000
+        return lambda points: (points - middle) * np.array([1.0, -1.0, 1.0]) / camera.scale / 1000

@@ -14,20 +14,13 @@ DISTANCE_CURVE = (20.0, 2.1)  # mm, for weights without their own curve (`publis
 
 
 def shape_distance(position_map: ArrayLike, layout: UVLayout) -> float:
-    """Distance of a map's shape from a face in mm: from the mean face, plus from its own mirror image.
+    """Distance of the shape of a map (N, N, 3) from a face in mm: from the mean face, plus from its own mirror image.
 
     A face differs from the mean face by a few percent of its size, and its two sides differ by less. If a crop shows no
     face, the network averages many shapes into one that is flat, torn or asymmetric. The distance from the mean face is
     taken after similarity alignment, the distance of the two sides in the face frame. Only the part above the mouth is
     measured, because an open mouth moves a third of the face. A factor of 1.25 makes up for the rest: the result is
     about the distance of a whole face at rest.
-
-    Parameters
-    ----------
-    position_map : (N, N, 3) array
-        In the photo frame.
-    layout : UVLayout
-        Of the map.
     """
     texels = layout.texels[::7]
     front = layout.mean_map.reshape(-1, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common.arrays import Image
+from ..common.arrays import Array, Image
 from ..common.images import read_image
 from ..common.litert import LiteRTModel, read_head_angle_network, read_metadata, read_weights
-from ..geometry.crop import crop_matrix, invert_similarity, transform_points, warp_image
+from ..geometry.camera import Camera
+from ..geometry.crop import crop_matrix, invert_similarity, transform_points, view_matrix, warp_image
+from ..geometry.landmarks import landmark_box
 from ..uv.encoding import check_span, decode_map
 from ..uv.layout import UVLayout
 from .detection import FaceDetector
 from .face import Face
 from .likelihood import DISTANCE_CURVE, face_likelihood
-from .upright import HeadAngle, upright_box, upright_crop
 
 DEFAULT_WEIGHTS = "open"  # for the whole package; free for any use
 MIN_CONFIDENCE = 0.4  # rejects most false alarms of the detector and hardly any face
+MIN_LEAN_DEGREES = 35.0  # in the picture plane: a head that leans less is not turned
+MIN_ANSWER_LENGTH = 0.85  # of the head-angle network's (sine, cosine), 0 to 1: a shorter answer is too uncertain
 
 
 class LPRNet:
@@ -49,9 +53,8 @@ class LPRNet:
     metadata : dict
         Encoding, licence, training data and accuracy of the weights.
     size : int
-        Side of the crops.
+        Side of the crops and position maps.
     layout : UVLayout
-        Of the position maps.
 
     Raises
     ------
@@ -80,17 +83,17 @@ class LPRNet:
         head_angle_model = read_head_angle_network(data) if turn_upright else None
         self._head_angle = HeadAngle(head_angle_model) if head_angle_model else None
         self._threads, self._passes = threads, passes
-        self._detector: FaceDetector | None = None
 
-    @property
+    @cached_property
     def detector(self) -> FaceDetector:
         """The face detector, created on first use."""
-        if self._detector is None:
-            self._detector = FaceDetector(threads=self._threads)
-        return self._detector
+        return FaceDetector(threads=self._threads)
 
     def reconstruct(self, image: Any, max_faces: int | None = None, small: bool = False) -> list[Face]:
-        """Reconstruct every face in a photo.
+        """Reconstruct every face in a photo: a list of faces, largest first, empty if there is none.
+
+        The ``confidence`` of a face is the detector's score times the likelihood that the shape is that of a face;
+        detections below 0.4 are dropped.
 
         Parameters
         ----------
@@ -100,12 +103,6 @@ class LPRNet:
             Reconstruct only the largest faces, at most this many.
         small : bool
             Find faces under a twentieth of the photo's height too, see :meth:`.FaceDetector.detect`. Takes a second.
-
-        Returns
-        -------
-        list of Face
-            Largest first; empty if there is no face. ``confidence`` is the detector's score times the likelihood that
-            the shape is that of a face; detections below 0.4 are dropped.
 
         Raises
         ------
@@ -133,17 +130,15 @@ class LPRNet:
             If the box is empty, not finite, or completely outside the photo.
         """
         image = read_image(image)
-        _check_box(box, image)
+        crop_matrix(box)  # raises ValueError for a bad box
+        height, width = image.shape[:2]
+        x0, y0, x1, y1 = np.asarray(box, float)
+        if x1 < 0 or y1 < 0 or x0 > width - 1 or y0 > height - 1:
+            raise ValueError(f"the box {[x0, y0, x1, y1]} lies outside the photo of {width} x {height} pixels")
         return self._reconstruct(image, box, angle, 1.0)[1]
 
     def reconstruct_in_boxes(self, images: Iterable[Any], boxes: Iterable[ArrayLike]) -> list[Face]:
-        """:meth:`reconstruct_in_box` for many photos with one box each.
-
-        Raises
-        ------
-        ValueError
-            If the numbers of images and boxes differ.
-        """
+        """:meth:`reconstruct_in_box` for many photos with one box each; ValueError if their numbers differ."""
         images, boxes = list(images), list(boxes)
         if len(images) != len(boxes):
             raise ValueError(f"{len(images)} images and {len(boxes)} boxes were given; each image needs one box")
@@ -157,14 +152,10 @@ class LPRNet:
         return None
 
     def predict_uv(self, crop: Any) -> NDArray[np.float32]:
-        """The encoded position map (128, 128, 3) of a crop (128, 128, 3); its values are 0 to 1 on the face.
+        """The encoded position map (128, 128, 3) of a crop; its values are 0 to 1 on the face.
 
         :func:`lprnet_utils.uv.decode_map` decodes it to crop pixels. Ignore texels outside ``UVLayout().mask``.
-
-        Raises
-        ------
-        ValueError
-            If the crop has another size.
+        ValueError if the crop is not (128, 128, 3).
         """
         crop = read_image(crop)
         if crop.shape != (self.size, self.size, 3):
@@ -175,20 +166,23 @@ class LPRNet:
         return self._network(crop.astype(np.float32) / 255)[0]
 
     def predict_map(self, image: Image, matrix: ArrayLike) -> NDArray:
-        """The position map (N, N, 3) of one crop, in the photo frame.
+        """The position map (N, N, 3) in the photo frame, of the crop that a matrix (2, 3) cuts out of the photo.
 
-        Parameters
-        ----------
-        image : (H, W, 3) uint8
-        matrix : (2, 3) array
-            From pixels of the photo to pixels of the crop, see :func:`lprnet_utils.geometry.crop_matrix`.
+        See :func:`lprnet_utils.geometry.crop_matrix`.
         """
         code = self._predict(warp_image(image, matrix, self.size))
         return transform_points(invert_similarity(matrix), self.layout.smooth(decode_map(code)))
 
     def upright_crop(self, position_map: ArrayLike) -> NDArray:
         """The matrix (2, 3) from the photo to a crop around the map's landmarks that shows the face upright."""
-        return upright_crop(position_map, self.layout)
+        mean, points = (self.layout.points(m)[::7] for m in (self.layout.mean_map, position_map))
+        up = Camera.fit(mean, points).rotation[:2, 1]
+        angle = float(np.degrees(np.arctan2(up[0], up[1])))
+        turned = view_matrix([0, 0], 1, 1, angle)
+        box = landmark_box(transform_points(turned, self.layout.landmarks(position_map)[:, :2]))
+        centre = transform_points(invert_similarity(turned), (box[:2] + box[2:]) / 2)
+        half = (box[2:] - box[:2]) / 2
+        return crop_matrix(np.r_[centre - half, centre + half], self.size, angle)
 
     def likelihood(self, position_map: ArrayLike) -> float:
         """Likelihood, 0 to 1, that a map shows a face, with the curve of these weights."""
@@ -226,10 +220,33 @@ class LPRNet:
         return matrix, Face(position_map.astype(np.float32), confidence, box, image, self.layout)
 
 
-def _check_box(box: ArrayLike, image: Image) -> None:
-    """Raise ValueError if the box is empty, not finite, or completely outside the photo."""
-    crop_matrix(box)
-    height, width = image.shape[:2]
-    x0, y0, x1, y1 = np.asarray(box, float)
-    if x1 < 0 or y1 < 0 or x0 > width - 1 or y0 > height - 1:
-        raise ValueError(f"the box {[x0, y0, x1, y1]} lies outside the photo of {width} x {height} pixels")
+class HeadAngle:
+    """The lean of the head in a crop, by the small network that some weights bring."""
+
+    def __init__(self, model: bytes):
+        self._model = LiteRTModel(model, "the head-angle network")
+
+    def __call__(self, crop: Image) -> float:
+        """Clockwise lean in degrees; 0 if it is small or the network is uncertain, because most heads are upright."""
+        sine, cosine = self._model(crop.astype(np.float32) / 255)[0]
+        lean = float(np.degrees(np.arctan2(sine, cosine)))
+        return lean if abs(lean) >= MIN_LEAN_DEGREES and np.hypot(sine, cosine) >= MIN_ANSWER_LENGTH else 0.0
+
+
+def upright_box(box: ArrayLike, angle: float, lean: float, layout: UVLayout) -> Array:
+    """The landmarks' box of a leaning face after turning it upright, for :func:`lprnet_utils.geometry.crop_matrix`.
+
+    The crop turns the photo by ``angle`` already; ``lean`` is the clockwise lean that is left in it. The box is
+    computed as if the face were the mean face, seen from the front with the same lean.
+    """
+    flat = layout.landmarks(layout.mean_map)[:, :2] * [1.0, -1.0]
+    turn = view_matrix([0, 0], 1, 1, -lean)[:, :2]  # by the lean, clockwise
+    low, high = flat.min(0), flat.max(0)
+    leaning = flat @ turn.T
+    box = np.asarray(box, float)
+    scale = (box[2:] - box[:2]).sum() / np.ptp(leaning, axis=0).sum()
+    # from the middle of the leaning face's box to the middle of the upright one: in the crop, then in the photo
+    shift = turn @ (low + high) / 2 - (leaning.min(0) + leaning.max(0)) / 2
+    shift = view_matrix([0, 0], 1, 1, -angle)[:, :2] @ shift * scale
+    centre, half = (box[:2] + box[2:]) / 2 + shift, scale * (high - low) / 2
+    return np.r_[centre - half, centre + half]

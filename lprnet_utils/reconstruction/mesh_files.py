@@ -20,41 +20,23 @@ SKIN_ROUGHNESS = 0.9  # of the glTF material
 
 
 def textured(vertices: ArrayLike, triangles: ArrayLike, uv: ArrayLike, texture: Image) -> trimesh.Trimesh:
-    """A mesh with a texture.
-
-    Parameters
-    ----------
-    vertices : (n, 3) array
-    triangles : (m, 3) int array
-    uv : (n, 2) array
-        u right, v down, 0 to 1; trimesh and .obj files have v up, so it is turned.
-    texture : (S, S, 3) uint8
-    """
+    """A mesh with a texture (S, S, 3) at ``uv`` (n, 2): u right, v down, 0 to 1."""
     import trimesh
     from PIL import Image as pil
     from trimesh.visual.material import PBRMaterial
 
     # matt skin; both sides are drawn because the face is an open shell
-    material = PBRMaterial(
-        "face",
-        baseColorTexture=pil.fromarray(texture),
-        metallicFactor=0.0,
-        roughnessFactor=SKIN_ROUGHNESS,
-        doubleSided=True,
-    )
-    up = np.asarray(uv, float) * [1, -1] + [0, 1]
+    options = {"metallicFactor": 0.0, "roughnessFactor": SKIN_ROUGHNESS, "doubleSided": True}
+    material = PBRMaterial("face", baseColorTexture=pil.fromarray(texture), **options)
+    up = np.asarray(uv, float) * [1, -1] + [0, 1]  # trimesh and .obj files have v up
     visual = trimesh.visual.TextureVisuals(uv=up, material=material)
     return trimesh.Trimesh(vertices, triangles, visual=visual, process=False)
 
 
 def save_mesh(mesh: trimesh.Trimesh, path: Path) -> Path:
-    """Write a mesh as .glb, .obj (with .mtl and .png) or .ply, see :meth:`lprnet_utils.Face.save`.
+    """Write a mesh as .glb, .obj (with .mtl and .png) or .ply, and return the path.
 
-    Parameters
-    ----------
-    mesh : trimesh
-    path : Path
-        Its ending chooses the format.
+    The ending chooses the format; :meth:`lprnet_utils.Face.save` describes them.
     """
     ending = path.suffix.lower()
     if ending == ".ply":
@@ -84,9 +66,9 @@ def save_mesh(mesh: trimesh.Trimesh, path: Path) -> Path:
 
 def _add_skin_material(tree: dict[str, Any]) -> None:
     """Add a material to a glTF mesh without one: glTF's default is metal, which is black without surroundings."""
-    skin = {"pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": SKIN_ROUGHNESS}, "doubleSided": True}
     if "materials" not in tree:
-        tree["materials"] = [skin]
+        skin = {"metallicFactor": 0.0, "roughnessFactor": SKIN_ROUGHNESS}
+        tree["materials"] = [{"pbrMetallicRoughness": skin, "doubleSided": True}]
         for mesh in tree["meshes"]:
             for primitive in mesh["primitives"]:
                 primitive["material"] = 0

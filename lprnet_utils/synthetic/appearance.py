@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import cv2
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.arrays import Array, Image
+from ..common.arrays import Array
+from ..geometry.landmarks import CHIN, LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, OUTER_LIPS, RIGHT_EYE, UNDER_NOSE
 from .accessories import glasses, hat
-from .face_regions import face_regions
 from .head import EYE_SEGMENTS, Head, Part, skin_sheets
 from .renderer import Surface
 
+JAW_BY_EAR, NOSE_BRIDGE_LOW, LOWER_INNER_LIP = 16, 29, 66  # landmarks
 # Colours are linear RGB, 0 to 1.
 HAIR_COLORS = np.array(
     [[0.01, 0.008, 0.006], [0.03, 0.018, 0.01], [0.09, 0.045, 0.02], [0.2, 0.11, 0.05], [0.45, 0.3, 0.14],
@@ -32,10 +32,7 @@ DARK_SKIN_LUMINANCE, DARK_SKIN_TONE = 0.15, 0.45  # upper limits: of a bundled s
 
 @numba.njit(cache=True, error_model="numpy")
 def blend(colors, opacity, color):  # pragma: no cover - compiled
-    """Paint one color (3,) over colors (n, 3), in place, with an opacity (n,) for each.
-
-    Numpy is ten times slower where the last axis has three numbers.
-    """
+    """Paint one color (3,) over colors (n, 3), in place, with an opacity (n,) for each; numpy is ten times slower."""
     for i in range(colors.shape[0]):
         for k in range(3):
             colors[i, k] += opacity[i] * (color[k] - colors[i, k])
@@ -49,33 +46,54 @@ def scale_colors(colors, factor, gain, low, high):  # pragma: no cover - compile
             colors[i, k] = min(max(colors[i, k] * factor[i] * gain[k], low), high)
 
 
-@dataclass(frozen=True)
+def mask_vertices(vertices: Array, landmarks: Array) -> NDArray[np.bool_]:
+    """Whether a mask covers each of a face's vertices (V, 3) with landmarks (68, 3), in mm of the face frame."""
+    half = np.clip((landmarks[NOSE_BRIDGE_LOW, 1] - vertices[:, 1]) / 20, 0.35, 1) * 0.9 * landmarks[JAW_BY_EAR, 0]
+    below_bridge = vertices[:, 1] < landmarks[NOSE_BRIDGE_LOW, 1]
+    return below_bridge & (vertices[:, 1] > landmarks[CHIN, 1]) & (np.abs(vertices[:, 0]) < half)
+
+
+def subdivided(loop: Array, steps: int) -> Array:
+    """Points (steps * n, 3) along a closed polygon (n, 3)."""
+    return np.array([loop * (1 - t) + np.roll(loop, -1, 0) * t for t in np.linspace(0, 1, steps)]).reshape(-1, 3)
+
+
+def lash_opacity(vertices: Array, landmarks: Array) -> NDArray[np.float32]:
+    """Opacity (V,) of the lashes, along the lids."""
+    lids = np.concatenate([subdivided(landmarks[eye], 12) for eye in (RIGHT_EYE, LEFT_EYE)])
+    distance = np.linalg.norm(vertices[:, None, :2] - lids[None, :, :2], axis=2).min(1)
+    return np.exp(-((distance / 1.6) ** 2)).astype(np.float32)
+
+
+def beard_and_moustache(vertices: Array, landmarks: Array) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Opacity (V,) of a beard on cheeks, chin and temples, and of a moustache above the mouth; the lips stay free."""
+    x, y = vertices[:, 0], vertices[:, 1]
+    below_nose = np.clip((landmarks[UNDER_NOSE, 1] - y) / 6, 0, 1)
+    beside_cheek = np.clip((np.abs(x) - 0.75 * landmarks[JAW_BY_EAR, 0]) / 8, 0, 1)
+    sideburns = beside_cheek * np.clip((landmarks[NOSE_TIP, 1] - y) / 25 + 1, 0, 1)
+    cheek = np.clip((landmarks[MOUTH_CORNERS[0], 1] + 12 - y + 0.25 * (np.abs(x) - 25)) / 10, 0, 1)
+    beard = np.maximum(cheek * below_nose, sideburns * 0.8)
+    moustache = np.exp(-((x / 26) ** 4)) * below_nose * (y > landmarks[LOWER_INNER_LIP, 1] - 4)
+    lips = subdivided(landmarks[OUTER_LIPS], 9)
+    gap = np.linalg.norm(vertices[:, None] - lips[None], axis=2).min(1)
+    outline = landmarks[OUTER_LIPS, :2].astype(np.float32)[:, None]
+    on_lips = np.array([cv2.pointPolygonTest(outline, (float(a), float(b)), False) >= 0 for a, b, _ in vertices])
+    opacity = np.where(on_lips, 0, np.clip((gap - 0.5) / 2.5, 0, 1))
+    return (beard * opacity).astype(np.float32), (moustache * opacity).astype(np.float32)
+
+
 class Hair:
-    """A hair mesh that is bound to the vertices of a head.
+    """One of the bundled hairs. Each vertex lies at a weighted mean of three vertices of the head, plus an offset."""
 
-    ``reference`` (n, 3) holds three of the head's vertices for each of the hair's, ``weight`` (n, 3) their weights and
-    ``offset`` (n, 3) is added in mm. ``texture`` holds brightness and opacity, see :class:`.head.Part`.
-    """
-
-    name: str
-    reference: NDArray
-    weight: NDArray[np.float32]
-    offset: NDArray[np.float32]
-    triangles: NDArray[np.int32]
-    uv: Array
-    texture: Image
-
-    @classmethod
-    def load(cls, head: Head, k: int) -> Hair:
-        """Hair k of the bundled ones, its texture scaled to :data:`HAIR_BRIGHTNESS`."""
-        arrays = {n: head.file[f"hair{k}_{n}"] for n in ("reference", "weight", "offset", "triangles", "uv")}
-        texture = head.file[f"hair{k}_texture"].copy()
-        brightness, solid = texture[..., 0].astype(np.float32), texture[..., 1] > 60
+    def __init__(self, file: dict[str, NDArray], k: int):
+        self.name = str(file["hair_names"][k])
+        self.reference, self.uv = file[f"hair{k}_reference"], file[f"hair{k}_uv"]
+        self.weight, self.offset = (file[f"hair{k}_{n}"].astype(np.float32) for n in ("weight", "offset"))
+        self.triangles = file[f"hair{k}_triangles"].astype(np.int32)
+        self.texture = file[f"hair{k}_texture"].copy()
+        brightness, solid = self.texture[..., 0].astype(np.float32), self.texture[..., 1] > 60
         mean = brightness[solid].mean() if solid.any() else 128.0
-        texture[..., 0] = np.clip(brightness / max(mean, 1) * HAIR_BRIGHTNESS, 20, 255)
-        types = {"weight": np.float32, "offset": np.float32, "triangles": np.int32}
-        arrays |= {n: arrays[n].astype(t) for n, t in types.items()}
-        return cls(str(head.file["hair_names"][k]), **arrays, texture=texture)
+        self.texture[..., 0] = np.clip(brightness / max(mean, 1) * HAIR_BRIGHTNESS, 20, 255)
 
     def on(self, head_vertices: Array, color: Array) -> Part:
         """The hair on a head with vertices (h, 3), without face and eyes."""
@@ -85,14 +103,7 @@ class Hair:
 
 
 class Appearance:
-    """Draws the surface of a head and what it wears.
-
-    Parameters
-    ----------
-    head : Head
-    landmark_weights : (68, V) sparse matrix
-        From the face's vertices to its landmarks.
-    """
+    """Draws the surface of a head and what it wears; ``landmark_weights`` (68, V) is sparse."""
 
     def __init__(self, head: Head, landmark_weights):
         self.head, self.landmark_weights = head, landmark_weights
@@ -103,8 +114,11 @@ class Appearance:
         self.skins = np.concatenate([linear[skins[:, texel[:, 1], texel[:, 0]]], linear[head.file["head_colors"]]], 1)
         self.is_dark = (self.skins[:, : len(texel)] @ LUMINANCE).mean(1) < DARK_SKIN_LUMINANCE
         self.brows = brows[:, texel[:, 1], texel[:, 0]].astype(np.float32) / 255
-        self.hairs = [Hair.load(head, k) for k in range(len(HAIR_FREQUENCY))]
-        self.regions = face_regions(model.mean, landmark_weights @ model.mean)
+        self.hairs = [Hair(head.file, k) for k in range(len(HAIR_FREQUENCY))]
+        self.landmarks = landmark_weights @ model.mean
+        self.lashes = lash_opacity(model.mean, self.landmarks)
+        self.beard, self.moustache = beard_and_moustache(model.mean, self.landmarks)
+        self.mask = mask_vertices(model.mean, self.landmarks)
 
     def surface(self, rng: np.random.Generator, labels: dict) -> tuple[Surface, Array]:
         """Random colours and gloss of a head, and the colour (3,) of its hair; ``labels`` is added to."""
@@ -142,12 +156,12 @@ class Appearance:
 
     def _paint_face(self, rng: np.random.Generator, face: Array, hair_color: Array, labels: dict) -> None:
         """Paint brows, lashes, beard and make-up on the face's colours (V, 3), in place."""
-        regions, mean = self.regions, self.head.model.mean
+        mean = self.head.model.mean
         brow = self.brows[rng.integers(len(self.brows))] * rng.uniform(0.3, 1.2)
         blend(face, np.clip(brow, 0, 1), hair_color * rng.uniform(0.5, 1.2))
-        blend(face, regions.lashes * rng.uniform(0.2, 0.9), np.zeros(3))
+        blend(face, self.lashes * rng.uniform(0.2, 0.9), np.zeros(3))
         can_grow_beard = labels.get("male", 1.0) > 0.5 and not labels.get("child", 0.0) > 0.1
-        for region, chance in ((regions.beard, 0.3), (regions.moustache, 0.35)):
+        for region, chance in ((self.beard, 0.3), (self.moustache, 0.35)):
             if rng.random() < chance * can_grow_beard:
                 strands = np.clip(0.75 + 0.25 * rng.standard_normal(len(face), np.float32), 0, 1) * rng.uniform(0.3, 1)
                 blend(face, region * strands, hair_color * rng.uniform(0.6, 1.2))
@@ -172,7 +186,7 @@ class Appearance:
             return None
         labels["mask"] = 1.0
         mask_color = rng.uniform(0.1, 0.9, 3)
-        albedo[: head.face_count][self.regions.mask] = mask_color
+        albedo[: head.face_count][self.mask] = mask_color
         return mask_color
 
     def _color_eyes_and_teeth(self, rng: np.random.Generator, albedo: Array, tone: float, dark: bool) -> None:
@@ -189,8 +203,7 @@ class Appearance:
     def scarf_vertices(self, rng: np.random.Generator) -> NDArray[np.intp]:
         """Vertices of face and head that a scarf covers: all but an oval around the features."""
         points = np.concatenate([self.head.model.mean, self.head.file["mean"]])
-        landmarks = self.landmark_weights @ self.head.model.mean
-        centre, half = landmarks[[27, 30]].mean(0), rng.uniform([56, 64], [68, 80])
+        centre, half = self.landmarks[[27, 30]].mean(0), rng.uniform([56, 64], [68, 80])
         oval = (((points - centre)[:, :2] / half) ** 2).sum(1) < 1
         behind = points[:, 2] < centre[2] - rng.uniform(60, 80)
         covered = ~oval | behind

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..common.arrays import Array, Image
 from ..geometry.camera import Camera, rotation_matrix
 from ..geometry.shading import Light
-from .backgrounds import background
+from .effects import background
 from .faces import SyntheticFaces
 from .renderer import Surface, draw_head
 
@@ -27,12 +27,10 @@ Expression = Callable[[float], dict[str, float]]
 NECK_PIVOT = np.array([0.0, -70.0, -95.0])  # mm of the face frame: the top of the neck, about which a head turns
 FACE_HEIGHT = 0.42  # of the 68 landmarks of a single person, as a share of the frame's height
 BUST_BOTTOM = -140.0  # mm of the face frame: the bust may end here
-# mm above the underside of the chin: below the first nothing turns with the head, above the second everything does
-NECK_BLEND = (-55.0, 5.0)
+NECK_BLEND = (-55.0, 5.0)  # mm above the underside of the chin: all below stays, all above turns with the head
 EXCLUDED_LABELS = {"hat", "glasses", "scarf", "mask", "beard"}  # nobody in a clip has them
 HAIR_CLEAR_OF_EYES = {"afro01", "long01", "ponytail01", "short01", "short02", "short04"}
 SKIN_BRIGHTNESS = 0.6  # linear, of the brightest tenth of a person's pixels
-DISPLAY_GAMMA = 2.2
 PERSON_LEAD = 0.9  # seconds by which the movement of each person is ahead of the neighbour's to the left
 
 
@@ -70,63 +68,45 @@ def talk(t: float) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class ClipFrame:
-    """One frame with its true position maps.
-
-    Attributes
-    ----------
-    image : (H, W, 3) uint8
-    time : float
-        Seconds.
-    position_maps : (P, N, N, 3) float32
-        Of each person, in the photo frame, with mean z 0.
-    """
+    """One frame with its true position maps."""
 
     image: Image
-    time: float
-    position_maps: NDArray[np.float32]
+    time: float  # seconds
+    position_maps: NDArray[np.float32]  # (P, N, N, 3), of each person, in the photo frame, with mean z 0
 
 
 @dataclass(frozen=True)
 class _Person:
-    """Identity weights (K,), surface, hair colour (3,), and the seed that the accessories are drawn with."""
-
-    identity: NDArray[np.float32]
+    identity: NDArray[np.float32]  # weights (K,)
     surface: Surface
     hair_color: Array
-    accessory_seed: list[int]
+    accessory_seed: list[int]  # the same hair is drawn anew in each frame
 
 
 @dataclass(eq=False)
 class RenderedClip:
-    """A clip of people whose faces are known exactly: a sequence of :class:`ClipFrame`.
+    """A clip of people whose faces are known exactly: a sequence of :class:`ClipFrame`, each drawn when asked for.
 
-    A frame is drawn when it is asked for. The same arguments give the same pixels.
+    The same arguments give the same pixels. ``layout`` is that of the position maps.
 
     Parameters
     ----------
     frames : int
     size : (width, height)
-        In pixels.
     fps : float
-        Frames per second.
     seed : int
-        Determines the people, the light and the background.
+        Of the people, the light and the background.
     people : int
         Side by side, of about the same size.
     pose : callable
-        From seconds to (pitch, yaw, roll) in degrees: :func:`still`, :func:`nod`, :func:`look_around` or another. The
+        From seconds to (pitch, yaw, roll) in degrees, such as :func:`still`, :func:`nod` and :func:`look_around`. The
         head turns about the neck, so the face moves in the picture too.
     expression : callable
-        From seconds to weights by ARKit's names: :func:`rest`, :func:`talk` or another.
+        From seconds to weights by ARKit's names, such as :func:`rest` and :func:`talk`.
     noise : float
         Standard deviation of the sensor's noise in grey levels, drawn anew for each pixel and frame.
     height : float, optional
         Of the 68 landmarks, as a share of the frame's height. By default 0.42 for one person and less for several.
-
-    Attributes
-    ----------
-    layout : UVLayout
-        Of the position maps.
 
     Raises
     ------
@@ -164,12 +144,11 @@ class RenderedClip:
         rising = np.interp(head.file["height"], NECK_BLEND, (0, 1))[:, None]
         self._turning = np.ones((head.count, 1), np.float32)
         self._turning[head.kind["head"]] = rising * rising * (3 - 2 * rising)
-        self._height = self.height or FACE_HEIGHT / (1 if self.people == 1 else math.sqrt(self.people))
+        self._height = self.height or FACE_HEIGHT / math.sqrt(self.people)
         self._people = [self._draw_person(k) for k in range(self.people)]
         self._light = Light.sample(np.random.default_rng([self.seed, 1]))
-        side = max(self.size)
-        picture = background(np.random.default_rng([self.seed, 4]), side)[: self.size[1], : self.size[0]]
-        self._background = np.ascontiguousarray(picture)
+        picture = background(np.random.default_rng([self.seed, 4]), max(self.size))
+        self._background = np.ascontiguousarray(picture[: self.size[1], : self.size[0]])
         self._exposures = [self._measure_exposure(k) for k in range(self.people)]
 
     def __len__(self) -> int:
@@ -187,7 +166,7 @@ class RenderedClip:
         for person, exposure in enumerate(self._exposures):
             vertices, camera = self._pose_head(person, k / self.fps)
             self._render(picture, person, vertices, camera, exposure)
-        image = 255 * cv2.pow(np.clip(picture, 0, 1), 1 / DISPLAY_GAMMA)
+        image = 255 * cv2.pow(np.clip(picture, 0, 1), 1 / 2.2)
         if self.noise:
             rng = np.random.default_rng([self.seed, 2, k])
             image = image + self.noise * rng.standard_normal(image.shape, np.float32)
@@ -208,18 +187,16 @@ class RenderedClip:
 
     def _draw_person(self, number: int) -> _Person:
         """Somebody without hat and glasses, with hair that hides no eye."""
-        people, appearance, head = self._faces.people, self._faces.appearance, self._faces.head
-        mean = head.vertices(np.zeros((1, len(head.file["basis"]))), np.zeros((1, 2)))[0]
+        faces, appearance = self._faces, self._faces.appearance
         for attempt in range(1000):
             seed = [self.seed, 3, number, attempt]
             rng = np.random.default_rng(seed)
-            coefficients, labels = people.sample(rng)
-            labels = dict(labels)
+            coefficients, labels = faces.people.sample(rng)
             surface, hair_color = appearance.surface(rng, labels)
-            appearance.accessories(np.random.default_rng(seed), mean, hair_color, labels)
+            appearance.accessories(np.random.default_rng(seed), faces.head.mean, hair_color, labels)
             if labels.get("hair") in HAIR_CLEAR_OF_EYES and not EXCLUDED_LABELS & set(labels):
                 break
-        return _Person(coefficients[: len(self._faces.model.identity)], surface, hair_color, seed)
+        return _Person(coefficients[: len(faces.model.identity)], surface, hair_color, seed)
 
     def _pose_head(self, person: int, t: float) -> tuple[Array, Camera]:
         """Vertices (n, 3) of a head, in mm of its face frame, and its camera at ``t`` seconds."""
@@ -244,8 +221,8 @@ class RenderedClip:
     def _render(self, picture: Array, person: int, vertices: Array, camera: Camera, exposure: float) -> NDArray:
         """Draw a head into the picture, in place, and return the head's pixels (m, 3)."""
         somebody = self._people[person]
-        appearance, rng = self._faces.appearance, np.random.default_rng(somebody.accessory_seed)
-        parts = appearance.accessories(rng, vertices, somebody.hair_color, {})
+        rng = np.random.default_rng(somebody.accessory_seed)
+        parts = self._faces.appearance.accessories(rng, vertices, somebody.hair_color, {})
         # only the square around the head is drawn
         points = camera.project(vertices)[:, :2]
         width, height = self.size
@@ -268,8 +245,4 @@ class RenderedClip:
 
 
 rendered_clip = RenderedClip
-
-
-@lru_cache(maxsize=1)
-def _shared_faces() -> SyntheticFaces:
-    return SyntheticFaces()
+_shared_faces = lru_cache(maxsize=1)(SyntheticFaces)

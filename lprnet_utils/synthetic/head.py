@@ -13,6 +13,7 @@ from ..common.arrays import Array, Image
 from ..common.assets import read_asset, read_bundled_arrays
 from ..geometry.camera import rotation_matrix
 from ..geometry.mesh import border_loops, vertex_normals
+from ..geometry.rasterizer import vertex_visibility
 from ..morphable_model.model import MorphableModel
 
 # angles of the eyeball's rings from the axis of gaze: pupil, iris, limbus, white
@@ -26,41 +27,17 @@ TEETH_OCCLUSION = 0.55
 
 
 class Head:
-    """Mesh of a head around the bundled face.
-
-    Parameters
-    ----------
-    model : MorphableModel, optional
-        The bundled model by default.
-
-    Attributes
-    ----------
-    model : MorphableModel
-    file : dict
-        Arrays of ``data/head.npz``.
-    triangles : (T, 3) int32
-        Into the vertices of :meth:`vertices`: the face's V, then those of the head, the eyeballs, the mouth's pocket.
-    face_count : int
-        V.
-    kind : dict
-        Slices of the vertices by name: ``face``, ``head``, ``right eye``, ``left eye``, ``mouth``.
-    count : int
-        n, number of all vertices.
-    teeth, clothed : arrays of int
-        Vertices of the teeth, and of skin under clothes.
-    ambient_occlusion : (n,) float32
-        Share of the sky that each vertex of the mean head sees.
-    """
+    """Mesh of a head around a face model, the bundled one by default: V vertices of the face, n in all."""
 
     def __init__(self, model: MorphableModel | None = None):
         self.model = model or MorphableModel.load()
-        self.file = read_bundled_arrays("head.npz")
+        self.file = file = read_bundled_arrays("head.npz")
         model, v = self.model, len(self.model.mean)
-        h, ring = len(self.file["mean"]), len(EYE_RINGS) * EYE_SEGMENTS
+        ring = len(EYE_RINGS) * EYE_SEGMENTS
         faces = model.triangles[~model.membrane]
         self.rim = np.array(min(border_loops(faces)[1:], key=lambda loop: model.mean[loop, 1].mean()))
-        edges = np.cumsum([0, v, h, ring, ring, len(self.rim) + 1])
-        names = "face", "head", "right eye", "left eye", "mouth"
+        edges = np.cumsum([0, v, len(file["mean"]), ring, ring, len(self.rim) + 1])
+        names = "face", "head", "right eye", "left eye", "mouth"  # the mouth is the dark pocket behind the lips
         self.kind = {n: slice(a, b) for n, a, b in zip(names, edges[:-1], edges[1:], strict=True)}
         self.face_count, self.count = v, int(edges[-1])
         ball = ring_triangles(len(EYE_RINGS), EYE_SEGMENTS)
@@ -68,40 +45,30 @@ class Head:
         next_rim, next_back = np.roll(self.rim, -1), np.roll(back, -1)
         pocket = [np.stack(t, 1) for t in ((self.rim, back, next_rim), (next_rim, back, next_back))]
         pocket.append(np.stack([back, np.full(len(back), edges[5] - 1), next_back], 1))
-        parts = [faces, self.file["triangles"].astype(int) + v, self.file["teeth_triangles"].astype(int) + v]
+        parts = [faces, file["triangles"].astype(int) + v, file["teeth_triangles"].astype(int) + v]
         parts += [ball + edges[2], ball + edges[3], *pocket]
         self.triangles = np.ascontiguousarray(np.concatenate(parts), np.int32)
         self.face_triangles, self.skin_triangles = len(parts[0]), len(parts[0]) + len(parts[1])
-        self._face = np.concatenate([model.identity, model.expression]).reshape(len(self.file["basis"]), -1)
-        self._around = self.file["basis"].astype(np.float32).reshape(len(self._face), -1)
-        self._eyes = self.file["eye_basis"].reshape(len(self._face), -1)
+        self._face = np.concatenate([model.identity, model.expression]).reshape(len(file["basis"]), -1)
+        self._around = file["basis"].astype(np.float32).reshape(len(self._face), -1)
+        self._eyes = file["eye_basis"].reshape(len(self._face), -1)
         angle = np.arange(EYE_SEGMENTS) * 2 * np.pi / EYE_SEGMENTS
         polar = EYE_RINGS[:, None]
         ball = [np.sin(polar) * np.cos(angle), np.sin(polar) * np.sin(angle), np.cos(polar) + 0 * angle]
-        self._ball = np.stack(ball, -1).reshape(-1, 3) * float(self.file["eye_radius"])
-        teeth = np.unique(self.file["teeth_triangles"])
-        self.teeth = v + teeth
-        mean = self._model_vertices(np.zeros((1, len(self._face))), np.zeros((1, 2)))[0]
-        self.ambient_occlusion = ambient_occlusion(mean, self.triangles)
+        self._ball = np.stack(ball, -1).reshape(-1, 3) * float(file["eye_radius"])
+        self.teeth = v + np.unique(file["teeth_triangles"])
+        self.mean = Head.vertices(self, np.zeros((1, len(self._face))), np.zeros((1, 2)))[0]
+        self.ambient_occlusion = ambient_occlusion(self.mean, self.triangles)
         for name, value in ENCLOSED_OCCLUSION.items():
             self.ambient_occlusion[self.kind[name]] = value
         self.ambient_occlusion[self.teeth] = TEETH_OCCLUSION
-        self.clothed = np.flatnonzero(self.file["height"] < CLOTHES_TOP) + v
+        self.clothed = v + np.flatnonzero(file["height"] < CLOTHES_TOP)  # skin under clothes
 
     def vertices(self, coefficients: Array, gaze: ArrayLike) -> NDArray[np.float32]:
-        """Vertices (B, n, 3) in mm of the face frame of several heads.
+        """Vertices (B, n, 3), in mm of the face frame, of heads with the model's coefficients (B, K + E).
 
-        Parameters
-        ----------
-        coefficients : (B, K + E) array
-            Identity, then expression.
-        gaze : (B, 2) array
-            Pitch and yaw of the eyes in degrees.
+        ``gaze`` (B, 2) is pitch and yaw of the eyes in degrees.
         """
-        return self._model_vertices(coefficients, gaze)
-
-    def _model_vertices(self, coefficients: Array, gaze: ArrayLike) -> NDArray[np.float32]:
-        """:meth:`vertices` for coefficients of the bundled model, in subclasses too."""
         c = np.asarray(coefficients, np.float32)
         out = np.empty((len(c), self.count, 3), np.float32)
         out[:, self.kind["face"]] = self.model.mean + (c @ self._face).reshape(len(c), -1, 3)
@@ -124,18 +91,14 @@ class Head:
 
 @dataclass
 class Part:
-    """A mesh that a head wears: vertices (n, 3) in mm of the face frame, triangles, and colours (n, 3) in 0 to 1.
+    """A mesh that a head wears."""
 
-    ``texture`` (h, w, 2) uint8 holds brightness and opacity, read at ``uv`` (n, 2). Where the opacity is above ``cut``,
-    the part is solid; with a negative ``cut`` it is blended with what is behind.
-    """
-
-    vertices: Array
+    vertices: Array  # (n, 3), mm of the face frame
     triangles: NDArray[np.int32]
-    colors: Array
-    uv: Array | None = None
-    texture: Image | None = None
-    cut: float = 0.5
+    colors: Array  # (n, 3), 0 to 1
+    uv: Array | None = None  # (n, 2), places in the texture
+    texture: Image | None = None  # (h, w, 2), brightness and opacity
+    cut: float = 0.5  # solid where the opacity is above it; if negative, blended with what is behind
 
 
 def ring_triangles(rows: int, columns: int) -> NDArray[np.int32]:
@@ -148,8 +111,6 @@ def ring_triangles(rows: int, columns: int) -> NDArray[np.int32]:
 
 def ambient_occlusion(vertices: Array, triangles: NDArray, directions: int = 60) -> NDArray[np.float32]:
     """Share (n,) of the sky that each vertex sees, weighted by the cosine. Deep folds see little of it."""
-    from ..geometry.rasterizer import vertex_visibility
-
     normals = vertex_normals(np.asarray(vertices, np.float32), triangles)
     k = np.arange(directions) + 0.5
     polar, azimuth = np.arccos(1 - 2 * k / directions), np.pi * (1 + 5**0.5) * k  # a Fibonacci sphere

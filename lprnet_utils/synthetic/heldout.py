@@ -45,18 +45,14 @@ class ScannedHead(Head):
         self._nearest, self._weight = self._bind_to_face()
 
     def _bind_to_face(self) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Vertices of the face (m, 8) that each other vertex follows, and their weights.
-
-        Weights become smaller with the distance from the face. All vertices of an eyeball follow the same vertices, so
-        it keeps its shape.
-        """
+        """Vertices of the face (m, 8) that each other vertex follows, and their weights: smaller far from the face."""
         from scipy.spatial import cKDTree
 
-        start = self._model_vertices(np.zeros((1, len(self._face))), np.zeros((1, 2)))[0]
-        tree = cKDTree(start[self.kind["face"]])
-        distance, nearest = tree.query(start[self.face_count :], NEIGHBOURS)
+        tree = cKDTree(self.mean[self.kind["face"]])
+        distance, nearest = tree.query(self.mean[self.face_count :], NEIGHBOURS)
         weight = 1 / np.maximum(distance, 0.5)
         weight *= np.exp(-distance[:, :1] / FOLLOW_DISTANCE) / weight.sum(1, keepdims=True)
+        # all vertices of an eyeball follow the same vertices, so it keeps its shape
         for name, centre in zip(("right eye", "left eye"), self.file["eye_centre"], strict=True):
             ball = slice(self.kind[name].start - self.face_count, self.kind[name].stop - self.face_count)
             nearest[ball] = tree.query(centre + [0, 0, float(self.file["eye_radius"])], NEIGHBOURS)[1]
@@ -67,7 +63,7 @@ class ScannedHead(Head):
         """Vertices (B, n, 3) in mm; ``coefficients`` (B, 155) are ICT-FaceKit's identity, then its expression."""
         c = np.asarray(coefficients, np.float32)
         face = self.scanned.mean.astype(np.float32) + np.tensordot(c, self._modes, 1)
-        out = self._model_vertices((face - self.model.mean).reshape(len(c), -1) @ self._solve, gaze)
+        out = super().vertices((face - self.model.mean).reshape(len(c), -1) @ self._solve, gaze)
         missing = face - out[:, self.kind["face"]]
         out[:, self.face_count :] += np.einsum("nk,bnkd->bnd", self._weight, missing[:, self._nearest])
         out[:, self.kind["face"]] = face
@@ -77,20 +73,12 @@ class ScannedHead(Head):
 
 
 class ScannedPeople(People):
-    """Draws identities of ICT-FaceKit with the expressions of the bundled model.
-
-    Parameters
-    ----------
-    model : MorphableModel
-        The bundled model.
-    scanned : MorphableModel
-        That of ICT-FaceKit.
-    """
+    """Draws identities of ICT-FaceKit, ``scanned``, with the expressions of the bundled ``model``."""
 
     def __init__(self, model: MorphableModel, scanned: MorphableModel):
         super().__init__(model)
         self.scanned = scanned
-        known = list(model.expression_names)
+        known = model.expression_names
         # ICT-FaceKit tells left from right where the bundled model has one expression for both sides
         names = [n if n in known else n.removesuffix("Left").removesuffix("Right") for n in scanned.expression_names]
         self._source = np.array([known.index(n) if n in known else -1 for n in names])
@@ -105,10 +93,7 @@ class ScannedPeople(People):
 
 
 class ScannedFaces(SyntheticFaces):
-    """Synthetic photos of ICT-FaceKit's people; see :class:`lprnet_utils.synthetic.SyntheticFaces`.
-
-    The ``coefficients`` of a sample are those of ``MorphableModel.load("ict")``.
-    """
+    """Synthetic photos of ICT-FaceKit's people; their coefficients are those of ``MorphableModel.load("ict")``."""
 
     def __init__(self, seed: int = HELD_OUT_SEED, size: int = 128):
         head = ScannedHead()
@@ -123,17 +108,11 @@ def pack_held_out(samples: Iterable[Sample]) -> dict[str, NDArray]:
 
 
 def held_out_faces(kind: str = "makehuman") -> list[Sample]:
-    """The bundled photos of one kind, with exact position maps and labels.
+    """The bundled photos of one kind, 128 x 128 pixels, with exact position maps and labels.
 
     Parameters
     ----------
-    kind : str
-        ``makehuman`` or ``ict``.
-
-    Returns
-    -------
-    list of Sample
-        128 x 128 pixels.
+    kind : {"makehuman", "ict"}
 
     Raises
     ------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,17 +28,14 @@ EXPRESSION_TYPES: dict[str, tuple[float, dict[str, tuple[float, float]]]] = {
 
 
 class People:
-    """Draws identities and expressions of a face model.
-
-    Parameters
-    ----------
-    model : MorphableModel
-        The bundled model: its statistics on real photos are known.
-    """
+    """Draws identities and expressions of the bundled face model, whose statistics on real photos are known."""
 
     def __init__(self, model: MorphableModel):
         self.model = model
         self.statistics = read_bundled_arrays("face_statistics.npz")
+        names = model.expression_names
+        swapped = [n.replace("Left", "#").replace("Right", "Left").replace("#", "Right") for n in names]
+        self._mirrored = np.array([names.index(n) for n in swapped])
 
     def sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], dict]:
         """Identity and expression weights (K + E,) of one person, and the labels that are known of the person.
@@ -85,7 +80,7 @@ class People:
 
     def posed_expression(self, rng: np.random.Generator) -> Array:
         """One of :data:`EXPRESSION_TYPES` as weights (E,), nearly symmetric; one in five closes the eyes."""
-        names = list(self.model.expression_names)
+        names = self.model.expression_names
         out = np.zeros(len(names))
         shares = np.array([share for share, _ in EXPRESSION_TYPES.values()])
         _, ranges = list(EXPRESSION_TYPES.values())[rng.choice(len(shares), p=shares / shares.sum())]
@@ -104,13 +99,6 @@ class People:
         out = np.zeros(count)
         out[chosen] = rng.uniform(0, 0.8, len(chosen))
         return np.maximum(out, out[self._mirrored]) if rng.random() < 0.7 else out
-
-    @cached_property
-    def _mirrored(self) -> NDArray[np.intp]:
-        """Index (E,) of the mirror image of each expression."""
-        names = list(self.model.expression_names)
-        swapped = [n.replace("Left", "#").replace("Right", "Left").replace("#", "Right") for n in names]
-        return np.array([names.index(n) for n in swapped])
 
 
 def sample_pose(rng: np.random.Generator) -> Array:

@@ -34,32 +34,15 @@ class Surface:
 
 @dataclass(frozen=True)
 class Rendering:
-    """A picture of a head without background, and what its z-buffer tells.
+    """A picture of a head without background, and what its z-buffer tells, which is s times finer."""
 
-    Attributes
-    ----------
-    picture : (N, N, 3) float32
-        Linear light, may exceed 1, premultiplied by the coverage.
-    coverage : (N, N) float32
-    index : (s N, s N) int32
-        Triangle of the head seen at each of the finer pixels, -1 for none. Parts such as hair are not in it.
-    barycentric : (s N, s N, 3) float64
-        Weights of the triangle's corners.
-    depth : (s N, s N) float64
-        z in pixels of the picture, toward the camera, -inf for none. Solid parts are in it.
-    vertex_normals : (n, 3) float32
-        Of the head, in the axes of the face frame seen by the camera: x right, y up, z toward the camera.
-    hidden : float
-        Share of the face's pixels that parts hide.
-    """
-
-    picture: NDArray[np.float32]
-    coverage: NDArray[np.float32]
-    index: NDArray[np.int32]
-    barycentric: Array
-    depth: Array
-    vertex_normals: Array
-    hidden: float
+    picture: NDArray[np.float32]  # (N, N, 3) linear light, may exceed 1, premultiplied by the coverage
+    coverage: NDArray[np.float32]  # (N, N)
+    index: NDArray[np.int32]  # (s N, s N) triangle of the head seen at each finer pixel, -1 for none; without parts
+    barycentric: Array  # (s N, s N, 3) weights of the triangle's corners
+    depth: Array  # (s N, s N) z in pixels of the picture, toward the camera, -inf for none; with solid parts
+    vertex_normals: Array  # (n, 3) of the head as the camera sees it: x right, y up, z toward the camera
+    hidden: float  # share of the face's pixels that parts hide
 
     def over(self, background: Array) -> Array:
         """The picture in front of a background (N, N, 3)."""
@@ -90,13 +73,7 @@ def _part_normals(part: Part, centre: Array, rotation: Array) -> NDArray[np.floa
 
 
 def draw_head(
-    head: Head,
-    vertices: Array,
-    surface: Surface,
-    light: Light,
-    camera: Camera,
-    size: int,
-    parts: Sequence[Part] = (),
+    head: Head, vertices: Array, surface: Surface, light: Light, camera: Camera, size: int, parts: Sequence[Part] = ()
 ) -> Rendering:
     """Draw a head.
 
@@ -108,15 +85,10 @@ def draw_head(
     surface : Surface
     light : Light
     camera : Camera
-        For a picture of ``size``.
     size : int
-        Side in pixels.
+        Side of the picture in pixels.
     parts : sequence of Part
         Hair, hat, glasses.
-
-    Returns
-    -------
-    Rendering
     """
     s = SUPERSAMPLING
     # the finer picture's camera, one product for rotation, scale and shift

@@ -22,7 +22,7 @@ from ..common.arrays import Array
 from ..datasets.aflw import AFLWTrain
 from ..datasets.shards import Shards
 from ..geometry.crop import CROP_SCALE
-from ..networks.lite import head_angle_network
+from ..networks.architectures import head_angle_network
 from ..uv.layout import UVLayout
 from .batches import prefetch
 from .optimizer import Muon

@@ -11,18 +11,9 @@ from .recipes import TrainingConfig
 
 
 def learning_rate(config: TrainingConfig, sample: int) -> float:
-    """Compute the learning rate of a step: a linear warm-up, then half a cosine or repeated halving.
+    """The learning rate of the step after this many samples: a linear warm-up, then half a cosine or repeated halving.
 
-    Parameters
-    ----------
-    config : TrainingConfig
-        With ``halve_every = 0``, the cosine falls to 0 at the last sample.
-    sample : int
-        Samples seen before the step.
-
-    Returns
-    -------
-    float
+    With ``halve_every = 0``, the cosine falls to 0 at the last sample.
 
     Examples
     --------

@@ -30,9 +30,7 @@ FREE_LICENCE = "Free for any use: CC0 1.0."  # the licence text of free weights 
 def describe_run(origin: dict[str, Any] | None, licence: str) -> dict[str, Any]:
     """Describe a run for the file of its weights: ``licence``, ``training_data``, and ``notices`` if there are any.
 
-    ``origin`` comes from the checkpoint: ``data``, the kinds of training data, and ``start``, the description of the
-    initial weights or None. Restrictions of the initial weights hold for the run's weights too. ``licence`` is that of
-    weights trained on the user's own photos. ValueError if the checkpoint has no origin.
+    ``origin`` is the checkpoint's; ``licence`` holds for weights that were trained on the user's own photos.
     """
     if origin is None:
         raise ValueError("the run's checkpoint does not say what it was trained on: begin the run anew")
@@ -47,19 +45,15 @@ def describe_run(origin: dict[str, Any] | None, licence: str) -> dict[str, Any]:
         texts = *texts, f"It began with {start['weights']}: {start.get('training_data', NOT_STATED)}"
         terms = *terms, start.get("licence", NOT_STATED)
     restrictions = [term for term in dict.fromkeys(terms) if not term.startswith(FREE_LICENCE.split(":")[0])]
-    terms = restrictions or terms[-1:]
+    terms = restrictions or terms[-1:]  # restrictions of the initial weights hold for the run's weights too
     description = {"licence": " ".join(terms), "training_data": " ".join(texts)}
     # free weights may also require a notice
     return description | ({"notices": start["notices"]} if start and "notices" in start else {})
 
 
 def read_statement(path: Path) -> dict[str, Any]:
-    """Read the statement of origin, a TOML file, of weights that come without a checkpoint.
-
-    Its keys are ``network``, ``network_options``, ``licence``, ``training_data``, ``recipe`` (a table), ``photos``
-    (true: check the export on held-out photos of AFLW too) and ``notices``, names of licence texts in ``data/``. The
-    result has the text of the notices. ValueError if a required key is missing.
-    """
+    """Read the statement of origin, a TOML file, of weights that come without a checkpoint."""
+    # photos: check the export on held-out photos of AFLW too; notices: names of licence texts in data/
     with open(path, "rb") as file:
         origin = {"network_options": {}, "photos": False, "notices": []} | tomllib.load(file)
     if missing := [name for name in ("network", "licence", "training_data", "recipe") if not origin.get(name)]:

@@ -65,18 +65,9 @@ class TrainingConfig:
 
     @classmethod
     def load(cls, name: str | Path, changes: Iterable[str] = ()) -> TrainingConfig:
-        """Load a recipe.
+        """Load a TOML file, or a bundled recipe by a name such as ``lite-open``.
 
-        Parameters
-        ----------
-        name : str or path
-            A TOML file, or the name of a bundled recipe such as ``lite-open``.
-        changes : iterable of str
-            Further lines of TOML that override those of the recipe, such as ``loss = "l2"``.
-
-        Returns
-        -------
-        TrainingConfig
+        ``changes`` are further lines of TOML that override those of the recipe, such as ``loss = "l2"``.
 
         Raises
         ------

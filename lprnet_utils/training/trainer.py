@@ -90,7 +90,7 @@ class Trainer:
         return self.step * self.config.batch_size
 
     def run(self, source: Source, validation: Source, workers: int = 2, stop_after: int | None = None) -> float:
-        """Train to the end of the recipe.
+        """Train to the end of the recipe, and return the best validation NME in %.
 
         Parameters
         ----------
@@ -100,11 +100,6 @@ class Trainer:
             Threads that make batches ahead.
         stop_after : int, optional
             Stop after this number of steps, with a checkpoint.
-
-        Returns
-        -------
-        float
-            The best validation NME in %.
 
         Raises
         ------

@@ -1,8 +1,7 @@
 from .encoding import SPAN, decode_map, encode_map, fraction_outside, mirror_map
-from .layout import UVLayout
+from .layout import MEMBRANE, OUTSIDE, SURFACE, UVLayout, texel_matrix
 from .prnet import PRNetLayout
 from .registration import register_model
-from .texels import MEMBRANE, OUTSIDE, SURFACE, texel_matrix
 
 __all__ = [
     "MEMBRANE",

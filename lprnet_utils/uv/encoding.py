@@ -14,19 +14,10 @@ SPAN = 2.2  # sides of the crop that the unit interval of the network covers
 
 
 def encode_map(position_map: ArrayLike) -> NDArray[np.float32]:
-    """Encode position maps for the network.
+    """Encode position maps (..., N, N, 3) in pixels of the N x N crop as float32 for the network.
 
     x and y become ``0.5 + (p - c) / (2.2 N)`` with c = (N - 1) / 2, and z becomes ``0.5 + z / (2.2 N)``. Values outside
     [0, 1] are kept; :func:`fraction_outside` counts them.
-
-    Parameters
-    ----------
-    position_map : (..., N, N, 3) array
-        In pixels of an N x N crop.
-
-    Returns
-    -------
-    (..., N, N, 3) float32
 
     Examples
     --------

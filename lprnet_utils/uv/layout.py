@@ -14,38 +14,25 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array
 from ..common.assets import read_bundled_arrays, read_sparse
-from ..geometry.landmarks import (
-    INNER_LIPS,
-    LEFT_BROW,
-    LEFT_EYE,
-    NOSE_BRIDGE,
-    NOSTRILS,
-    OUTER_LIPS,
-    RIGHT_BROW,
-    RIGHT_EYE,
-)
-from ..morphable_model.model import transform_basis
-from .texels import OUTSIDE, SURFACE, bilinear_matrix, grid_triangles, nearest_valid_in_left_half, texel_matrix
+from ..geometry.landmarks import LEFT_BROW, LEFT_EYE, MOUTH, NOSE, RIGHT_BROW, RIGHT_EYE
+from ..morphable_model.model import MorphableModel, transform_basis
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-    from ..morphable_model.model import MorphableModel
-
+OUTSIDE, SURFACE, MEMBRANE = 0, 1, 2  # kinds of texels; the membrane closes the openings of eyes and mouth
 SMOOTHING_TEXELS = 1.0  # standard deviation of the Gaussian; held-out landmarks lose no accuracy by it
 
 # weight mask of PRNet (Feng et al., ECCV 2018, section 3.3), later regions over earlier ones
 FACE_WEIGHT, FEATURE_WEIGHT, LANDMARK_WEIGHT = 3.0, 4.0, 16.0
-FEATURE_LANDMARKS = (  # the convex hull of each group is a region of weight FEATURE_WEIGHT
-    np.r_[RIGHT_BROW, RIGHT_EYE],
-    np.r_[LEFT_BROW, LEFT_EYE],
-    np.r_[NOSE_BRIDGE, NOSTRILS],
-    np.r_[OUTER_LIPS, INNER_LIPS],
-)
+# the convex hull of each group of landmarks is a region of weight FEATURE_WEIGHT
+FEATURE_LANDMARKS = np.r_[RIGHT_BROW, RIGHT_EYE], np.r_[LEFT_BROW, LEFT_EYE], np.r_[NOSE], np.r_[MOUTH]
 
 
 class UVLayout:
     """The UV layout of the bundled face model at one size.
+
+    ValueError if ``size`` is odd or below 2, or ``landmark_uv`` has another shape or values outside 0 to 1.
 
     Parameters
     ----------
@@ -57,21 +44,12 @@ class UVLayout:
 
     Attributes
     ----------
-    size : int
     kind : (N, N) uint8
         ``OUTSIDE``, ``SURFACE`` or ``MEMBRANE``. The membrane closes the openings of eyes and mouth.
     mask : (N, N) bool
         Valid texels: surface and membrane.
     texels : (M,) int
         Flat indices of the surface texels, which are skin. Errors are measured on them.
-    triangles : (T, 3) int32
-        Triangles into ``texels``, counter-clockwise from outside in the face frame; eyes and mouth are holes.
-        :meth:`mesh` gives the closed face.
-
-    Raises
-    ------
-    ValueError
-        If ``size`` is odd or below 2, or ``landmark_uv`` has another shape or values outside 0 to 1.
 
     Examples
     --------
@@ -98,26 +76,17 @@ class UVLayout:
                 )
             self._landmarks = np.c_[np.arange(68), positions, np.ones(68)]
         if size == 128:
-            self._vertices, self._weights = file["texel_vertices"], file["texel_weights"]
-            self.kind = file["texel_kind"]
+            texels = file["texel_vertices"], file["texel_weights"], file["texel_kind"]
         else:
-            self._vertices, self._weights, self.kind = texel_matrix(
-                self._uv, file["triangles"], file["membrane"], file["mirror"], size
-            )
+            texels = texel_matrix(self._uv, file["triangles"], file["membrane"], file["mirror"], size)
+        self._vertices, self._weights, self.kind = texels
         self.mask = self.kind != OUTSIDE
         self.texels = np.flatnonzero(self.kind == SURFACE)
 
     @cached_property
     def matrix(self) -> csr_matrix:
         """Sparse (N*N, V): ``matrix @ vertices`` is the flattened position map."""
-        from scipy.sparse import csr_matrix
-
-        n = self.size**2
-        entries = (
-            self._weights.ravel().astype(np.float32),
-            (np.repeat(np.arange(n), 3), self._vertices.ravel().astype(np.int32)),
-        )
-        return csr_matrix(entries, shape=(n, len(self._uv)))
+        return interpolation_matrix(self._vertices.astype(np.int32), self._weights.astype(np.float32), len(self._uv))
 
     @cached_property
     def mean_map(self) -> Array:
@@ -127,24 +96,10 @@ class UVLayout:
         return self.vertices_to_map(read_sparse(file, "subdivision", len(coarse)) @ coarse)
 
     def position_basis(self, model: MorphableModel) -> tuple[Array, Array]:
-        """Mean and basis of the position maps of a face model.
+        """Mean (N*N, 3) and basis (K + E, N*N, 3) of the position maps of a face model: identity, then expression.
 
-        Parameters
-        ----------
-        model : MorphableModel
-            In the bundled topology.
-
-        Returns
-        -------
-        mean : (N*N, 3) float32
-        basis : (K + E, N*N, 3) float32
-            Identity first, then expression: ``mean + tensordot(coefficients, basis, 1)`` is the flattened position map
-            of a face in mm of the face frame.
-
-        Raises
-        ------
-        ValueError
-            If the model is in another topology.
+        ``mean + tensordot(coefficients, basis, 1)`` is the flattened position map of a face in mm of the face frame.
+        ValueError if the model is not in the bundled topology.
         """
         if model.uv is None:
             raise ValueError("this model has no UV chart; uv.register_model brings it into the bundled topology")
@@ -193,24 +148,13 @@ class UVLayout:
 
     @cached_property
     def triangles(self) -> NDArray[np.int32]:
-        """Triangles (T, 3) between surface texels; the diagonals of the right half mirror those of the left."""
+        """Triangles (T, 3) into ``texels``, counter-clockwise from outside, with holes at eyes and mouth."""
         return grid_triangles(self.texels, self.size)
 
     def mesh(self, membrane: bool = True) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
-        """The face as a mesh over the texels.
+        """The face as a mesh: flat indices (M,) of the texels that are its vertices, and triangles (T, 3) into these.
 
-        Parameters
-        ----------
-        membrane : bool
-            Close eyes and mouth with the membrane. Without it they are holes, and the result is ``texels`` and
-            ``triangles``.
-
-        Returns
-        -------
-        vertices : (M,) int
-            Flat indices of the texels that are the vertices.
-        triangles : (T, 3) int32
-            Triangles into ``vertices``.
+        The membrane closes eyes and mouth. Without it they are holes, and the result is ``texels`` and ``triangles``.
         """
         return self._closed_mesh if membrane else (self.texels, self.triangles)
 
@@ -231,8 +175,8 @@ class UVLayout:
         from scipy.spatial import Delaunay
 
         n = self.size
-        column, row = np.meshgrid((np.arange(n) + 0.5) / n, (np.arange(n) + 0.5) / n)
-        centres = np.stack([column, row], -1)
+        centre = (np.arange(n) + 0.5) / n
+        centres = np.stack(np.meshgrid(centre, centre), -1)
         out = np.where(self.mask, FACE_WEIGHT, 0.0)
         uv = self.landmark_uv
         for landmarks in FEATURE_LANDMARKS:
@@ -281,11 +225,9 @@ class UVLayout:
 
     def flat(self, position_map: ArrayLike) -> NDArray[np.float32]:
         """All texels (N*N, 3) of a position map (N, N, 3). ValueError if the map has another shape."""
-        position_map = np.asarray(position_map, np.float32)
-        if position_map.shape != (self.size, self.size, 3):
-            raise ValueError(
-                f"a position map of this layout has shape ({self.size}, {self.size}, 3), got {position_map.shape}"
-            )
+        position_map, shape = np.asarray(position_map, np.float32), (self.size, self.size, 3)
+        if position_map.shape != shape:
+            raise ValueError(f"a position map of this layout has shape {shape}, got {position_map.shape}")
         return position_map.reshape(-1, 3)
 
     def centre_depth(self, position_maps: NDArray) -> NDArray:
@@ -293,3 +235,80 @@ class UVLayout:
         for position_map in position_maps.reshape(-1, self.size, self.size, 3):
             position_map[..., 2] -= position_map[self.mask][:, 2].mean()
         return position_maps
+
+
+def texel_matrix(
+    uv: Array, triangles: NDArray, membrane: NDArray[np.bool_], mirror: NDArray, size: int
+) -> tuple[NDArray, Array, NDArray[np.uint8]]:
+    """Rasterise the chart: which vertices (N*N, 3) make each texel, their weights (N*N, 3), and its kind (N, N).
+
+    The kind is ``OUTSIDE``, ``SURFACE`` or ``MEMBRANE``. A texel outside the mesh repeats the nearest valid texel.
+    ``uv`` (V, 2) is the position of each vertex in the chart, 0 to 1 and mirror-symmetric; ``mirror`` (V,) is its
+    mirror counterpart. ``membrane`` (T,) says which triangles close an opening. ValueError if the size N is odd or
+    below 2.
+    """
+    if size < 2 or size % 2:
+        raise ValueError(f"the size of a position map must be even and at least 2, not {size}")
+    from ..geometry.rasterizer import rasterize
+
+    points = np.c_[np.asarray(uv, float) * size - 0.5, np.zeros(len(uv))]
+    index, weights, _ = rasterize(points, triangles, size, size)
+    vertices = np.asarray(triangles)[index]
+    kind = np.where(index < 0, OUTSIDE, np.where(membrane[index], MEMBRANE, SURFACE)).astype(np.uint8)
+    half = size // 2  # the right half mirrors the left half, so that the layout is exactly symmetric
+    kind[:, half:] = kind[:, :half][:, ::-1]
+    row, column = nearest_valid_in_left_half(kind)
+    vertices, weights = vertices[row, column], weights[row, column]
+    vertices = np.concatenate([vertices, mirror[vertices[:, ::-1]]], 1)
+    weights = np.concatenate([weights, weights[:, ::-1]], 1)
+    return vertices.reshape(-1, 3), weights.reshape(-1, 3), kind
+
+
+def nearest_valid_in_left_half(kind: NDArray[np.uint8]) -> tuple[NDArray, NDArray]:
+    """For each texel of the left half: row and column (N, N/2) of the nearest valid texel in that half."""
+    from scipy.ndimage import distance_transform_edt
+
+    half = kind.shape[1] // 2
+    _, (row, column) = distance_transform_edt(kind == OUTSIDE, return_indices=True)
+    return row[:, :half], np.minimum(column[:, :half], half - 1)
+
+
+def interpolation_matrix(columns: NDArray, weights: Array, count: int) -> csr_matrix:
+    """Sparse (P, count) matrix: each row has the ``weights`` (P, k) in its ``columns`` (P, k)."""
+    from scipy.sparse import csr_matrix
+
+    rows = np.repeat(np.arange(len(columns)), columns.shape[1])
+    return csr_matrix((weights.ravel(), (rows, columns.ravel())), shape=(len(columns), count))
+
+
+def bilinear_matrix(uv: ArrayLike, size: int) -> csr_matrix:
+    """Sparse (n, N*N) matrix that reads a flattened N x N map at UV positions (n, 2), bilinearly."""
+    position = np.clip(np.asarray(uv, float) * size - 0.5, 0, size - 1)
+    low = np.minimum(position.astype(int), size - 2)
+    fraction = (position - low)[:, None]
+    steps = np.array([[0, 0], [1, 0], [0, 1], [1, 1]])  # to the four texels around a position
+    texel = low[:, None] + steps
+    weights = np.where(steps, fraction, 1 - fraction).prod(2)
+    return interpolation_matrix(texel[..., 1] * size + texel[..., 0], weights, size * size)
+
+
+def grid_triangles(texels: NDArray[np.intp], size: int) -> NDArray[np.int32]:
+    """Triangles (T, 3) that join neighbours among some texels (M,) of an N x N map, as indices into ``texels``.
+
+    Each cell between four texels is cut along a diagonal. The diagonals of the right half mirror those of the left.
+    """
+    number = np.full(size * size, -1, np.int32)
+    number[texels] = np.arange(len(texels), dtype=np.int32)
+    number = number.reshape(size, size)
+    a, b, c, d = number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]
+    left_half = np.broadcast_to(np.arange(size - 1) < size // 2, a.shape)
+    found = []
+    for first, second, third, fourth, half in ((a, b, c, d, left_half), (d, a, b, c, ~left_half)):
+        diagonal = half & (first >= 0) & (third >= 0)
+        found.append(np.stack([first, second, third], -1)[diagonal & (second >= 0)])
+        found.append(np.stack([first, third, fourth], -1)[diagonal & (fourth >= 0)])
+        # a cell at the border that lacks one end of its diagonal still has the triangle of the other three texels
+        other_diagonal = half & (second >= 0) & (fourth >= 0)
+        found.append(np.stack([second, third, fourth], -1)[other_diagonal & (first < 0) & (third >= 0)])
+        found.append(np.stack([fourth, first, second], -1)[other_diagonal & (third < 0) & (first >= 0)])
+    return np.concatenate(found)

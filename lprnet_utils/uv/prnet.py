@@ -7,7 +7,6 @@ derives from the Basel Face Model and is not distributed here, so the conversion
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,24 +16,18 @@ from ..common.assets import DatasetError
 from ..geometry.camera import similarity_alignment
 from ..morphable_model.model import MorphableModel
 from ..morphable_model.surface import Surface
-from .layout import UVLayout
+from .layout import SURFACE, UVLayout, bilinear_matrix
 from .registration import register
-from .texels import SURFACE, bilinear_matrix
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
 
 PRNET_SIZE = 256  # side of PRNet's maps
 MAX_DISTANCE_MM = 3.0  # a point farther from the other layout's surface has no counterpart there
 
 
 class PRNetLayout:
-    """PRNet's layout, registered to ours (20 seconds).
+    """PRNet's layout, registered to ours, ``layout`` (20 seconds).
 
-    Parameters
-    ----------
-    folder : path
-        The user's copy of ``uv-data``: ``face_ind.txt``, ``uv_kpt_ind.txt``, ``canonical_vertices.npy``.
+    The folder is the user's copy of ``uv-data``: ``face_ind.txt``, ``uv_kpt_ind.txt``, ``canonical_vertices.npy``. A
+    DatasetError names a file that is missing or invalid.
 
     Attributes
     ----------
@@ -44,13 +37,8 @@ class PRNetLayout:
         Flat indices of its landmarks.
     triangles : (T, 3) int
         Half squares of its grid, as indices into ``texels``, counter-clockwise from outside.
-    layout : UVLayout
-        Ours.
-
-    Raises
-    ------
-    DatasetError
-        If a file is missing or invalid; the message names the file.
+    known : (128, 128) bool
+        Which of our texels have a counterpart in PRNet's layout.
     """
 
     def __init__(self, folder: str | Path):
@@ -72,15 +60,13 @@ class PRNetLayout:
         self._from_prnet_matrix = (self.layout.matrix @ registration.matrix).tocsr()
         triangle, weights, distance = prnet_surface.closest(self.layout.matrix @ registration.vertices)
         at_border = (prnet_surface.on_border[prnet_surface.triangles[triangle]] & (weights > 0.999)).any(1)
-        self._known = self.layout.mask.ravel() & (distance < MAX_DISTANCE_MM) & ~at_border
+        self.known = self.layout.mask & ((distance < MAX_DISTANCE_MM) & ~at_border).reshape(self.layout.mask.shape)
         # to PRNet: each PRNet vertex reads our map at the closest point of our registered face
         model = MorphableModel.load()
         our_surface = Surface(registration.vertices, model.triangles)
         triangle, weights, distance = our_surface.closest(vertices, prnet_surface.smooth_normals)
         at_border = (our_surface.on_border[our_surface.triangles[triangle]] & (weights > 1e-3)).any(1)
-        self._to_prnet_matrix: csr_matrix = bilinear_matrix(
-            our_surface.at(model.uv, triangle, weights), self.layout.size
-        )
+        self._to_prnet_matrix = bilinear_matrix(our_surface.at(model.uv, triangle, weights), self.layout.size)
         self._known_in_prnet = (distance < MAX_DISTANCE_MM) & ~at_border
 
     def landmarks(self, position_map: ArrayLike) -> Array:
@@ -94,9 +80,9 @@ class PRNetLayout:
         rims of eyes and mouth, as in every map of ours.
         """
         out = self._from_prnet_matrix @ self._flat(position_map)[self.texels]
-        out[~self._known] = np.nan
+        out[~self.known.ravel()] = np.nan
         out[:, 2] -= np.nanmean(out[:, 2])
-        return out.reshape(self.layout.size, self.layout.size, 3).astype(np.float32)
+        return out.reshape(*self.known.shape, 3).astype(np.float32)
 
     def to_prnet(self, position_map: ArrayLike) -> NDArray[np.float32]:
         """Convert our position map (128, 128, 3) to a PRNet map (256, 256, 3).
@@ -110,11 +96,6 @@ class PRNetLayout:
         out = np.full((PRNET_SIZE**2, 3), np.nan, np.float32)
         out[self.texels] = values
         return out.reshape(PRNET_SIZE, PRNET_SIZE, 3)
-
-    @property
-    def known(self) -> NDArray[np.bool_]:
-        """Which of our texels (128, 128) have a counterpart in PRNet's layout."""
-        return self._known.reshape(self.layout.size, self.layout.size)
 
     @property
     def surface(self) -> NDArray[np.bool_]:

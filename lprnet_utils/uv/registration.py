@@ -19,13 +19,15 @@ from ..common.arrays import Array
 from ..common.assets import read_bundled_arrays
 from ..geometry.camera import similarity_alignment
 from ..geometry.landmarks import BROWS, JAW, MOUTH_CORNERS
-from ..geometry.mesh import border_loops, nested_loops, vertex_normals
+from ..geometry.mesh import area_normals, border_loops, nested_loops, triangle_edges, vertex_normals
 from ..morphable_model.model import EXPRESSION_DEVIATION, MorphableModel
 from ..morphable_model.surface import Surface, match_curve
-from .layout import UVLayout
+from .layout import UVLayout, interpolation_matrix
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+Rims = Sequence[Sequence[NDArray]]  # loops around mouth and eyes, see register_model
 
 MAX_DISTANCE_MM = 5.0  # a vertex farther from the target's surface has no correspondence
 FIT_STEPS, LANDMARK_STEPS = 20, 5  # of the model fit; the first ones use the landmarks alone
@@ -45,22 +47,11 @@ NOSTRIL_CENTRE, NOSTRIL_LONG_AXIS, NOSTRIL_HALF_AXES = (0.396, 0.5886), (-0.957,
 
 @dataclass(frozen=True)
 class Registration:
-    """The bundled face on the surface of another model.
+    """The bundled face on the surface of another model, the target."""
 
-    Attributes
-    ----------
-    vertices : (V, 3) float64
-        Vertices of the bundled topology in the frame of the target.
-    matrix : sparse (V, n)
-        ``matrix @ values`` reads values at the target's vertices (a basis, a colour) at the vertices of the bundled
-        topology.
-    distance : (V,)
-        Distance of each vertex from the target's surface. It is meaningless at the three centres of the membrane.
-    """
-
-    vertices: Array
-    matrix: csr_matrix
-    distance: Array
+    vertices: Array  # (V, 3) of the bundled topology, in the frame of the target
+    matrix: csr_matrix  # (V, n): takes values at the target's vertices (a basis, a colour) to those of the topology
+    distance: Array  # (V,) from the target's surface; meaningless at the three centres of the membrane
 
     @cached_property
     def frame(self) -> tuple[Array, Array]:
@@ -95,7 +86,7 @@ class _Template:
     """The bundled face as the template of a registration."""
 
     def __init__(self, model: MorphableModel):
-        from scipy.sparse import diags, identity
+        from scipy.sparse import csr_matrix, diags, identity
 
         # models define brows and jaw on the skin, labels of photos elsewhere: these positions agree between models
         layout = UVLayout(landmark_uv=read_bundled_arrays("face_model.npz")["landmarks_between_models"][:, 1:3])
@@ -117,21 +108,15 @@ class _Template:
         axes = np.array([NOSTRIL_LONG_AXIS, [-NOSTRIL_LONG_AXIS[1], NOSTRIL_LONG_AXIS[0]]])
         nostril = (((model.uv - NOSTRIL_CENTRE) @ axes.T / NOSTRIL_HALF_AXES) ** 2).sum(1) < 1
         self.nostril = nostril | nostril[model.mirror]
-        adjacency = _adjacency(model.triangles, n)
+        edges = np.unique(np.sort(triangle_edges(model.triangles), 1), axis=0)
+        adjacency = csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(n, n))
+        adjacency += adjacency.T
         laplacian = identity(n) - diags(1 / np.asarray(adjacency.sum(1)).ravel()) @ adjacency
         self.laplacian = laplacian.tocsr()
         self.thin_plate = (laplacian.T @ laplacian).tocsc()
 
-    def correspondences(
-        self, vertices: Array, target: Surface, rims: Sequence[Sequence[NDArray]]
-    ) -> tuple[csr_matrix, Array, Array]:
-        """The closest point on the target for each vertex.
-
-        Returns a matrix (V, n) over the target's vertices, a weight (V,), and the distance (V,), which is inf where no
-        surface nearby faces the same way.
-        """
-        from scipy.sparse import csr_matrix
-
+    def correspondences(self, vertices: Array, target: Surface, rims: Rims) -> tuple[csr_matrix, Array]:
+        """The closest point on the target for each vertex: a matrix (V, n) over its vertices, and a weight (V,)."""
         triangle, share, distance = target.closest(vertices, vertex_normals(vertices, self.triangles))
         corners = target.triangles[triangle]
         at_border = (target.on_border[corners] & (share > 1e-3)).any(1)
@@ -141,15 +126,11 @@ class _Template:
                 pair, part = match_curve(vertices[loop], target.vertices[curve])
                 corners[loop], share[loop] = np.asarray(curve)[pair[:, [0, 1, 1]]], np.c_[part, np.zeros(len(loop))]
                 weight[loop] = RIM_WEIGHT
-        n = len(vertices)
-        entries = share.ravel(), (np.repeat(np.arange(n), 3), corners.ravel())
-        return csr_matrix(entries, shape=(n, len(target.vertices))), weight, distance
+        return interpolation_matrix(corners, share, len(target.vertices)), weight
 
     def is_folded(self, vertices: Array, base: Array) -> NDArray[np.bool_]:
         """Which triangles (T,) have turned over, compared with the vertices ``base`` before the deformation."""
-        normals = [
-            np.cross(*np.moveaxis(v[self.triangles[:, 1:]] - v[self.triangles[:, :1]], 1, 0)) for v in (vertices, base)
-        ]
+        normals = [area_normals(v, self.triangles) for v in (vertices, base)]
         return np.einsum("td,td->t", *normals) <= 0
 
     def unfold(self, vertices: Array, base: Array) -> Array:
@@ -171,7 +152,7 @@ class _Template:
             vertices[inner] = splu(film[:, inner].tocsc()).solve(-(film[:, outer] @ vertices[outer]))
         return vertices
 
-    def fit_model(self, target: Surface, landmarks: Array, rims: Sequence[Sequence[NDArray]]) -> Array:
+    def fit_model(self, target: Surface, landmarks: Array, rims: Rims) -> Array:
         """Vertices (V, 3) of the bundled model fitted to the target: pose and coefficients in turn."""
         mean = self.model.mean.astype(float)
         precision = np.ones(len(self.basis))
@@ -189,7 +170,7 @@ class _Template:
                 normal, right = left @ landmark_basis.reshape(len(c), -1).T, left @ wanted.ravel()
                 coefficient_weight = LANDMARK_COEFFICIENT_WEIGHT
             else:
-                matrix, weight, _ = self.correspondences(k * shape @ rotation.T + shift, target, rims)
+                matrix, weight = self.correspondences(k * shape @ rotation.T + shift, target, rims)
                 points, normals = matrix @ target.vertices, matrix @ target.smooth_normals
                 used = weight > 0
                 k, rotation, shift = similarity_alignment(shape[used], points[used], weight[used])
@@ -218,51 +199,10 @@ class _Template:
         return normal, right
 
 
-def _adjacency(triangles: NDArray, count: int) -> csr_matrix:
-    """Sparse symmetric (V, V) with 1 where an edge joins two vertices."""
-    from scipy.sparse import csr_matrix
+def register(vertices: ArrayLike, triangles: NDArray, landmarks: ArrayLike, rims: Rims = ()) -> Registration:
+    """Bend the bundled face onto vertices (n, 3) of a neutral face; :func:`register_model` describes them.
 
-    edges = np.stack([triangles, np.roll(triangles, -1, 1)], -1).reshape(-1, 2)
-    edges = np.unique(np.sort(edges, 1), axis=0)
-    one_way = csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
-    return one_way + one_way.T
-
-
-def register(
-    vertices: ArrayLike, triangles: NDArray, landmarks: ArrayLike, rims: Sequence[Sequence[NDArray]] = ()
-) -> Registration:
-    """Bend the bundled face onto a surface, the neutral face of another model (20 seconds).
-
-    :func:`register_model` does this for a whole model. Call this function for a surface without a model, or to keep
-    the :class:`Registration`.
-
-    Parameters
-    ----------
-    vertices : (n, 3) array
-        The other neutral face in mm and of the size of a face. Its position is arbitrary; y is up, and it faces +z to
-        within 30 degrees.
-    triangles : (m, 3) int array
-        Counter-clockwise from outside, without the inside of the mouth and of the lids.
-    landmarks : (68, 3) array
-        Its iBUG landmarks. Jaw and brows have little weight, and the last steps use the mouth corners only.
-    rims : sequence of sequences of int arrays
-        One sequence for the mouth, one for the eye at the image's left, one for the eye at its right. Each holds the
-        rim as a loop of vertices, then up to four loops around it, one ring of the mesh after the other. They keep lips
-        and lids in place where these fold inward.
-
-    Returns
-    -------
-    Registration
-
-    Raises
-    ------
-    ValueError
-        If a shape is wrong or a coordinate is not finite.
-
-    References
-    ----------
-    B. Amberg, S. Romdhani, T. Vetter, Optimal step nonrigid ICP algorithms for surface registration, CVPR 2007: closest
-    points under a stiffness that is lowered step by step. Here the stiffness is that of a thin plate.
+    ValueError if a shape is wrong or a coordinate is not finite.
     """
     from scipy.sparse import diags
     from scipy.sparse.linalg import splu
@@ -276,7 +216,7 @@ def register(
     base = out = template.fit_model(target, landmarks, rims)
     corners = template.landmark_matrix[MOUTH_CORNERS]
     for stiffness in STIFFNESS:
-        matrix, weight, _ = template.correspondences(out, target, rims)
+        matrix, weight = template.correspondences(out, target, rims)
         system = stiffness * template.thin_plate + diags(weight) + MOUTH_CORNER_WEIGHT * (corners.T @ corners)
         pull = weight[:, None] * (matrix @ vertices - base)
         pull += MOUTH_CORNER_WEIGHT * corners.T @ (landmarks[MOUTH_CORNERS] - corners @ base)
@@ -287,25 +227,29 @@ def register(
     return Registration(template.membrane_matrix @ out, template.membrane_matrix @ matrix, distance)
 
 
-def register_model(model: MorphableModel, rims: Sequence[Sequence[NDArray]] = ()) -> MorphableModel:
+def register_model(model: MorphableModel, rims: Rims = ()) -> MorphableModel:
     """Bring another model into the bundled topology and the face frame, so that it shares the UV layout (20 seconds).
 
     Parameters
     ----------
     model : MorphableModel
-        With ``landmark_vertices``.
+        Its mean is a neutral face in mm, at any place; y is up, and it faces +z to within 30 degrees. Its size stays.
+        Triangles are counter-clockwise from outside, without the inside of the mouth and of the lids. Among the
+        landmarks, jaw and brows have little weight, and the last steps use the mouth corners only.
     rims : sequence of sequences of int arrays
-        Loops around mouth and eyes, see :func:`register`.
-
-    Returns
-    -------
-    MorphableModel
-        With the size of the other face.
+        One sequence for the mouth, one for the eye at the image's left, one for the eye at its right. Each holds the
+        rim as a loop of vertices, then up to four loops around it, one ring of the mesh after the other. They keep lips
+        and lids in place where these fold inward.
 
     Raises
     ------
     ValueError
-        If the model has no ``landmark_vertices``.
+        If the model has no ``landmark_vertices``, or a coordinate is not finite.
+
+    References
+    ----------
+    B. Amberg, S. Romdhani, T. Vetter, Optimal step nonrigid ICP algorithms for surface registration, CVPR 2007: closest
+    points under a stiffness that is lowered step by step. Here the stiffness is that of a thin plate.
     """
     if model.landmark_vertices is None:
         raise ValueError("the model has no landmark_vertices: a registration begins with landmarks")

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from ..common.arrays import Array, Image
 from ..geometry.mesh import vertex_normals
-from .layout import UVLayout
-from .texels import SURFACE
+from .layout import SURFACE, UVLayout
 
 Z_BUFFER_ROWS = 150  # across the height of a face: about the resolution of a map, whatever that of the photo
 # pairs (low, high): from low to high, a weight rises from 0 to 1
@@ -41,8 +40,7 @@ def texel_normals(position_map: Array, layout: UVLayout) -> NDArray[np.float64]:
 def texel_trust(position_map: Array, layout: UVLayout, image: Image, seen: Array) -> NDArray[np.float32]:
     """Trust (N, N), 0 to 1, that the photo shows the face at each texel.
 
-    It falls to 0 toward texels that are hidden (not ``seen``, see :func:`texel_visibility`), turned away from the
-    camera, or outside the photo.
+    It falls to 0 toward texels that are not ``seen``, are turned away from the camera, or lie outside the photo.
     """
     from scipy.spatial import cKDTree
 
@@ -95,18 +93,7 @@ def fill_texture(colors: Array, trust: Array, cosine: Array, layout: UVLayout) -
     A face is almost symmetric, so the mirror texel replaces a texel that the camera does not see. The light is not
     symmetric. The difference of the two sides, known where both are visible, is therefore continued smoothly into the
     filled part, as Poisson image editing does (Perez, Gangnet and Blake, SIGGRAPH 2003). Texels that are visible on
-    neither side, or lie outside the face, get the colours around them.
-
-    Parameters
-    ----------
-    colors : (S, S, 3) array
-        From :func:`photo_to_texture`.
-    trust : (N, N) array
-        From :func:`texel_trust`.
-    cosine : (N, N) array
-        z of :func:`texel_normals`.
-    layout : UVLayout
-        Of size N.
+    neither side, or lie outside the face, get the colours around them. The cosine (N, N) is z of the normals.
     """
     size, n = len(colors), layout.size
     face = resize_map(layout.mask, size) > 0.5

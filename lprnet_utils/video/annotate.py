@@ -5,25 +5,28 @@ Frames are handled one by one, so a long video needs no more memory than a short
 
 from __future__ import annotations
 
+import csv
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
 
 from ..common.arrays import Image
-from ..common.files import check_ending
+from ..common.files import atomic_write, check_ending, save_arrays
 from ..reconstruction.draw import draw_landmarks, draw_mesh, draw_pose_box
 from ..reconstruction.lprnet import LPRNet
 from .files import VIDEO_ENDINGS, VideoError, VideoFrames, write_video
 from .panel import TRACK_COLORS, Panel
-from .records import RECORD_ENDINGS, FaceRecord
 from .tracking import FaceTracker, TrackedFace
 
 OVERLAYS = ("landmarks", "mesh", "pose", "none")
 TURNS = ("sway", "pose", "none")
+RECORD_ENDINGS = (".csv", ".npz")
 MIN_HEIGHT = 16  # pixels of the output
 
 
@@ -40,10 +43,8 @@ class VideoOptions:
         leaves it out.
     photo_colors : bool
         Draw the 3D face in the colours of the frames instead of grey clay.
-    smooth : bool
+    smooth, max_faces
         See :class:`lprnet_utils.video.FaceTracker`.
-    max_faces : int, optional
-        Follow only this many faces, the largest ones.
     fps : float, optional
         Frames per second of the output; by default the mean rate of the file.
     height : int, optional
@@ -73,28 +74,52 @@ class VideoOptions:
 
 @dataclass
 class VideoReport:
-    """What :func:`annotate_video` did.
-
-    Attributes
-    ----------
-    frames : int
-    fps : float
-        Frames per second of the output, which are constant.
-    size : (width, height)
-        Pixels of the output; None if no video was written.
-    faces : int
-        Number of different ids.
-    frames_with_faces : int
-    notes : list of str
-        Padding, an assumed frame rate, or damage in the source.
-    """
+    """What :func:`annotate_video` did."""
 
     frames: int = 0
-    fps: float = 0.0
-    size: tuple[int, int] | None = None
-    faces: int = 0
+    fps: float = 0.0  # of the output, constant
+    size: tuple[int, int] | None = None  # width and height of the output in pixels; None if no video was written
+    faces: int = 0  # number of different ids
     frames_with_faces: int = 0
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # padding, an assumed frame rate, or damage in the source
+
+
+class FaceRecord:
+    """The rows of the ``record`` of :func:`annotate_video`. A temporary file holds them until they are written."""
+
+    def __init__(self, expression_names: tuple[str, ...], fps: float, file: IO[bytes]):
+        self._names, self._fps, self._file = expression_names, fps, file
+        single = np.float32
+        self._row = np.dtype([
+            ("frame", np.int32), ("time", np.float64), ("face", np.int32), ("confidence", single), ("pose", single, 3),
+            ("landmarks", single, (68, 3)), ("raw_landmarks", single, (68, 3)),
+            ("expression", single, len(expression_names)),
+        ])  # fmt: skip
+
+    def add(self, frame: int, faces: list[TrackedFace]) -> None:
+        """Add the faces of a frame."""
+        for found in faces:
+            face, pose = found.face, found.face.pose
+            values = frame, frame / self._fps, found.id, face.confidence, (pose.pitch, pose.yaw, pose.roll)
+            row = (*values, face.landmarks, found.raw_landmarks, found.coefficients.expression)
+            self._file.write(np.array([row], self._row).tobytes())
+
+    def write(self, path: Path) -> None:
+        """Write all rows into a .csv or .npz file."""
+        self._file.flush()
+        empty = not os.fstat(self._file.fileno()).st_size
+        rows = np.empty(0, self._row) if empty else np.memmap(self._file, self._row, "r")
+        if path.suffix.lower() == ".npz":
+            arrays = {name: rows[name] for name in self._row.names}
+            save_arrays(arrays | {"names": np.array(self._names), "fps": np.array(self._fps)}, path)
+            return
+        points = [f"{axis}{k}" for k in range(68) for axis in "xyz"]
+        with atomic_write(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+            out = csv.writer(file)
+            out.writerow(["frame", "time", "face", "confidence", "pitch", "yaw", "roll", *points, *self._names])
+            for row in rows:
+                numbers = [f"{v:.3f}" for v in (*row["pose"], *row["landmarks"].ravel(), *row["expression"])]
+                out.writerow([row["frame"], f"{row['time']:.4f}", row["face"], f"{row['confidence']:.3f}", *numbers])
 
 
 def draw_overlay(frame: Image, faces: list[TrackedFace], overlay: str = "landmarks") -> Image:
@@ -120,14 +145,12 @@ def annotate_video(
     net : LPRNet, optional
     options : VideoOptions, optional
     record : path, optional
-        A .csv or .npz file of numbers for each face in each frame: frame, time, id, confidence, pose, landmarks and
-        expression weights.
+        A .csv or .npz file with a row for each face in each frame: ``frame``, ``time`` (s), ``face`` (id),
+        ``confidence``, ``pose`` (pitch, yaw, roll in degrees), ``landmarks`` (68, 3) in the photo frame and
+        ``expression`` (weights, by their ARKit names). An .npz also has ``raw_landmarks``, those before smoothing,
+        ``names`` of the expressions and ``fps``.
     progress : bool
         Show a progress bar on stderr.
-
-    Returns
-    -------
-    VideoReport
 
     Raises
     ------
@@ -162,7 +185,6 @@ def annotate_video(
 
 
 def _output_path(path: str | Path | None, endings: tuple[str, ...], source: Path) -> Path | None:
-    """The path of an output, checked; it must not be the source."""
     if path is None:
         return None
     path = check_ending(path, endings)
@@ -174,7 +196,7 @@ def _output_path(path: str | Path | None, endings: tuple[str, ...], source: Path
 def _track_frames(
     frames: VideoFrames, tracker: FaceTracker, rows: FaceRecord | None, report: VideoReport, progress: bool
 ) -> Iterator[tuple[Image, list[TrackedFace]]]:
-    """Each frame and its faces, which are counted and recorded."""
+    """Each frame and its faces, counted and recorded."""
     from tqdm import tqdm
 
     ids = set()

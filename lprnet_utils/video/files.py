@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
@@ -35,7 +36,7 @@ class VideoFrames:
 
     Phones and screen recorders write variable rates. Their frames are repeated or left out, so that each is shown at
     the right time. A video that was recorded with the camera on its side is rotated. Pixels that are not square are
-    made square.
+    made square. ``len`` is the expected number of frames by the file's duration, or 0 if that is unknown.
 
     Parameters
     ----------
@@ -45,7 +46,6 @@ class VideoFrames:
 
     Attributes
     ----------
-    fps : float
     duration : float or None
         Seconds, according to the file.
     audio : str or None
@@ -77,7 +77,6 @@ class VideoFrames:
         self.audio = self._audio_codec() if metadata.get("audio_found") else None
 
     def __len__(self) -> int:
-        """Expected number of frames by the file's duration; 0 if that is unknown."""
         return max(round((self.duration or 0.0) * self.fps), 0)
 
     def _read_metadata(self) -> dict[str, Any]:
@@ -142,8 +141,6 @@ def _read_ppm(stream: IO[bytes]) -> Image | None:
 
 
 def _moviepy(module: str) -> Any:
-    from importlib import import_module
-
     try:
         return import_module(f"moviepy.{module}")
     except ImportError as error:
@@ -160,14 +157,8 @@ def write_video(frames: Iterable[Image], path: str | Path, fps: float, sound: Vi
     path : path
         Ends in .mp4, .mov, .m4v or .mkv.
     fps : float
-        Frames per second.
     sound : VideoFrames, optional
         The video to take the sound from. It is copied if the file can hold it, and converted to AAC otherwise.
-
-    Returns
-    -------
-    list of str
-        Notes on padding.
 
     Raises
     ------
@@ -184,11 +175,11 @@ def write_video(frames: Iterable[Image], path: str | Path, fps: float, sound: Vi
     if first is None:
         raise VideoError(f"there is no frame to write into {path}")
     height, width = first.shape[:2]
+    size = width + width % 2, height + height % 2
     margin = ((0, height % 2), (0, width % 2), (0, 0))
     notes = []
-    if height % 2 or width % 2:
-        padded = f"{width + width % 2} x {height + height % 2}"
-        notes = [f"{width} x {height} pixels are padded to {padded}: encoders need even sides"]
+    if size != (width, height):
+        notes = [f"{width} x {height} pixels are padded to {size[0]} x {size[1]}: encoders need even sides"]
     options = {"ffmpeg_params": ["-map", "0:v:0", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]}
     if sound is not None and sound.audio:
         options["ffmpeg_params"] += ["-map", "1:a:0"]
@@ -196,7 +187,7 @@ def write_video(frames: Iterable[Image], path: str | Path, fps: float, sound: Vi
         options |= {"audiofile": str(sound.path.absolute()), "audio_codec": codec}
     open_writer = _moviepy("video.io.ffmpeg_writer").FFMPEG_VideoWriter
     with atomic_write(path) as part:
-        writer = open_writer(str(part.absolute()), (width + width % 2, height + height % 2), fps, **options)
+        writer = open_writer(str(part.absolute()), size, fps, **options)
         process = writer.proc
         try:
             for frame in chain([first], frames):

@@ -26,10 +26,7 @@ TRACK_COLORS = ((60, 230, 90), (255, 170, 40), (80, 160, 255), (240, 90, 200), (
 
 
 class Panel:
-    """A square picture with the 3D faces of a video, each in its own cell while it is followed.
-
-    ``turn`` is ``sway`` or ``pose``. With ``photo_colors`` the faces have the colours of the frames.
-    """
+    """A square picture with the 3D faces of a video, each in its own cell while it is followed."""
 
     def __init__(self, side: int, turn: str, photo_colors: bool):
         self.side, self._turn, self._photo_colors = side, turn, photo_colors
@@ -44,11 +41,9 @@ class Panel:
         edges = np.linspace(0, self.side, self._rows + 1).astype(int)
         for found in faces:
             row, column = divmod(self._cells[found.id], self._rows)
-            if row >= self._rows:
-                continue
-            width, height = edges[column + 1] - edges[column], edges[row + 1] - edges[row]
-            cell = self._draw_cell(found, int(width), int(height), seconds)
-            out[edges[row] : edges[row + 1], edges[column] : edges[column + 1]] = cell
+            if row < self._rows:
+                cell = out[edges[row] : edges[row + 1], edges[column] : edges[column + 1]]
+                cell[:] = self._draw_cell(found, cell.shape[1], cell.shape[0], seconds)
         return out
 
     def _assign_cells(self, ids: set[int]) -> None:
@@ -76,23 +71,10 @@ class Panel:
 
 
 def render_rotated(face: Face, size: int, yaw: float, pitch: float, colors: NDArray | None = None) -> Image:
-    """Draw a face without its pose, rotated by the given angles, on white.
+    """Draw a face without its pose, rotated by angles in degrees, on white: (size, size, 3) uint8.
 
-    Unlike :func:`lprnet_utils.reconstruction.draw.render` this keeps the face in place when the mouth opens.
-
-    Parameters
-    ----------
-    face : Face
-    size : int
-        Side of the picture in pixels.
-    yaw, pitch : float
-        Degrees.
-    colors : (N * N, 3) array, optional
-        Colours of the map's texels, 0 to 255; grey clay by default.
-
-    Returns
-    -------
-    (size, size, 3) uint8
+    Unlike :func:`lprnet_utils.reconstruction.draw.render` this keeps the face in place when the mouth opens. ``colors``
+    (N * N, 3) of the map's texels are 0 to 255; by default the face is of grey clay.
     """
     from ..geometry.rasterizer import draw_values
 
@@ -102,9 +84,8 @@ def render_rotated(face: Face, size: int, yaw: float, pitch: float, colors: NDAr
     vertices = vertices @ rotation_matrix(pitch, yaw, 0).T
     scale = 0.88 * size / np.ptp(mean[:, 1])
     points = vertices * [scale, -scale, scale] + [size / 2, size / 2, 0]
-    light = lamp_light(
-        vertex_normals(vertices, layout.closed_triangles), AMBIENT_SHARE["clay"] if colors is None else 0.85
-    )
+    ambient = AMBIENT_SHARE["clay"] if colors is None else 0.85
+    light = lamp_light(vertex_normals(vertices, layout.closed_triangles), ambient)
     shaded = np.asarray(CLAY if colors is None else colors) * light
     drawn, region = draw_values(points, layout.closed_triangles, shaded, size, size)
     out = np.full((size, size, 3), 255, np.uint8)

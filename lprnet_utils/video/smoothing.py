@@ -1,4 +1,4 @@
-"""The One-Euro filter: landmarks in a video tremble less, and are hardly late."""
+"""The One-Euro filter."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ class OneEuro:
         self._values = None
 
     def __call__(self, values: ArrayLike, dt: float, unit: float = 1.0) -> Array:
-        """The smoothed values.
+        """The smoothed values; the first ones are returned unchanged.
 
         Parameters
         ----------
         values : array
-            Values of this frame, of the same shape in each frame. The first ones are returned unchanged.
+            Values of this frame, of the same shape in each frame.
         dt : float
             Seconds since the last frame.
         unit : float

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array, Image
 from ..common.images import read_image
 from ..geometry.camera import Camera
 from ..geometry.crop import view_matrix, view_parameters
-from ..geometry.landmarks import box_size, landmark_box
+from ..geometry.landmarks import box_size, landmark_box, overlap
 from ..reconstruction.expressions import Coefficients, ShapeFitter
 from ..reconstruction.face import Face
 from ..reconstruction.lprnet import MIN_CONFIDENCE, LPRNet
-from .track import Track, TrackList
+from .smoothing import OneEuro
 
 # Mean distance between the shapes of a face in two frames, without pose. A face that moves fast has up to 1 mm; where
 # the face is suddenly gone it is 2.4 mm and more. The agreement of two frames is a logistic function of it.
@@ -40,33 +40,117 @@ LOST_SEARCH_INTERVAL_SECONDS = 0.2  # between two searches of the whole frame wh
 SEARCH_INTERVAL_SECONDS = 1.0  # the same while faces are known: to find others, and to confirm these
 IDENTITY_SECONDS = 0.5  # the identity is averaged over this time and then kept
 
-TIMED_PARTS = ("detect", "network", "check", "smooth", "expressions")
+# The One-Euro filter of a whole position map. Chosen on rendered clips as in tests/video/test_tracking.py: after the
+# first third of a second a still face with sensor noise trembles 4 to 6 times less. A nod is two fifths of a frame
+# late.
+FILTER_MIN_CUTOFF_HZ = 0.3
+FILTER_BETA = 12.0  # Hz for a speed of one face size per second
+FILTER_SPEED_CUTOFF_HZ = 1.0
+
+# Overlaps are intersections over unions of two landmark boxes.
+SAME_FACE_OVERLAP = 0.3  # a detected face with a larger overlap is the face of that track
+DUPLICATE_OVERLAP = 0.6  # two tracks with a larger overlap follow the same face
+MAX_REAPPEARANCE_DISTANCE = 1.0  # in face sizes: how far a lost face may have moved
+REAPPEARANCE_SIZE_RATIO = (0.6, 1.6)  # how much it may have changed its size
+MAX_UNCONFIRMED_SECONDS = 3.0  # a track is dropped if the detector has not seen its face for longer
+MAX_LOST_SECONDS = 1.0  # a face that is found again within this time keeps its id
 
 
 @dataclass(frozen=True)
 class TrackedFace:
     """A face in one frame of a video.
 
-    Attributes
-    ----------
-    id : int
-        Counted from 0. A face keeps its id while it is followed, and if it is found again within a second. People are
-        not recognised: somebody who comes back later gets a new id.
-    face : Face
-        Smoothed. ``face.confidence`` is the likelihood that the position map is a face's
-        (:meth:`lprnet_utils.LPRNet.likelihood`) times the agreement of its shape with that of the last frame. If the
-        product is below 0.5 the face is lost, unless the detector sees it too. In that case the detector's score
-        replaces the likelihood, which is low for unusual shapes such as a wide-open mouth.
-    raw_landmarks : (68, 3) float32
-        Before smoothing, in the photo frame.
-    coefficients : Coefficients, optional
-        Expression weights and identity, if they were asked for. The identity is constant after half a second.
+    A face keeps its id while it is followed, and if it is found again within a second. People are not recognised:
+    somebody who comes back later gets a new id. ``face.confidence`` is the likelihood that the position map is a face's
+    (:meth:`lprnet_utils.LPRNet.likelihood`) times the agreement of its shape with that of the last frame. If the
+    product is below 0.5 the face is lost, unless the detector sees it too. In that case the detector's score replaces
+    the likelihood, which is low for unusual shapes such as a wide-open mouth.
     """
 
-    id: int
-    face: Face
-    raw_landmarks: NDArray[np.float32]
-    coefficients: Coefficients | None = None
+    id: int  # counted from 0
+    face: Face  # smoothed
+    raw_landmarks: NDArray[np.float32]  # (68, 3) before smoothing, in the photo frame
+    coefficients: Coefficients | None = None  # if asked for; the identity is constant after half a second
+
+
+class Track:
+    """The state of one face between two frames."""
+
+    def __init__(self, number: int, time: float):
+        self.id = number
+        self.confirmed_at = time  # when the detector last saw the face; for a lost track, when it was lost
+        self.age = 0.0  # seconds since the face was found
+        self.crop: Array | None = None  # matrix (2, 3) of the crop in the next frame
+        self.shape: Array | None = None  # points (P, 3) in the face frame
+        self.box: Array | None = None  # (4,) around the landmarks of the last frame
+        self.coefficients: Coefficients | None = None
+        self.identity_samples = 0  # number of frames in the mean identity
+        self._filter = OneEuro(FILTER_MIN_CUTOFF_HZ, FILTER_BETA, FILTER_SPEED_CUTOFF_HZ)
+
+    def restart(self) -> None:
+        """Forget the movement so far: the next position map is not smoothed toward the last one."""
+        self._filter.reset()
+        self.age = 0.0
+
+    def smooth(self, position_map: ArrayLike, dt: float) -> Array:
+        """The position map, smoothed over time."""
+        # all frames of a young track weigh the same, as in a mean: the first one is as noisy as the others
+        self._filter.min_cutoff = max(FILTER_MIN_CUTOFF_HZ, 1 / (2 * math.pi * max(self.age, 1e-3)))
+        return self._filter(position_map, dt, box_size(self.box))
+
+
+class TrackList:
+    """The tracks of a video. Times are in seconds since the first frame."""
+
+    def __init__(self) -> None:
+        self.active: list[Track] = []
+        self.time = 0.0
+        self._lost: list[Track] = []
+        self._count = 0
+
+    def advance(self, dt: float) -> None:
+        """Go to the next frame, and forget the tracks that were lost long before it."""
+        self.time += dt
+        self._lost = [track for track in self._lost if self.time - track.confirmed_at <= MAX_LOST_SECONDS]
+
+    def lose(self, track: Track) -> None:
+        """Stop following a track. Its id is kept for a while."""
+        self.active.remove(track)
+        track.confirmed_at = self.time
+        self._lost.append(track)
+
+    def drop_duplicate(self, track: Track, older: Sequence[Track]) -> bool:
+        """Drop a track that follows the same face as an older one. True if it was dropped."""
+        if not (overlap([other.box for other in older], track.box) > DUPLICATE_OVERLAP).any():
+            return False
+        self.active.remove(track)
+        return True
+
+    def confirm(self, box: Array) -> bool:
+        """Note that the detector sees a face in a box. False if no track follows this face."""
+        known = [track for track in self.active if overlap([track.box], box)[0] > SAME_FACE_OVERLAP]
+        for track in known:
+            track.confirmed_at = self.time
+        return bool(known)
+
+    def drop_unconfirmed(self) -> None:
+        """Drop the tracks that the detector has not confirmed for too long."""
+        self.active = [track for track in self.active if self.time - track.confirmed_at <= MAX_UNCONFIRMED_SECONDS]
+
+    def find_or_create(self, box: Array) -> Track:
+        """The track of a face that was lost near this box, or a new track. The caller adds it to ``active``."""
+        centre, size = (box[:2] + box[2:]) / 2, box_size(box)
+        low, high = REAPPEARANCE_SIZE_RATIO
+        distance = [np.linalg.norm((t.box[:2] + t.box[2:]) / 2 - centre) / size for t in self._lost]
+        for k in np.argsort(distance):
+            similar_size = low < box_size(self._lost[k].box) / size < high
+            if similar_size and distance[k] < MAX_REAPPEARANCE_DISTANCE:
+                track = self._lost.pop(k)
+                track.restart()
+                track.confirmed_at = self.time
+                return track
+        self._count += 1
+        return Track(self._count - 1, self.time)
 
 
 class FaceTracker:
@@ -88,7 +172,7 @@ class FaceTracker:
     Attributes
     ----------
     seconds : dict
-        Time that each part of the last frame took: ``detect``, ``network``, ``check``, ``smooth``, ``expressions``.
+        Time that each part of the last frame took, see :func:`time_tracking`.
 
     Examples
     --------
@@ -120,8 +204,7 @@ class FaceTracker:
 
     def reset(self) -> None:
         """Forget all faces, before another video."""
-        self._tracks = TrackList()
-        self._last_search = -math.inf
+        self._tracks, self._last_search = TrackList(), -math.inf
 
     def __call__(self, frame: Any, dt: float) -> list[TrackedFace]:
         """The faces in the next frame, in the order of their ids.
@@ -131,19 +214,17 @@ class FaceTracker:
         frame : path, bytes, PIL image or array
             See :func:`lprnet_utils.common.read_image`. An array (H, W, 3) uint8 is not copied: the faces refer to it.
         dt : float
-            Seconds since the last frame. They may differ from frame to frame.
+            Seconds since the last frame, more than 0. They may differ from frame to frame.
 
         Raises
         ------
         ImageError
             If the frame is not an image.
-        ValueError
-            If dt is not positive.
         """
         if not dt > 0:
             raise ValueError(f"dt is the time since the last frame in seconds, more than 0; got {dt}")
         image = read_image(frame)
-        self.seconds = dict.fromkeys(TIMED_PARTS, 0.0)
+        self.seconds = dict.fromkeys(("detect", "network", "check", "smooth", "expressions"), 0.0)
         tracks = self._tracks
         tracks.advance(dt)
         followed: list[tuple[Track, Array, float]] = []
@@ -161,8 +242,6 @@ class FaceTracker:
             tracks.drop_unconfirmed()
             followed = [entry for entry in followed if entry[0] in tracks.active]
         return [self._finish(*entry, image, dt) for entry in sorted(followed, key=lambda entry: entry[0].id)]
-
-    # ---- find faces and follow them
 
     def _follow(self, track: Track, image: Image) -> tuple[Array, float] | None:
         """Position map and confidence of a known face in the next frame; None if the face is lost."""
@@ -219,23 +298,20 @@ class FaceTracker:
             new.append((track, position_map, face.confidence))
         return new
 
-    # ---- results of a frame
-
     def _finish(self, track: Track, position_map: Array, confidence: float, image: Image, dt: float) -> TrackedFace:
         """Smooth a map, choose the crop of the next frame, and fit expressions if asked for."""
         raw = self._layout.landmarks(position_map)
         smoothed = self._timed("smooth", self._smoothed, track, position_map, dt)
         track.crop = self._timed("check", self._next_crop, track.crop, smoothed)
         face = Face(smoothed, confidence, track.box, image, self._layout)
-        if self._fitter is not None:
+        if self._fitter:
             self._timed("expressions", self._fit, track, smoothed)
         track.age += dt
         return TrackedFace(track.id, face, raw, track.coefficients)
 
     def _smoothed(self, track: Track, position_map: Array, dt: float) -> NDArray[np.float32]:
-        if self._smooth:
-            position_map = track.smooth(position_map, dt)
-        return self._layout.centre_depth(np.asarray(position_map, np.float32).copy())
+        smoothed = track.smooth(position_map, dt) if self._smooth else position_map
+        return self._layout.centre_depth(np.array(smoothed, np.float32))
 
     def _next_crop(self, matrix: Array, position_map: Array) -> Array:
         """The last crop, moved toward the upright crop around a map's landmarks by what exceeds the slack.
@@ -243,10 +319,8 @@ class FaceTracker:
         The network's output depends slightly on the place of the face in the crop. Without slack the crop would react
         to each output and each output to the crop, and a still face would drift.
         """
-        wanted = self.net.upright_crop(position_map)
-        (centre, side, angle), (old_centre, old_side, old_angle) = (
-            view_parameters(m, self.net.size) for m in (wanted, matrix)
-        )
+        centre, side, angle = view_parameters(self.net.upright_crop(position_map), self.net.size)
+        old_centre, old_side, old_angle = view_parameters(matrix, self.net.size)
         movement = centre - old_centre
         length = max(float(np.linalg.norm(movement)), 1e-9)
         centre = old_centre + movement * (_excess(length, CROP_SLACK * old_side) / length)
@@ -261,8 +335,8 @@ class FaceTracker:
             return
         found = self._fitter.fit(position_map)
         if track.identity_samples:
-            mean = track.coefficients.identity
-            mean = mean + (found.identity - mean) / (track.identity_samples + 1)
+            last = track.coefficients.identity
+            mean = last + (found.identity - last) / (track.identity_samples + 1)
             found = self._fitter.fit_expression(position_map, replace(found, identity=mean))
         track.coefficients, track.identity_samples = found, track.identity_samples + 1
 
@@ -284,14 +358,12 @@ def time_tracking(
     frames: Iterable[Image], net: LPRNet | None = None, fps: float = 30.0, expressions: bool = False,
     timer: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:  # fmt: skip
-    """Milliseconds per frame that a tracker takes, without decoding, encoding and drawing.
+    """Milliseconds per frame that a :class:`FaceTracker` takes, without decoding, encoding and drawing.
 
     Parameters
     ----------
     frames : iterable of (H, W, 3) uint8
-        The frames of one video, at least two. The first is not counted.
-    net, fps, expressions
-        See :class:`FaceTracker`.
+        The frames of one video, at least two (otherwise ValueError). The first is not counted.
     timer : callable
         ``time.process_time`` measures processor time, for a machine that has other work too.
 
@@ -301,11 +373,6 @@ def time_tracking(
         ``total``: median time of a frame, landmarks included; ``mean``: mean of the same; ``total 95 %``: its 95th
         percentile; means of the parts ``detect``, ``network``, ``check`` (confidence and next crop), ``smooth`` and
         ``expressions``; ``faces``: mean number of faces.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two frames.
     """
     tracker = FaceTracker(net, expressions=expressions)
     tracker.timer = timer

@@ -1,9 +1,7 @@
 from .applet import FaceApplet
 from .avatar import PRESETS, Avatar, write_avatar
 from .effects import paint, relight, swap_face
-from .explorer import explorer_figure
-from .figures import decimated, face_figure, texel_grid
-from .notebook import show
+from .figures import decimated, explorer_figure, face_figure, show, texel_grid
 
 __all__ = [
     "Avatar",

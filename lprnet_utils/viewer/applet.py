@@ -1,7 +1,7 @@
 """The applet: a photo and its 3D face with sliders for pose and expression, and files to download.
 
-It consists of plain ipywidgets, so it runs in JupyterLab, VS Code and Colab, and without a notebook by Voila: see
-:func:`serve` and ``lprnet app``.
+It consists of plain ipywidgets (8 or 7), so it runs in JupyterLab, VS Code and Colab, and without a notebook by Voila:
+see :func:`serve` and ``lprnet app``.
 """
 
 from __future__ import annotations
@@ -16,25 +16,102 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import ipywidgets as widgets
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Image
 from ..common.assets import data_path
 from ..common.images import read_image
-from ..common.litert import read_weights
+from ..common.litert import bundled_weights, read_weights, weights_terms
 from ..reconstruction.draw import crop_around_face
 from ..reconstruction.face import Face
 from ..reconstruction.lprnet import DEFAULT_WEIGHTS, LPRNet
 from ..reconstruction.mesh_files import save_mesh
-from .applet_widgets import DOWNLOADS, NO_SAMPLE, SAMPLES, VIEW_HEIGHT, AppletWidgets, uploaded_files
 from .avatar import PRESETS, Avatar, write_avatar
 from .figures import LANDMARK_OFFSET, mesh_figure, orthographic_scene, to_plotly_axes
+from .live_figure import LiveFigure
 
 MAX_FACES = 8  # of a group photo
 TEXTURE_SIZE = 1024  # texels, of the files' texture
-VIEW_ZOOM = 1.9  # plotly's scale of the 3D view
-EYE = {"x": 0, "y": -2, "z": 0}  # plotly's camera, in front of the face
+
+
+NO_SAMPLE = "..."  # the entry in the list of bundled photos for a photo of the user's own
+SAMPLES = {"Eileen Collins": "samples/astronaut.jpg", "Grace Hopper": "samples/grace_hopper.jpg"}
+VIEW_HEIGHT = 500  # pixels of the photo and of the 3D view
+MAX_ANGLES = {"pitch": 90, "yaw": 90, "roll": 180}  # degrees, of the pose sliders
+
+# ARKit's expressions without those of the gaze, as the mesh has no eyeballs; a slider moves both sides of the face
+EXPRESSION_TABS = {
+    "Mouth": "mouthSmile mouthFrown mouthPucker mouthFunnel mouthUpperUp mouthLowerDown mouthStretch mouthDimple",
+    "Jaw and lips": "jawOpen jawForward jawLeft jawRight mouthLeft mouthRight mouthClose mouthPress mouthRollUpper "
+    "mouthRollLower mouthShrugUpper mouthShrugLower",
+    "Eyes, brows, cheeks": "eyeBlink eyeWide eyeSquint browInnerUp browOuterUp browDown cheekSquint cheekPuff "
+    "noseSneer",
+}
+DOWNLOADS = {  # label, file name, MIME type
+    "glb": ("As shown, .glb", "face.glb", "model/gltf-binary"),
+    "obj": ("As shown, .obj", "face.obj.zip", "application/zip"),
+    "avatar": ("Avatar with 51 expressions, .glb", "avatar.glb", "model/gltf-binary"),
+    "npz": ("Mesh and landmarks, .npz", "face.npz", "application/octet-stream"),
+}
+ROW = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 10px"}  # CSS
+
+
+class AppletWidgets(widgets.VBox):
+    """The widgets of the applet, without any behaviour; ``weights`` are preselected."""
+
+    def __init__(self, weights: str):
+        self.upload = widgets.FileUpload(accept="image/*", description="Upload a photo", layout={"width": "160px"})
+        self.sample = widgets.Dropdown(options=[*SAMPLES, NO_SAMPLE], description="or a bundled one")
+        self.sample.layout, self.sample.style = {"width": "270px"}, {"description_width": "initial"}
+        names = dict.fromkeys([weights, *bundled_weights()])
+        licences = [(f"{Path(name).name}: {weights_terms(name)}", name) for name in names]
+        self.weights = widgets.Dropdown(options=licences, description="weights")
+        self.which = widgets.Dropdown(options=[("1 of 1", 0)], description="face", layout={"width": "170px"})
+        self.weights.style = self.which.style = {"description_width": "55px"}
+        self.message = widgets.HTML()
+        self.picture = widgets.Image(format="jpeg", layout={"max_width": "100%", "max_height": f"{VIEW_HEIGHT}px"})
+        self.view = LiveFigure("the face in 3D, to turn with the mouse", VIEW_HEIGHT)
+        self.shading = widgets.ToggleButtons(options=["Photo", "Clay"], style={"button_width": "64px"})
+        self.landmarks = widgets.Checkbox(False, description="landmarks", indent=False, layout={"width": "96px"})
+        labels = "As in the photo", "From the front"
+        self.as_seen, self.front = (widgets.Button(description=n, layout={"width": "124px"}) for n in labels)
+        self.presets = {name: widgets.Button(description=name, layout={"width": "84px"}) for name in PRESETS}
+        self.pose, self.expressions, self.downloads = {}, {}, {}
+        for name, n in MAX_ANGLES.items():
+            slider = widgets.FloatSlider(0.0, min=-n, max=n, step=1, description=name, readout_format=".0f")
+            slider.style, slider.layout = {"description_width": "40px"}, {"width": "285px"}
+            self.pose[name] = slider
+        for name in " ".join(EXPRESSION_TABS.values()).split():
+            slider = widgets.FloatSlider(0.0, min=0, max=1, step=0.01, description=name)
+            slider.style, slider.layout = {"description_width": "118px"}, {"width": "32%", "min_width": "250px"}
+            self.expressions[name] = slider
+        for kind, (label, _, _) in DOWNLOADS.items():
+            self.downloads[kind] = widgets.Button(description=label, icon="download", layout={"width": "auto"})
+        super().__init__(self._rows(), layout={"max_width": "1200px", "margin": "0 auto"})
+
+    def _rows(self) -> list[widgets.Widget]:
+        """The rows of the applet from top to bottom."""
+        half = {"flex": "1 1 400px", "min_width": "300px", "align_items": "center"}
+        columns = {"flex_flow": "row wrap", "grid_gap": "14px"}
+        view_buttons = widgets.Box([self.shading, self.landmarks, self.as_seen, self.front], layout=ROW)
+        pictures = [widgets.VBox([self.picture], layout=half), widgets.VBox([self.view, view_buttons], layout=half)]
+        pose = widgets.VBox([widgets.HTML("<b>Pose</b>, degrees"), *self.pose.values()], layout={"flex": "0 0 305px"})
+        presets = widgets.Box([widgets.HTML("<b>Expression</b>"), *self.presets.values()], layout=ROW)
+        tabs = widgets.Tab()
+        for number, (title, names) in enumerate(EXPRESSION_TABS.items()):
+            sliders = [self.expressions[name] for name in names.split()]
+            tabs.children += (widgets.Box(sliders, layout={"flex_flow": "row wrap"}),)
+            tabs.set_title(number, title)  # ipywidgets 7 has no ``titles``
+        expression = widgets.VBox([presets, tabs], layout={"flex": "1 1 620px"})
+        return [
+            widgets.Box([self.upload, self.sample, self.weights, self.which], layout=ROW),
+            self.message,
+            widgets.Box(pictures, layout=columns),
+            widgets.Box([pose, expression], layout=columns),
+            widgets.Box([widgets.HTML("<b>Download</b>"), *self.downloads.values(), self.view.file], layout=ROW),
+        ]
 
 
 class FaceApplet(AppletWidgets):
@@ -45,12 +122,8 @@ class FaceApplet(AppletWidgets):
     photo : path, bytes, PIL image or array, optional
         The first photo; by default a bundled one.
     weights : str
-        The first weights: bundled weights or a ``.tflite`` file, see :class:`lprnet_utils.LPRNet`.
-
-    Raises
-    ------
-    AssetError
-        If there are no such weights.
+        The first weights: bundled weights or a ``.tflite`` file, see :class:`lprnet_utils.LPRNet`. AssetError if there
+        are none.
 
     Examples
     --------
@@ -95,8 +168,6 @@ class FaceApplet(AppletWidgets):
             button.on_click(lambda _, name=name: self._set_expression(self._avatar.weights(PRESETS[name])))
         for kind, button in self.downloads.items():
             button.on_click(lambda _, kind=kind: self._attempt(lambda: self._download(kind)))
-
-    # ---- messages
 
     def _attempt(self, action: Callable[[], None]) -> None:
         """Run an action and show its error as a message: the applet has no place for a traceback."""
@@ -168,7 +239,7 @@ class FaceApplet(AppletWidgets):
     # ---- pose and expression
 
     def _set_sliders(self, weights: ArrayLike | None, pose: tuple[float, ...] = ()) -> None:
-        """Set the sliders to an expression and a pose without drawing; None and () leave them unchanged."""
+        """Set an expression and a pose without drawing; None and () leave them unchanged."""
         self._setting_sliders = True
         if weights is not None:
             self._weights = np.array(weights, np.float32)
@@ -193,35 +264,30 @@ class FaceApplet(AppletWidgets):
             self._weights[self._avatar.weights({name: 1.0}) > 0] = change["new"]
             self._update_points()
 
-    def _state(self) -> tuple[NDArray[np.float32], tuple[float, ...]]:
-        """Expression weights, and pitch, yaw and roll."""
-        return self._weights, tuple(slider.value for slider in self.pose.values())
-
     # ---- 3D view
+
+    def _pose(self) -> tuple[float, ...]:
+        return tuple(slider.value for slider in self.pose.values())
 
     def _points(self) -> list[NDArray[np.float32]]:
         """Points (n, 3) in mm of each part of the view: the mesh, and the landmarks if they are shown."""
-        vertices = self._avatar.vertices(*self._state())
+        vertices = self._avatar.vertices(self._weights, self._pose())
         return [vertices, self._landmark_matrix @ vertices + LANDMARK_OFFSET][: 1 + self.landmarks.value]
 
     def _update_points(self) -> None:
         if self._avatar is not None and not self._setting_sliders:
-            self._send(self._points())
-
-    def _send(self, points: list[NDArray[np.float32]]) -> None:
-        self.view.move([to_plotly_axes(p) for p in points])
+            self.view.move([to_plotly_axes(part) for part in self._points()])
 
     def _draw(self) -> None:
         if self._avatar is None:
             return
-        points = self._points()
-        mesh, *landmarks = points
+        mesh, *landmarks = self._points()
         colors = self._colors if self.shading.value == "Photo" else None
         figure = mesh_figure(mesh, self._avatar.triangles, colors, *landmarks)
-        scene = orthographic_scene(EYE, VIEW_ZOOM) | {"uirevision": self._view_revision}
+        scene = orthographic_scene({"x": 0, "y": -2, "z": 0}, 1.9) | {"uirevision": self._view_revision}
         figure.update_layout(scene=scene, height=VIEW_HEIGHT)
         self.view.show(figure)
-        self._send(points)
+        self.view.move([to_plotly_axes(part) for part in (mesh, *landmarks)])
 
     # ---- files
 
@@ -237,9 +303,8 @@ class FaceApplet(AppletWidgets):
         Parameters
         ----------
         kind : str
-            ``glb``, or ``obj`` (zipped with its material and texture): in the pose and with the expression of the
-            sliders. ``avatar``: see :func:`lprnet_utils.viewer.write_avatar`. ``npz``: see
-            :meth:`lprnet_utils.Face.save`.
+            ``glb`` or ``obj`` (zipped with its material and texture): in the sliders' pose and expression. ``avatar``:
+            see :func:`lprnet_utils.viewer.write_avatar`. ``npz``: see :meth:`lprnet_utils.Face.save`.
         """
         face = self._faces[self.which.value]
         with tempfile.TemporaryDirectory() as folder:
@@ -249,8 +314,13 @@ class FaceApplet(AppletWidgets):
             elif kind == "npz":
                 face.save(path)
             else:
-                save_mesh(self._avatar.mesh(*self._state()), path)
-            return _zip_folder(Path(folder)) if kind == "obj" else path.read_bytes()
+                save_mesh(self._avatar.mesh(self._weights, self._pose()), path)
+            if kind != "obj":
+                return path.read_bytes()
+            with zipfile.ZipFile(packed := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as archive:
+                for file in sorted(path.parent.iterdir()):
+                    archive.write(file, file.name)
+            return packed.getvalue()
 
 
 def _preview(picture: Image) -> bytes:
@@ -260,30 +330,14 @@ def _preview(picture: Image) -> bytes:
     return cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
 
 
-def _zip_folder(folder: Path) -> bytes:
-    with zipfile.ZipFile(packed := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(folder.iterdir()):
-            archive.write(file, file.name)
-    return packed.getvalue()
+def uploaded_files(value: Any) -> list[tuple[str, bytes]]:
+    """Names and contents of the files of a ``FileUpload``: ipywidgets 8 has a tuple of dicts, 7 a dict by name."""
+    files = [{"name": name} | file for name, file in value.items()] if isinstance(value, dict) else value
+    return [(file["name"], bytes(file["content"])) for file in files]
 
 
 def serve(port: int = 8866, browser: bool = True, weights: str = DEFAULT_WEIGHTS) -> None:
-    """Serve the applet by Voila, without a notebook and on this computer only, until Ctrl-C.
-
-    Parameters
-    ----------
-    port : int
-        Port on localhost; if it is taken, the next free one.
-    browser : bool
-        Open the applet in the browser.
-    weights : str
-        The first weights.
-
-    Raises
-    ------
-    AssetError
-        If there are no such weights.
-    """
+    """Serve the applet by Voila until Ctrl-C, on this computer only; if the port is taken, at the next free one."""
     import nbformat
     from voila.app import Voila
 

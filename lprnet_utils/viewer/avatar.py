@@ -15,7 +15,7 @@ from ..geometry.camera import rotation_matrix
 from ..reconstruction.expressions import ShapeFitter
 from ..reconstruction.face import Face
 from ..reconstruction.mesh_files import textured
-from ..uv.texels import MEMBRANE
+from ..uv.layout import MEMBRANE
 from ..uv.texture import resize_map
 
 if TYPE_CHECKING:
@@ -34,21 +34,8 @@ MOUTH_COLOR = (45, 18, 18)  # RGB of the inside of the mouth
 MIN_TEXEL_HEIGHT = 0.2  # relative to the median height in the photo: flatter texels lie between closed lips
 
 
-def neutral_vertices(face: Face) -> NDArray[np.float32]:
-    """The face at rest: vertices (V, 3) in the face frame, in the bundled model's topology.
-
-    The fitted expression is subtracted. Details of the person that the model does not explain stay.
-    """
-    fitted, model = face.coefficients, ShapeFitter.load(face.layout.size).model
-    seen = fitted.camera.unproject(face.layout.map_to_vertices(face.position_map))
-    return (seen - np.tensordot(fitted.expression, model.expression, 1)).astype(np.float32)
-
-
 def darken_mouth(face: Face, texture: Image) -> Image:
-    """Darken the inside of the mouth in a texture (S, S, 3) if the photo does not show it, so that it may open.
-
-    The photo does not show what lies behind the lips or what closed lips press into a line.
-    """
+    """Darken the inside of the mouth in a texture (S, S, 3) where lips hide it or press it into a line."""
     size, layout = len(texture), face.layout
     height = np.linalg.norm(np.gradient(face.position_map[..., :2], axis=0), axis=-1)  # of a texel, in pixels
     shown = face.texels_visible & (height > MIN_TEXEL_HEIGHT * np.median(height[layout.mask]))
@@ -59,9 +46,7 @@ def darken_mouth(face: Face, texture: Image) -> Image:
 
 
 class Avatar:
-    """A face with adjustable pose and expression, in the bundled model's topology.
-
-    A membrane closes eyes and mouth.
+    """A face with adjustable pose and expression, in the bundled model's topology; a membrane closes eyes and mouth.
 
     Parameters
     ----------
@@ -72,9 +57,9 @@ class Avatar:
     Attributes
     ----------
     rest : (V, 3) float32
-        Vertices at rest, in the face frame.
+        Vertices without the fitted expression, in the face frame. Details that the model does not explain stay.
     texture : (S, S, 3) uint8
-        The photo's colours; hidden parts are filled, and the inside of the mouth is dark.
+        The photo's colours, also of the eyes; hidden parts are filled, and the inside of the mouth is dark.
     names : tuple of E str
         ARKit's names of the expressions.
     seen : (E,) float32
@@ -84,18 +69,14 @@ class Avatar:
     def __init__(self, face: Face, texture: int = 1024):
         self._model = ShapeFitter.load(face.layout.size).model
         self.names, self.triangles, self.uv = self._model.expression_names, self._model.triangles, self._model.uv
-        self.rest = neutral_vertices(face)
+        fitted = face.coefficients
+        points = fitted.camera.unproject(face.layout.map_to_vertices(face.position_map))
+        self.rest = (points - np.tensordot(fitted.expression, self._model.expression, 1)).astype(np.float32)
         self.texture = darken_mouth(face, face.texture(texture))
-        self.seen = face.coefficients.expression.astype(np.float32)
+        self.seen = fitted.expression.astype(np.float32)
 
     def weights(self, expression: dict[str, float]) -> NDArray[np.float32]:
-        """Weights (E,) by name; a name without a side, such as ``eyeBlink``, stands for both sides.
-
-        Raises
-        ------
-        ValueError
-            If there is no expression of a name.
-        """
+        """Weights (E,) by name; ValueError for an unknown one. A name without Left or Right stands for both sides."""
         out = np.zeros(len(self.names), np.float32)
         for name, weight in expression.items():
             sides = [k for k, n in enumerate(self.names) if n in (name, f"{name}Left", f"{name}Right")]
@@ -132,13 +113,11 @@ class Avatar:
 
 
 def write_avatar(face: Face, path: str | Path, texture: int = 1024, as_seen: bool = False) -> Path:
-    """Write a .glb file that three.js, Blender and game engines can animate.
+    """Write an :class:`Avatar` as a .glb file that three.js, Blender and game engines can animate, and return its path.
 
-    It holds one frontal mesh in metres, y up, at the size of the mean face, with the photo's texture (hidden parts
-    filled, see :meth:`Face.texture`) and a morph target for each expression. ``extras.targetNames`` holds their ARKit
-    names, as glTF 2.0 suggests (3.7.2.2); three.js reads them: ``mesh.morphTargetDictionary["jawOpen"]``. Software that
-    drives other ARKit avatars drives this one. The membrane that closes eyes and mouth shows the photo's eyes and a
-    dark mouth.
+    It holds one frontal mesh in metres, y up, at the size of the mean face, and a morph target for each expression.
+    ``extras.targetNames`` holds their ARKit names, as glTF 2.0 suggests (3.7.2.2); three.js reads them:
+    ``mesh.morphTargetDictionary["jawOpen"]``. Software that drives other ARKit avatars drives this one.
 
     Parameters
     ----------
@@ -150,11 +129,6 @@ def write_avatar(face: Face, path: str | Path, texture: int = 1024, as_seen: boo
     as_seen : bool
         Use the photo's expression as initial weights; otherwise the face is at rest.
 
-    Returns
-    -------
-    Path
-        The file.
-
     Raises
     ------
     ValueError
@@ -162,18 +136,18 @@ def write_avatar(face: Face, path: str | Path, texture: int = 1024, as_seen: boo
     FileNotFoundError
         If there is no such folder.
     """
+    from trimesh.exchange.gltf import export_glb
+
     path = check_ending(path, (".glb",))
-    model = ShapeFitter.load(face.layout.size).model
-    vertices = neutral_vertices(face)
-    skin = darken_mouth(face, face.texture(texture))
-    mesh = textured((vertices - vertices.mean(0)) / 1000, model.triangles, model.uv, skin)
-    mesh.metadata = {"targetNames": list(model.expression_names)}
-    weights = face.coefficients.expression if as_seen else np.zeros(len(model.expression))
+    avatar = Avatar(face, texture)
+    mesh = textured((avatar.rest - avatar.rest.mean(0)) / 1000, avatar.triangles, avatar.uv, avatar.texture)
+    mesh.metadata = {"targetNames": list(avatar.names)}
+    weights = face.coefficients.expression if as_seen else np.zeros(len(avatar.names))
 
     def add_targets(buffers: dict[Any, bytes], tree: dict[str, Any]) -> None:
         """Add one accessor of offsets per morph target, which trimesh does not write."""
         (mesh,), targets = tree["meshes"], []
-        for name, shape in zip(model.expression_names, model.expression, strict=True):
+        for name, shape in zip(avatar.names, avatar._model.expression, strict=True):
             offsets = np.ascontiguousarray(shape / 1000, "<f4")
             low, high = offsets.min(0).tolist(), offsets.max(0).tolist()
             view = {"bufferView": len(buffers), "componentType": 5126, "count": len(offsets), "type": "VEC3"}
@@ -182,8 +156,6 @@ def write_avatar(face: Face, path: str | Path, texture: int = 1024, as_seen: boo
             tree["accessors"][name] = view | {"min": low, "max": high}
         mesh["primitives"][0]["targets"] = targets
         mesh["weights"] = np.round(weights, 4).tolist()
-
-    from trimesh.exchange.gltf import export_glb
 
     write_files({path: export_glb(mesh.scene(), include_normals=True, buffer_postprocessor=add_targets)})
     return path

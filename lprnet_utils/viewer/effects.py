@@ -12,23 +12,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array, Image
 from ..geometry.landmarks import BROWS, EYES
+from ..geometry.shading import sh_basis
 from ..reconstruction.face import Face
-from ..uv.texels import SURFACE
+from ..uv.layout import SURFACE
 from ..uv.texture import texel_normals
 
 MAX_SWAP_ANGLES = {"yaw": 40.0, "pitch": 30.0}  # degrees: beyond these, half of the face would be invented
 MIN_SWAP_HEIGHT = 40.0  # pixels from brows to chin
 MIN_LIGHT = 0.15  # of the estimated light, relative to its mean
 MAX_LIGHT_RATIO = 2.2  # of the new light to the old
-MIN_SKIN_TEXELS = 100  # for an estimate of the light
-SKIN_ROUNDS = 5  # of reweighted least squares
 NORMAL_BLUR = 2.0  # texels: hides folds such as those of the eyelids from the light
 LIGHT_FADE_WIDTH = 0.1  # of the face's height: the new light fades toward the outline over this distance
 MAX_CLONE_SIZE = 320  # pixels: the colour shift of a swap is smooth, so a small picture is enough
 
 
 def paint(face: Face, texture: ArrayLike, image: Image | None = None) -> Image:
-    """The photo with an edited texture on the face: make-up, a drawing, a mask.
+    """The photo (H, W, 3) with an edited texture on the face: make-up, a drawing, a mask.
 
     The difference between the texture and :meth:`Face.texture` of the same size is added to the photo. An unchanged
     texture therefore changes no pixel, and fine detail of the photo stays. Changes fade toward the visible outline of
@@ -40,10 +39,6 @@ def paint(face: Face, texture: ArrayLike, image: Image | None = None) -> Image:
     texture : (S, S, 3) uint8
     image : (H, W, 3) uint8, optional
         Paint on this picture instead of the face's photo, such as the result for another face of the photo.
-
-    Returns
-    -------
-    (H, W, 3) uint8
 
     Raises
     ------
@@ -62,12 +57,9 @@ def paint(face: Face, texture: ArrayLike, image: Image | None = None) -> Image:
 
 
 def relight(
-    face: Face,
-    toward: ArrayLike = (-1.0, 0.6, 1.0),
-    ambient: float = 0.35,
-    color: ArrayLike = (1.0, 1.0, 1.0),
+    face: Face, toward: ArrayLike = (-1.0, 0.6, 1.0), ambient: float = 0.35, color: ArrayLike = (1.0, 1.0, 1.0),
     image: Image | None = None,
-) -> Image:
+) -> Image:  # fmt: skip
     """The photo with the face in another light.
 
     The light of the photo is estimated as spherical harmonics of the surface's normals, assuming skin of one colour.
@@ -101,19 +93,18 @@ def relight(
     drawn, region = face.draw(ratio)
     out, inside = _canvas(face, image), np.isfinite(drawn[..., 0])
     opacity = _fade_toward_outline(inside, LIGHT_FADE_WIDTH * np.ptp(face.vertices[:, 1]))
-    out[region] = _to_srgb(_to_linear(out[region]) * (1 + opacity * (np.nan_to_num(drawn) - 1)))
+    light = _to_linear(out[region]) * (1 + opacity * (np.nan_to_num(drawn) - 1))
+    out[region] = np.rint(255 * np.clip(light, 0, 1) ** (1 / 2.2)).astype(np.uint8)
     return out
 
 
 def _light_ratio(face: Face, toward: Array, ambient: float, color: Array) -> Array:
     """New light over old light (N*N, 3) at the texels; ``toward`` is a unit vector."""
-    from ..geometry.shading import sh_basis
-
     layout = face.layout
     normals = cv2.GaussianBlur(texel_normals(face.position_map, layout), (0, 0), NORMAL_BLUR).reshape(-1, 3)
     normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
     skin = np.flatnonzero((layout.kind == SURFACE).ravel() & (face.trust.ravel() > 0.5))
-    if len(skin) < MIN_SKIN_TEXELS:
+    if len(skin) < 100:
         raise ValueError("too little of the face is visible to estimate its light")
     brightness = _to_linear(face.texture(layout.size)).mean(-1).ravel()
     basis = sh_basis(normals).astype(float)
@@ -125,12 +116,9 @@ def _light_ratio(face: Face, toward: Array, ambient: float, color: Array) -> Arr
 
 
 def _fit_harmonics(basis: Array, brightness: Array) -> Array:
-    """Spherical harmonics (9,) of the light on skin texels, from their basis (n, 9) and brightness (n,).
-
-    Brows, lips and hair fit badly, so the reweighted least squares give them small weights.
-    """
+    """Spherical harmonics (9,) of the light on skin texels, from their basis (n, 9) and brightness (n,)."""
     weight = np.ones(len(basis))
-    for _ in range(SKIN_ROUNDS):
+    for _ in range(5):  # brows, lips and hair fit badly: reweighted least squares give them small weights
         rows = basis * weight[:, None]
         harmonics = np.linalg.solve(rows.T @ basis + 1e-2 * len(basis) * np.diag([0] + 8 * [1]), rows.T @ brightness)
         residual = np.abs(basis @ harmonics - brightness)
@@ -162,11 +150,10 @@ def swap_face(source: Face, target: Face, image: Image | None = None) -> Image:
     Raises
     ------
     ValueError
-        If either face has more than 40 degrees of yaw or 30 of pitch, or measures less than 40 pixels from brows to
-        chin.
+        If either face has more than 40 degrees of yaw or 30 of pitch, or less than 40 pixels from brows to chin.
     """
-    _check_swappable("source", source)
-    _check_swappable("target", target)
+    for name, face in (("source", source), ("target", target)):
+        _check_swappable(name, face)
     size = int(np.clip(2 * np.ptp(target.landmarks[:, 1]), 256, 1024))
     drawn, region = target.draw(target.layout.texel_uv)
     out = _canvas(target, image)
@@ -180,20 +167,15 @@ def swap_face(source: Face, target: Face, image: Image | None = None) -> Image:
 
 
 def _check_swappable(name: str, face: Face) -> None:
-    """Raise ValueError if a face is too turned or too small to be swapped."""
     for axis, limit in MAX_SWAP_ANGLES.items():
         angle = getattr(face.pose, axis)
         if abs(angle) > limit:
-            raise ValueError(
-                f"the {name} face is too turned to be swapped: {axis} {angle:.0f} degrees, at most {limit:.0f}; "
-                "choose a photo that looks more toward the camera"
-            )
+            why = f"{axis} {angle:.0f} degrees, at most {limit:.0f}; choose a photo that looks more toward the camera"
+            raise ValueError(f"the {name} face is too turned to be swapped: {why}")
     height = float(np.ptp(face.landmarks[:, 1]))
     if height < MIN_SWAP_HEIGHT:
-        raise ValueError(
-            f"the {name} face is too small to be swapped: {height:.0f} pixels from brows to chin, at least "
-            f"{MIN_SWAP_HEIGHT:.0f}; choose a larger photo"
-        )
+        why = f"{height:.0f} pixels from brows to chin, at least {MIN_SWAP_HEIGHT:.0f}; choose a larger photo"
+        raise ValueError(f"the {name} face is too small to be swapped: {why}")
 
 
 def _swap_mask(landmarks: Array, inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -207,10 +189,8 @@ def _swap_mask(landmarks: Array, inside: NDArray[np.bool_]) -> NDArray[np.uint8]
 
 
 def _match_colors(transferred: Array, background: Image, inside: NDArray[np.bool_]) -> Array:
-    """Give the transferred face the mean and, within limits, the contrast of the background inside the mask.
-
-    Without it an overexposed face would be too harsh in a dark photo (Reinhard et al., Color transfer, 2001).
-    """
+    """Give the transferred face the mean and, within limits, the contrast of the background inside the mask."""
+    # otherwise an overexposed face would be too harsh in a dark photo (Reinhard et al., Color transfer, 2001)
     target_mean, target_spread = background[inside].mean(0), background[inside].std(0)
     mean, spread = transferred[inside].mean(0), transferred[inside].std(0)
     contrast = np.clip(target_spread / np.maximum(spread, 1), 0.5, 1.5)
@@ -218,19 +198,14 @@ def _match_colors(transferred: Array, background: Image, inside: NDArray[np.bool
 
 
 def _clone_seamlessly(transferred: Array, background: Image, mask: Image) -> Image:
-    """Paste ``transferred`` where the mask is, with a smooth colour shift that makes the edges meet.
-
-    The shift is solved for in a reduced picture and enlarged.
-    """
+    """Paste ``transferred`` where the mask is, with a smooth colour shift that makes the edges meet."""
     full = mask.shape[::-1]
     size = np.maximum(np.rint(np.array(full) * min(1.0, MAX_CLONE_SIZE / max(full))), 8).astype(int).tolist()
-    small, small_background = (
-        cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (np.rint(transferred).astype(np.uint8), background)
-    )
-    inside = cv2.resize(mask, size, interpolation=cv2.INTER_AREA) // 255 * 255
+    pictures = np.rint(transferred).astype(np.uint8), background, mask
+    small, small_background, small_mask = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in pictures)
     margin = max(round(0.015 * size[1]), 1)  # hair may cover the outline of a face, or the outline be inexact
     kernel = np.ones((2 * margin + 1,) * 2)
-    inside = cv2.erode(inside, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    inside = cv2.erode(small_mask // 255 * 255, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     x, y, w, h = cv2.boundingRect(inside)
     if not w:
         return background
@@ -243,7 +218,6 @@ def _clone_seamlessly(transferred: Array, background: Image, mask: Image) -> Ima
 
 
 def _canvas(face: Face, image: Image | None) -> Image:
-    """A copy of the picture to draw on: the given one or the face's photo."""
     if image is not None and np.shape(image) != face.image.shape:
         raise ValueError(f"the image has shape {np.shape(image)}, the photo of this face {face.image.shape}")
     return np.array(face.image if image is None else image)
@@ -257,7 +231,3 @@ def _sample_texture(texture: Array, drawn: Array) -> NDArray[np.float32]:
 
 def _to_linear(colors: ArrayLike) -> Array:
     return (np.asarray(colors, np.float32) / 255) ** 2.2
-
-
-def _to_srgb(light: Array) -> Image:
-    return np.rint(255 * np.clip(light, 0, 1) ** (1 / 2.2)).astype(np.uint8)

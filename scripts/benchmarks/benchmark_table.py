@@ -3,8 +3,6 @@
 python scripts/benchmarks/benchmark.py --table      # writes the part again, in under a second
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +19,8 @@ SUBJECTS = {
     "dlib": ("dlib", "68 points in 2D, faces from 80 pixels"),
 }
 # parts of a frame, and their names in README.md
-FRAME_PARTS = {
-    "detect": "detect",
-    "network": "crop, network and map",
-    "check": "check",
-    "smooth": "smooth",
-    "landmarks": "landmarks",
-}
+FRAME_PARTS = {name: name for name in ("detect", "network", "check", "smooth", "landmarks")}
+FRAME_PARTS["network"] = "crop, network and map"
 INT8_COST = "moves the points of open by, pixels of the crop"
 
 Report = dict[str, Any]
@@ -43,49 +36,41 @@ def megabytes(value: float | None) -> str:
     return "?" if value is None else number(value)
 
 
-def row(*cells: str) -> str:
-    """One row of a Markdown table."""
-    return f"| {' | '.join(cells)} |"
+def markdown_table(rows: list[tuple[str, ...]]) -> str:
+    """A table whose first row is its head."""
+    lines = [f"| {' | '.join(cells)} |" for cells in rows]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
 
 
 def network_table(networks: Report) -> str:
-    """Table of the networks, the smallest one last."""
     heads = ("network", "parameters", "multiply-adds", "MB", "ms, 1 thread", "ms, 2 threads", "times as fast as PRNet")
-    lines = [row(*heads), "|" + "---|" * len(heads)]
+    rows = [heads]
     for name, title in NETWORKS.items():
         costs = networks[name]
         cells = [" / ".join(number(costs[p][column]) for p in PRECISIONS) for column in heads[3:6]]
         ratio = costs["float32"].get("times as fast as prnet, 1 thread")
         work = costs["parameters"] / 1e6, costs["multiply-adds"] / 1e6
-        lines.append(row(title, *(f"{number(w)} M" for w in work), *cells, number(ratio) if ratio else "1"))
-    return "\n".join(lines)
+        rows.append((title, *(f"{number(w)} M" for w in work), *cells, number(ratio) if ratio else "1"))
+    return markdown_table(rows)
 
 
 def peer_table(peers: Report) -> str:
-    """Table of L-PRNet and packages of others, from a photo to landmarks."""
-    heads = ("from a photo to", "ms", "times L-PRNet's", "start, s", "peak memory, MB", "model files, MB")
-    lines = [row("package", *heads), "|" + "---|" * (len(heads) + 1)]
+    """Table of L-PRNet and packages of others; the start is from the import to the face in the first photo."""
+    rows = [("package", "from a photo to", "ms", "times L-PRNet's", "start, s", "peak memory, MB", "model files, MB")]
     for name, (title, points) in SUBJECTS.items():
         found = peers[name]
         if "photo, ms" not in found:
-            lines.append(row(title, points, found["status"], *[""] * (len(heads) - 2)))
+            rows.append((title, points, found["status"], "", "", "", ""))
             continue
-        if name != "lprnet":
-            title += f" {found['version']}"
-        cells = [
+        cells = (
             number(found["photo, ms"]),
             number(found["photo, ms"] / peers["lprnet"]["photo, ms"]),
-            number(start_seconds(found)),
+            number(sum(found[f"{part}, ms"] for part in ("import", "load", "first photo")) / 1000),
             megabytes(found["peak memory, MB"]),
             number(found["model files, MB"]),
-        ]
-        lines.append(row(title, points, *cells))
-    return "\n".join(lines)
-
-
-def start_seconds(found: Report) -> float:
-    """Seconds from the import to the face in the first photo."""
-    return sum(found[f"{part}, ms"] for part in ("import", "load", "first photo")) / 1000
+        )
+        rows.append((title if name == "lprnet" else f"{title} {found['version']}", points, *cells))
+    return markdown_table(rows)
 
 
 TEXT = """

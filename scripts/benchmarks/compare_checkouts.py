@@ -8,8 +8,6 @@ of the machine hits both. The table shows for each number the median of both and
 the second checkout is slower), with the spread of the ratio over the rounds. Ten rounds take about half an hour.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
@@ -24,20 +22,15 @@ PARTS = ("photo", "video", "uv mapping", "renderer", "synthetic samples a second
 RATE = "a second"  # in the name of a number that is better when it is larger
 
 
-def script(checkout: Path, name: str) -> Path:
-    """A script of a checkout, wherever its layout has it."""
-    return next(path for path in (checkout / "scripts").rglob(name))
-
-
-def run(checkout: Path, *command: str | Path) -> str:
-    """Run a script with the package of its own checkout."""
+def run(checkout: Path, name: str, *options: str | Path) -> str:
+    """Run a script, wherever the checkout has it, with the package of the checkout."""
+    script = next((checkout / "scripts").rglob(name))
     environment = os.environ | {"PYTHONPATH": str(checkout), "TF_CPP_MIN_LOG_LEVEL": "2"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else a checkout without .pyc files compiles at each import
-    done = subprocess.run(
-        [sys.executable, *map(str, command)], cwd=checkout, env=environment, capture_output=True, text=True
-    )
+    words = [sys.executable, str(script), *map(str, options)]
+    done = subprocess.run(words, cwd=checkout, env=environment, capture_output=True, text=True)
     if done.returncode:
-        raise SystemExit(f"{checkout}: {command[0]} failed\n{done.stderr[-2000:]}")
+        raise SystemExit(f"{checkout}: {name} failed\n{done.stderr[-2000:]}")
     return done.stdout
 
 
@@ -50,16 +43,15 @@ def numbers(tree: object, name: str = "") -> dict[str, float]:
 
 
 def measure(checkout: Path, parts: list[str]) -> dict[str, float]:
-    """Every number of one run."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "benchmark.json"
         output.write_bytes((checkout / "docs" / "benchmark.json").read_bytes())
         found = {}
         for part in parts:
-            run(checkout, script(checkout, "benchmark.py"), "--only", part, "--output", output)
+            run(checkout, "benchmark.py", "--only", part, "--output", output)
             found |= numbers(json.loads(output.read_text(encoding="utf-8"))[part], part)
     photo = checkout / "data" / "samples" / "astronaut.jpg"
-    started = json.loads(run(checkout, script(checkout, "benchmark_peers.py"), "lprnet", photo).splitlines()[-1])
+    started = json.loads(run(checkout, "benchmark_peers.py", "lprnet", photo).splitlines()[-1])
     return found | numbers(started, "start")
 
 

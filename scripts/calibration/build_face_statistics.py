@@ -8,28 +8,25 @@ means and a covariance, and nothing of any one photo. It takes half a minute.
 Run ``scripts/assets/update_checksums.py`` after it.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 
 import numpy as np
 from calibrate_landmarks import mirrored_labels
 
-from lprnet_utils.commands.options import folder_option
+from lprnet_utils.commands.options import add_shared, aflw_train_folder
 from lprnet_utils.datasets import AFLWTrain, fit_photos
 
-ROOT = Path(__file__).resolve().parents[2]
+OUTPUT = Path(__file__).resolve().parents[2] / "data" / "face_statistics.npz"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--aflw-train", help="folder of training photos (else LPRNET_AFLW_TRAIN)")
-    parser.add_argument("--output", type=Path, default=ROOT / "data" / "face_statistics.npz")
+    add_shared(parser, "--aflw-train")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--photos", type=int, default=6000)
     options = parser.parse_args()
-    folder = folder_option(options.aflw_train, "LPRNET_AFLW_TRAIN", "training photos")
-    photos = AFLWTrain(folder, lids_and_lips=False)
+    photos = AFLWTrain(aflw_train_folder(options.aflw_train), lids_and_lips=False)
     good = np.flatnonzero((photos.trust > 0.3) & ~photos.held_out)
     rows = np.random.default_rng(0).choice(good, options.photos, replace=False)
     plain = fit_photos(photos.landmarks[rows]).coefficients

@@ -19,19 +19,17 @@ The second command writes ``landmarks68.txt``. Each takes a few minutes. The res
 positions on the model, and nothing of any one photo.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 
 import numpy as np
 
 from lprnet_utils import LPRNet, MorphableModel, UVLayout
-from lprnet_utils.commands.options import folder_option
+from lprnet_utils.commands.options import add_shared, aflw_train_folder
 from lprnet_utils.datasets import AFLWTrain
 from lprnet_utils.geometry import MIRRORED_LANDMARKS, landmark_box
 from lprnet_utils.morphable_model import fit_landmarks
-from lprnet_utils.uv.texels import bilinear_matrix
+from lprnet_utils.uv.layout import bilinear_matrix
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 ANATOMICAL = [30, 33, *range(36, 49), 54, *range(60, 68)]  # nose, lids, corners of the mouth, inner lips
@@ -157,16 +155,15 @@ def without_shift(faces: FaceMaps, maps: np.ndarray, uv: np.ndarray, labels: np.
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--aflw-train", help="folder of training photos (else LPRNET_AFLW_TRAIN)")
+    add_shared(parser, "--aflw-train")
     parser.add_argument("--start", type=Path, default=ASSETS / "landmarks68_placed.txt")
     parser.add_argument("--output", type=Path, default=ASSETS / "landmarks68.txt")
     parser.add_argument("--photos", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--weights", type=Path, help="LiteRT file of a network trained on rendered faces alone")
     options = parser.parse_args()
-    folder = folder_option(options.aflw_train, "LPRNET_AFLW_TRAIN", "training photos")
 
-    photos = AFLWTrain(folder, lids_and_lips=False)
+    photos = AFLWTrain(aflw_train_folder(options.aflw_train), lids_and_lips=False)
     good = np.flatnonzero((photos.trust == 1) & ~photos.held_out)
     rows = np.sort(np.random.default_rng(0).choice(good, options.photos, replace=False))
     labels = photos.landmarks[rows].astype(float)
@@ -179,8 +176,8 @@ def main() -> None:
         maps, labels = without_shift(faces, network_maps(photos, rows, options.weights), uv, labels)
     error = Calibration(faces, uv, labels, maps).run(options.rounds)
 
-    header = "iBUG landmark (0-based), u, v in the chart of data/face_model.npz, weight; by "
-    header += "scripts/calibration/calibrate_landmarks.py"
+    made_by = "scripts/calibration/calibrate_landmarks.py"
+    header = f"iBUG landmark (0-based), u, v in the chart of data/face_model.npz, weight; by {made_by}"
     np.savetxt(options.output, np.c_[np.arange(68), uv, np.ones(68)], "%d %.6f %.6f %.4f", header=header)
     print("by landmark, %:", " ".join(f"{i}:{e:.2f}" for i, e in enumerate(error.mean(0))))
 

@@ -11,16 +11,14 @@ images, so that it is mirror-symmetric. One group of duplicates in five is held 
 takes a minute.
 """
 
-from __future__ import annotations
-
 import argparse
-import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from lprnet_utils.commands.options import folder_option
+from lprnet_utils.commands.options import add_shared, aflw_train_folder
+from lprnet_utils.common.files import write_json
+from lprnet_utils.datasets import AFLWTrain
 from lprnet_utils.geometry import rotation_matrix
 from lprnet_utils.geometry.crop import view_matrix
 from lprnet_utils.geometry.landmarks import overlap
@@ -70,8 +68,7 @@ def fit_nose(keypoints: np.ndarray, poses: np.ndarray) -> float:
     """The weight of the nose in :func:`roll_from_keypoints` with the least median error, on a grid."""
     up = np.array([rotation_matrix(*pose)[:2, 1] for pose in poses])
     eyes = keypoints[:, :2].mean(1)
-    grid = np.arange(0, 1, 0.01)
-    errors = []
+    grid, errors = np.arange(0, 1, 0.01), []
     for share in grid:
         down = keypoints[:, 3] - eyes - share * (keypoints[:, 2] - eyes)
         turn = np.degrees(np.arctan2(-down[:, 0], down[:, 1]) - np.arctan2(up[:, 0], up[:, 1]))
@@ -98,24 +95,20 @@ def fit(features: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 def observe_photos(folder: Path, model: str, count: int) -> tuple[np.ndarray, ...]:
     """Features, targets, keypoints, poses and groups of duplicates of the photos in which a face is found."""
-    labels = np.load(folder / "labels.npz")
-    shards = [np.load(folder / f"crops-{k}.npz")["data"] for k in range(3)]
+    photos, labels = AFLWTrain(folder, lids_and_lips=False), np.load(folder / "labels.npz")
     landmarks = np.load(folder / "lm68_fused.npz")["lm68_centipixel"][..., :2] / 100
     rng = np.random.default_rng(0)
     rows = np.flatnonzero((labels["quality"] == 2) & labels["dup_first"].astype(bool))
     rows = np.sort(rng.choice(rows, min(count, len(rows)), replace=False))
     finder, refiner = BlazeFace(model), BlazeFace("short")
-    shard, offset, length = labels["shard"], labels["offset"], labels["length"]
-    seen, kept = [], []
+    seen = {}
     for i in rows:
-        data = shards[shard[i]][offset[i] : offset[i] + length[i]]
-        image = np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+        image = np.ascontiguousarray(photos.image(i))
         if (found := observe(finder, refiner, image, landmarks[i], rng)) is not None:
-            seen.append(found)
-            kept.append(i)
-    print(f"{len(kept)} of {len(rows)} found")
-    features, targets, keypoints = (np.array(part) for part in zip(*seen, strict=True))
-    return features, targets, keypoints, labels["pose"][kept], labels["dup_group"][kept]
+            seen[i] = found
+    print(f"{len(seen)} of {len(rows)} found")
+    features, targets, keypoints = (np.array(part) for part in zip(*seen.values(), strict=True))
+    return features, targets, keypoints, labels["pose"][list(seen)], labels["dup_group"][list(seen)]
 
 
 def print_errors(boxes: np.ndarray, truth: np.ndarray, turns: np.ndarray, yaw: np.ndarray) -> None:
@@ -137,14 +130,13 @@ def print_errors(boxes: np.ndarray, truth: np.ndarray, turns: np.ndarray, yaw: n
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--aflw-train", help="folder of training photos (else LPRNET_AFLW_TRAIN)")
+    add_shared(parser, "--aflw-train")
     parser.add_argument("--photos", type=int, default=6000)
-    parser.add_argument(
-        "--model", default="back", choices=list(BlazeFace.MODELS), help="network of the first pass (%(default)s)"
-    )
+    first = "network of the first pass (%(default)s)"
+    parser.add_argument("--model", default="back", choices=list(BlazeFace.MODELS), help=first)
     parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.name}")
     options = parser.parse_args()
-    folder = folder_option(options.aflw_train, "LPRNET_AFLW_TRAIN", "training photos")
+    folder = aflw_train_folder(options.aflw_train)
     features, targets, keypoints, poses, groups = observe_photos(folder, options.model, options.photos)
     held = groups % 5 == 0
     print(f"best weight of the nose in roll_from_keypoints(): {fit_nose(keypoints[~held], poses[~held]):.2f}")
@@ -160,8 +152,7 @@ def main() -> None:
     print_errors(features[held] @ constant, targets[held], turns, yaw)
     if options.write:
         origin = f"scripts/calibration/fit_detector_boxes.py, {(~held).sum()} photos of AFLW and their mirror images"
-        text = json.dumps({"origin": origin, "map": box_map.tolist()}, indent=1)
-        OUTPUT.write_text(text + "\n", encoding="utf-8")
+        write_json({"origin": origin, "map": box_map.tolist()}, OUTPUT)
         print("wrote", OUTPUT.name)
 
 

@@ -6,15 +6,13 @@ Prints the 2D NME in % by yaw against the corrected labels, with the head-angle 
 first of the photos as they are, then of the photos rotated in the picture's plane by any angle. It takes a few minutes.
 """
 
-from __future__ import annotations
-
 import argparse
 
 import cv2
 import numpy as np
 
 from lprnet_utils import LPRNet
-from lprnet_utils.commands.options import folder_option
+from lprnet_utils.commands.options import add_shared, aflw_train_folder
 from lprnet_utils.common.arrays import Image
 from lprnet_utils.datasets import AFLWTrain
 from lprnet_utils.evaluation import landmark_nme, summarise_by_yaw
@@ -43,9 +41,9 @@ def errors(net: LPRNet, photos: AFLWTrain, rows: np.ndarray, rotate: bool) -> np
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", help="bundled weights or a .tflite file")
-    parser.add_argument("--aflw-train", help="folder of training photos (else LPRNET_AFLW_TRAIN)")
+    add_shared(parser, "--aflw-train")
     options = parser.parse_args()
-    photos = AFLWTrain(folder_option(options.aflw_train, "LPRNET_AFLW_TRAIN", "training photos"))
+    photos = AFLWTrain(aflw_train_folder(options.aflw_train))
     rows = np.flatnonzero(photos.held_out & (photos.trust > 0))
     with_it, without = LPRNet(options.weights), LPRNet(options.weights, turn_upright=False)
     for rotate in (False, True):

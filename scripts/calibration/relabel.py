@@ -11,8 +11,6 @@ To measure whether the new labels are better, it leaves each human point out of 
 others. It takes about ten minutes on two cores.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -23,11 +21,13 @@ import numpy as np
 from tqdm import tqdm
 
 from lprnet_utils import LPRNet, MorphableModel, UVLayout
-from lprnet_utils.commands.options import folder_option
+from lprnet_utils.commands.options import add_shared, aflw_train_folder
 from lprnet_utils.common.assets import load_arrays
 from lprnet_utils.datasets import AFLWTrain, HumanPoints, fit_photos, fuse_points
 from lprnet_utils.datasets.labels import YAW_EDGES
-from lprnet_utils.geometry import MIRRORED_LANDMARKS, landmark_box
+from lprnet_utils.datasets.sources import landmark_basis
+from lprnet_utils.evaluation.protocols import landmarks_from_mirror_image
+from lprnet_utils.geometry import landmark_box
 
 COPIES = 3  # of the photo, and as many of its mirror image
 BOX_JITTER = 0.06  # standard deviation of a copy's box, in sides of the box
@@ -47,13 +47,10 @@ def mean_landmarks(rows: np.ndarray, folder: str, weights: str) -> tuple[np.ndar
     for k, i in enumerate(rows):
         image, box = photos.image(i), landmark_box(photos.landmarks[i])
         rng, side = np.random.default_rng([7, i]), np.sqrt(np.prod(box[2:] - box[:2]))
-        last, found = image.shape[1] - 1, []
+        found = []
         for copy in range(COPIES):
             moved = box + (rng.normal(0, BOX_JITTER * side, 2).tolist() * 2 if copy else 0)
-            found.append(net.reconstruct_in_box(image, moved).landmarks)
-            mirrored = np.ascontiguousarray(image[:, ::-1])
-            flipped = net.reconstruct_in_box(mirrored, [last - moved[2], moved[1], last - moved[0], moved[3]])
-            found.append(flipped.landmarks[MIRRORED_LANDMARKS] * [-1, 1, 1] + [last, 0, 0])
+            found += [net.reconstruct_in_box(image, moved).landmarks, landmarks_from_mirror_image(net, image, moved)]
         found = np.array(found)
         found[..., 2] -= found[..., 2].mean(1, keepdims=True)
         points[k] = found.mean(0)
@@ -67,19 +64,16 @@ def network_landmarks(photos: AFLWTrain, weights: str, workers: int) -> tuple[np
     landmarks_of = partial(mean_landmarks, folder=str(photos.folder), weights=weights)
     with ProcessPoolExecutor(workers) as pool:
         done = list(tqdm(pool.map(landmarks_of, tasks), total=len(tasks), unit="part"))
-    points, spread = (np.concatenate(columns) for columns in zip(*done, strict=True))
-    return points, spread
+    points, spread = zip(*done, strict=True)
+    return np.concatenate(points), np.concatenate(spread)
 
 
 class Corrector:
     """Correction of labels by the human points; it replaces the landmarks of ``photos``."""
 
     def __init__(self, photos: AFLWTrain):
-        self.photos = photos
-        layout = UVLayout()
-        mean, basis = layout.position_basis(MorphableModel.load())
-        read = layout.landmark_matrix
-        self.mean, self.basis = read @ mean, np.stack([read @ direction for direction in basis])
+        self.photos, layout = photos, UVLayout()
+        self.mean, self.basis = landmark_basis(layout, *layout.position_basis(MorphableModel.load()))
         self.points, self.groups = photos.human_points()
 
     def corrected(self, labels: np.ndarray, points: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -115,10 +109,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path)
     parser.add_argument("--weights", default="wild")
-    parser.add_argument("--aflw-train", help="folder of training photos (else LPRNET_AFLW_TRAIN)")
+    add_shared(parser, "--aflw-train")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    photos = AFLWTrain(folder_option(options.aflw_train, "LPRNET_AFLW_TRAIN", "training photos"), lids_and_lips=False)
+    photos = AFLWTrain(aflw_train_folder(options.aflw_train), lids_and_lips=False)
     network, spread = network_landmarks(photos, options.weights, options.workers)
     corrector = Corrector(photos)
     old = photos.landmarks.astype(float)
@@ -128,9 +122,8 @@ def main() -> None:
         error = corrector.left_out_error(labels)
         print(f"{name:16s} corrected, from points left out: {error:.3f} %", flush=True)
     new, moved = corrector.corrected((old + network) / 2)
-    np.savez_compressed(
-        options.output, lm68_centipixel=np.rint(100 * new).astype(np.int16), spread=spread, moved=100 * moved
-    )
+    centipixel = np.rint(100 * new).astype(np.int16)
+    np.savez_compressed(options.output, lm68_centipixel=centipixel, spread=spread, moved=100 * moved)
     print(f"{options.output}: the labels have moved by {100 * np.median(moved):.2f} % of the box (median)")
 
 

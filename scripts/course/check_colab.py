@@ -12,8 +12,6 @@
 Colab's front end is not tested: it runs nowhere else. The check takes about ten minutes.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -27,7 +25,7 @@ from clean_environment import ROOT, CleanEnvironment, bootstrap_cell, published_
 
 PACKAGES = ROOT / "scripts" / "course" / "colab_packages.txt"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-TESTS = "viewer/test_applet.py", "viewer/test_figures.py", "viewer/test_notebook.py", "evaluation/test_plots.py"
+TESTS = "viewer/test_applet.py", "viewer/test_figures.py", "evaluation/test_plots.py"
 PROJECT = "lprnet-utils"
 REPLACED = {"moviepy"}  # by the bootstrap cell
 LOGGED = "ipython", "ipykernel", "ipywidgets", "plotly", "numpy", "tensorflow", "keras"  # if they stay as they were
@@ -35,31 +33,17 @@ MAX_BOOTSTRAP_SECONDS = 60
 OLDEST_PYTHON = (3, 12)  # for which all of Colab's packages have releases
 
 
-def requirements() -> set[str]:
-    """Names of all packages that the notebooks ask for."""
+def colab_environment(folder: Path) -> CleanEnvironment:
+    """An environment with Colab's versions of the packages that the notebooks ask for."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     lines = [*project["dependencies"], *extras["train"], *extras["notebooks"]]
-    return {re.match(r"[\w.-]+", line)[0] for line in lines} - {project["name"]}
-
-
-def main() -> None:
-    if sys.version_info[:2] < OLDEST_PYTHON:
-        raise SystemExit(
-            f"Colab has Python 3.13, and some of its packages have no release for {sys.version.split()[0]}: "
-            "name another Python, make test-colab COLAB_PYTHON=/path/to/python3.13"
-        )
-    with tempfile.TemporaryDirectory() as folder:
-        check(Path(folder).resolve())
-
-
-def colab_environment(folder: Path) -> CleanEnvironment:
-    """An environment with Colab's versions of the packages that the notebooks ask for."""
+    asked = {re.match(r"[\w.-]+", line)[0] for line in lines} - {project["name"]}
     known = dict(re.findall(r"^([\w.-]+)==(\S+)$", PACKAGES.read_text(encoding="utf-8"), re.MULTILINE))
     clean = CleanEnvironment(folder, sys.executable)
     clean.pip("installing Colab's pip", "install", *(f"{name}=={known[name]}" for name in ("pip", "setuptools")))
     # Colab has pytest too
-    names = sorted((requirements() | {"ipykernel", "nbclient", "pytest"}) & set(known))
+    names = sorted((asked | {"ipykernel", "nbclient", "pytest"}) & set(known))
     clean.pip("installing Colab's packages", "install", *names, "--constraint", str(PACKAGES))
     return clean
 
@@ -88,16 +72,22 @@ def run_bootstrap_cell(clean: CleanEnvironment, folder: Path) -> None:
         raise SystemExit(f"the bootstrap cell took {seconds:.0f} s: more than {MAX_BOOTSTRAP_SECONDS}")
 
 
-def check(folder: Path) -> None:
-    """Make the environment in an empty folder, run the bootstrap cell, the notebooks and the tests."""
-    clean = colab_environment(folder)
-    run_bootstrap_cell(clean, folder)
-    clean.variables["LPRNET_OUTPUT"] = str(folder / "outputs")
-    clean.execute("the notebooks", *(Path(shutil.copy(path, folder / path.name)) for path in NOTEBOOKS))
-    tests = ROOT / "tests"
-    options = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(folder), "--import-mode=importlib"]
-    options += ["-o", f"pythonpath={tests / 'helpers'}"]
-    clean.run("the tests of applet and figures", "pytest", *options, *(str(tests / name) for name in TESTS))
+def main() -> None:
+    if sys.version_info[:2] < OLDEST_PYTHON:
+        raise SystemExit(
+            f"Colab has Python 3.13, and some of its packages have no release for {sys.version.split()[0]}: "
+            "name another Python, make test-colab COLAB_PYTHON=/path/to/python3.13"
+        )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        clean = colab_environment(folder)
+        run_bootstrap_cell(clean, folder)
+        clean.variables["LPRNET_OUTPUT"] = str(folder / "outputs")
+        clean.execute("the notebooks", *(Path(shutil.copy(path, folder)) for path in NOTEBOOKS))
+        tests = ROOT / "tests"
+        options = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(folder)]
+        options += ["--import-mode=importlib", "-o", f"pythonpath={tests / 'helpers'}"]
+        clean.run("the tests of applet and figures", "pytest", *options, *(str(tests / test) for test in TESTS))
 
 
 if __name__ == "__main__":

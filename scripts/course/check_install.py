@@ -11,8 +11,6 @@
 It takes two minutes.
 """
 
-from __future__ import annotations
-
 import argparse
 import shutil
 import sys
@@ -67,11 +65,9 @@ def check(folder: Path, constraints: Path | None) -> None:
     clean.publish_checkout(published_ref(NOTEBOOK))
     results = folder / "results"
     clean.variables["LPRNET_OUTPUT"] = str(results)
-    clean.execute(
-        f"{NOTEBOOK.name}, its bootstrap cell or one after it", Path(shutil.copy(NOTEBOOK, folder / NOTEBOOK.name))
-    )
-    missing = [name for name in RESULTS if not (results / name).is_file()]
-    if missing:
+    copy = Path(shutil.copy(NOTEBOOK, folder))
+    clean.execute(f"{NOTEBOOK.name}, its bootstrap cell or one after it", copy)
+    if missing := [name for name in RESULTS if not (results / name).is_file()]:
         raise SystemExit(f"{NOTEBOOK.name} ran in the clean environment, but did not write {', '.join(missing)}")
     print(f"bootstrap cell and notebook: {NOTEBOOK.name} ran in the clean environment, Python {sys.version.split()[0]}")
 

@@ -3,8 +3,6 @@
 In it the published install commands install this checkout instead of the published repository.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -33,8 +31,8 @@ def bootstrap_cell(path: Path) -> str:
     """The source of a notebook's cell that installs the package."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    (cell,) = [source for source in sources if "pip install" in source]
-    return cell
+    (source,) = [source for source in sources if "pip install" in source]
+    return source
 
 
 def published_ref(path: Path) -> str:
@@ -59,12 +57,10 @@ class CleanEnvironment:
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # IPython's debugger says that it cannot step into frozen modules
         }
 
-    def run(self, step: str, *command: str, cwd: Path | None = None, output: bool = False) -> str:
+    def run(self, step: str, *command: str, output: bool = False) -> str:
         """Run a command of the environment; ``step`` names it in the error message."""
-        done = subprocess.run(
-            [str(self.binaries / command[0]), *command[1:]], cwd=cwd or self.folder, env=self.variables, check=False,
-            stdout=subprocess.PIPE if output else None, text=True,
-        )  # fmt: skip
+        words, stdout = [str(self.binaries / command[0]), *command[1:]], subprocess.PIPE if output else None
+        done = subprocess.run(words, cwd=self.folder, env=self.variables, stdout=stdout, text=True)
         if done.returncode:
             raise SystemExit(f"clean environment: failed at {step}")
         return done.stdout or ""
@@ -85,8 +81,7 @@ class CleanEnvironment:
         """
 
         def git(*arguments: str) -> str:
-            done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True, text=True)
-            return done.stdout.strip()
+            return subprocess.check_output(["git", *arguments], cwd=ROOT, text=True).strip()
 
         copy = self.folder / "published.git"
         # changes that are not committed yet are included
@@ -96,11 +91,9 @@ class CleanEnvironment:
         kind = "tags" if re.fullmatch(r"v[\d.]+", ref) else "heads"
         git("--git-dir", str(copy), "update-ref", f"refs/{kind}/{ref}", state)
         count = int(self.variables.get("GIT_CONFIG_COUNT", 0))
-        self.variables |= {
-            "GIT_CONFIG_COUNT": str(count + 1),
-            f"GIT_CONFIG_KEY_{count}": f"url.{copy.as_uri()}.insteadOf",
-            f"GIT_CONFIG_VALUE_{count}": REPOSITORY,
-        }
+        self.variables["GIT_CONFIG_COUNT"] = str(count + 1)
+        self.variables[f"GIT_CONFIG_KEY_{count}"] = f"url.{copy.as_uri()}.insteadOf"
+        self.variables[f"GIT_CONFIG_VALUE_{count}"] = REPOSITORY
 
     def execute(self, step: str, *notebooks: Path) -> None:
         """Run notebooks top to bottom, in the environment's own kernel."""

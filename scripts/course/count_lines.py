@@ -11,14 +11,12 @@ A line is code if a token of the program is on it, so a string that is no docstr
 does not count, and a blank line in a docstring belongs to the docstring.
 """
 
-from __future__ import annotations
-
 import argparse
 import ast
 import io
 import subprocess
 import tokenize
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,10 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 AREAS = "lprnet_utils", "scripts", "tests"
 COLUMNS = "files", "lines", "code", "docstring", "comment", "blank"
 MAX_MODULE_LINES, MAX_FUNCTION_CODE, MAX_CLASS_CODE = 400, 60, 200
-NO_CODE = {
-    tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,
-    tokenize.ENCODING,
-}  # fmt: skip
+NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -41,8 +36,7 @@ class Lines:
         self.count = len(source.splitlines())
         nodes = [node for node in ast.walk(self.tree) if isinstance(node, ast.Module | DEFINITIONS)]
         self.docstring = {n for node in nodes if ast.get_docstring(node) is not None for n in span(node.body[0])}
-        used: set[int] = set()
-        comments: set[int] = set()
+        used, comments = set(), set()
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
             if token.type == tokenize.COMMENT:
                 comments.add(token.start[0])
@@ -57,26 +51,22 @@ class Lines:
         blank = self.count - code - docstring - comment
         return Counter(files=1, lines=self.count, code=code, docstring=docstring, comment=comment, blank=blank)
 
-    def code_lines(self) -> Iterator[tuple[str, ast.stmt, int]]:
+    def code_lines(self, node: ast.AST | None = None, outer: str = "") -> Iterator[tuple[str, ast.stmt, int]]:
         """Dotted name, node and lines of code of each function and class."""
-
-        def visit(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.stmt, int]]:
-            for child in ast.iter_child_nodes(node):
-                name = prefix
-                if isinstance(child, DEFINITIONS):
-                    name = f"{prefix}.{child.name}" if prefix else child.name
-                    yield name, child, len(self.code & set(span(child)))
-                yield from visit(child, name)
-
-        return visit(self.tree, "")
+        for child in ast.iter_child_nodes(node or self.tree):
+            name = outer
+            if isinstance(child, DEFINITIONS):
+                name = f"{outer}.{child.name}" if outer else child.name
+                yield name, child, len(self.code & set(span(child)))
+            yield from self.code_lines(child, name)
 
     def too_long(self) -> dict[str, int]:
         """Lines of code of the functions and classes that have too many."""
-        return {
-            name: count
-            for name, node, count in self.code_lines()
-            if count > (MAX_CLASS_CODE if isinstance(node, ast.ClassDef) else MAX_FUNCTION_CODE)
-        }
+        found = {}
+        for name, node, count in self.code_lines():
+            if count > (MAX_CLASS_CODE if isinstance(node, ast.ClassDef) else MAX_FUNCTION_CODE):
+                found[name] = count
+        return found
 
 
 def span(node: ast.stmt) -> range:
@@ -85,30 +75,27 @@ def span(node: ast.stmt) -> range:
 
 
 def git(*arguments: str) -> str:
-    """Output of a git command."""
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True)
-    return done.stdout.decode("utf-8")
+    return subprocess.check_output(["git", *arguments], cwd=ROOT, encoding="utf-8")
 
 
 def sources(ref: str | None) -> dict[str, str]:
     """The Python files of a commit or, without one, of the working tree, by their path."""
-    if ref is None:
-        paths = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", *AREAS).split("\0")
-        paths = [path for path in paths if (ROOT / path).is_file()]
+    if ref:
+        listed = git("ls-tree", "-r", "-z", "--name-only", ref, *AREAS)
     else:
-        paths = git("ls-tree", "-r", "-z", "--name-only", ref, *AREAS).split("\0")
-    paths = sorted({path for path in paths if path.endswith(".py")})
-    if ref is None:
-        return {path: (ROOT / path).read_text(encoding="utf-8") for path in paths}
-    return {path: git("show", f"{ref}:{path}") for path in paths}
+        listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", *AREAS)
+    paths = sorted({path for path in listed.split("\0") if path.endswith(".py")})
+    if ref:
+        return {path: git("show", f"{ref}:{path}") for path in paths}
+    return {path: (ROOT / path).read_text(encoding="utf-8") for path in paths if (ROOT / path).is_file()}
 
 
 def by_folder(modules: dict[str, Lines]) -> dict[str, Counter[str]]:
     """Counts of each folder, of each area (``AREA/*``) and of all (``total``)."""
-    table: dict[str, Counter[str]] = {}
+    table = defaultdict(Counter)
     for path, lines in modules.items():
         for row in (path.rsplit("/", 1)[0], f"{path.split('/')[0]}/*", "total"):
-            table[row] = table.get(row, Counter()) + lines.counts()
+            table[row].update(lines.counts())
     return table
 
 
@@ -138,10 +125,9 @@ def side_by_side(tables: dict[str, dict[str, Counter[str]]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ref", action="append", metavar="COMMIT", help="once or twice; default: the working tree")
-    trees = {
-        ref or "working tree": {path: Lines(source) for path, source in sources(ref).items()}
-        for ref in parser.parse_args().ref or [None]
-    }
+    trees = {}
+    for ref in parser.parse_args().ref or [None]:
+        trees[ref or "working tree"] = {path: Lines(source) for path, source in sources(ref).items()}
     print(side_by_side({name: by_folder(modules) for name, modules in trees.items()}))
     for name, modules in trees.items():
         print(f"\nToo long, {name}:")

@@ -7,8 +7,6 @@ numbers in each table row of ``data/weights/README.md``. Every run uses the eval
 ``docs/evaluation-log.md``. It takes a few minutes for each weights file.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

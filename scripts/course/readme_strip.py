@@ -5,8 +5,6 @@
 It takes a few seconds.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 from dataclasses import replace

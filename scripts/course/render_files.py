@@ -6,8 +6,6 @@ Writes ``NAME.sheet.png`` for each photo: above the .glb file, below the .obj fi
 It takes a second for each photo.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 
@@ -35,9 +33,8 @@ def drawn(path: Path) -> Image:
         picture, factor = material.image, np.asarray(material.diffuse[:3]) / 255
     texture = np.array(picture.convert("RGB")) * factor
     uv = mesh.visual.uv * [1, -1] + [0, 1]
-    views = [
-        render_mesh(1000 * mesh.vertices, mesh.faces, VIEW_SIZE, yaw, pitch, texture, uv) for yaw, pitch in DIRECTIONS
-    ]
+    vertices, faces = 1000 * mesh.vertices, mesh.faces
+    views = [render_mesh(vertices, faces, VIEW_SIZE, yaw, pitch, texture, uv) for yaw, pitch in DIRECTIONS]
     return np.concatenate(views, 1)
 
 
@@ -56,8 +53,9 @@ def main() -> None:
             continue
         paths = [faces[0].save(options.output / f"{photo.stem}{ending}", frontal=True) for ending in (".glb", ".obj")]
         sheet = np.concatenate([drawn(path) for path in paths])
-        PIL.Image.fromarray(sheet).save(options.output / f"{photo.stem}.sheet.png")
-        print(options.output / f"{photo.stem}.sheet.png")
+        target = options.output / f"{photo.stem}.sheet.png"
+        PIL.Image.fromarray(sheet).save(target)
+        print(target)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@
 A notebook that fails stays as it was. All notebooks take a few minutes.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

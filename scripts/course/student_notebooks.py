@@ -6,8 +6,6 @@ An exercise is three code cells with the tags ``exercise``, ``solution`` and ``c
 check fails until the student has done the exercise. It takes a second.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -7,12 +7,19 @@ from data_files import write_aflw2000
 from lprnet_utils.commands.main import main
 
 
-def test_help_names_the_commands(capsys):
+@pytest.mark.parametrize(("words", "parts"), [
+    ([], ["train", "evaluate"]),
+    (["photo"], ["  lprnet photo ", "exit status: 0"]),
+    (["video"], ["  lprnet video ", "exit status: 0"]),
+])  # fmt: skip
+def test_help_and_usage(words, parts, capsys):
     with pytest.raises(SystemExit) as stop:
-        main(["--help"])
-    assert stop.value.code == 0
+        main([*words, "--help"])
     text = capsys.readouterr().out
-    assert "train" in text and "evaluate" in text
+    assert stop.value.code == 0 and all(part in text for part in parts)
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2, "usage"
 
 
 @pytest.mark.parametrize(("arguments", "variable"), [
@@ -35,14 +42,3 @@ def test_errors_are_printed_and_have_status_2(capsys, tmp_path):
     write_aflw2000(tmp_path, "image00001", np.random.default_rng(0).uniform(100, 300, (3, 68)), [0.0] * 7)
     assert main(["evaluate", "--aflw2000", str(tmp_path), "--weights", "none"]) == 2
     assert "no bundled weights 'none'" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("command", ["photo", "video"])
-def test_help_shows_examples_and_the_exit_status(command, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main([command, "--help"])
-    text = capsys.readouterr().out
-    assert stop.value.code == 0 and f"  lprnet {command} " in text and "exit status: 0" in text
-    with pytest.raises(SystemExit) as stop:
-        main([command])
-    assert stop.value.code == 2, "usage"

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -15,23 +16,21 @@ import pytest
 
 from lprnet_utils.commands.main import main
 from lprnet_utils.commands.photo_files import DEPTH_LEVELS_PER_MM, DEPTH_ZERO_LEVEL, FACE_FILES, FILE_KINDS
-from lprnet_utils.commands.photo_jobs import NOTES_FOLDER, PhotoOptions, find_photos, process_photo
-from lprnet_utils.commands.photos import process_photos
+from lprnet_utils.commands.photos import NOTES_FOLDER, PhotoOptions, find_photos, process_photo, process_photos
 from lprnet_utils.common import data_path, parallel, read_image
 from lprnet_utils.common.assets import sha256
-from lprnet_utils.common.files import UNFINISHED_MAX_AGE_SECONDS
+from lprnet_utils.common.files import UNFINISHED_MAX_AGE_SECONDS, UNFINISHED_PREFIX
 from lprnet_utils.common.litert import read_weights
 from lprnet_utils.synthetic import rendered_clip, rest, still
 
-CHEAP_KINDS = ("landmarks", "pose")
-LPRNET = [sys.executable, "-c", "import sys; from lprnet_utils.commands.main import main; sys.exit(main())"]
+BROKEN = {"truncated.png", "cut.JPG", "text.jpg", "empty.jpg"}
+LANDMARKS = PhotoOptions("open", kinds=("landmarks",))
 
 
 @pytest.fixture(scope="module")
 def faces():
     """Four photos of a face."""
-    clip = rendered_clip(4, (160, 120), 1, seed=3)
-    return [frame.image for frame in clip]
+    return [frame.image for frame in rendered_clip(4, (160, 120), 1, seed=3)]
 
 
 def write(path, image):
@@ -59,11 +58,11 @@ def folder(tmp_path, faces):
     return folder
 
 
-BROKEN = {"truncated.png", "cut.JPG", "text.jpg", "empty.jpg"}
-
-
-def names(paths):
-    return {os.path.basename(p) for p in paths}
+def failed(out):
+    """Names of the photos that the report calls failed, each with a reason."""
+    reasons = json.loads((out / "report.json").read_text())["failed"]
+    assert all(reasons.values())
+    return {os.path.basename(path) for path in reasons}
 
 
 def made(out):
@@ -78,9 +77,7 @@ def test_all_photos_are_processed_and_the_broken_ones_named(folder, tmp_path, ca
     assert main(arguments) == 1, "some failed"
     text = capsys.readouterr()
     assert "20 photos done; 20 faces" in text.out and "no face in 1" in text.out and "wall.png" in text.out
-    report = json.loads((out / "report.json").read_text())
-    assert names(report["failed"]) == BROKEN and all(report["failed"].values())
-    assert all(name in text.err for name in BROKEN) and "4 photos failed" in text.err
+    assert failed(out) == BROKEN and "4 photos failed" in text.err and all(name in text.err for name in BROKEN)
     files = made(out)
     assert len(files) == 2 * 20 and "day 1/img_01.landmarks.txt" in files and "group.face2.pose.json" in files
     points = np.loadtxt(out / "day.2" / "img_04.landmarks.txt")
@@ -101,8 +98,9 @@ def test_changed_photos_options_and_missing_files_are_noticed(folder, tmp_path, 
     out = tmp_path / "out"
     shutil.rmtree(folder / "day 1")
 
-    def process(kinds=CHEAP_KINDS, **options):
-        return process_photos([folder], out, PhotoOptions(kinds=kinds, **{"weights": "open"} | options))
+    def process(*kinds, weights="open", **options):
+        kinds = kinds or ("landmarks", "pose")
+        return process_photos([folder], out, PhotoOptions(weights, kinds=kinds, **options))
 
     assert process().done == 11
     before = made(out)
@@ -112,29 +110,30 @@ def test_changed_photos_options_and_missing_files_are_noticed(folder, tmp_path, 
     assert "group.face2.pose.json" not in made(out), "the second face is gone from the photo"
     (out / "day.2" / "img_02.pose.json").unlink()
     assert process().done == 1, "a file is missing"
-    assert process(("overlay",)).done == 11
+    assert process("overlay").done == 11
     assert set(before) - {"group.face2.pose.json", "group.face2.landmarks.txt"} <= set(made(out))
-    assert process((*CHEAP_KINDS, "overlay")).skipped == 11, "kinds add up"
+    assert process("landmarks", "pose", "overlay").skipped == 11, "kinds add up"
     assert process(weights="wild").done == 11, "another network"
     assert process(weights="wild", max_faces=1).done == 11
     assert process(weights="wild", max_faces=1, small=True).done == 11
 
 
-def test_notes_keep_their_format(tmp_path, faces):
-    """A folder that an earlier version processed is not processed again."""
+def test_notes_keep_their_format_so_that_earlier_work_is_not_repeated(tmp_path, faces):
     photo, out = write(tmp_path / "x.jpg", faces[0]), tmp_path / "out"
-    status, digest = photo.stat(), sha256(read_weights("open")[1])
+    path, status = out / NOTES_FOLDER / "x.json", photo.stat()
+    digest = sha256(read_weights("open")[1])
     settings = {"weights": "open", "sha256": digest, "passes": 1, "max_faces": None, "small": False}
     note = {"photo": [status.st_size, status.st_mtime_ns], "settings": settings, "faces": 1}
     note |= {"kinds": ["landmarks"], "files": ["x.landmarks.txt"]}
-    (out / NOTES_FOLDER).mkdir(parents=True)
-    (out / NOTES_FOLDER / "x.json").write_text(json.dumps(note))
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(note))
     (out / "x.landmarks.txt").touch()
-    options = PhotoOptions("open", kinds=("landmarks",))
-    assert process_photos([photo], out, options).skipped == 1
+    assert process_photos([photo], out, LANDMARKS).skipped == 1
+    path.write_bytes(path.read_bytes()[:20])
+    assert process_photos([photo], out, LANDMARKS).done == 1, "a truncated note is ignored"
     (out / "x.landmarks.txt").unlink()
-    assert process_photos([photo], out, options).done == 1
-    assert json.loads((out / NOTES_FOLDER / "x.json").read_text()) == note
+    assert process_photos([photo], out, LANDMARKS).done == 1
+    assert json.loads(path.read_text()) == note
 
 
 def test_small_faces_are_found_on_request(tmp_path, capsys):
@@ -152,8 +151,9 @@ def test_the_same_command_continues_after_a_kill(folder, tmp_path):
     for k in range(40):
         shutil.copy(folder / "day.2" / "img_00.jpg", folder / f"more_{k:02d}.jpg")
     out = tmp_path / "out"
+    program = "import sys; from lprnet_utils.commands.main import main; sys.exit(main())"
     options = ["--landmarks", "--overlay", "--weights", "open", "--workers", "2"]
-    command = [*LPRNET, "photo", str(folder), "-o", str(out), *options]
+    command = [sys.executable, "-c", program, "photo", str(folder), "-o", str(out), *options]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         deadline = time.monotonic() + 120
@@ -164,7 +164,8 @@ def test_the_same_command_continues_after_a_kill(folder, tmp_path):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     # if the files of a photo were being moved at that moment it has no note, and is processed again
-    finished = {p.stem for p in (out / NOTES_FOLDER).rglob("*.json")}
+    notes = (out / NOTES_FOLDER).rglob("*.json")
+    finished = {p.stem for p in notes if not p.name.startswith(UNFINISHED_PREFIX)}
     assert 8 <= len(finished) < 60
     before = {name: when for name, when in made(out).items() if os.path.basename(name).split(".")[0] in finished}
     done = subprocess.run(command, capture_output=True, text=True)
@@ -173,22 +174,17 @@ def test_the_same_command_continues_after_a_kill(folder, tmp_path):
     assert len(after) == 59 * 2 + 1 and {name: after[name] for name in before} == before, "processed once"
     for name in after:
         assert not name.endswith(".landmarks.txt") or np.loadtxt(out / name).shape == (68, 3)
-    assert names(json.loads((out / "report.json").read_text())["failed"]) == BROKEN
+    assert failed(out) == BROKEN
 
 
-def test_threads_give_the_same_results(folder, tmp_path):
-    """As in a Dask worker with several threads."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    options = PhotoOptions("open", kinds=("landmarks",))
-    process_photos([folder], tmp_path / "one", options)
-    process_photos([tmp_path / "photos" / "wall.png"], tmp_path / "many", options)  # makes the folders
-    jobs = find_photos([folder], tmp_path / "many")
+def test_threads_as_in_a_dask_worker_give_the_same_results(folder, tmp_path):
+    one, many = tmp_path / "one", tmp_path / "many"
+    process_photos([folder], one, LANDMARKS)
+    process_photos([folder / "wall.png"], many, LANDMARKS)  # makes the folders
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda job: process_photo(job, options, ""), jobs))
-    one, many = ({p.relative_to(f): p.read_text() for p in f.rglob("*.txt")}
-                 for f in (tmp_path / "one", tmp_path / "many"))  # fmt: skip
-    assert one == many and len(one) == 20
+        list(pool.map(lambda job: process_photo(job, LANDMARKS, {}), find_photos([folder], many)))
+    texts = [{path.relative_to(out): path.read_text() for path in out.rglob("*.txt")} for out in (one, many)]
+    assert texts[0] == texts[1] and len(texts[0]) == 20
 
 
 def test_every_kind_of_file(tmp_path, capsys):
@@ -254,22 +250,15 @@ def test_bad_arguments_have_status_2(arguments, reason, tmp_path, capsys, faces,
 
 
 def test_unknown_kind_of_file_is_refused(tmp_path, faces):
-    photo = write(tmp_path / "x.jpg", faces[0])
     with pytest.raises(ValueError, match="no kind of file"):
-        process_photos([photo], tmp_path / "out", PhotoOptions(kinds=("stl",)))
+        process_photos([write(tmp_path / "x.jpg", faces[0])], tmp_path / "out", PhotoOptions(kinds=("stl",)))
 
 
 def test_old_unfinished_files_are_deleted(tmp_path, faces):
-    photo, out = write(tmp_path / "x.jpg", faces[0]), tmp_path / "out"
-    parts = out / NOTES_FOLDER / ".parts"
+    parts = tmp_path / "out" / NOTES_FOLDER / ".parts"
     for name, age in (("old", 2 * UNFINISHED_MAX_AGE_SECONDS), ("young", 1)):
         (parts / name).mkdir(parents=True)
         (parts / name / "x.glb").write_bytes(b"half")
         os.utime(parts / name, (time.time() - age,) * 2)
-    options = PhotoOptions("open", kinds=CHEAP_KINDS)
-    process_photos([photo], out, options)
+    process_photos([write(tmp_path / "x.jpg", faces[0])], tmp_path / "out", LANDMARKS)
     assert [p.name for p in parts.iterdir()] == ["young"], "it may belong to a run at the same time"
-    # a truncated note is ignored
-    note = out / NOTES_FOLDER / "x.json"
-    note.write_bytes(note.read_bytes()[:20])
-    assert process_photos([photo], out, options).done == 1

@@ -5,10 +5,14 @@ import pytest
 from lprnet_utils.commands.main import main
 
 
+def train(recipe, folder, *data):
+    (folder / "recipe.toml").write_text(recipe + "\n")
+    return main(["train", "--config", str(folder / "recipe.toml"), "--run", str(folder / "run"), *data])
+
+
 @pytest.mark.parametrize("recipe", ["synthetic = 1.5", 'optimizer = "sgd"'])
 def test_bad_recipes_have_status_2(recipe, tmp_path):
-    (tmp_path / "recipe.toml").write_text(recipe + "\n")
-    assert main(["train", "--config", str(tmp_path / "recipe.toml"), "--run", str(tmp_path / "run")]) == 2
+    assert train(recipe, tmp_path) == 2
 
 
 @pytest.mark.parametrize(("recipe", "data", "reason"), [
@@ -16,6 +20,5 @@ def test_bad_recipes_have_status_2(recipe, tmp_path):
     ("synthetic = 0.0", ["--photos", ".", "--shards", "."], "the photos would not be used"),
 ])  # fmt: skip
 def test_data_that_do_not_fit_the_recipe_are_refused(recipe, data, reason, tmp_path):
-    (tmp_path / "recipe.toml").write_text(recipe + "\n")
     with pytest.raises(SystemExit, match=reason):
-        main(["train", "--config", str(tmp_path / "recipe.toml"), "--run", str(tmp_path / "run"), *data])
+        train(recipe, tmp_path, *data)

@@ -2,13 +2,14 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import ROOT
 
 from lprnet_utils.common import AssetError, DatasetError, assets, data_path
 from lprnet_utils.common.assets import load_arrays, read_asset, read_bundled_arrays, read_verified, sha256
+from lprnet_utils.reconstruction.blazeface import BlazeFace
 
 
 @pytest.fixture
@@ -16,16 +17,23 @@ def folder(tmp_path, monkeypatch):
     """A data folder for the test, with one file and its checksum."""
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "a.bin").write_bytes(b"some weights")
-    table = {"weights/a.bin": sha256(b"some weights"), "weights/gone.bin": "0" * 64}
-    (tmp_path / "checksums.json").write_text(json.dumps(table))
+    record_checksums(tmp_path)
     monkeypatch.setattr(assets, "data_root", lambda: tmp_path)
-    assets.checksums.cache_clear()
     yield tmp_path
     assets.checksums.cache_clear()
 
 
-def test_an_intact_file_is_read(folder):
+def record_checksums(folder):
+    table = {p.relative_to(folder).as_posix(): sha256(p.read_bytes()) for p in folder.rglob("*") if p.is_file()}
+    (folder / "checksums.json").write_text(json.dumps(table))
+    assets.checksums.cache_clear()
+
+
+def test_an_intact_file_is_read_and_a_missing_one_named(folder):
     assert read_asset("weights/a.bin") == b"some weights"
+    for read in (read_asset, data_path):
+        with pytest.raises(AssetError, match=r"weights/gone\.bin.*reinstall"):
+            read("weights/gone.bin")
 
 
 @pytest.mark.parametrize("damage", [b"", b"some weight", b"some weightS", b"some weights!"])
@@ -33,12 +41,6 @@ def test_a_truncated_or_altered_file_is_refused(folder, damage):
     (folder / "weights" / "a.bin").write_bytes(damage)
     with pytest.raises(AssetError, match=r"a\.bin is truncated or altered.*SHA-256.*expected"):
         read_asset("weights/a.bin")
-
-
-def test_a_missing_file_is_named(folder):
-    for read in (read_asset, data_path):
-        with pytest.raises(AssetError, match=r"weights/gone\.bin.*reinstall"):
-            read("weights/gone.bin")
 
 
 def test_a_file_without_a_checksum_is_not_trusted(folder):
@@ -57,13 +59,11 @@ def test_read_verified_takes_any_path(tmp_path):
         read_verified(tmp_path / "nothing", sha256(b"x"))
 
 
-def test_arrays_are_verified_and_need_no_pickle(folder, tmp_path):
+def test_arrays_are_verified_and_need_no_pickle(folder):
     read_bundled_arrays.cache_clear()
     np.savez(folder / "arrays.npz", a=np.arange(3))
     np.savez(folder / "objects.npz", a=np.array([{}], object))
-    table = {f"{n}.npz": sha256((folder / f"{n}.npz").read_bytes()) for n in ("arrays", "objects")}
-    (folder / "checksums.json").write_text(json.dumps(table))
-    assets.checksums.cache_clear()
+    record_checksums(folder)
     assert read_bundled_arrays("arrays.npz")["a"].tolist() == [0, 1, 2]
     with pytest.raises(ValueError, match="allow_pickle"):
         read_bundled_arrays("objects.npz")
@@ -92,47 +92,37 @@ def test_the_bundled_files_match_their_checksums():
     assets.checksums.cache_clear()
     table = assets.checksums()
     assert list(table) == sorted(table)
-    for name in ("face_model.npz", "detection/blazeface_back.tflite", "detection/blazeface_short.tflite"):
-        assert name in table
+    assert {"face_model.npz", "detection/blazeface_back.tflite", "detection/blazeface_short.tflite"} <= set(table)
     for name in table:
         read_asset(name)
 
 
 def test_every_bundled_file_that_a_program_loads_has_a_checksum():
     root = assets.data_root()
-    loaded = [
-        p
-        for pattern in ("*.npz", "*.tflite", "detection/*.json", "*sha256.txt", "skins/*")
-        for p in root.rglob(pattern)
-    ]
-    assert {p.relative_to(root).as_posix() for p in loaded} == set(assets.checksums())
+    loaded = set()
+    for pattern in ("*.npz", "*.tflite", "detection/*.json", "*sha256.txt", "skins/*"):
+        loaded |= {p.relative_to(root).as_posix() for p in root.rglob(pattern)}
+    assert loaded == set(assets.checksums())
 
 
 def test_the_detector_refuses_an_altered_network(folder):
-    from lprnet_utils.reconstruction.blazeface import BlazeFace
-
-    real = Path(__file__).resolve().parents[2] / "data" / "detection" / "blazeface_short.tflite"
-    (folder / "detection").mkdir()
-    shutil.copy(real, folder / "detection")
-    table = {"detection/blazeface_short.tflite": sha256(real.read_bytes())}
-    (folder / "checksums.json").write_text(json.dumps(table))
-    assets.checksums.cache_clear()
+    path = folder / "detection" / "blazeface_short.tflite"
+    path.parent.mkdir()
+    shutil.copy(ROOT / "data" / "detection" / path.name, path)
+    record_checksums(folder)
     BlazeFace("short")
-    damaged = bytearray(real.read_bytes())
+    damaged = bytearray(path.read_bytes())
     damaged[100_000] ^= 1
-    (folder / "detection" / real.name).write_bytes(damaged)
+    path.write_bytes(damaged)
     with pytest.raises(AssetError, match="altered"):
         BlazeFace("short")
 
 
-@pytest.mark.parametrize(
-    "name, arrays, message",
-    [
-        ("gone.npz", ["a"], "gone.npz is missing"),
-        ("whole.npz", ["a", "b"], "whole.npz has no array b"),
-        ("half.npz", ["a"], "half.npz cannot be read"),
-    ],
-)
+@pytest.mark.parametrize(("name", "arrays", "message"), [
+    ("gone.npz", ["a"], "gone.npz is missing"),
+    ("whole.npz", ["a", "b"], "whole.npz has no array b"),
+    ("half.npz", ["a"], "half.npz cannot be read"),
+])  # fmt: skip
 def test_npz_errors_name_file_and_array(name, arrays, message, tmp_path):
     np.savez(tmp_path / "whole.npz", a=np.arange(1000))
     (tmp_path / "half.npz").write_bytes((tmp_path / "whole.npz").read_bytes()[:500])

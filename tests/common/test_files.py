@@ -62,13 +62,13 @@ def test_no_half_written_file_is_left(tmp_path, monkeypatch):
 
 
 def test_writers_of_one_file_do_not_disturb_each_other(tmp_path):
-    """Each writer has its own temporary file. At the end there is the complete file of one of them."""
     path = tmp_path / "shard-00000.bin"
     arrays = [{"a": np.full(100_000 + k, k)} for k in range(8)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda k: write_checked(path, arrays[k % 8]), range(64)))
     found = read_checked(path)["a"]
-    assert len(found) == 100_000 + found[0] and [p.name for p in tmp_path.iterdir()] == [path.name]
+    assert len(found) == 100_000 + found[0], "the complete file of one of them"
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
 def test_an_error_while_writing_leaves_the_previous_file(tmp_path):

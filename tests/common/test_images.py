@@ -30,7 +30,8 @@ def test_path_bytes_pil_and_array_give_the_same_image(tmp_path):
 
 
 def test_an_rgb_array_is_not_copied():
-    assert np.shares_memory(read_image(PHOTO), PHOTO)
+    for image in (PHOTO, np.zeros((8000, 8000, 3), np.uint8)):
+        assert np.shares_memory(read_image(image), image)
 
 
 def test_the_result_is_contiguous_and_correct_for_a_reversed_view():
@@ -47,8 +48,8 @@ def test_grey_becomes_rgb():
 
 def test_bool_is_black_and_white():
     mask = PHOTO[..., 0] > 128
-    assert (read_image(mask)[..., 1] == np.where(mask, 255, 0)).all()
-    assert (read_image(Image.fromarray(mask))[..., 1] == np.where(mask, 255, 0)).all()
+    for source in (mask, Image.fromarray(mask)):
+        assert (read_image(source)[..., 1] == np.where(mask, 255, 0)).all()
 
 
 def test_sixteen_bits_keep_their_range():
@@ -71,12 +72,6 @@ def test_a_float_that_is_not_finite_is_refused(value):
     image[2, 3, 1] = value
     with pytest.raises(ImageError, match="1 values that are NaN or infinite"):
         read_image(image)
-
-
-@pytest.mark.parametrize("scale", [1.0, -1 / 255])
-def test_a_float_outside_its_range_is_refused(scale):
-    with pytest.raises(ImageError, match="must lie in 0 to 1"):
-        read_image(PHOTO * scale)
 
 
 def test_alpha_is_blended_with_white():
@@ -147,11 +142,6 @@ def test_one_pixel():
     assert read_image(encoded(Image.new("L", (1, 1), 7))).tolist() == [[[7, 7, 7]]]
 
 
-def test_a_large_photo_is_not_copied():
-    big = np.zeros((8000, 8000, 3), np.uint8)
-    assert np.shares_memory(read_image(big), big)
-
-
 @pytest.mark.slow
 def test_a_large_photo_is_read_quickly():
     big = np.zeros((8000, 8000, 3), np.uint8)
@@ -167,35 +157,34 @@ def test_too_many_pixels_are_refused():
         read_image(encoded(Image.new("1", (13400, 13400))))
 
 
-@pytest.mark.parametrize(
-    "source, message",
-    [
-        (None, "NoneType"),
-        (3, "int"),
-        ([[1, 2], [3, 4]], "list"),
-        (b"", "empty"),
-        (b"no image at all", "not an image that Pillow can read"),
-        ("no/such/file.jpg", "no/such/file.jpg"),
-        ("https://example.org/photo.jpg", "cannot read an image file"),
-        ("x" * 5000, "cannot read an image file"),
-        ("a\0b", "cannot read an image file"),
-        (np.zeros(5, np.uint8), r"shape \(5,\)"),
-        (np.zeros((4, 5, 2), np.uint8), r"shape \(4, 5, 2\)"),
-        (np.zeros((3, 4, 5), np.uint8), r"shape \(3, 4, 5\)"),
-        (np.zeros((1, 4, 5, 3), np.uint8), r"shape \(1, 4, 5, 3\)"),
-        (np.zeros((0, 5, 3), np.uint8), r"shape \(0, 5, 3\)"),
-        (np.zeros((4, 5, 3), np.int64), "int64"),
-        (np.zeros((4, 5, 3), np.int8), "int8"),
-        (np.zeros((4, 5, 3), complex), "complex"),
-        (np.array([["a"]]), "<U1"),
-        (np.array([[None]]), "object"),
-        (Image.new("RGB", (0, 3)), "0 x 3 pixels"),
-    ],
-    ids=lambda value: value[:24] if isinstance(value, str) else type(value).__name__,
-)
+@pytest.mark.parametrize("source, message", [
+    (None, "NoneType"),
+    (3, "int"),
+    ([[1, 2], [3, 4]], "list"),
+    (b"", "empty"),
+    (b"no image at all", "not an image that Pillow can read"),
+    ("no/such/file.jpg", "no/such/file.jpg"),
+    ("https://example.org/photo.jpg", "cannot read an image file"),
+    ("x" * 5000, "cannot read an image file"),
+    ("a\0b", "cannot read an image file"),
+    (np.zeros(5, np.uint8), r"shape \(5,\)"),
+    (np.zeros((4, 5, 2), np.uint8), r"shape \(4, 5, 2\)"),
+    (np.zeros((3, 4, 5), np.uint8), r"shape \(3, 4, 5\)"),
+    (np.zeros((1, 4, 5, 3), np.uint8), r"shape \(1, 4, 5, 3\)"),
+    (np.zeros((0, 5, 3), np.uint8), r"shape \(0, 5, 3\)"),
+    (PHOTO * 1.0, "must lie in 0 to 1"),
+    (PHOTO / -255, "must lie in 0 to 1"),
+    (np.zeros((4, 5, 3), np.int64), "int64"),
+    (np.zeros((4, 5, 3), np.int8), "int8"),
+    (np.zeros((4, 5, 3), complex), "complex"),
+    (np.array([["a"]]), "<U1"),
+    (np.array([[None]]), "object"),
+    (Image.new("RGB", (0, 3)), "0 x 3 pixels"),
+], ids=lambda value: value[:24] if isinstance(value, str) else type(value).__name__)  # fmt: skip
 def test_other_sources_are_refused_by_name(source, message):
-    with pytest.raises(ImageError, match=message):
+    with pytest.raises(ImageError, match=message) as refused:
         read_image(source)
+    assert isinstance(refused.value, ValueError)
 
 
 def test_a_folder_and_a_text_file_are_refused(tmp_path):
@@ -213,7 +202,3 @@ def test_a_truncated_file_is_refused(kind, tmp_path):
     for source in (path, path.read_bytes(), Image.open(path)):
         with pytest.raises(ImageError, match="damaged|not an image"):
             read_image(source)
-
-
-def test_image_error_is_a_value_error():
-    assert issubclass(ImageError, ValueError)

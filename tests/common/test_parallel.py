@@ -1,7 +1,9 @@
 """Jobs give the same results on one core, on several cores and on a cluster."""
 
 import os
+from functools import partial
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,7 +14,10 @@ from lprnet_utils.common.parallel import run_jobs
 from lprnet_utils.datasets import pack
 from lprnet_utils.datasets.shards import fill_folder
 from lprnet_utils.synthetic import rendered_clip
-from lprnet_utils.synthetic.shards import faces_of_thread
+from lprnet_utils.synthetic.faces import faces_of_thread
+
+JOBS = [(k, 3) for k in range(50)]
+RESULTS = sorted(k // 3 for k in range(50))
 
 
 def divide(a, b):
@@ -32,13 +37,12 @@ def cluster():
 
 
 def test_jobs_on_one_core_and_on_two():
-    jobs = [(k, 3) for k in range(50)]
     for workers in (1, 2):
-        assert sorted(run_jobs(divide, jobs, workers)) == sorted(k // 3 for k in range(50))
+        assert sorted(run_jobs(divide, JOBS, workers)) == RESULTS
         with pytest.raises(ZeroDivisionError):
             list(run_jobs(divide, [(1, 0)], workers))
     with pytest.raises(ValueError, match="at least one worker"):
-        list(run_jobs(divide, jobs, 0))
+        list(run_jobs(divide, JOBS, 0))
 
 
 def test_a_worker_that_dies_is_reported():
@@ -54,37 +58,32 @@ def test_a_missing_cluster_is_reported(monkeypatch):
 
 
 def test_a_cluster_gives_the_same_results(cluster):
-    assert sorted(run_jobs(divide, [(k, 3) for k in range(50)], dask=cluster)) == sorted(k // 3 for k in range(50))
+    assert sorted(run_jobs(divide, JOBS, dask=cluster)) == RESULTS
 
 
 def test_photos_on_a_cluster(cluster, tmp_path, capsys):
-    import cv2
-
+    folder, here, there = tmp_path / "in", tmp_path / "here", tmp_path / "there"
+    folder.mkdir()
     for k, frame in enumerate(rendered_clip(6, (160, 120), 1, seed=3)):
-        (tmp_path / "in").mkdir(exist_ok=True)
-        cv2.imwrite(str(tmp_path / "in" / f"{k}.png"), frame.image[..., ::-1])
-    (tmp_path / "in" / "broken.png").touch()
-    here = process_photos([tmp_path / "in"], tmp_path / "here", PhotoOptions("open", kinds=("landmarks",)))
-    arguments = ["photo", str(tmp_path / "in"), "-o", str(tmp_path / "there"), "--landmarks", "--weights", "open"]
-    assert main([*arguments, "--dask", cluster]) == 1 and here.done == 6
+        cv2.imwrite(str(folder / f"{k}.png"), frame.image[..., ::-1])
+    (folder / "broken.png").touch()
+    assert process_photos([folder], here, PhotoOptions("open", kinds=("landmarks",))).done == 6
+    assert main(["photo", str(folder), "-o", str(there), "--landmarks", "--weights", "open", "--dask", cluster]) == 1
     assert "6 photos done; 6 faces" in capsys.readouterr().out
-    for path in (tmp_path / "here").glob("*.txt"):
-        assert np.array_equal(np.loadtxt(path), np.loadtxt(tmp_path / "there" / path.name))
-
-
-@pytest.mark.walk
-def test_shards_on_a_cluster(cluster, tmp_path):
-    from functools import partial
-
-    make = partial(small_shard, seed=2)
-    for folder, options in (("here", {}), ("two", {"workers": 2}), ("there", {"dask": cluster})):
-        fill_folder(tmp_path / folder, 2, make, options.get("workers", 1), iter, options.get("dask"))
-    for name in ("shard-00000.bin", "shard-00001.bin"):
-        data = {(tmp_path / folder / name).read_bytes() for folder in ("here", "two", "there")}
-        assert len(data) == 1, "the same bytes wherever the shards are made"
+    for path in here.glob("*.txt"):
+        assert np.array_equal(np.loadtxt(path), np.loadtxt(there / path.name))
 
 
 def small_shard(path, number, seed):
     """A shard of three samples. A test cannot change ``SHARD_SIZE`` in a worker process."""
     faces = faces_of_thread(seed)
     write_checked(path, pack(faces.sample(number * 3 + k) for k in range(3)))
+
+
+@pytest.mark.walk
+def test_shards_on_a_cluster(cluster, tmp_path):
+    for folder, workers, dask in (("here", 1, None), ("two", 2, None), ("there", 1, cluster)):
+        fill_folder(tmp_path / folder, 2, partial(small_shard, seed=2), workers, iter, dask)
+    for name in ("shard-00000.bin", "shard-00001.bin"):
+        data = {(tmp_path / folder / name).read_bytes() for folder in ("here", "two", "there")}
+        assert len(data) == 1, "the same bytes wherever the shards are made"

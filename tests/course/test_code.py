@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from checkout import MODULES, PACKAGE, ROOT, committed_files
-from count_lines import Lines
+from checkout import MODULES, PACKAGE, ROOT, committed_files, text_of
+from count_lines import Lines, long_parts
 
 import lprnet_utils
 
@@ -23,27 +23,10 @@ reconstruction networks datasets evaluation
 synthetic training viewer video body
 commands
 """
-# functions and classes that may be longer, as "folder/module.py: name", each with the reason
-LONG_PARTS: dict[str, str] = {}
 
 
-def test_modules_stay_short(record_property):
-    lines = {str(p.relative_to(PACKAGE)): len(p.read_text(encoding="utf-8").splitlines()) for p in MODULES}
-    record_property("package_lines", sum(lines.values()))
-    print(f"lprnet_utils: {sum(lines.values())} lines in {len(lines)} modules")
-    assert {name: n for name, n in lines.items() if n > 400} == {}
-
-
-def test_functions_and_classes_stay_short():
-    """Lines of code without docstrings: 60 for a function, 200 for a class, as scripts/course/count_lines.py counts."""
-    long = {}
-    for path in MODULES:
-        for name, count in Lines(path.read_text(encoding="utf-8")).too_long().items():
-            long[f"{path.relative_to(PACKAGE).as_posix()}: {name}"] = count
-    for part, count in long.items():
-        print(f"{part}: {count} lines of code{', allowed' if part in LONG_PARTS else ''}")
-    assert {part: count for part, count in long.items() if part not in LONG_PARTS} == {}
-    assert set(LONG_PARTS) <= set(long), "no longer too long: delete it from LONG_PARTS"
+def test_modules_functions_and_classes_stay_short():
+    assert long_parts({path.relative_to(PACKAGE).as_posix(): Lines(text_of(path)) for path in MODULES}) == []
 
 
 def imported_modules(path):
@@ -62,23 +45,20 @@ def imported_modules(path):
         for child in ast.iter_child_nodes(node):
             yield from visit(child)
 
-    return list(visit(ast.parse(path.read_text(encoding="utf-8"))))
+    return list(visit(ast.parse(text_of(path))))
 
 
 def test_folders_import_only_from_lower_layers():
     layer = {folder: number for number, line in enumerate(LAYERS.strip().splitlines()) for folder in line.split()}
-    imports = set()
     for path in MODULES:
-        parts = path.relative_to(PACKAGE).parts
-        if len(parts) < 2:
+        folder, *names = path.relative_to(PACKAGE).parts
+        if not names:
             continue
-        assert parts[0] in layer, f"{parts[0]} is in no layer"
+        assert folder in layer, f"{folder} is in no layer"
         for name, line in imported_modules(path):
             other = name.split(".")[1]
-            if other != parts[0]:
-                imports.add((parts[0], other))
-                assert layer[other] < layer[parts[0]], f"{path.relative_to(ROOT)} line {line} imports {name}, not lower"
-    print(f"{len(imports)} imports between {len({p.parent for p in MODULES}) - 1} folders")
+            lower = other == folder or layer[other] < layer[folder]
+            assert lower, f"{path.relative_to(ROOT)} line {line} imports {name}, not lower"
 
 
 def test_there_is_no_circular_import():
@@ -91,7 +71,7 @@ def test_there_is_no_circular_import():
 @pytest.mark.parametrize("folder", ["", *sorted(p.parent.name for p in PACKAGE.glob("*/__init__.pyi"))])
 def test_a_folder_exports_the_names_in_its_stub(folder):
     module = importlib.import_module(".".join(filter(None, ["lprnet_utils", folder])))
-    stub = ast.parse((PACKAGE / folder / "__init__.pyi").read_text(encoding="utf-8"))
+    stub = ast.parse(text_of(PACKAGE / folder / "__init__.pyi"))
     (listed,) = [ast.literal_eval(node.value) for node in stub.body if isinstance(node, ast.Assign)]
     imported = [alias.name for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names]
     assert sorted(listed) == sorted(imported) == sorted(module.__all__)
@@ -102,36 +82,25 @@ def test_a_folder_exports_the_names_in_its_stub(folder):
         _ = module.PRNet
 
 
-def test_importing_the_package_is_light():
+def test_the_package_exports_four_names_and_its_import_is_light():
+    assert set(lprnet_utils.__all__) == {"LPRNet", "MorphableModel", "UVLayout", "Face"}
     heavy = ("numpy", "cv2", "scipy", "tensorflow", "numba")
     code = f"import sys, lprnet_utils; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-def test_the_package_exports_four_names():
-    assert set(lprnet_utils.__all__) == {"LPRNet", "MorphableModel", "UVLayout", "Face"}
-
-
-def machine_path(text):
-    """The first absolute path of a developer's machine in a text."""
-    folders = "|".join(["work", "tmp", "root", "home", "Users"])  # joined here, so that this file contains no path
-    return re.search(rf"(?<![\w.*~)}}\-])/(?:{folders})\b[\w.~/-]*", text)
-
-
-def test_machine_paths_are_found():
-    for folder in ("tmp", "root", "home"):
-        assert machine_path(f'open("/{folder}/x.png")')
-    assert not machine_path("../tmp/x and https://example.org/home/x")
-
-
 def test_no_file_contains_a_path_of_a_machine():
+    folders = "work", "tmp", "root", "home", "Users"  # joined below, so that this file contains no path
+    machine_path = re.compile(rf"(?<![\w.*~)}}\-])/(?:{'|'.join(folders)})\b[\w.~/-]*")
+    assert all(machine_path.search(f'open("/{folder}/x.png")') for folder in folders)
+    assert not machine_path.search("../tmp/x and https://example.org/home/x")
     found = {}
     for path in committed_files():
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             continue  # not a text file
-        if match := machine_path(text):
+        if match := machine_path.search(text):
             found[path.relative_to(ROOT).as_posix()] = match[0]
     assert found == {}

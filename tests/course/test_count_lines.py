@@ -3,7 +3,7 @@
 import subprocess
 
 import count_lines
-import pytest
+from count_lines import Lines
 
 BEFORE = '''"""A module.
 
@@ -28,59 +28,50 @@ class Two:
 LONG = "def long():\n" + "    print(1)\n" * 61
 
 
-@pytest.fixture
-def repository(tmp_path, monkeypatch):
+def test_each_line_has_one_kind():
+    counts = Lines(BEFORE).counts()
+    assert counts == {"files": 1, "lines": 19, "code": 8, "docstring": 4, "comment": 1, "blank": 6}
+
+
+def test_modules_functions_and_classes_are_long_or_not():
+    assert {name: count for name, _, count in Lines(BEFORE).code_lines()} == {"one": 3, "Two": 2, "Two.inner": 1}
+    short = LONG.replace("    print(1)\n" * 2, '    """A docstring."""\n    # nothing\n', 1)
+    class_ = "class Long:\n" + "    a = 1\n" * 200
+    assert Lines(BEFORE).too_long() == Lines(short).too_long() == {}
+    assert Lines(LONG).too_long() == {"long": 62} and Lines(class_).too_long() == {"Long": 201}
+    assert count_lines.long_parts({"a.py": Lines("\n" * 400), "b.py": Lines("\n" * 401)}) == ["b.py: 401 lines"]
+
+
+def test_the_working_tree_and_a_commit_are_counted(tmp_path, capsys, monkeypatch):
     def git(*arguments):
         identity = "-c", "user.name=test", "-c", "user.email=test@localhost"
         subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
 
+    def printed(*options):
+        monkeypatch.setattr("sys.argv", ["count_lines.py", *options])
+        count_lines.main()
+        lines = capsys.readouterr().out.splitlines()
+        return lines, {line.split()[0]: line.split()[1:] for line in lines if line[:1].isalpha()}
+
     monkeypatch.setattr(count_lines, "ROOT", tmp_path)
     git("init", "--quiet")
-    (tmp_path / "lprnet_utils").mkdir()
-    (tmp_path / "lprnet_utils" / "old.py").write_text(BEFORE)
+    package = tmp_path / "lprnet_utils"
+    (package / "new").mkdir(parents=True)
+    (package / "old.py").write_text(BEFORE)
     (tmp_path / "setup.py").write_text("1\n")  # outside the counted folders
     git("add", ".")
     git("commit", "--quiet", "-m", "before")
-    (tmp_path / "lprnet_utils" / "old.py").unlink()
-    (tmp_path / "lprnet_utils" / "new").mkdir()
-    (tmp_path / "lprnet_utils" / "new" / "module.py").write_text(LONG)
-    (tmp_path / "lprnet_utils" / "new" / "notes.md").write_text("no code\n")
-    return git
-
-
-def test_each_line_has_one_kind():
-    counts = count_lines.Lines(BEFORE).counts()
-    assert counts == {"files": 1, "lines": 19, "code": 8, "docstring": 4, "comment": 1, "blank": 6}
-
-
-def test_functions_and_classes_have_lines_of_code():
-    lines = count_lines.Lines(BEFORE)
-    assert {name: count for name, _, count in lines.code_lines()} == {"one": 3, "Two": 2, "Two.inner": 1}
-    assert lines.too_long() == {} and count_lines.Lines(LONG).too_long() == {"long": 62}
-    short = LONG.replace("    print(1)\n", '    """A docstring."""\n', 1).replace(
-        "    print(1)\n", "    # nothing\n", 1
-    )
-    assert count_lines.Lines(short).too_long() == {}
-    methods = "class Long:\n" + "    a = 1\n" * 200
-    assert count_lines.Lines(methods).too_long() == {"Long": 201}
-
-
-def test_the_working_tree_and_a_commit_are_counted(repository, capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["count_lines.py"])
-    count_lines.main()
-    table, _, long = capsys.readouterr().out.partition("\n\n")
-    rows = {line.split()[0]: line.split()[1:] for line in table.splitlines()[2:]}
+    (package / "old.py").unlink()
+    (package / "new" / "module.py").write_text(LONG)
+    (package / "new" / "notes.md").write_text("no code\n")
+    lines, rows = printed()
     assert rows["lprnet_utils/new"] == rows["lprnet_utils/*"] == rows["total"] == ["1", "62", "62", "0", "0", "0"]
-    assert "lprnet_utils/new/module.py: long: 62 lines of code" in long
+    assert "lprnet_utils/new/module.py: long: 62 lines of code" in lines
 
-    repository("add", ".")
-    repository("commit", "--quiet", "-m", "after")
-    monkeypatch.setattr("sys.argv", ["count_lines.py", "--ref", "HEAD~1", "--ref", "HEAD"])
-    count_lines.main()
-    rows = {
-        line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()[2:] if line[:1].isalpha()
-    }
-    before = ["1", "19", "8", "4", "1", "6"]
-    assert rows["lprnet_utils"] == before + ["0"] * 6
-    assert rows["lprnet_utils/new"] == ["0"] * 6 + ["1", "62", "62", "0", "0", "0"]
-    assert rows["total"] == before + ["1", "62", "62", "0", "0", "0"]
+    git("add", ".")
+    git("commit", "--quiet", "-m", "after")
+    _, rows = printed("--ref", "HEAD~1", "--ref", "HEAD")
+    before, after, none = ["1", "19", "8", "4", "1", "6"], ["1", "62", "62", "0", "0", "0"], ["0"] * 6
+    assert rows["lprnet_utils"] == before + none
+    assert rows["lprnet_utils/new"] == none + after
+    assert rows["total"] == before + after

@@ -1,10 +1,10 @@
-"""The documents: quoted messages exist in the code, links lead somewhere."""
+"""The documents: quoted messages exist in the code, links lead somewhere, names of the package exist."""
 
-import importlib
-import json
+import pkgutil
 import re
 
-from checkout import MODULES, NOTEBOOKS, ROOT
+import pytest
+from checkout import DOCUMENTS, MODULES, NOTEBOOKS, ROOT, text_of
 
 # quoted messages that other programs print
 MESSAGES_OF_OTHERS = """
@@ -18,10 +18,9 @@ ModuleNotFoundError: No module named 'lprnet_utils'
 
 def test_troubleshooting_quotes_messages_that_exist():
     """Each part of a bold message, between the dots, is in a source file, unless another program prints the message."""
-    sources = [*MODULES, ROOT / "Makefile"]
-    source = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    source = "\n".join(map(text_of, [*MODULES, ROOT / "Makefile"]))
     source = re.sub(r'"\s*\n\s*f?"', "", source)  # join strings that continue on the next line
-    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    text = text_of(ROOT / "docs" / "troubleshooting.md")
     quoted = re.findall(r"`([^`]+)`", "\n".join(re.findall(r"^\*\*`.*", text, re.MULTILINE)))
     assert len(quoted) > 15
     wrong = []
@@ -29,52 +28,34 @@ def test_troubleshooting_quotes_messages_that_exist():
         if message in MESSAGES_OF_OTHERS:
             continue
         parts = [part.strip(" '():,") for part in message.split("...")]
-        missing = [part for part in parts if len(part) > 5 and part not in source]
-        wrong += [f"{message}: {missing}"] if missing or not any(len(part) > 5 for part in parts) else []
+        long = [part for part in parts if len(part) > 5]
+        missing = [part for part in long if part not in source]
+        if missing or not long:
+            wrong.append(f"{message}: {missing}")
     assert not wrong
 
 
 def test_links_of_documents_lead_to_existing_files():
     broken = []
-    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
-        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text(encoding="utf-8")):
+    for path in DOCUMENTS:
+        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text_of(path)):
             if "://" not in link and not (path.parent / link).exists():
                 broken.append(f"{path.name}: {link}")
     assert not broken
 
 
-def named_in_the_package(text):
-    """Dotted names of the package in a text, such as ``lprnet_utils.geometry.Camera``."""
-    return {match[0] for match in re.finditer(r"\blprnet_utils(?:\.[A-Za-z_]\w*)+", text)}
-
-
-def exists(name):
-    """Whether a dotted name is a module of the package or something in one."""
-    first, *others = name.split(".")
-    found = importlib.import_module(first)
-    for number, part in enumerate(others, 2):
-        try:
-            found = getattr(found, part)
-        except AttributeError:
-            try:
-                found = importlib.import_module(".".join(name.split(".")[:number]))
-            except ImportError:
-                return False
-    return True
-
-
 def test_names_of_the_package_in_documents_notebooks_and_docstrings_exist():
-    texts = {path: path.read_text(encoding="utf-8") for path in MODULES}
-    documents = [
-        ROOT / "README.md",
-        ROOT / "CONTRIBUTING.md",
-        *(ROOT / "docs").glob("*.md"),
-        *(ROOT / "data").rglob("*.md"),
-    ]
-    texts |= {path: path.read_text(encoding="utf-8") for path in documents}
-    for path in NOTEBOOKS:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        texts[path] = "\n".join("".join(cell["source"]) for cell in cells)
-    named = {name: path for path, text in texts.items() for name in named_in_the_package(text)}
-    assert len(named) > 60 and not exists("lprnet_utils.geometry.camra")
-    assert not {f"{path.name}: {name}" for name, path in named.items() if not exists(name)}
+    with pytest.raises(AttributeError):
+        pkgutil.resolve_name("lprnet_utils.geometry.camra")
+    named = {}
+    for path in [*MODULES, *DOCUMENTS, *NOTEBOOKS, *(ROOT / "data").rglob("*.md")]:
+        for name in re.findall(r"\blprnet_utils(?:\.[A-Za-z_]\w*)+", text_of(path)):
+            named[name] = path.name
+    assert len(named) > 40
+    wrong = []
+    for name, place in named.items():
+        try:
+            pkgutil.resolve_name(name)
+        except (ImportError, AttributeError):
+            wrong.append(f"{place}: {name}")
+    assert not wrong

@@ -5,16 +5,15 @@ import shutil
 
 import numpy as np
 import pytest
-from checkout import ROOT
+from checkout import ROOT, text_of
 from PIL import Image
 
-from lprnet_utils import LPRNet
 from lprnet_utils.commands.main import parser
-from lprnet_utils.common import data_path, read_image
+from lprnet_utils.common import data_path
 from lprnet_utils.reconstruction import draw_landmarks, draw_mesh, draw_pose_box
 from lprnet_utils.viewer import paint, swap_face
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = text_of(ROOT / "README.md")
 SECTION = re.search(r"^## What PRNet's demo did.+?(?=^## )", README, re.MULTILINE | re.DOTALL)[0]
 LINES = [line for line in SECTION.splitlines() if line.startswith("| ")][1:]
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in LINES]
@@ -36,25 +35,19 @@ def test_the_first_snippet_runs_on_any_photo(count, tmp_path, monkeypatch, capsy
     assert [path.name for path in tmp_path.glob("*.glb")] == ["face0.glb"] * count
 
 
-def quoted(cell):
-    """The code in backquotes in a cell of the table."""
-    return re.findall(r"`([^`]+)`", cell)
-
-
 def test_the_table_has_every_option_of_prnet():
     named = " ".join(row[0] for row in ROWS)
     assert [name for name in OPTIONS if not re.search(rf"--?{name}\b", named)] == []
 
 
 @pytest.fixture(scope="module")
-def names():
+def names(net, photos, faces):
     """The names that the calls in the table use."""
-    net, image = LPRNet("open"), read_image(data_path("samples/astronaut.jpg"))
-    face, other = net.reconstruct(image)[0], net.reconstruct(data_path("samples/grace_hopper.jpg"))[0]
+    (face,), (other,) = faces["astronaut.jpg"], faces["grace_hopper.jpg"]
     eyes = np.zeros((512, 512), bool)
     eyes[150:250, 80:430] = True
     functions = {f.__name__: f for f in (paint, swap_face, draw_landmarks, draw_mesh, draw_pose_box)}
-    known = {"net": net, "image": image, "face": face, "other": other, "box": face.box, "eyes": eyes}
+    known = {"net": net, "image": photos["astronaut.jpg"], "face": face, "other": other, "box": face.box, "eyes": eyes}
     return known | functions | {"texture": face.texture(512).copy()}
 
 
@@ -62,11 +55,12 @@ def names():
 def test_the_calls_run_and_the_flags_exist(row, names, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     option, calls, flags = row
-    assert quoted(calls) or option == "`--gpu`"
-    for call in quoted(calls):
+    code = re.compile("`([^`]+)`").findall
+    assert code(calls) or option == "`--gpu`"
+    for call in code(calls):
         exec(compile(call, call, "exec"), names)
     for name in re.findall(r'save\("([^"]+)"', calls):
         assert (tmp_path / name).stat().st_size > 10_000
-    for flag in quoted(flags):
+    for flag in code(flags):
         line = [flag, "-o", "out"] if not flag.startswith("-") else ["photo.jpg", "-o", "out", *flag.split()]
         parser().parse_args(["photo", *line])  # exits where there is no such flag

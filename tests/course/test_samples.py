@@ -8,25 +8,24 @@ import pytest
 from lprnet_utils.common import data_path, read_image
 
 
-def test_the_script_builds_the_bundled_photos(tmp_path, monkeypatch):
+def test_the_script_builds_the_bundled_photos(tmp_path, monkeypatch, photos):
     pytest.importorskip("skimage")
     pytest.importorskip("matplotlib")
     import build_samples
 
-    monkeypatch.setattr(build_samples, "FOLDER", tmp_path / "samples")
+    folder = tmp_path / "samples"
+    monkeypatch.setattr(build_samples, "FOLDER", folder)
     build_samples.main()
-    built = sorted((tmp_path / "samples").glob("*.jpg"))
-    assert [p.name for p in built] == ["astronaut.jpg", "grace_hopper.jpg"]
-    for path in built:
-        bundled = read_image(data_path(f"samples/{path.name}"))
+    assert {path.name for path in folder.glob("*.jpg")} == set(photos) == {"astronaut.jpg", "grace_hopper.jpg"}
+    for name, bundled in photos.items():
         assert bundled.shape in ((512, 512, 3), (600, 512, 3)) and bundled.std() > 40
-        assert np.abs(read_image(path).astype(int) - bundled).mean() < 1  # JPEG libraries differ a little
+        assert np.abs(read_image(folder / name).astype(int) - bundled).mean() < 1  # JPEG libraries differ a little
 
 
-def test_the_clicked_points_lie_on_the_faces():
+def test_the_clicked_points_lie_on_the_faces(photos):
     table = json.loads(data_path("samples/points.json").read_text())["photos"]
     for name, points in table.items():
-        height, width = read_image(data_path(f"samples/{name}")).shape[:2]
+        height, width = photos[name].shape[:2]
         assert len(points) >= 8
         for point in points.values():
             assert 0 < point["x"] < width and 0 < point["y"] < height

@@ -8,6 +8,7 @@ from scipy.io import savemat
 from lprnet_utils.common import DatasetError
 from lprnet_utils.common.assets import load_arrays
 from lprnet_utils.datasets import AFLW2000, AFLWTrain, fit_photos
+from lprnet_utils.evaluation import landmark_nme
 from lprnet_utils.geometry import landmark_box
 from lprnet_utils.geometry.landmarks import eye_and_mouth_opening, is_expressive
 
@@ -50,17 +51,14 @@ def with_points_that_are_not_finite(folder):
     write_aflw2000(folder, "image00001", POINTS * np.nan, [0.0] * 7)
 
 
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (without_photo, "image00002.jpg is missing"),
-        (without_pose, "image00002.mat has no field Pose_Para"),
-        (with_60_points, r"image00002.mat: pt3d_68 \(3, 60\)"),
-        (with_truncated_labels, "image00002.mat cannot be read"),
-        (without_labels, "image00002.mat is missing"),
-        (with_points_that_are_not_finite, "image00001.mat: field pt3d_68"),
-    ],
-)
+@pytest.mark.parametrize(("damage", "message"), [
+    (without_photo, "image00002.jpg is missing"),
+    (without_pose, "image00002.mat has no field Pose_Para"),
+    (with_60_points, r"image00002.mat: pt3d_68 \(3, 60\)"),
+    (with_truncated_labels, "image00002.mat cannot be read"),
+    (without_labels, "image00002.mat is missing"),
+    (with_points_that_are_not_finite, "image00001.mat: field pt3d_68"),
+])  # fmt: skip
 def test_broken_aflw2000_files_are_named(tmp_path, damage, message):
     write_aflw2000(tmp_path, "image00001", POINTS, [0.0] * 7)
     damage(tmp_path)
@@ -80,7 +78,7 @@ def test_broken_aflw2000_photos_are_left_out_unless_strict(tmp_path):
         data.image(0)
 
 
-def test_real_training_photos(aflw_train_dir):
+def test_real_training_photos(aflw_train_dir, landmark_model):
     photos = AFLWTrain(aflw_train_dir)
     assert len(photos) == 18606
     assert 0.03 < photos.held_out.mean() < 0.07
@@ -88,20 +86,11 @@ def test_real_training_photos(aflw_train_dir):
     assert not set(group[photos.held_out]) & set(group[~photos.held_out]), "a group on both sides"
     assert photos.image(17).shape == (120, 120, 3)
     rows = np.flatnonzero(photos.trust == 1)[:200]
-    fits = fit_photos(photos.landmarks[rows])
     labels = photos.landmarks[rows]
-    from lprnet_utils import MorphableModel, UVLayout
-
-    layout = UVLayout()
-    mean, basis = layout.position_basis(MorphableModel.load())
-    points = fits.evaluate(layout.landmark_matrix @ mean, np.stack([layout.landmark_matrix @ b for b in basis]))
-    box = landmark_box(labels)
-    side = np.sqrt((box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1]))
-    error = np.linalg.norm((points - labels)[..., :2], axis=-1).mean(1) / side
-    assert 100 * error.mean() < 0.7, "the model explains its labels"
+    error = landmark_nme(fit_photos(labels).evaluate(*landmark_model), labels)
+    assert error.mean() < 0.7, "the model explains its labels"
     without = AFLWTrain(aflw_train_dir, lids_and_lips=False)
-    other = [k for k in range(68) if k < 36]
-    assert (photos.landmarks[:, other] == without.landmarks[:, other]).all()
+    assert (photos.landmarks[:, :36] == without.landmarks[:, :36]).all()
     front = np.abs(photos.yaw) < 30
     lids = [eye_and_mouth_opening(p.landmarks[front, :, :2])[0] for p in (photos, without)]
     lowest, middle = (np.quantile(lids, q, axis=1) for q in (0.02, 0.5))

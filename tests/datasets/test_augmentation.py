@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lprnet_utils import MorphableModel, UVLayout
+from lprnet_utils import UVLayout
 from lprnet_utils.datasets import AUGMENTATIONS, augment_picture, mirror_crop, sample_matrix
 from lprnet_utils.datasets.augmentation import occlude
 from lprnet_utils.geometry import MIRRORED_LANDMARKS, Camera, crop_matrix, rotation_matrix, transform_points, warp_image
@@ -13,9 +13,8 @@ BOX = np.array([60.0, 50.0, 150.0, 160.0])
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_landmarks_of_the_augmented_map_are_the_transformed_landmarks(seed):
+def test_landmarks_of_the_augmented_map_are_the_transformed_landmarks(layout, model, seed):
     rng = np.random.default_rng(seed)
-    layout, model = UVLayout(), MorphableModel.load()
     camera = Camera(rotation_matrix(10, 30, -5), 0.8, np.array([105.0, 105.0, 0.0]))
     position = layout.vertices_to_map(camera.project(model.vertices(rng.normal(size=80))))
     matrix, flip = sample_matrix(rng, BOX, AUGMENTATIONS["wide"])
@@ -84,7 +83,6 @@ def test_quarter_turns_rotate_the_map_too():
     """A bright dot stays at the tip of the nose."""
     from toy import ToySource
 
-    from lprnet_utils import UVLayout
     from lprnet_utils.datasets.augmentation import rotate_quarter_turns
 
     source, layout = ToySource(1), UVLayout()

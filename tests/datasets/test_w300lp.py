@@ -5,17 +5,15 @@ import pytest
 from data_files import basel_files, write_300wlp
 from scipy.io import savemat
 
-from lprnet_utils import MorphableModel, UVLayout
 from lprnet_utils.commands.main import main
 from lprnet_utils.common import DatasetError
 from lprnet_utils.common.files import read_checked
 from lprnet_utils.datasets import W300LP, Shards
-from lprnet_utils.geometry import landmark_box
+from lprnet_utils.geometry import MIRRORED_LANDMARKS, landmark_box
 
 
-def test_cameras_of_real_files_match_their_landmarks(w300_dir):
+def test_cameras_of_real_files_match_their_landmarks(w300_dir, layout):
     """The file's camera projects the mean face onto the 300-W landmarks: axes, pixel origin and units are right."""
-    layout = UVLayout()
     mean = layout.landmarks(layout.mean_map)
     gaps = []
     for folder in ("pairs", "flipped"):
@@ -30,8 +28,6 @@ def test_cameras_of_real_files_match_their_landmarks(w300_dir):
                 continue
             points = fit.points
             if folder == "flipped":  # the samples lie in a folder of another name than AFW_Flip
-                from lprnet_utils.geometry import MIRRORED_LANDMARKS
-
                 points = points[MIRRORED_LANDMARKS]
             box = landmark_box(points)
             side = np.sqrt(np.prod(box[2:] - box[:2]))
@@ -52,8 +48,7 @@ def test_turned_pictures_have_turned_cameras(w300_dir):
 
 
 @pytest.mark.walk
-def test_conversion_of_files_with_known_truth(tmp_path):
-    model, layout = MorphableModel.load(), UVLayout()
+def test_conversion_of_files_with_known_truth(model, layout, tmp_path):
     basel_files(model, tmp_path)
     truths = write_300wlp(model, tmp_path, count=3)
     command = ["convert-300wlp", str(tmp_path / "out"), "--source", str(tmp_path / "300W_LP"), "--workers", "1"]

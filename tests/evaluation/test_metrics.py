@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lprnet_utils.common.assets import load_arrays
+from lprnet_utils.datasets import AFLW2000
 from lprnet_utils.evaluation import (
     confidence_interval,
     cumulative_error,
@@ -19,16 +20,6 @@ from lprnet_utils.evaluation import (
 from lprnet_utils.geometry import rotation_matrix
 
 
-def test_nme_by_hand():
-    truth = np.zeros((68, 3))
-    truth[0, :2], truth[1, :2] = [0, 0], [40, 90]  # box 40 x 90, square root of its area 60
-    predicted = truth.copy()
-    predicted[2:36, 0] += 3
-    predicted[36:, 1] -= 4
-    predicted[:, 2] += 1000  # depth does not count
-    assert landmark_nme(predicted, truth) == pytest.approx(100 * (34 * 3 + 32 * 4) / 68 / 60)
-
-
 def test_bins_by_hand():
     errors = [1, 2, 3, 4, 8]
     yaw = [0, -30, 30.5, -60, 75]
@@ -38,7 +29,7 @@ def test_bins_by_hand():
     assert np.isnan(summarise_by_yaw([1], [0])["60-90"])
 
 
-def test_normalisers_by_hand():
+def test_normalisers_and_nme_by_hand():
     face = np.zeros((68, 3))
     face[0, :2], face[1, :2] = [0, 0], [40, 90]
     face[36], face[45] = [10, 20, 0], [40, 20, 40]
@@ -48,6 +39,8 @@ def test_normalisers_by_hand():
     assert normaliser(face[:, :2], "interocular") == pytest.approx(30)
     assert normaliser(face[:, :2], "interpupil") == pytest.approx((40 + 5 * 34) / 6 - (10 + 5 * 16) / 6)
     assert normaliser(np.stack([face, 2 * face])) == pytest.approx([60, 120]), "many at once"
+    predicted = face + np.repeat([[3, 0, 1000], [0, -4, 1000]], 34, axis=0)
+    assert landmark_nme(predicted, face) == pytest.approx(100 * (34 * 3 + 34 * 4) / 68 / 60), "depth does not count"
 
 
 def test_errors_in_space_by_hand():
@@ -149,9 +142,6 @@ def test_bad_input_is_refused(measure, arguments, reason):
 
 
 def test_outputs_of_prnet_have_the_published_errors(w300_dir, aflw2000_dir):
-    """Landmarks of five meshes of PRNet, with all three definitions of the error."""
-    from lprnet_utils.datasets import AFLW2000
-
     data, folder = AFLW2000(aflw2000_dir), w300_dir / "prnet-outputs"
     names = sorted(p.name.removesuffix("_kpt.txt") for p in folder.glob("*_kpt.txt"))
     truth = data.landmarks[[data.names.index(name) for name in names]]
@@ -165,8 +155,6 @@ def test_outputs_of_prnet_have_the_published_errors(w300_dir, aflw2000_dir):
 
 
 def test_predictions_of_3ddfa_v2_have_the_published_errors(aflw2000_dir):
-    from lprnet_utils.datasets import AFLW2000
-
     data = AFLW2000(aflw2000_dir)
     names, points = load_arrays(aflw2000_dir / "3ddfa_v2_mb05.npz", "names", "lm68")
     by_name = dict(zip(names.tolist(), points, strict=True))

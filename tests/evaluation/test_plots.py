@@ -3,7 +3,6 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from lprnet_utils import UVLayout
 from lprnet_utils.evaluation import cumulative_error, draw_ced, draw_on_face
 
 
@@ -16,14 +15,13 @@ def test_ced_has_its_curve_and_numbers():
     assert ax.get_xlabel() and ax.get_ylabel() and ax.get_xlim()[1] == 10
 
 
-def test_values_are_drawn_at_their_landmarks_and_texels():
+def test_values_are_drawn_at_their_landmarks_and_texels(layout):
     values = np.zeros(68)
     values[36] = 5
     ax = Figure().subplots()
     draw_on_face(ax, values, "error, %", limit=5)
     marks = ax.collections[-1]
     place = marks.get_offsets()[np.argmax(marks.get_array())]
-    layout = UVLayout()
     assert np.allclose(place, layout.landmarks(layout.mean_map)[36, :2])
     dense = np.zeros((128, 128))
     dense[40, 30] = 1

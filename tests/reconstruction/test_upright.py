@@ -13,7 +13,7 @@ from lprnet_utils.geometry import landmark_box, transform_points, warp_image
 from lprnet_utils.geometry.crop import view_matrix
 from lprnet_utils.networks import head_angle_network
 from lprnet_utils.networks.export import convert_litert
-from lprnet_utils.reconstruction.upright import HeadAngle
+from lprnet_utils.reconstruction.lprnet import HeadAngle
 
 
 def leaning_weights(folder, angle):
@@ -36,7 +36,6 @@ def leaning(photo, truth, angle, size=500):
 
 @pytest.mark.parametrize("angle", [-150, -90, -45, 60, 120, 180])
 def test_a_leaning_head_is_turned_upright(photos, faces, monkeypatch, angle):
-    """One pass in the box of the turned landmarks is as accurate as in the upright photo."""
     net, photo, truth = LPRNet(), photos["astronaut.jpg"], faces["astronaut.jpg"][0].landmarks[:, :2]
     expected = net.reconstruct_in_box(photo, landmark_box(truth))
     turned, points, turn = leaning(photo, truth, angle)
@@ -59,5 +58,5 @@ def test_the_head_angle_network_of_the_weights_is_used(photos, faces, tmp_path):
 @pytest.mark.parametrize(("angle", "length", "expected"), [(60, 1, 60), (-120, 0.9, -120), (60, 0.5, 0), (15, 1, 0)])
 def test_small_angles_and_uncertain_answers_are_ignored(monkeypatch, angle, length, expected):
     answer = length * np.array([np.sin(np.deg2rad(angle)), np.cos(np.deg2rad(angle))])
-    monkeypatch.setattr("lprnet_utils.reconstruction.upright.LiteRTModel", lambda *_: lambda crop: [answer])
+    monkeypatch.setattr("lprnet_utils.reconstruction.lprnet.LiteRTModel", lambda *_: lambda crop: [answer])
     assert HeadAngle(b"")(np.zeros((128, 128, 3), np.uint8)) == pytest.approx(expected)

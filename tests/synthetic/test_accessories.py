@@ -3,16 +3,10 @@
 import numpy as np
 import pytest
 
-from lprnet_utils import MorphableModel, UVLayout
+from lprnet_utils import MorphableModel
 from lprnet_utils.synthetic import glasses
 from lprnet_utils.synthetic.accessories import hat, join_meshes
 from lprnet_utils.synthetic.head import ring_triangles
-
-
-@pytest.fixture(scope="module")
-def landmarks():
-    layout = UVLayout()
-    return layout.landmarks(layout.mean_map)
 
 
 def test_rings_are_closed_and_use_all_vertices():
@@ -24,7 +18,8 @@ def test_rings_are_closed_and_use_all_vertices():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_glasses_are_in_front_of_the_eyes(landmarks, seed):
+def test_glasses_are_in_front_of_the_eyes(landmark_model, seed):
+    landmarks = landmark_model[0]
     frame, *lenses = glasses(np.random.default_rng(seed), landmarks)
     assert len(frame.vertices) == len(frame.colors) and frame.triangles.max() < len(frame.vertices)
     for loop, lens in zip((slice(36, 42), slice(42, 48)), lenses, strict=True):
@@ -35,8 +30,8 @@ def test_glasses_are_in_front_of_the_eyes(landmarks, seed):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_hat_leaves_the_eyes_free(landmarks, seed):
-    skull = MorphableModel.load().mean + [0, 30, -60]
+def test_a_hat_leaves_the_eyes_free(landmark_model, seed):
+    landmarks, skull = landmark_model[0], MorphableModel.load().mean + [0, 30, -60]
     part = hat(np.random.default_rng(seed), skull, landmarks)
     assert part.vertices[:, 1].min() > landmarks[36:48, 1].max(), "above the eyes"
     assert part.vertices[:, 1].max() > skull[:, 1].max()

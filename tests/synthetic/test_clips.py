@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from lprnet_utils import UVLayout
 from lprnet_utils.geometry import Camera
 from lprnet_utils.reconstruction import ShapeFitter
 from lprnet_utils.synthetic import look_around, nod, rendered_clip, rest, still, talk
@@ -24,7 +23,7 @@ def test_position_maps_have_the_given_pose_and_expression():
     asked = (12.0, -20.0, 5.0)
     clip = rendered_clip(1, (320, 240), pose=lambda t: asked, expression=lambda t: {"jawOpen": 0.7})
     (position_map,) = clip.position_maps(0)
-    layout = UVLayout()
+    layout = clip.layout
     assert abs(position_map[layout.mask][:, 2].mean()) < 1e-3, "z of mean 0"
     camera = Camera.fit(layout.points(layout.mean_map), layout.points(position_map))
     assert np.allclose(camera.angles, asked, atol=6), "a person's face differs from the mean face"
@@ -34,11 +33,9 @@ def test_position_maps_have_the_given_pose_and_expression():
 
 
 def test_the_face_is_drawn_where_its_landmarks_are():
-    """Only pixels near the landmarks change when the head nods."""
     clip = rendered_clip(8, (320, 240), seed=3, pose=lambda t: nod(t, 30, 4), expression=rest)
     still_clip = rendered_clip(1, (320, 240), seed=3, pose=still, expression=rest)
-    one, other = still_clip[0].image.astype(int), clip[2].image.astype(int)
-    changed = np.abs(one - other).max(-1) > 25
+    changed = np.abs(still_clip[0].image.astype(int) - clip[2].image).max(-1) > 25
     points = np.concatenate([still_clip.landmarks(0)[0], clip.landmarks(2)[0]])[:, :2]
     low, high = points.min(0).astype(int) - 75, points.max(0).astype(int) + 30
     inside = np.zeros_like(changed)
@@ -52,16 +49,14 @@ def test_movement_is_smooth():
     assert np.ptp(track[:, 30], axis=0)[:2].min() > 3, "it does move"
     assert np.linalg.norm(np.diff(track, axis=0), axis=-1).max() < 10
     for t in np.linspace(0, 20, 400):
-        assert all(0 <= v <= 1 for v in talk(t).values())
-        assert np.abs(look_around(t)).max() < 45
+        assert all(0 <= v <= 1 for v in talk(t).values()) and np.abs(look_around(t)).max() < 45
     assert max(talk(t)["eyeBlinkLeft"] for t in np.arange(0, 5, 1 / 30)) > 0.8
 
 
 def test_people_stand_side_by_side():
     clip = rendered_clip(2, (480, 240), people=2)
-    maps = clip.position_maps(0)
-    assert maps.shape == (2, 128, 128, 3)
-    assert clip.landmarks(0)[0, :, 0].max() < clip.landmarks(0)[1, :, 0].min()
+    left, right = clip.landmarks(0)[..., 0]
+    assert clip.position_maps(0).shape == (2, 128, 128, 3) and left.max() < right.min()
 
 
 @pytest.mark.parametrize("bad", [{"frames": 0}, {"people": 0}, {"fps": 0}, {"size": (8, 400)}])

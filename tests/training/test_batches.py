@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from toy import ToySource
 
-from lprnet_utils import UVLayout
 from lprnet_utils.datasets.sources import Mixture
 from lprnet_utils.training import TrainingConfig
 from lprnet_utils.training.batches import make_batch
@@ -50,12 +49,11 @@ def test_crops_that_were_augmented_before_are_only_mirrored():
         assert np.allclose(crop, picture / 255, atol=1e-6) or np.allclose(crop, picture[:, ::-1] / 255, atol=1e-6)
 
 
-def test_batches_show_the_face_at_the_position_of_the_map():
+def test_batches_show_the_face_at_the_position_of_the_map(layout):
     """The toy photos have a bright dot at the tip of the nose and are black elsewhere."""
     from dataclasses import replace
 
     source = ToySource(6)
-    layout = UVLayout()
     x, y = make_batch(source, replace(CONFIG, augmentation="geometry"), 0)
     for crop, code in zip(x, y, strict=True):
         weight = crop[..., 0].astype(float)

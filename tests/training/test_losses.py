@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
-from lprnet_utils import UVLayout
 from lprnet_utils.training import map_loss
 from lprnet_utils.uv import SPAN
 
 
-def test_loss_by_hand():
-    layout = UVLayout()
+def test_loss_by_hand(layout):
     rng = np.random.default_rng(0)
     truth = rng.random((2, 128, 128, 3)).astype(np.float32)
     predicted = truth.copy()
@@ -21,9 +19,8 @@ def test_loss_by_hand():
         assert loss[1] == pytest.approx(0, abs=1e-5 * penalty)
 
 
-def test_loss_of_the_similarity_by_hand():
+def test_loss_of_the_similarity_by_hand(layout):
     """A shift, a change of scale and a rotation cost their amount; a change of shape costs nothing."""
-    layout = UVLayout()
     truth = (layout.mean_map * [0.5, -0.5, 0.5] / (SPAN * 128) + 0.5).astype(np.float32)
     points = layout.landmarks(truth)[:, :2]
     radius = np.sqrt(((points - points.mean(0)) ** 2).sum(1).mean())
@@ -45,8 +42,7 @@ def test_loss_of_the_similarity_by_hand():
     assert extra(deeper) == pytest.approx(0, abs=1e-6)
 
 
-def test_losses_of_edges_and_wing_by_hand():
-    layout = UVLayout()
+def test_losses_of_edges_and_wing_by_hand(layout):
     rng = np.random.default_rng(0)
     truth = rng.random((1, 128, 128, 3)).astype(np.float32)
     unit = 100 * SPAN
@@ -66,8 +62,7 @@ def test_losses_of_edges_and_wing_by_hand():
     assert loss(truth + large, "wing") == pytest.approx(large - w + w * np.log(1 + w / epsilon), rel=1e-3)
 
 
-def test_loss_of_the_gaps_between_lids_and_lips_by_hand():
-    layout = UVLayout()
+def test_loss_of_the_gaps_between_lids_and_lips_by_hand(layout):
     truth = np.random.default_rng(0).random((1, 128, 128, 3)).astype(np.float32)
 
     def extra(predicted):

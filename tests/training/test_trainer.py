@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from dataclasses import replace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -13,12 +13,13 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from checkout import ROOT
 from toy import ToySource, tiny_network
 
+from lprnet_utils import networks
 from lprnet_utils.common.files import CheckpointError, load_checkpoint, save_checkpoint
 from lprnet_utils.training import Trainer, TrainingConfig
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = [str(ROOT / "tests/helpers"), str(ROOT)]  # import paths of subprocesses
 CONFIG = TrainingConfig(
     samples=64, batch_size=8, warmup=16, checkpoint_every=16, validate_every=32, augmentation="wide", seed=3
@@ -49,8 +50,6 @@ def test_a_stopped_run_ends_as_an_uninterrupted_one(tmp_path):
 
 
 def test_a_damaged_checkpoint_falls_back_and_another_recipe_is_refused(tmp_path, capsys):
-    from dataclasses import replace
-
     run(tmp_path, stop_after=5)
     path = tmp_path / "checkpoint.bin"
     path.write_bytes(path.read_bytes()[:1000])
@@ -83,8 +82,6 @@ def test_a_run_resumes_only_with_the_same_network_and_photos(tmp_path):
 
 def test_the_log_has_each_line_once(tmp_path):
     """This holds after a kill before the first checkpoint too, and for more than a million samples."""
-    from dataclasses import replace
-
     run(tmp_path / "first", stop_after=4)
     line = (tmp_path / "first" / "log.csv").read_text()
     (tmp_path / "second").mkdir()
@@ -214,10 +211,6 @@ def test_resume_on_jax_is_equal_to_rounding(tmp_path):
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_keeps_float32_results(precision, tmp_path):
     """Under half precision, weights, positions and results stay float32, and the checkpoint resumes."""
-    from dataclasses import replace
-
-    from lprnet_utils import networks
-
     config = replace(CONFIG, precision=precision, samples=16, batch_size=4, learning_rate=3e-3, warmup=4)
     keras.config.set_dtype_policy(precision)
     try:

@@ -4,47 +4,23 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from lprnet_utils import MorphableModel, UVLayout
+from lprnet_utils import UVLayout
 from lprnet_utils.geometry import MIRRORED_LANDMARKS, border_loops
+from lprnet_utils.geometry.mesh import area_normals, border_edges, triangle_edges
 from lprnet_utils.uv import MEMBRANE, SURFACE, decode_map, encode_map, mirror_map, texel_matrix
 
 
-@pytest.fixture(scope="module")
-def model():
-    return MorphableModel.load()
-
-
-@pytest.fixture(scope="module")
-def layout():
-    return UVLayout()
-
-
-def signed_areas(uv, triangles):
-    a, b, c = (uv[triangles[:, k]] for k in range(3))
-    return ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]) / 2
-
-
-def test_no_triangle_of_the_chart_is_flipped(model):
-    areas = signed_areas(model.uv, model.triangles) * 128**2
+def test_no_triangle_of_the_chart_is_flipped_or_overlaps_another(model):
+    areas = area_normals(np.c_[model.uv, np.zeros(len(model.uv))], model.triangles)[:, 2] / 2
     assert (areas < 0).all(), "v runs down, so counter-clockwise from outside is negative here"
-    assert np.abs(areas).min() > 1e-4
-
-
-def test_no_triangle_of_the_chart_overlaps_another(model):
+    assert np.abs(areas).min() * 128**2 > 1e-4
     # without flips, the map is one-to-one if its areas add up to what the border encloses
-    areas = -signed_areas(model.uv, model.triangles)
-    edges = np.stack([model.triangles, np.roll(model.triangles, -1, 1)], -1).reshape(-1, 2)
-    key = np.sort(edges, 1) @ [len(model.uv), 1]
-    border = edges[np.isin(key, [k for k, n in zip(*np.unique(key, return_counts=True), strict=True) if n == 1])]
-    p, q = model.uv[border[:, 0]], model.uv[border[:, 1]]
+    (loop,) = border_loops(model.triangles)
+    assert len(loop) == len(border_edges(model.triangles))
+    p, q = model.uv[loop], model.uv[np.roll(loop, -1)]
     enclosed = abs((p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum() / 2)
-    assert areas.sum() == pytest.approx(enclosed, rel=1e-9)
+    assert -areas.sum() == pytest.approx(enclosed, rel=1e-9)
     # and the border, one loop, does not cross itself: it is convex
-    after = dict(border.tolist())
-    loop = [border[0, 0]]
-    while after[loop[-1]] != loop[0]:
-        loop.append(after[loop[-1]])
-    assert len(loop) == len(border)
     step = np.diff(model.uv[[*loop, loop[0], loop[1]]], axis=0)
     cross = step[:-1, 0] * step[1:, 1] - step[:-1, 1] * step[1:, 0]
     assert (cross < 1e-9).all()
@@ -97,10 +73,8 @@ def test_precomputed_layout_is_the_rasterised_one(model, layout):
 def test_other_landmark_positions_can_be_given(layout):
     same = UVLayout(landmark_uv=layout.landmark_uv)
     assert np.allclose(same.landmarks(layout.mean_map), layout.landmarks(layout.mean_map), atol=1e-2)
-    moved = UVLayout(landmark_uv=layout.landmark_uv[MIRRORED_LANDMARKS])
-    assert np.allclose(
-        moved.landmarks(layout.mean_map)[MIRRORED_LANDMARKS], layout.landmarks(layout.mean_map), atol=1e-2
-    )
+    moved = UVLayout(landmark_uv=layout.landmark_uv[MIRRORED_LANDMARKS]).landmarks(layout.mean_map)
+    assert np.allclose(moved[MIRRORED_LANDMARKS], layout.landmarks(layout.mean_map), atol=1e-2)
 
 
 def test_the_weight_mask_is_that_of_prnet(layout):
@@ -130,13 +104,12 @@ def test_closed_triangles_are_one_sheet(layout):
 
 def test_triangles_face_outward_and_leave_openings(model, layout):
     points = layout.points(layout.mean_map)
-    a, b, c = (points[layout.triangles[:, k]] for k in range(3))
-    normal = np.cross(b - a, c - a)
-    outward = (normal * ((a + b + c) / 3 - [0, 0, -60])).sum(1) > 0
+    centre = points[layout.triangles].mean(1)
+    outward = (area_normals(points, layout.triangles) * (centre - [0, 0, -60])).sum(1) > 0
     assert outward.mean() > 0.98  # a few triangles under the nose and inside the lips face backward
     assert (layout.kind[layout.texels // 128, layout.texels % 128] == SURFACE).all()
     assert (layout.kind == MEMBRANE).sum() > 500
-    edges = np.sort(np.stack([layout.triangles, np.roll(layout.triangles, -1, 1)], -1).reshape(-1, 2), 1)
+    edges = np.sort(triangle_edges(layout.triangles), 1)
     assert np.unique(edges, axis=0, return_counts=True)[1].max() == 2, "a manifold"
 
 
@@ -153,15 +126,13 @@ def test_decoding_inverts_encoding():
 def test_smoothing_removes_a_checkerboard_and_keeps_the_face(layout):
     rows, columns = np.mgrid[0:128, 0:128]
     board = np.where((rows + columns) % 2, 1.5, -1.5)[..., None] * np.ones(3)
-    smooth = layout.smooth(layout.mean_map + board)
+    rough = layout.mean_map + board
+    smooth, of_mirrored = layout.smooth(rough), layout.smooth(rough[:, ::-1] * [-1, 1, 1])
     inner = np.zeros_like(layout.mask)
     inner[8:-8, 8:-8] = layout.mask[8:-8, 8:-8]
     error = np.linalg.norm(smooth - layout.mean_map, axis=-1)
     assert np.percentile(error[inner], 95) < 0.6 < np.linalg.norm(board[0, 0])
-    assert (
-        np.abs(smooth[:, ::-1] * [-1, 1, 1] - layout.smooth((layout.mean_map + board)[:, ::-1] * [-1, 1, 1])).max()
-        < 1e-3
-    )
+    assert np.abs(smooth[:, ::-1] * [-1, 1, 1] - of_mirrored).max() < 1e-3
     torn = np.where(layout.mask[..., None], layout.mean_map, 1e4)
     assert np.abs(layout.smooth(torn) - layout.smooth(layout.mean_map)).max() < 1e-3, "texels outside have no influence"
     assert np.abs(layout.smooth(torn)).max() < 200, "and get the nearest valid value"

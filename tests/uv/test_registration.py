@@ -1,31 +1,21 @@
 """Registration of the bundled face to other models."""
 
+import build_ict_face
 import numpy as np
 import pytest
 from data_files import basel_files, faces_of
+from trimesh.triangles import closest_point
 
 from lprnet_utils import MorphableModel, UVLayout
 from lprnet_utils.geometry import border_loops, similarity_alignment
-from lprnet_utils.geometry.mesh import nested_loops
+from lprnet_utils.geometry.mesh import area_normals, nested_loops
 from lprnet_utils.morphable_model import read_basel
 from lprnet_utils.morphable_model.surface import Surface, match_curve
 from lprnet_utils.uv import register_model
 from lprnet_utils.uv.registration import register
 
 
-@pytest.fixture(scope="module")
-def model():
-    return MorphableModel.load()
-
-
-def normals_of(vertices, triangles):
-    corner = vertices[triangles]
-    return np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-
-
 def test_closest_points_are_those_of_an_exhaustive_search(model):
-    from trimesh.triangles import closest_point
-
     rng = np.random.default_rng(0)
     faces = faces_of(model)
     surface = Surface(model.mean, faces)
@@ -68,46 +58,36 @@ def test_nested_loops_are_rings_of_the_mesh(model):
         nested_loops(faces, mouth, 200)
 
 
-def test_ict_face_is_the_kits_face(model):
-    """The bundled file has no folds, its lips and lids close, and it shares the layout."""
+def test_the_bundled_ict_face_has_no_folds_and_closes_lips_and_lids(layout, model):
     ict = MorphableModel.load("ict")
     assert ict.identity.shape == (100, len(model.mean), 3) and ict.expression.shape == (55, len(model.mean), 3)
     faces = faces_of(model)
-    layout = UVLayout()
     assert np.abs((layout.matrix @ ict.mean)[layout.mask.ravel()].mean(0)).max() < 1e-2
     assert 1.0 < np.ptp(ict.mean[:, 0]) / np.ptp(model.mean[:, 0]) < 1.25, "an adult's head is larger than the mean's"
     # neighbours face alike everywhere, as on the bundled face: a fold would turn one of them over
-    normal = normals_of(ict.mean, faces)
+    normal = area_normals(ict.mean, faces)
     around = np.zeros_like(ict.mean)
     for k in range(3):
         np.add.at(around, faces[:, k], normal)
     assert ((normal * around[faces].sum(1)).sum(1) > 0).all()
-    eye = [loop for loop in border_loops(faces)[1:] if ict.mean[loop, 1].mean() > 0 and ict.mean[loop, 0].mean() > 0][0]
-    opening = np.ptp(ict.mean[eye, 1])
+    openings = border_loops(faces)[1:]
+    eye = [loop for loop in openings if ict.mean[loop, 1].mean() > 0 and ict.mean[loop, 0].mean() > 0][0]
     blink = ict.vertices(expression={"eyeBlinkLeft": 1.0})
-    assert np.ptp(blink[eye, 1]) < 0.6 * opening and opening > 7
-    mouth = min(border_loops(faces)[1:], key=lambda loop: ict.mean[loop, 1].mean())
+    assert np.ptp(blink[eye, 1]) < 0.6 * np.ptp(ict.mean[eye, 1]) and np.ptp(ict.mean[eye, 1]) > 7
+    mouth = min(openings, key=lambda loop: ict.mean[loop, 1].mean())
     assert np.ptp(ict.vertices(expression={"jawOpen": 1.0})[mouth, 1]) > 20 > 5 > np.ptp(ict.mean[mouth, 1])
 
 
-def test_registration_of_the_kit(model, ict_dir):
-    """Surface, folds and rims of the registration, compared with the mesh of the kit."""
-    import build_ict_face
-
+def test_surface_folds_and_rims_of_the_registration_of_the_kit(model, ict_dir):
     kit = build_ict_face.from_arrays(ict_dir / "ict_face3dmm_full.npz")
     triangles, rims = build_ict_face.skin_and_rims(kit)
     found = register(kit.mean, triangles, kit.mean[kit.landmark_vertices], rims)
     faces = faces_of(model)
-    used = np.unique(faces)
-    distance = found.distance[used]
-    against = np.einsum(
-        "td,td->t",
-        normals_of(found.vertices, faces),
-        (found.matrix @ Surface(kit.mean, triangles).smooth_normals)[faces].sum(1),
-    )
-    share = (against < 0).mean()
-    print(f"distance 95 %: {np.percentile(distance, 95):.2f} mm; {100 * share:.2f} % of the triangles face against")
-    assert np.percentile(distance, 95) < 1.0
+    distance = np.percentile(found.distance[np.unique(faces)], 95)
+    kit_normals = (found.matrix @ Surface(kit.mean, triangles).smooth_normals)[faces].sum(1)
+    share = ((area_normals(found.vertices, faces) * kit_normals).sum(1) < 0).mean()
+    print(f"distance 95 %: {distance:.2f} mm; {100 * share:.2f} % of the triangles face against")
+    assert distance < 1.0
     assert share < 0.005, "the nostrils, which lie nowhere on the kit, and slivers in the corners of eyes and mouth"
     # rim to rim in both directions, also in expressions, which the registration did not use
     openings = border_loops(faces)[1:]
@@ -150,14 +130,9 @@ def test_basel_model_is_read_and_registered(model, tmp_path):
     assert registered.vertices(np.ones(10)).shape == model.mean.shape
 
 
-@pytest.mark.parametrize(
-    ("vertices", "message"), [(np.zeros((10, 2)), r"\(10, 2\)"), (np.full((10, 3), np.nan), "finite")]
-)
-def test_bad_vertices_are_refused(vertices, message):
-    with pytest.raises(ValueError, match=message):
-        register(vertices, np.zeros((1, 3), int), np.zeros((68, 3)))
-
-
-def test_a_model_without_landmarks_is_refused(model):
+def test_bad_vertices_and_a_model_without_landmarks_are_refused(model):
+    for vertices, message in ((np.zeros((10, 2)), r"\(10, 2\)"), (np.full((10, 3), np.nan), "finite")):
+        with pytest.raises(ValueError, match=message):
+            register(vertices, np.zeros((1, 3), int), np.zeros((68, 3)))
     with pytest.raises(ValueError, match="landmark_vertices"):
         register_model(model)

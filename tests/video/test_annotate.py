@@ -4,6 +4,7 @@ import csv
 import shutil
 import weakref
 
+import cv2
 import numpy as np
 import pytest
 from video_files import ffmpeg, pattern_video
@@ -27,10 +28,6 @@ def face_video(clip, tmp_path_factory):
     sine = "sine=frequency=440:duration=1"
     ffmpeg("-i", folder / "silent.mp4", "-f", "lavfi", "-i", sine, "-c:v", "copy", folder / "talk.mp4")
     return folder / "talk.mp4"
-
-
-def unfinished_files(folder):
-    return [p.name for p in folder.iterdir() if p.name.startswith(".")]
 
 
 def test_annotated_video_has_overlay_3d_face_and_sound(net, clip, face_video, tmp_path, capsys):
@@ -57,7 +54,7 @@ def test_annotated_video_has_overlay_3d_face_and_sound(net, clip, face_video, tm
         truth = np.stack([clip.landmarks(k)[0] for k in range(12)])
         assert np.abs(record["landmarks"] - truth)[..., :2].mean() < 3
         assert (record["confidence"][1:] > 0.8).all() and np.ptp(record["pose"][:, 1]) > 5
-    assert unfinished_files(tmp_path) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "out.npz"]
 
 
 def test_record_without_video(net, face_video, tmp_path):
@@ -83,10 +80,12 @@ def test_overlay_and_turn_options(net, face_video, tmp_path, options):
     assert difference < 4 if options.overlay == "none" else difference > 4
 
 
-def test_padding_of_odd_sides_is_reported(net, tmp_path):
+def test_odd_sides_are_padded_and_reported(net, tmp_path):
     odd = pattern_video(tmp_path / "odd.mkv", "-c:v", "ffv1", size="63x49")
     report = annotate_video(odd, tmp_path / "out.mp4", net, VideoOptions(turn="none"), progress=False)
-    assert report.size == (64, 50) and "padded" in report.notes[0]
+    assert report.size == (64, 50)
+    assert report.notes == ["63 x 49 pixels are padded to 64 x 50: encoders need even sides"]
+    assert [frame.shape for frame in VideoFrames(tmp_path / "out.mp4")] == [(50, 64, 3)] * 10
 
 
 def test_video_without_a_face_and_video_of_one_frame(net, clip, tmp_path):
@@ -102,14 +101,12 @@ def test_video_without_a_face_and_video_of_one_frame(net, clip, tmp_path):
 
 @pytest.mark.walk
 def test_4k_video(net, clip, tmp_path):
-    import cv2
-
     large = [cv2.resize(clip[k].image, (3840, 2160), interpolation=cv2.INTER_CUBIC) for k in range(2)]
     write_video(large, tmp_path / "large.mp4", 25)
-    report = annotate_video(tmp_path / "large.mp4", tmp_path / "out.mp4", net, progress=False)
-    assert report.size == (3840 + 2160, 2160) and report.frames_with_faces == 2
-    report = annotate_video(tmp_path / "large.mp4", tmp_path / "out.mp4", net, VideoOptions(height=720), progress=False)
-    assert report.size == (1280 + 720, 720) and report.frames_with_faces == 2
+    for height, width in ((2160, 3840), (720, 1280)):
+        options = VideoOptions(height=height)
+        report = annotate_video(tmp_path / "large.mp4", tmp_path / "out.mp4", net, options, progress=False)
+        assert report.size == (width + height, height) and report.frames_with_faces == 2
 
 
 def test_sound_is_copied_or_converted(net, face_video, tmp_path):
@@ -125,8 +122,8 @@ def test_sound_is_copied_or_converted(net, face_video, tmp_path):
 def test_broken_sources_are_named_in_errors_and_nothing_is_written(net, face_video, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
-    for name, data in (("empty.mp4", b""), ("text.mp4", b"hello, I am no video"), ("cut.mp4", b"")):
-        (tmp_path / name).write_bytes(data)
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    (tmp_path / "text.mp4").write_bytes(b"hello, I am no video")
     moov_first = tmp_path / "whole.mp4"
     long = pattern_video(tmp_path / "long.mkv", "-c:v", "libx264", "-g", "10", seconds=20, size="320x240")
     ffmpeg("-i", long, "-c", "copy", "-movflags", "+faststart", moov_first)
@@ -157,13 +154,6 @@ def test_an_error_while_drawing_leaves_the_old_file(net, face_video, tmp_path, m
     assert out.read_bytes() == b"the old one" and [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
 
 
-def annotate_own(folder, video, target="out.mp4", record=None, **options):
-    """Annotate a copy of a video in a folder; the names of the outputs are relative to the folder."""
-    source = shutil.copy(video, folder / "own.mp4")
-    outputs = [None if name is None else folder / name for name in (target, record)]
-    annotate_video(source, outputs[0], None, VideoOptions(**options), record=outputs[1], progress=False)
-
-
 @pytest.mark.parametrize(("bad", "error", "reason"), [
     ({"target": "own.mp4"}, VideoError, "is the video that is read"),
     ({"target": "out.txt"}, ValueError, "ends in '.txt'; choose one of .mp4"),
@@ -175,14 +165,17 @@ def annotate_own(folder, video, target="out.mp4", record=None, **options):
     ({"fps": 0}, VideoError, "a frame rate lies between"),
     ({"height": 0}, ValueError, "at least 16 pixels"),
 ])  # fmt: skip
-def test_bad_arguments_are_refused_before_anything_is_written(face_video, tmp_path, bad, error, reason):
+def test_bad_arguments_are_refused_before_anything_is_written(face_video, tmp_path, monkeypatch, bad, error, reason):
+    shutil.copy(face_video, tmp_path / "own.mp4")
+    monkeypatch.chdir(tmp_path)
+    outputs = {"target": "out.mp4"} | {name: bad[name] for name in ("target", "record") if name in bad}
     with pytest.raises(error, match=reason):
-        annotate_own(tmp_path, face_video, **bad)
+        options = VideoOptions(**{name: value for name, value in bad.items() if name not in outputs})
+        annotate_video("own.mp4", options=options, progress=False, **outputs)
     assert [p.name for p in tmp_path.iterdir()] == ["own.mp4"]
 
 
-def test_memory_does_not_grow_with_the_video(net, tmp_path, monkeypatch):
-    """At most a few frames exist at a time."""
+def test_at_most_a_few_frames_exist_at_a_time(net, tmp_path, monkeypatch):
     source = pattern_video(tmp_path / "long.mp4", seconds=4, rate=25)
     frames, most = [], []
 

@@ -1,23 +1,23 @@
 """Avatar files, compared with the face model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import trimesh
 from glb_files import read_glb
 from made_faces import made_face, painted_face, stripes
 
-from lprnet_utils import MorphableModel
-from lprnet_utils.viewer import write_avatar
-from lprnet_utils.viewer.avatar import MOUTH_COLOR, neutral_vertices
+from lprnet_utils.viewer import Avatar, write_avatar
+from lprnet_utils.viewer.avatar import MOUTH_COLOR
 
 SMILE = {"mouthSmileLeft": 0.7, "mouthSmileRight": 0.7, "jawOpen": 0.3}
 
 
-def test_the_person_at_rest():
-    model = MorphableModel.load()
+def test_the_person_at_rest(model):
     identity = np.random.default_rng(0).normal(size=80)
     face, _ = made_face(5, -20, 5, identity=identity, expression=SMILE)
-    rest, truth = neutral_vertices(face), model.vertices(identity)
+    rest, truth = Avatar(face, 64).rest, model.vertices(identity)
     smiling = model.vertices(identity, SMILE)
     off = np.linalg.norm(rest - truth, axis=1)
     assert off.mean() < 0.7 and np.percentile(off, 99) < 2.5  # measured: 0.53
@@ -25,12 +25,11 @@ def test_the_person_at_rest():
     # details that the model does not explain stay, such as a bump
     bump = np.linalg.norm(truth - truth[np.argmax(truth[:, 2])], axis=1) < 8
     grown = face.layout.vertices_to_map(face.coefficients.camera.project(smiling + bump[:, None] * [0, 0, 6.0]))
-    again = neutral_vertices(type(face)(grown, 1.0, face.box, face.image, face.layout))
-    assert (again - rest)[bump, 2].mean() > 3
+    again = Avatar(replace(face, position_map=grown), 64)
+    assert (again.rest - rest)[bump, 2].mean() > 3
 
 
-def test_file(tmp_path):
-    model = MorphableModel.load()
+def test_file(model, tmp_path):
     face, _ = painted_face(stripes, 0, 15, 0, scale=2.0, size=500, expression=SMILE)
     path = write_avatar(face, tmp_path / "me.glb", texture=256)
     tree, arrays = read_glb(path)
@@ -50,7 +49,9 @@ def test_file(tmp_path):
     assert normal[np.argmax(position[:, 2]), 2] > 0.8, "outward"
     assert [p.name for p in tmp_path.iterdir()] == ["me.glb"]
     again = trimesh.load(path, force="mesh", process=False)
-    assert len(again.vertices) == len(model.mean) and again.visual.material.baseColorTexture.size == (256, 256)
+    assert len(again.vertices) == len(model.mean)
+    picture = np.array(again.visual.material.baseColorTexture.convert("RGB"))
+    assert np.array_equal(picture, Avatar(face, 256).texture)
 
 
 def test_initial_weights_show_the_expression_of_the_photo(tmp_path):
@@ -60,11 +61,10 @@ def test_initial_weights_show_the_expression_of_the_photo(tmp_path):
     assert weights["mouthSmileLeft"] == pytest.approx(0.7, abs=0.12) and weights["jawOpen"] > 0.2
 
 
-def test_the_inside_of_a_closed_mouth_is_dark(tmp_path):
+def test_the_inside_of_a_closed_mouth_is_dark():
     closed, _ = painted_face(lambda u, v: np.full((*u.shape, 3), 200.0), 0, 0, 0)
-    path = write_avatar(closed, tmp_path / "me.glb", texture=128)
-    texture = np.array(trimesh.load(path, force="mesh").visual.material.baseColorTexture.convert("RGB")).astype(int)
-    dark = np.abs(texture - MOUTH_COLOR).max(-1) < 10
+    texture = Avatar(closed, 128).texture
+    dark = np.abs(texture.astype(int) - MOUTH_COLOR).max(-1) < 10
     row, column = np.argwhere(dark).mean(0)
     assert dark.sum() > 50 and abs(column - 63.5) < 3 and 70 < row < 110
     assert (texture[25:60, 25:-25] > 190).all(), "not the eyes"

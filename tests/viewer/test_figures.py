@@ -1,10 +1,14 @@
-"""3D figures."""
+"""3D figures, and matplotlib figures in notebooks."""
 
+import json
+
+import matplotlib.pyplot as plt
 import numpy as np
 from made_faces import made_face
 
 from lprnet_utils.geometry import vertex_normals
-from lprnet_utils.viewer import decimated, face_figure
+from lprnet_utils.viewer import decimated, explorer_figure, face_figure, show
+from lprnet_utils.viewer.figures import LIGHTS, VIEWS
 
 
 def test_figure_is_small_and_shows_face_and_landmarks():
@@ -17,9 +21,70 @@ def test_figure_is_small_and_shows_face_and_landmarks():
     assert (vertex_normals(vertices, triangles)[np.argmax(vertices[:, 2])] @ [0, 0, 1]) > 0.7
     assert colors.shape == vertices.shape and len(figure.data[0].vertexcolor) == len(vertices)
     # eyes and mouth are closed: the only border is the outer one, which is not near them
-    edges, count = np.unique(
-        np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1), axis=0, return_counts=True
-    )
+    edges = np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    edges, count = np.unique(edges, axis=0, return_counts=True)
     border = vertices[edges[count == 1]].reshape(-1, 3)
     eyes_and_mouth = face.pose.camera.unproject(face.landmarks[36:68])
     assert np.linalg.norm(border[:, None] - eyes_and_mouth[None], axis=2).min() > 8
+
+
+def buttons(figure):
+    return {button.label: button for menu in figure.layout.updatemenus for button in menu.buttons}
+
+
+def test_the_explorer_is_small_shows_the_surface_first_and_has_buttons_that_do_what_they_say():
+    figure = explorer_figure(made_face(0, 20, 0)[0])
+    assert len(figure.to_json()) < 500_000
+    assert [trace.type for trace in figure.data] == ["mesh3d", *["scatter3d"] * 4, "image"]
+    assert [trace.visible for trace in figure.data] == [None, False, False, None, False, None]
+    assert figure.data[5].source.startswith("data:image/jpeg;base64,")
+    found = buttons(figure)
+    assert set(found) == {"skin", "clay", "wires", "points", "landmarks", "pose box", *LIGHTS, *VIEWS}
+    for k, name in enumerate(("skin", "wires", "points")):
+        change, traces = found[name].args
+        assert list(traces) == [0, 1, 2] and list(change["visible"]) == [k == n for n in range(3)]
+    skin = found["skin"].args[0]["vertexcolor"][0]
+    assert skin == json.loads(figure.to_json())["data"][0]["vertexcolor"], "the original colours"
+    assert found["clay"].args[0]["vertexcolor"][0] is None
+    for name, trace, first in (("landmarks", 3, False), ("pose box", 4, True)):
+        assert found[name].args == ({"visible": first}, (trace,)) and found[name].args2[0] == {"visible": not first}
+    left, right = (found[f"lamp {side}"].args[0]["lightposition"][0]["x"] for side in ("left", "right"))
+    assert left < 0 < right
+
+
+def test_views_follow_the_head():
+    found = buttons(explorer_figure(made_face(0, 40, 0)[0]))
+    eye = {name: np.array([found[name].args[0]["scene.camera.eye"][a] for a in "xyz"]) for name in VIEWS}
+    assert np.allclose(eye["as the photo"] / 2, [0, -1, 0]), "plotly looks along y"
+    turn = np.deg2rad(40)  # yaw > 0 turns the nose to the left of the image
+    assert np.allclose(eye["from the front"] / 2, [-np.sin(turn), -np.cos(turn), 0], atol=1e-3)
+    assert eye["from above"][2] > 1 and eye["from below"][2] < -1
+    assert eye["half left"][0] < eye["from the front"][0] < eye["half right"][0]
+
+
+def test_the_face_has_the_pose_of_the_photo():
+    face, camera = made_face(10, 30, -5)
+    mesh, wires, points, marks, box, _ = explorer_figure(face).data
+    truth = camera.unproject(face.landmarks) @ camera.rotation.T
+    assert np.abs(np.stack([marks.x, marks.z, -marks.y], 1) - truth - [0, 0, 1]).max() < 0.3
+    surface, line, dots, box = (np.stack([part.x, part.y, part.z], 1) for part in (mesh, wires, points, box))
+    for part in (surface, line, dots):
+        assert np.nanmax(np.abs(part)) < 125 and 150 < np.nanmax(part[:, 2]) - np.nanmin(part[:, 2]) < 220
+    assert np.isnan(line[:, 0]).sum() > 40, "gaps separate the lines"
+    line = line[~np.isnan(line[:, 0])][::10]
+    assert np.linalg.norm(surface[None] - line[:, None], axis=2).min(1).max() < 6, "the wires lie on the surface"
+    sides = np.diff(box[:5], axis=0)
+    assert np.abs(sides[0] @ sides[1]) < 1e-2 * (sides[0] @ sides[0]), "right angles, turned with the head"
+
+
+def test_a_figure_is_shown_small_with_a_description_and_closed(monkeypatch):
+    shown = []
+    # IPython 7's display takes only a MIME bundle and its metadata
+    monkeypatch.setattr("IPython.display.display", lambda data, metadata, raw: shown.append((data, metadata, raw)))
+    for photo, kind, start in ((False, "image/png", b"\x89PNG"), (True, "image/jpeg", b"\xff\xd8")):
+        fig, ax = plt.subplots(figsize=(3, 2))
+        ax.plot([0, 1])
+        show(fig, "a line that rises", photo)
+        data, metadata, raw = shown[-1]
+        assert data[kind].startswith(start) and len(data[kind]) < 20_000 and raw
+        assert metadata[kind]["alt"] == data["text/plain"] == "a line that rises" and not plt.fignum_exists(fig.number)

@@ -1,10 +1,9 @@
-"""Backgrounds, occlusions and the simulated camera: pictures stay pictures, and part of the face stays visible."""
+"""Backgrounds, things before the face and the simulated camera make pictures; part of the face stays visible."""
 
 import numpy as np
 
 from lprnet_utils.synthetic import background, simulate_camera
-from lprnet_utils.synthetic.backgrounds import background_photos
-from lprnet_utils.synthetic.occlusions import fingers, obstacle, shadow
+from lprnet_utils.synthetic.effects import background_photos, fingers, obstacle, shadow
 
 
 def test_backgrounds_are_pictures():
@@ -19,9 +18,8 @@ def test_fingers_have_the_colour_of_the_skin():
     before = np.zeros((128, 128, 3))
     after = fingers(rng, before, np.tile([0.5, 0.3, 0.2], (50, 1)))
     touched = after.sum(2) > 0.05
-    assert 0.02 < touched.mean() < 0.6
-    colour = after[touched].mean(0)
-    assert colour[0] > colour[1] > colour[2]
+    red, green, blue = after[touched].mean(0)
+    assert 0.02 < touched.mean() < 0.6 and red > green > blue
     assert np.isfinite(fingers(rng, before, np.empty((0, 3)))).all(), "without visible skin"
 
 
