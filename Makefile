@@ -44,27 +44,27 @@ quickstart: $(VENV)/.quickstart ## A 3D face from the bundled photo, into output
 quick: $(VENV)/.test ## Linter and short tests, before each commit: one to two minutes
 	$(LINT)
 	$(BIN)/pytest -n $(WORKERS) --dist loadscope -m "not slow and not walk"
-	@echo "Not run: notebooks, walks through whole tasks, slow tests. make test, make test-all"
+	@echo "Not run: notebooks, walks through whole tasks, slow tests. make test and make test-all run them"
 
-test: $(VENV)/.test ## Linter, tests, and the notebooks as tests: five to ten minutes
+test: $(VENV)/.test ## Linter, tests, and the notebooks as tests: four to ten minutes
 	$(LINT)
 	$(BIN)/pytest -n $(WORKERS) --dist loadscope --durations 5
 	$(NBVAL)
 	@echo "Not run: tests marked slow. make test-all runs them"
 
-test-all: $(VENV)/.test ## All tests, the slow ones too, before a release: ten to twenty minutes
+test-all: $(VENV)/.test ## All tests, the slow ones too, before a release: eight to twenty minutes
 	$(LINT)
 	$(BIN)/pytest -n $(WORKERS) --dist loadscope --durations 20 -m "slow or not slow"
 	$(NBVAL)
 
-test-install: ## A stranger's install: clean environment, plain pip install, bootstrap cell
+test-install: ## What a user installs: clean environment, plain pip install, bootstrap cell; two minutes
 	$(PYTHON) scripts/course/check_install.py $(CONSTRAIN)
 
 # Colab's Python, where there is one: on the path, or among those of pyenv
 COLAB_PYTHON ?= $(shell for p in python3.13 "$$HOME"/.pyenv/versions/3.13*/bin/python3.13 $(PYTHON); do \
   "$$p" -c 1 2>/dev/null && echo "$$p" && break; done)
 
-test-colab: ## All notebooks on Colab's own packages, after the bootstrap cell; ten minutes
+test-colab: ## All notebooks on Colab's own packages, after the bootstrap cell: five to ten minutes
 	$(COLAB_PYTHON) scripts/course/check_colab.py
 
 lab: $(VENV)/.lab ## JupyterLab with the notebooks
@@ -73,7 +73,7 @@ lab: $(VENV)/.lab ## JupyterLab with the notebooks
 notebooks: $(VENV)/.lab ## Execute the notebooks again, in place
 	$(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/notebooks" $(BIN)/python scripts/course/run_notebooks.py notebooks/*.ipynb
 
-benchmark: $(VENV)/.lab ## Time what is claimed to be fast, into docs/benchmark.json and README.md
+benchmark: $(VENV)/.lab ## Measure what README.md says about speed, into docs/benchmark.json and README.md
 	$(BIN)/python scripts/benchmarks/benchmark.py
 
 student: $(VENV)/.quickstart ## The notebooks without solutions, into outputs/student/
@@ -91,8 +91,8 @@ clean: ## Remove the environments, caches and outputs/ (training runs stay)
 	find lprnet_utils scripts tests notebooks -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
-# One environment, which grows with what is asked of it; a stamp says what it holds. Each is made again when the
-# dependencies change.
+# There is one environment. A target adds the packages that it needs, and an empty file records that they are there.
+# They are installed again when the dependencies change.
 define install # WHAT SIZE-AND-TIME
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
 	  echo "make: this needs Python 3.11, 3.12 or 3.13 (TensorFlow has no build for others), and '$(PYTHON)' is:" >&2; \

@@ -1,7 +1,5 @@
 """lprnet app: the applet, in the browser."""
 
-from __future__ import annotations
-
 import argparse
 from importlib.util import find_spec
 

@@ -1,7 +1,5 @@
 """lprnet evaluate: a network on AFLW2000-3D, on one's own photos, or on synthetic faces."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from functools import partial

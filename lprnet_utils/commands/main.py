@@ -4,8 +4,6 @@ Exit status: 0 everything was done, 1 some of it failed and the rest was done, 2
 Ctrl-C.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 

@@ -1,7 +1,5 @@
 """What several commands share: how a command is added, and options."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The files that ``lprnet photo`` writes for a face: meshes, pictures, numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -4,8 +4,6 @@ A note for each finished photo lies in ``.lprnet`` in the output folder. It cont
 options, and the names of the files that were made. So a photo is processed once, and again if it has changed.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -1,7 +1,5 @@
 """lprnet video: a video with its faces drawn over it."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

@@ -4,8 +4,6 @@ Each writer has its own temporary file beside the target and renames it at the e
 file do not disturb each other; the last one wins.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

@@ -1,7 +1,5 @@
 """The image reader for training, inference and the web page."""
 
-from __future__ import annotations
-
 import io
 import os
 import re

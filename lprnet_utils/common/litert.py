@@ -1,7 +1,5 @@
 """Weights files: LiteRT models that contain their own description, and how to run them."""
 
-from __future__ import annotations
-
 import io
 import json
 import zipfile

@@ -1,7 +1,5 @@
 """Parallel jobs on the cores of this machine or on a Dask cluster, through joblib."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, nullcontext

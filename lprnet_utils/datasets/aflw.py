@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from functools import cached_property
 from pathlib import Path
 
@@ -12,22 +11,17 @@ from numpy.typing import NDArray
 
 from ..common.arrays import Array
 from ..common.assets import DatasetError, load_arrays, read_mat
-from ..common.images import ImageError, read_image
 from ..geometry.landmarks import INNER_LIPS, LEFT_EYE, MOUTH_CORNERS, OUTER_LIPS, RIGHT_EYE, numbers
 from .labels import FacePart, graft_parts
-from .sources import HELD_OUT_INTERVAL
+from .sources import HELD_OUT_INTERVAL, PhotoFiles
 
 # vertices of MediaPipe's mesh at landmarks 36 to 67: eyes, then lips
 MESH_LANDMARKS = [33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380, 61, 39, 37, 0, 267, 269, 291, 405, 314, 17]
 MESH_LANDMARKS += [84, 181, 78, 82, 13, 312, 308, 317, 14, 87]
 
 # lids and lips; their anchors are the corners, which people have marked, and the middle
-LIDS_AND_LIPS = [
-    FacePart(numbers(eye), ((eye.start,), (eye.start + 3,), numbers(eye))) for eye in (RIGHT_EYE, LEFT_EYE)
-]
-LIDS_AND_LIPS += [
-    FacePart(numbers(OUTER_LIPS) + numbers(INNER_LIPS), (*((k,) for k in MOUTH_CORNERS), numbers(INNER_LIPS)))
-]
+LIDS = [FacePart(numbers(eye), ((eye.start,), (eye.start + 3,), numbers(eye))) for eye in (RIGHT_EYE, LEFT_EYE)]
+LIPS = FacePart(numbers(OUTER_LIPS) + numbers(INNER_LIPS), (*((k,) for k in MOUTH_CORNERS), numbers(INNER_LIPS)))
 MAX_MESH_ERROR_PERCENT = 5.0  # of the face's box: meshes farther from the human points are not used
 MAX_MESH_YAW_DEGREES = 50.0
 
@@ -78,7 +72,7 @@ class AFLWTrain:
         self.yaw = pose[:, 1]
         if lids_and_lips:
             good = (error <= MAX_MESH_ERROR_PERCENT) & (np.abs(self.yaw) < MAX_MESH_YAW_DEGREES)
-            xy = graft_parts(self.landmarks[..., :2], self._mesh_landmarks(), LIDS_AND_LIPS, self.yaw, good)
+            xy = graft_parts(self.landmarks[..., :2], self._mesh_landmarks(), [*LIDS, LIPS], self.yaw, good)
             self.landmarks[..., :2] = xy
         # labels have less weight where the machine's results on mirrored and shifted crops differ
         steadiness = np.clip(2.5 / np.maximum(spread, 1e-3), 0.2, 1.0)
@@ -116,15 +110,12 @@ class AFLWTrain:
         return picture[..., ::-1]
 
 
-class AFLW2000:
+class AFLW2000(PhotoFiles):
     """AFLW2000-3D (Zhu et al., CVPR 2016): photos with 68 3D landmarks and a head pose, for evaluation.
 
-    Parameters
-    ----------
-    folder : path
-        Holds ``imageNNNNN.jpg`` and ``imageNNNNN.mat``.
-    strict : bool
-        Raise for a broken file; otherwise leave its photo out and name it in ``problems``.
+    The folder holds ``imageNNNNN.jpg``, each of 450 x 450 pixels, and ``imageNNNNN.mat``. DatasetError if there is no
+    photo. A missing or broken file raises it too if ``strict``; otherwise its photo is left out, and ``problems`` has
+    its name and the reason.
 
     Attributes
     ----------
@@ -133,32 +124,15 @@ class AFLW2000:
         In the photo frame, with 0-based pixels (the files count from 1); z has an arbitrary zero.
     angles : (n, 3)
         pitch, yaw, roll in degrees.
-    problems : dict
-        Name of each photo that was left out, and the reason.
-
-    Raises
-    ------
-    DatasetError
-        If there is no photo, or a file is missing or broken.
     """
 
+    suffix = ".jpg"
+    arrays = "landmarks", "angles"
+
     def __init__(self, folder: str | Path, strict: bool = True):
-        self.folder = Path(folder)
-        names = sorted({p.stem for p in self.folder.glob("*") if p.suffix in (".mat", ".jpg")})
-        self.problems: dict[str, str] = {}
-        labels = {}
-        for name in names:
-            try:
-                labels[name] = self._read(name)
-            except DatasetError as error:
-                if strict:
-                    raise
-                self.problems[name] = str(error)
-        if not labels:
-            first = next(iter(self.problems.values()), "is it the folder of AFLW2000-3D?")
-            raise DatasetError(f"{self.folder} holds no photo with its .mat file: {first}")
-        self.names = list(labels)
-        self.landmarks, self.angles = (np.array(columns) for columns in zip(*labels.values(), strict=True))
+        names = sorted({p.stem for p in Path(folder).glob("*") if p.suffix in (".mat", ".jpg")})
+        labels = self._read_labels(folder, names, strict, "its .mat file", "is it the folder of AFLW2000-3D?")
+        self.landmarks, self.angles = (np.array(columns) for columns in zip(*labels, strict=True))
 
     def _read(self, name: str) -> tuple[Array, Array]:
         """Landmarks (68, 3) and angles (3,) of a photo."""
@@ -169,21 +143,3 @@ class AFLW2000:
         if points.shape != (3, 68) or pose.size < 7:
             raise DatasetError(f"{path}: pt3d_68 {points.shape} and Pose_Para {pose.shape} should be (3, 68), (1, 7)")
         return points.T - [1, 1, 0], np.rad2deg(pose.ravel()[:3])
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def select(self, rows: list[int]) -> AFLW2000:
-        """A data set with these photos alone."""
-        part = copy(self)
-        part.names = [self.names[i] for i in rows]
-        part.landmarks, part.angles = self.landmarks[rows], self.angles[rows]
-        return part
-
-    def image(self, i: int) -> NDArray[np.uint8]:
-        """Photo i, (450, 450, 3) uint8 RGB."""
-        path = self.folder / f"{self.names[i]}.jpg"
-        try:
-            return read_image(path)
-        except ImageError as error:
-            raise DatasetError(str(error)) from error

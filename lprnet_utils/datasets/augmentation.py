@@ -5,8 +5,6 @@ mirrored; :func:`lprnet_utils.geometry.transform_points` takes the map along. Th
 noise, something in front of the face.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import cv2
@@ -91,9 +89,7 @@ def sample_matrix(
         angle = np.clip(rng.normal(0, setting.rotation), -setting.rotation_limit, setting.rotation_limit)
     scale = np.exp(rng.uniform(*np.log(setting.scale)))
     shift = rng.uniform(-setting.shift, setting.shift, 2) * size
-    matrix = crop_matrix(box, size, angle)
-    centre = (size - 1) / 2
-    matrix = matrix * scale
+    matrix, centre = scale * crop_matrix(box, size, angle), (size - 1) / 2
     matrix[:, 2] += centre - scale * centre + shift
     return matrix, bool(rng.random() < setting.flip)
 
@@ -147,10 +143,9 @@ def occlude(rng: np.random.Generator, crop: Image) -> Image:
         if kind < 0.4:
             texture = np.broadcast_to(rng.integers(0, 256, 3, np.uint8), crop.shape)
         elif kind < 0.7:
-            cells = int(rng.integers(2, size // 2))
-            texture = cv2.resize(
-                rng.integers(0, 256, (cells, cells, 3), np.uint8), (size, size), interpolation=cv2.INTER_LINEAR
-            )
+            count = int(rng.integers(2, size // 2))
+            cells = rng.integers(0, 256, (count, count, 3), np.uint8)
+            texture = cv2.resize(cells, (size, size), interpolation=cv2.INTER_LINEAR)
         else:
             texture = np.roll(crop, rng.integers(size // 4, 3 * size // 4, 2), (0, 1))
         crop = np.where(mask[..., None] > 0, texture, crop)

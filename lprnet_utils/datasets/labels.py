@@ -47,7 +47,9 @@ def fuse_points(
     A person and a machine define a landmark differently. The median difference over the good photos of one range of
     yaw is taken for the difference of the definitions, and the robust spread around it for the person's noise. The rest
     is the machine's mistake. Its mistakes have few causes: the face is shifted, rotated or scaled, or is another face
-    of the model. A Gaussian prior over these causes moves all landmarks along with the marked ones.
+    of the model. A Gaussian prior over these causes moves all landmarks along with the marked ones: the correction is
+    the posterior mean of a Gaussian process (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006,
+    equation 2.23). ValueError if shapes do not agree or a label is not finite.
 
     Parameters
     ----------
@@ -55,28 +57,14 @@ def fuse_points(
         The landmarks of the face model, mm; see :func:`fit_landmarks`.
     fits : Fits
         The model fitted to the labels.
-    labels : (n, L, 3) array
-        The machine's landmarks, pixels.
-    human : HumanPoints
-    yaw : (n,) array
-        Degrees.
+    labels, yaw : (n, L, 3), (n,) arrays
+        The machine's landmarks, pixels, and the yaw of the faces, degrees.
 
     Returns
     -------
-    fused : (n, L, 3)
-        The labels with x and y corrected.
-    moved : (n,)
-        Mean length of the correction, in sides of the face's box (the square root of its area).
-
-    Raises
-    ------
-    ValueError
-        If shapes do not agree or a label is not finite.
-
-    References
-    ----------
-    The correction is the posterior mean of a Gaussian process: Rasmussen and Williams, Gaussian Processes for Machine
-    Learning, 2006, equation 2.23.
+    fused, moved : (n, L, 3), (n,) arrays
+        The labels with x and y corrected; mean length of the correction, in sides of the face's box (the square root of
+        its area).
     """
     labels, points, yaw = np.asarray(labels, float), np.asarray(human.points, float), np.asarray(yaw, float)
     groups = human.groups
@@ -161,13 +149,12 @@ def _box_side(landmarks: Array) -> Array:
 def _definition_offsets(residual: Array, bins: NDArray[np.intp], good: NDArray[np.bool_]) -> tuple[Array, Array]:
     """Median and robust spread (n, P, 2) of residuals (n, P, 2) in each photo's bin; of all photos if few have it."""
     offset, spread = np.zeros_like(residual), np.full_like(residual, DEFAULT_SPREAD)
+    usable = good[:, None] & np.isfinite(residual).all(2)
     for b in np.unique(bins):
         for j in range(residual.shape[1]):
-            given = residual[good & (bins == b), j]
-            given = given[np.isfinite(given).all(1)]
+            given = residual[usable[:, j] & (bins == b), j]
             if len(given) < MIN_POINTS_IN_BIN:
-                given = residual[good, j]
-                given = given[np.isfinite(given).all(1)]
+                given = residual[usable[:, j], j]
             if len(given):
                 offset[bins == b, j] = median = np.median(given, axis=0)
                 spread[bins == b, j] = np.maximum(1.4826 * np.median(np.abs(given - median), axis=0), MIN_SPREAD)

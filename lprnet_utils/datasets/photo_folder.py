@@ -6,7 +6,6 @@ model.
 
 from __future__ import annotations
 
-from copy import copy
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,11 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array
 from ..common.assets import DatasetError
-from ..common.images import ImageError, read_image
 from ..geometry.camera import rotation_angles
 from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
-from .sources import HELD_OUT_INTERVAL, fit_photos, landmark_basis
+from .sources import HELD_OUT_INTERVAL, PhotoFiles, fit_photos, landmark_basis, read_photo
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 POINT_SUFFIXES = (".pts", ".landmarks.txt", ".txt")  # of the file beside a photo, in order of preference
@@ -45,17 +43,12 @@ def read_points(path: str | Path) -> Array:
     return points - 1.0 if path.suffix.lower() == ".pts" else points
 
 
-class PhotoFolder:
+class PhotoFolder(PhotoFiles):
     """A folder of photos, each with a file of the 68 points of one face.
 
     ``anna.jpg`` goes with ``anna.pts``, ``anna.landmarks.txt`` or ``anna.txt``, see :func:`read_points`. Photos without
-    points are ignored. Subfolders are searched too.
-
-    Parameters
-    ----------
-    folder : path
-    strict : bool
-        Raise for a broken file; otherwise leave its photo out and name it in ``problems``.
+    points are ignored. Subfolders are searched too. DatasetError if there is no photo with points. A broken file raises
+    it too if ``strict``; otherwise its photo is left out, and ``problems`` has its name and the reason.
 
     Attributes
     ----------
@@ -63,79 +56,41 @@ class PhotoFolder:
         Paths of the photos, relative to the folder.
     landmarks : (n, 68, 3) float32
         0-based pixels; z toward the camera, with mean 0, from the face model fitted to the points.
-    angles : (n, 3)
-        pitch, yaw, roll in degrees, of that fit.
-    yaw : (n,)
+    angles, yaw : (n, 3), (n,)
+        pitch, yaw, roll in degrees, of that fit; yaw alone.
     trust : (n,) float32
         All 1: points that were set by hand are trusted.
     held_out : (n,) bool
         One photo in twenty, at least one, for validation. The choice follows from the photos' names.
-    problems : dict
-        Name of each photo that was left out, and the reason.
-
-    Raises
-    ------
-    DatasetError
-        If there is no photo with points, or a file is broken.
     """
 
-    def __init__(self, folder: str | Path, strict: bool = False):
-        self.folder = Path(folder)
-        self.problems: dict[str, str] = {}
-        found: dict[str, Array] = {}
-        for path in sorted(p for p in self.folder.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES):
-            point_files = [path.with_suffix(end) for end in POINT_SUFFIXES if path.with_suffix(end).is_file()]
-            if not point_files:
-                continue
-            name = path.relative_to(self.folder).as_posix()
-            try:
-                found[name] = read_points(point_files[0])
-                self._check_inside(path, found[name])
-            except DatasetError as error:
-                if strict:
-                    raise
-                found.pop(name, None)
-                self.problems[name] = str(error)
-        if not found:
-            expected = f"anna.jpg needs anna{POINT_SUFFIXES[0]} or anna{POINT_SUFFIXES[2]}"
-            reason = next(iter(self.problems.values()), expected)
-            raise DatasetError(f"{self.folder} holds no photo with a file of 68 points ({reason})")
-        self.names = list(found)
-        self.landmarks, self.angles = fit_depth(np.stack(list(found.values())))
-        self.yaw = self.angles[:, 1]
-        self.trust = np.ones(len(found), np.float32)
-        order = np.argsort([sha256(name.encode()).hexdigest() for name in self.names])
-        self.held_out = np.zeros(len(found), bool)
-        self.held_out[order[: max(round(len(found) / HELD_OUT_INTERVAL), 1)]] = True
+    arrays = "landmarks", "angles", "yaw", "trust", "held_out"
 
-    @staticmethod
-    def _check_inside(path: Path, points: Array) -> None:
-        """Raise if most points are outside the photo: they have another origin, or belong to another photo."""
-        try:
-            height, width = read_image(path).shape[:2]
-        except ImageError as error:
-            raise DatasetError(str(error)) from error
+    def __init__(self, folder: str | Path, strict: bool = False):
+        photos = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and _point_files(p))
+        names = [p.relative_to(folder).as_posix() for p in photos]
+        hint = f"anna.jpg needs anna{POINT_SUFFIXES[0]} or anna{POINT_SUFFIXES[2]}"
+        points = self._read_labels(folder, names, strict, "a file of 68 points", hint)
+        self.landmarks, self.angles = fit_depth(np.stack(points))
+        self.yaw = self.angles[:, 1]
+        self.trust = np.ones(len(self), np.float32)
+        order = np.argsort([sha256(name.encode()).hexdigest() for name in self.names])
+        self.held_out = np.zeros(len(self), bool)
+        self.held_out[order[: max(round(len(self) / HELD_OUT_INTERVAL), 1)]] = True
+
+    def _read(self, name: str) -> Array:
+        """Points (68, 2) of a photo. If most lie outside, they have another origin, or belong to another photo."""
+        path = self.folder / name
+        points = read_points(_point_files(path)[0])
+        height, width = read_photo(path).shape[:2]
         inside = ((points > -1) & (points < [width, height])).all(1)
         if inside.mean() < 0.5:
             raise DatasetError(f"{path} has {width} x {height} pixels, and {(~inside).sum()} of its points lie outside")
+        return points
 
-    def __len__(self) -> int:
-        return len(self.names)
 
-    def select(self, rows: list[int]) -> PhotoFolder:
-        """A folder with these photos alone."""
-        part = copy(self)
-        part.names = [self.names[i] for i in rows]
-        for name in ("landmarks", "angles", "yaw", "trust", "held_out"):
-            setattr(part, name, getattr(self, name)[rows])
-        return part
-
-    def image(self, i: int) -> NDArray[np.uint8]:
-        """Photo i, (H, W, 3) uint8 RGB, upright."""
-        try:
-            return read_image(self.folder / self.names[i])
-        except ImageError as error:
-            raise DatasetError(str(error)) from error
+def _point_files(photo: Path) -> list[Path]:
+    return [file for end in POINT_SUFFIXES if (file := photo.with_suffix(end)).is_file()]
 
 
 def fit_depth(points: ArrayLike) -> tuple[NDArray[np.float32], Array]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -20,11 +21,10 @@ from ..common.assets import DatasetError
 from ..common.files import read_checked, remove_unfinished
 from ..common.parallel import run_jobs
 from ..geometry.camera import Camera
-from ..geometry.landmarks import landmark_box
 from ..morphable_model.fitting import Fits
 from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
-from .sources import landmark_basis
+from .sources import Source, landmark_basis
 
 SHARD_SIZE = 1024  # pairs in a shard
 JPEG_QUALITY = 95  # of the crops
@@ -96,8 +96,10 @@ def is_whole(path: Path) -> bool:
     return True
 
 
-class Shards:
+class Shards(Source):
     """Pairs (crop, position map) of a folder of shards: a source for :class:`lprnet_utils.training.Trainer`.
+
+    DatasetError names a shard that is missing, truncated or altered.
 
     Parameters
     ----------
@@ -116,11 +118,6 @@ class Shards:
     layout : UVLayout
     weights : (n,) array
         All 1: each pair is drawn equally often.
-
-    Raises
-    ------
-    DatasetError
-        Naming a shard that is missing, truncated or altered.
     """
 
     def __init__(self, folder: str | Path, size: int = 128, held_out: bool = False):
@@ -134,9 +131,7 @@ class Shards:
         shards = [read_checked(path) for path in (paths[-1:] if held_out else paths[:-1])]
         self._data = [s["data"] for s in shards]
         # shard, start and end of each JPEG
-        self._spans = [
-            (k, a, b) for k, s in enumerate(shards) for a, b in zip(s["offset"], s["offset"][1:], strict=False)
-        ]
+        self._spans = [(k, a, b) for k, s in enumerate(shards) for a, b in pairwise(s["offset"])]
         self.cropped = bool(shards[0].get("cropped", True))
         self.fits = Fits(*(np.concatenate([s[n] for s in shards]) for n in FIT_ARRAYS))
         self.size, self.layout = size, UVLayout(size)
@@ -172,15 +167,10 @@ class Shards:
         """Landmarks (68, 3) of crop i, in its pixels; z has an arbitrary zero."""
         return self.fits[[i]].evaluate(*self._landmark_basis)[0]
 
-    def box(self, i: int) -> Array:
-        """The box (4,) of its landmarks."""
-        return landmark_box(self.landmarks(i))
-
     def maps(self, indices: ArrayLike) -> NDArray[np.float32]:
         """Position maps (B, N, N, 3) in pixels of the images, with mean z 0 over the valid texels."""
         maps = self.fits[np.asarray(indices)].evaluate(self._mean, self._basis)
-        maps = maps.reshape(-1, self.size, self.size, 3)
-        return self.layout.centre_depth(maps)
+        return self.layout.centre_depth(maps.reshape(-1, self.size, self.size, 3))
 
     def __iter__(self) -> Iterator[tuple[Image, NDArray[np.float32]]]:
         """The pairs in their order."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from copy import copy
+from pathlib import Path
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array
+from ..common.assets import DatasetError
+from ..common.images import ImageError, read_image
 from ..geometry.landmarks import landmark_box
 from ..morphable_model.fitting import Fits, fit_landmarks
 from ..morphable_model.model import MorphableModel
@@ -29,6 +33,7 @@ class Source(Protocol):
 
     def box(self, i: int) -> Array:
         """The box (4,) of its landmarks."""
+        return landmark_box(self.landmarks(i))
 
     def landmarks(self, i: int) -> Array:
         """Its labelled landmarks (68, 2 or 3)."""
@@ -37,20 +42,60 @@ class Source(Protocol):
         """Position maps (B, N, N, 3), z of mean 0 over the valid texels."""
 
 
-class FittedPhotos:
+def read_photo(path: Path) -> NDArray[np.uint8]:
+    """A photo of a data set, (h, w, 3) uint8 RGB. DatasetError if it cannot be read."""
+    try:
+        return read_image(path)
+    except ImageError as error:
+        raise DatasetError(str(error)) from error
+
+
+class PhotoFiles:
+    """Photos in a folder, each with a file of labels: the base of ``AFLW2000`` and ``PhotoFolder``."""
+
+    suffix = ""  # of the photos' files, where their names do not have it
+    arrays: tuple[str, ...]  # names of the attributes that have a row for each photo
+
+    def _read_labels(self, folder: str | Path, names: list[str], strict: bool, missing: str, hint: str) -> list[Any]:
+        """The labels by ``_read(name)`` of each photo that has good ones."""
+        self.folder = Path(folder)
+        self.problems: dict[str, str] = {}
+        labels = {}
+        for name in names:
+            try:
+                labels[name] = self._read(name)
+            except DatasetError as error:
+                if strict:
+                    raise
+                self.problems[name] = str(error)
+        if not labels:
+            first = next(iter(self.problems.values()), hint)
+            raise DatasetError(f"{folder} holds no photo with {missing} ({first})")
+        self.names = list(labels)
+        return list(labels.values())
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def select(self, rows: list[int]) -> Self:
+        """A data set with these photos alone."""
+        part = copy(self)
+        part.names = [self.names[i] for i in rows]
+        for name in self.arrays:
+            setattr(part, name, getattr(self, name)[rows])
+        return part
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Photo i, (h, w, 3) uint8 RGB, upright."""
+        return read_photo(self.folder / (self.names[i] + self.suffix))
+
+
+class FittedPhotos(Source):
     """Photos with the face model fitted to their landmarks: a :class:`Source` of (image, position map) pairs.
 
-    Parameters
-    ----------
-    photos : AFLWTrain, or another object with ``landmarks`` (n, 68, 3) and ``image(i)``
-    rows : (n,) int
-        The photos to use.
-    fits : Fits
-        The face model fitted to these photos, see :func:`fit_photos`.
-    weights : (n,) float
-        How often each is drawn, relative to the others.
-    size : int
-        N, side of the position maps.
+    ``photos`` is an AFLWTrain, a PhotoFolder or another object with ``landmarks`` (m, 68, 3) and ``image(i)``. The
+    photos in the n ``rows`` are used, ``fits`` is the face model fitted to them, see :func:`fit_photos`, and
+    ``weights`` (n,) tell how often each is drawn, relative to the others. ``size`` is N, the side of the position maps.
     """
 
     cropped = False
@@ -71,10 +116,6 @@ class FittedPhotos:
     def landmarks(self, i: int) -> Array:
         """Its labelled landmarks (68, 2 or 3)."""
         return self.photos.landmarks[self.rows[i]]
-
-    def box(self, i: int) -> Array:
-        """The box (4,) of its landmarks."""
-        return landmark_box(self.landmarks(i))
 
     def maps(self, indices: ArrayLike) -> NDArray[np.float32]:
         """Position maps (B, N, N, 3), z of mean 0 over the valid texels."""

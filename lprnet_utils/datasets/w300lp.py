@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ..common.arrays import Array
 from ..common.assets import DatasetError, read_mat
 from ..common.files import read_checked, write_checked
-from ..common.images import ImageError, read_image
 from ..geometry.camera import Camera, rotation_matrix
 from ..geometry.crop import crop_matrix, warp_image
 from ..geometry.landmarks import MIRRORED_LANDMARKS, landmark_box
@@ -21,6 +20,7 @@ from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
 from ..uv.registration import register
 from .shards import SHARD_SIZE, Sample, fill_folder, is_whole, pack
+from .sources import read_photo
 
 
 @dataclass(frozen=True)
@@ -38,20 +38,8 @@ class W300LP:
 
     Research use only: http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm has the 122,450 files.
 
-    Parameters
-    ----------
-    folder : path
-        Holds ``AFW``, ``HELEN``, ``IBUG``, ``LFPW`` and their ``_Flip`` twins, or the pairs themselves.
-
-    Attributes
-    ----------
-    paths : list of Path
-        The ``.mat`` files, sorted.
-
-    Raises
-    ------
-    DatasetError
-        If there is no ``.mat`` file.
+    The folder holds ``AFW``, ``HELEN``, ``IBUG``, ``LFPW`` and their ``_Flip`` twins, or the pairs of a ``.jpg`` and a
+    ``.mat`` themselves; DatasetError if there is no ``.mat`` file. ``paths`` are the ``.mat`` files, sorted.
     """
 
     def __init__(self, folder: str | Path):
@@ -67,10 +55,7 @@ class W300LP:
 
     def image(self, i: int) -> NDArray[np.uint8]:
         """Photo i, (450, 450, 3) uint8 RGB."""
-        try:
-            return read_image(self.paths[i].with_suffix(".jpg"))
-        except ImageError as error:
-            raise DatasetError(str(error)) from error
+        return read_photo(self.paths[i].with_suffix(".jpg"))
 
     def fit(self, i: int, height: int = 450) -> Fit300W:
         """The fit of photo i, which has the given height in pixels.

@@ -3,8 +3,6 @@
 Each function names the source of its definition, because papers define "NME" in different ways.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

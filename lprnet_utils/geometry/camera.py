@@ -8,9 +8,8 @@ A :class:`Camera` transforms the face frame into the photo frame. Angles are in 
 up, and roll > 0 is clockwise.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -103,7 +102,7 @@ class Camera:
         return upright @ self.rotation / self.scale
 
     @classmethod
-    def fit(cls, vertices: ArrayLike, points: ArrayLike, weights: ArrayLike | None = None) -> Camera:
+    def fit(cls, vertices: ArrayLike, points: ArrayLike, weights: ArrayLike | None = None) -> Self:
         """Fit a camera to vertices (n, 3) of the face frame and their points (n, 3) in the photo frame: least squares.
 
         The weights (n,) of the pairs are non-negative. ValueError if the shapes differ or the vertices coincide.

@@ -1,7 +1,5 @@
 """Similarity transforms of the picture plane: the network's crop, views of a photo, warps."""
 
-from __future__ import annotations
-
 import math
 
 import cv2

@@ -1,7 +1,5 @@
 """The 68 iBUG landmarks: their parts, mirror images, lines and boxes."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

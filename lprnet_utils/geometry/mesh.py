@@ -1,7 +1,5 @@
 """Normals, borders and rings of a triangle mesh."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -4,8 +4,6 @@ Renderings, visibility, depth and the UV layout all use :func:`rasterize`. Numba
 about a second. Therefore no code between a photo and its mesh imports this module.
 """
 
-from __future__ import annotations
-
 import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +12,6 @@ from ..common.arrays import Array
 
 PIXELS_PER_BAND = 1 << 19  # draw_values rasterises about this many pixels at a time
 OPAQUE_TEXTURE = np.full((1, 1, 2), 255, np.uint8)
-NO_UV = np.zeros((1, 2), np.float32)
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -30,7 +27,6 @@ def _texture_position(texture, uv, a, b, c, u, v, w):  # pragma: no cover - comp
 def _fill(points, triangles, culled, uv, texture, min_opacity, index, bary, depth):  # pragma: no cover - compiled
     """Write the results of :func:`rasterize`; skip points with an opacity (texture channel 1) below ``min_opacity``."""
     height, width = depth.shape
-    textured = texture.shape[0] > 1
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
@@ -58,7 +54,7 @@ def _fill(points, triangles, culled, uv, texture, min_opacity, index, bary, dept
                     continue
                 z = u * az + v * bz + w * cz
                 if z > depth[y, x]:
-                    if textured:
+                    if texture is not None:  # numba leaves this out of the loop where there is none
                         row, column = _texture_position(texture, uv, a, b, c, u, v, w)
                         if texture[row, column, 1] < min_opacity:
                             continue
@@ -164,7 +160,7 @@ def rasterize(
     index = np.full((height, width), -1, np.int32)
     bary = np.zeros((height, width, 3))
     depth = np.full((height, width), -np.inf)
-    _fill(points, triangles, culled, NO_UV, OPAQUE_TEXTURE, 0, index, bary, depth)
+    _fill(points, triangles, culled, None, None, 0, index, bary, depth)
     return index, bary, depth
 
 

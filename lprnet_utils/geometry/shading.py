@@ -1,8 +1,7 @@
 """Light on a matt surface, and pictures of meshes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import numpy as np
@@ -55,7 +54,7 @@ class Light:
     gloss: float = 0.1
 
     @classmethod
-    def sample(cls, rng: np.random.Generator) -> Light:
+    def sample(cls, rng: np.random.Generator) -> Self:
         """Draw a random light: a sky, one to three soft lamps and a hard lamp, sometimes dim or behind the head."""
         tint = 1 + rng.normal(0, 0.07, 3)
         sky = np.zeros((9, 3))

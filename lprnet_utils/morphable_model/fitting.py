@@ -4,9 +4,8 @@ A fit alternates between two linear least-squares problems, as the fits of 300W-
 Procrustes analysis, then identity and expression for that camera by ridge regression.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,7 +34,7 @@ class Fits:
     def __len__(self) -> int:
         return len(self.scale)
 
-    def __getitem__(self, rows) -> Fits:
+    def __getitem__(self, rows) -> Self:
         return Fits(self.coefficients[rows], self.rotation[rows], self.scale[rows], self.translation[rows])
 
     def camera(self, k: int) -> Camera:

@@ -1,7 +1,5 @@
 """Readers of other face models, ICT-FaceKit and the Basel Face Model, from files that the user provides."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Closest points on a triangle mesh, and closed curves matched by arc length."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

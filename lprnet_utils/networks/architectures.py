@@ -3,8 +3,6 @@
 The side ``size`` of crops and position maps is a multiple of 32, because each network halves its input five times.
 """
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 from keras import layers

@@ -1,7 +1,5 @@
 """Networks as LiteRT files that describe themselves: conversion, checked export, loading and timing."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

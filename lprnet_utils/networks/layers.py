@@ -1,7 +1,5 @@
 """Two Keras layers that train faster on TensorFlow, and the cost of layers in multiply-adds."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 from keras import layers, ops

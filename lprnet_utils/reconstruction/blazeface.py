@@ -5,8 +5,6 @@ BlazeFace (Bazarevsky et al., 2019, arXiv 1907.05047) is MediaPipe's face detect
 decoding and the suppression.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

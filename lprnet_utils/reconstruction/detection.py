@@ -6,8 +6,6 @@ turned and where its box is: the coarse stage is too inaccurate for small faces,
 upside down.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterable, Iterator
@@ -48,6 +46,14 @@ class Detection:
     score: float  # the mean score of the two stages, 0.58 to 1
     keypoints: Array  # (6, 2) in pixels of the photo
     angle: float  # clockwise roll of the face in the photo in degrees, -180 to 180; 0 if it is less than 10
+
+
+class Candidate(NamedTuple):
+    """A box that the coarse stage found, in pixels of the photo."""
+
+    score: float
+    centre: Array  # (2,)
+    side: float
 
 
 class FaceDetector:
@@ -157,14 +163,6 @@ def box_regression_features(points: Array) -> tuple[Array, Array, float]:
 
 
 # ---- coarse stage
-
-
-class Candidate(NamedTuple):
-    """A box that the coarse stage found, in pixels of the photo."""
-
-    score: float
-    centre: Array  # (2,)
-    side: float
 
 
 def coarse_passes(net: BlazeFace, image: Image) -> Iterator[list[Candidate]]:

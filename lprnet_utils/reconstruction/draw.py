@@ -1,7 +1,5 @@
 """Drawings of faces on the photo (landmarks, mesh, pose) and pictures of a face and of points."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 

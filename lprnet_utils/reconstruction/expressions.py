@@ -4,10 +4,9 @@ A map has thousands of points, so the fit is one linear problem, and its matrice
 computed once; a frame of a video then costs one product and one small bounded problem.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -77,7 +76,7 @@ class ShapeFitter:
 
     @classmethod
     @lru_cache(maxsize=2)
-    def load(cls, size: int = 128) -> ShapeFitter:
+    def load(cls, size: int = 128) -> Self:
         """The fitter of the bundled model with 51 ARKit expressions, created once per process."""
         return cls(MorphableModel.load(), UVLayout(size))
 

@@ -1,7 +1,5 @@
 """The likelihood that a position map shows a face. It reveals false alarms of the detector."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

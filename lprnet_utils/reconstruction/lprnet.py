@@ -1,7 +1,5 @@
 """``LPRNet``: from a photo to 3D faces with LiteRT. Importing it loads neither TensorFlow nor numba."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice

@@ -1,7 +1,5 @@
 """Hats and glasses, built to fit a head."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -1,7 +1,5 @@
 """What a synthetic head looks like: skin, brows, beard, clothes, and what it wears."""
 
-from __future__ import annotations
-
 import cv2
 import numba
 import numpy as np

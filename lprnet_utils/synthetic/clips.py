@@ -4,8 +4,6 @@ One person or several are in front of a still background. Pose and expression fo
 and exposure stay. So the error of every frame can be measured, which no filmed clip allows.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

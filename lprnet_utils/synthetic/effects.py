@@ -1,7 +1,5 @@
 """What turns a picture of a head into a photo: a background, things before the face, and a camera."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import cv2

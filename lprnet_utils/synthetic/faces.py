@@ -1,7 +1,5 @@
 """Synthetic photos of faces with exact position maps, and folders of them."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,5 @@
 """The mesh of a head around the face model: skull, eyes, teeth and clothes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

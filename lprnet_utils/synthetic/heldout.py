@@ -5,8 +5,6 @@ people, scanned for ICT-FaceKit, with the same heads, light and backgrounds. The
 trained on other mixtures of these shapes, ``published`` on none of them.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """Who is in a synthetic photo: identity, expression and head pose."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

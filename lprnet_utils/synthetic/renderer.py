@@ -4,8 +4,6 @@ The face is that of a :class:`lprnet_utils.MorphableModel`; skull, ears, neck, e
 and follow the face. Everything is shaded at its vertices, which lie about as densely as the pixels of a 128 x 128 crop.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -75,21 +73,7 @@ def _part_normals(part: Part, centre: Array, rotation: Array) -> NDArray[np.floa
 def draw_head(
     head: Head, vertices: Array, surface: Surface, light: Light, camera: Camera, size: int, parts: Sequence[Part] = ()
 ) -> Rendering:
-    """Draw a head.
-
-    Parameters
-    ----------
-    head : Head
-    vertices : (n, 3) array
-        Of the head, in mm of the face frame.
-    surface : Surface
-    light : Light
-    camera : Camera
-    size : int
-        Side of the picture in pixels.
-    parts : sequence of Part
-        Hair, hat, glasses.
-    """
+    """Draw a head with vertices (n, 3) in the face frame, and hair, hat and glasses, in a picture of this side."""
     s = SUPERSAMPLING
     # the finer picture's camera, one product for rotation, scale and shift
     matrix = np.asarray(camera.rotation, float) * (camera.scale * np.array([[s], [-s], [1]]))

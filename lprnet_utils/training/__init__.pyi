@@ -1,9 +1,7 @@
 from .batches import Batches
-from .losses import map_loss
-from .optimizer import learning_rate
+from .optimization import learning_rate, map_loss
 from .recipes import TrainingConfig
-from .trainer import Trainer
-from .validation import mean_nme
+from .trainer import Trainer, mean_nme
 
 __all__ = [
     "Batches",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import keras
 import numpy as np
@@ -18,11 +17,10 @@ from ..uv.encoding import encode_map, mirror_map
 from .recipes import TrainingConfig
 
 BATCHES_AHEAD = 4  # of the training step, made or in the making
+Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 
-Batch = TypeVar("Batch")
 
-
-def make_batch(source: Source, config: TrainingConfig, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def make_batch(source: Source, config: TrainingConfig, number: int) -> Batch:
     """Batch ``number`` of a run: crops, 0 to 1, and encoded maps, both (B, N, N, 3)."""
     rng = np.random.default_rng([config.seed, number])
     setting = AUGMENTATIONS[config.augmentation]
@@ -60,20 +58,9 @@ def prefetch(make: Callable[[int], Batch], numbers: range, workers: int) -> Iter
 class Batches(keras.utils.PyDataset):
     """The batches of a run as a Keras data set, for ``model.fit`` on any backend.
 
-    Parameters
-    ----------
-    source : Source
-    config : TrainingConfig
-    process, processes : int
-        In distributed training: the number of this process, from 0, and how many there are. Each process gets an equal
-        part of every batch.
-    **options
-        Of ``keras.utils.PyDataset``: ``workers``, ``use_multiprocessing``, ``max_queue_size``.
-
-    Raises
-    ------
-    ValueError
-        If the batch size is no multiple of ``processes``, or there is no such process.
+    In distributed training, ``process`` is the number of this process, from 0, and ``processes`` how many there are.
+    Each gets an equal part of every batch; ValueError if there are no equal parts, or no such process. ``options`` are
+    those of ``keras.utils.PyDataset``: ``workers``, ``use_multiprocessing``, ``max_queue_size``.
     """
 
     def __init__(self, source: Source, config: TrainingConfig, process: int = 0, processes: int = 1, **options):
@@ -87,7 +74,7 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return -(-self.config.samples // self.config.batch_size)
 
-    def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __getitem__(self, number: int) -> Batch:
         crops, codes = make_batch(self.source, self.config, number)
         return crops[self.part], codes[self.part]
 

@@ -25,7 +25,7 @@ from ..geometry.crop import CROP_SCALE
 from ..networks.architectures import head_angle_network
 from ..uv.layout import UVLayout
 from .batches import prefetch
-from .optimizer import Muon
+from .optimization import Muon
 
 BATCH_SIZE = 256
 INPUT_SIDE, THUMBNAIL_SIDE = 32, 64  # pixels of the network's input after pooling, and of the stored thumbnails
@@ -45,7 +45,7 @@ def up_direction(points: Array, mean: Array) -> Array:
 
 
 class Thumbnails:
-    """Thumbnails of some photos (rows) of a source, the landmarks in each, and the up direction of each head."""
+    """Thumbnails of the photos ``rows`` of a source, the landmarks in each, and the up direction of each head."""
 
     def __init__(self, source: Any, rows: NDArray[np.intp]):
         self.images = np.empty((len(rows), THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3), np.uint8)
@@ -111,11 +111,9 @@ def train_head_angle(shards: Path, output: Path, photos: AFLWTrain | None = None
     sources = [(Thumbnails(rendered, np.arange(len(rendered))), 1 - REAL_SHARE if photos else 1.0)]
     test = Thumbnails(held_out, np.arange(len(held_out)))
     if photos:
-        train_rows, test_rows = (
-            np.flatnonzero((photos.held_out == side) & (photos.trust > 0.2)) for side in (False, True)
-        )
-        sources.append((Thumbnails(photos, train_rows), REAL_SHARE))
-        test = Thumbnails(photos, test_rows)
+        usable = photos.trust > 0.2
+        sources.append((Thumbnails(photos, np.flatnonzero(usable & ~photos.held_out)), REAL_SHARE))
+        test = Thumbnails(photos, np.flatnonzero(usable & photos.held_out))
     keras.utils.set_random_seed(0)
     cv2.setNumThreads(1)
     network = head_angle_network()
@@ -123,7 +121,14 @@ def train_head_angle(shards: Path, output: Path, photos: AFLWTrain | None = None
     model = keras.Model(pooled, network.output)
     _train(model, sources, samples // BATCH_SIZE)
     network.save_weights(output)
-    return _print_errors(model, test)
+
+    crops, directions = test.batch(np.random.default_rng(6), 4096)
+    found, expected = (np.degrees(np.arctan2(*d.T)) for d in (model.predict(crops, verbose=0), directions))
+    errors = np.abs((found - expected + 180) % 360 - 180)
+    median, percentile_95 = float(np.median(errors)), np.percentile(errors, 95)
+    above_30 = 100 * (errors > 30).mean()
+    print(f"held out: median {median:.1f} degrees, 95 % {percentile_95:.1f}, off by over 30: {above_30:.1f} %")
+    return median
 
 
 def _train(model: keras.Model, sources: list[tuple[Thumbnails, float]], steps: int) -> None:
@@ -137,9 +142,8 @@ def _train(model: keras.Model, sources: list[tuple[Thumbnails, float]], steps: i
 
     def make_batch(number: int) -> tuple[Array, Array]:
         rng = np.random.default_rng([5, number])
-        parts = [source.batch(rng, round(share * BATCH_SIZE)) for source, share in sources]
-        crops, directions = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        return crops, directions
+        crops, directions = zip(*(part.batch(rng, round(share * BATCH_SIZE)) for part, share in sources), strict=True)
+        return np.concatenate(crops), np.concatenate(directions)
 
     losses = []
     with closing(prefetch(make_batch, range(steps), workers=2)) as batches:
@@ -147,18 +151,3 @@ def _train(model: keras.Model, sources: list[tuple[Thumbnails, float]], steps: i
             losses.append(float(model.train_on_batch(crops, directions)))
             if step % 500 == 0:
                 print(f"{step * BATCH_SIZE} samples: loss {np.mean(losses[-500:]):.4f}", flush=True)
-
-
-def _print_errors(model: keras.Model, test: Thumbnails) -> float:
-    """Print statistics of the error on 4096 held-out samples; returns its median in degrees."""
-    crops, directions = test.batch(np.random.default_rng(6), 4096)
-    errors = np.abs((_angles(model.predict(crops, verbose=0)) - _angles(directions) + 180) % 360 - 180)
-    median, percentile_95 = float(np.median(errors)), np.percentile(errors, 95)
-    above_30 = 100 * (errors > 30).mean()
-    print(f"held out: median {median:.1f} degrees, 95 % {percentile_95:.1f}, off by over 30: {above_30:.1f} %")
-    return median
-
-
-def _angles(directions: Array) -> Array:
-    """Angles (n,) in degrees, clockwise, of directions (n, 2) = (sine, cosine)."""
-    return np.degrees(np.arctan2(directions[:, 0], directions[:, 1]))

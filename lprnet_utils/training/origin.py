@@ -1,7 +1,5 @@
 """Training data and licence of weights: the text that goes into their file."""
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 from typing import Any

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ..common.assets import data_path
 from ..datasets.augmentation import AUGMENTATIONS
 
-# parameters of each network's function that a recipe may set; the functions are in lprnet_utils.networks, which
-# needs Keras
+# parameters of each network's function that a recipe may set; the functions themselves need Keras
 NETWORK_OPTIONS = {"prnet": ("size",), "lprnet": ("size",), "lprnet_lite": ("size", "code", "posed", "normalised")}
 CHOICES = {
     "optimizer": ("adam", "muon"),
@@ -21,7 +20,6 @@ CHOICES = {
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
     "network": tuple(NETWORK_OPTIONS),
 }
-POSITIVE_SETTINGS = ("samples", "batch_size", "checkpoint_every", "validate_every")
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class TrainingConfig:
     seed: int = 0
 
     @classmethod
-    def load(cls, name: str | Path, changes: Iterable[str] = ()) -> TrainingConfig:
+    def load(cls, name: str | Path, changes: Iterable[str] = ()) -> Self:
         """Load a TOML file, or a bundled recipe by a name such as ``lite-open``.
 
         ``changes`` are further lines of TOML that override those of the recipe, such as ``loss = "l2"``.
@@ -74,9 +72,7 @@ class TrainingConfig:
         ValueError
             If there is no such recipe, it is not valid TOML, or a setting or its value is unknown.
         """
-        path = Path(name)
-        if path.suffix != ".toml":
-            path = data_path(f"recipes/{name}.toml")
+        path = Path(name) if str(name).endswith(".toml") else data_path(f"recipes/{name}.toml")
         if not path.is_file():
             raise ValueError(f"no training recipe at {path}")
         values: dict[str, Any] = {}
@@ -85,31 +81,26 @@ class TrainingConfig:
                 values |= tomllib.loads(text)
             except tomllib.TOMLDecodeError as error:
                 raise ValueError(f"{source} is not valid TOML: {error}") from error
-        _check_names_and_types(values, path)
+        types = {name: type(value) for name, value in vars(cls()).items()}
+        if unknown := sorted(set(values) - set(types)):
+            raise ValueError(f"{path} sets {', '.join(unknown)}; a recipe has {', '.join(sorted(types))}")
+        for key, value in values.items():
+            accepted = (float, int) if types[key] is float else types[key]
+            if not isinstance(value, accepted) or isinstance(value, bool) != (types[key] is bool):
+                raise ValueError(f"{path}: {key} is of type {types[key].__name__}, not {value!r}")
         config = cls(**values)
-        _check_values(config, path)
+        config._check_values(path)
         return config
 
-
-def _check_names_and_types(values: dict[str, Any], path: Path) -> None:
-    types = {f.name: type(getattr(TrainingConfig(), f.name)) for f in fields(TrainingConfig)}
-    if unknown := sorted(set(values) - set(types)):
-        raise ValueError(f"{path} sets {', '.join(unknown)}; a recipe has {', '.join(sorted(types))}")
-    for key, value in values.items():
-        accepted = (float, int) if types[key] is float else types[key]
-        if not isinstance(value, accepted) or isinstance(value, bool) != (types[key] is bool):
-            raise ValueError(f"{path}: {key} is of type {types[key].__name__}, not {value!r}")
-
-
-def _check_values(config: TrainingConfig, path: Path) -> None:
-    for key, known in CHOICES.items():
-        if getattr(config, key) not in known:
-            raise ValueError(f"{path}: {key} is one of {', '.join(known)}, not {getattr(config, key)}")
-    for key in POSITIVE_SETTINGS:
-        if getattr(config, key) < 1:
-            raise ValueError(f"{path}: {key} is at least 1, not {getattr(config, key)}")
-    known = NETWORK_OPTIONS[config.network]
-    if unknown := sorted(set(config.network_options) - set(known)):
-        raise ValueError(f"{path}: network_options has {', '.join(unknown)}; {config.network} takes {', '.join(known)}")
-    if not 0 <= config.synthetic <= 1:
-        raise ValueError(f"{path}: synthetic is a share from 0 to 1, not {config.synthetic}")
+    def _check_values(self, path: Path) -> None:
+        for key, known in CHOICES.items():
+            if getattr(self, key) not in known:
+                raise ValueError(f"{path}: {key} is one of {', '.join(known)}, not {getattr(self, key)}")
+        for key in ("samples", "batch_size", "checkpoint_every", "validate_every"):
+            if getattr(self, key) < 1:
+                raise ValueError(f"{path}: {key} is at least 1, not {getattr(self, key)}")
+        known = NETWORK_OPTIONS[self.network]
+        if unknown := ", ".join(sorted(set(self.network_options) - set(known))):
+            raise ValueError(f"{path}: network_options has {unknown}; {self.network} takes {', '.join(known)}")
+        if not 0 <= self.synthetic <= 1:
+            raise ValueError(f"{path}: synthetic is a share from 0 to 1, not {self.synthetic}")

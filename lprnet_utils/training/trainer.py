@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 import time
@@ -9,7 +10,7 @@ from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import keras
 import numpy as np
@@ -18,14 +19,16 @@ from keras import ops
 from ..common.arrays import Array
 from ..common.files import CheckpointError, atomic_write, load_checkpoint, remove_unfinished, save_checkpoint
 from ..datasets.sources import Source
-from ..uv.encoding import fraction_outside
+from ..evaluation.metrics import landmark_nme
+from ..geometry.crop import crop_matrix, invert_similarity, transform_points, warp_image
+from ..uv.encoding import decode_map, fraction_outside
 from ..uv.layout import UVLayout
 from .batches import make_batch, prefetch
-from .log import TrainingLog
-from .losses import map_loss
-from .optimizer import Muon, learning_rate
+from .optimization import Muon, learning_rate, map_loss
 from .recipes import TrainingConfig
-from .validation import mean_nme
+
+COLUMNS = ("sample", "loss", "learning_rate", "images_per_second", "nme", "outside")
+VALIDATION_BATCH = 32
 
 
 class Trainer:
@@ -33,8 +36,7 @@ class Trainer:
 
     Parameters
     ----------
-    model : keras.Model
-    config : TrainingConfig
+    model : keras.Model, config : TrainingConfig
     folder : path
         Gets ``checkpoint.bin`` and the checkpoint before it, ``log.csv``, ``best.weights.h5`` and ``last.weights.h5``.
         The column ``outside`` of the log is the share of maps that the encoding cannot hold.
@@ -59,13 +61,9 @@ class Trainer:
     """
 
     def __init__(
-        self,
-        model: keras.Model,
-        config: TrainingConfig,
-        folder: str | Path,
-        tensorboard: bool = False,
+        self, model: keras.Model, config: TrainingConfig, folder: str | Path, tensorboard: bool = False,
         origin: dict[str, Any] | None = None,
-    ):
+    ):  # fmt: skip
         self.model, self.config, self.folder = model, config, Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_unfinished(self.folder)
@@ -74,7 +72,7 @@ class Trainer:
         optimizer = optimizer_class(config.learning_rate, global_clipnorm=config.gradient_norm or None)
         terms = config.landmark_weight, config.similarity_weight, config.edge_weight, config.gap_weight
         loss = map_loss(self.layout, config.loss, *terms)
-        model.compile(optimizer=optimizer, loss=loss, jit_compile=keras.backend.backend() == "jax")
+        model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
         self.optimizer = model.optimizer  # half precision wraps the optimizer to scale the loss
         self.optimizer.build(model.trainable_variables)
         self.log = TrainingLog(self.folder, tensorboard)
@@ -206,8 +204,7 @@ class Trainer:
     def _resume(self) -> None:
         """Continue from the checkpoint in the folder, if there is one."""
         path = self.folder / "checkpoint.bin"
-        checkpoint = _load_newest_checkpoint(path)
-        if checkpoint is not None:
+        if checkpoint := _load_newest_checkpoint(path):
             arrays, info = checkpoint
             self._check_recipe(info["config"])
             state = self._state()
@@ -247,3 +244,64 @@ def _load_newest_checkpoint(path: Path) -> tuple[dict[str, Array], dict[str, Any
     if path.exists():  # move it away, or the next checkpoint would replace the good one with it
         os.replace(path, path.with_name(path.name + ".damaged"))
     return checkpoint
+
+
+class TrainingLog:
+    """``log.csv`` in the folder of a run. With ``tensorboard``, the values also go into its folder ``tensorboard``."""
+
+    def __init__(self, folder: Path, tensorboard: bool = False):
+        self.path = folder / "log.csv"
+        self._board = None
+        if tensorboard:
+            from tensorboard.summary import Writer
+
+            self._board = Writer(str(folder / "tensorboard"))
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Add a line with the values of some or all ``COLUMNS``, and flush it for TensorBoard."""
+        new = not self.path.exists()
+        with open(self.path, "a", newline="", encoding="utf-8") as file:
+            _write_rows(file, [row], header=new)
+        if self._board:
+            for name, value in row.items():
+                if name != "sample":
+                    self._board.add_scalar(name, float(value), step=int(row["sample"]))
+            self._board.flush()
+
+    def truncate(self, sample: int) -> None:
+        """Drop the lines after this sample: a run that resumes from a checkpoint logs them again."""
+        if not self.path.exists():
+            return
+        with open(self.path, newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if int(float(row["sample"])) <= sample]
+        if not rows:
+            self.path.unlink()
+            return
+        with atomic_write(self.path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+            _write_rows(file, rows, header=True)
+
+
+def _write_rows(file: TextIO, rows: list[dict[str, Any]], header: bool) -> None:
+    writer = csv.DictWriter(file, COLUMNS)
+    if header:
+        writer.writeheader()
+    writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+
+
+def nme_per_photo(model: keras.Model, source: Source, layout: UVLayout) -> list[float]:
+    """2D NME in % of the 68 landmarks of each photo, from one pass over a crop around the labelled box."""
+    errors = []
+    for start in range(0, len(source), VALIDATION_BATCH):
+        indices = range(start, min(start + VALIDATION_BATCH, len(source)))
+        matrices = [crop_matrix(source.box(i), layout.size) for i in indices]
+        crops = np.stack([warp_image(source.image(i), m, layout.size) for i, m in zip(indices, matrices, strict=True)])
+        codes = np.asarray(model.predict_on_batch(crops.astype(np.float32) / 255))  # (B, N, N, 3)
+        for i, matrix, code in zip(indices, matrices, codes, strict=True):
+            points = transform_points(invert_similarity(matrix), layout.landmarks(decode_map(code)))
+            errors.append(landmark_nme(points, source.landmarks(i)))
+    return errors
+
+
+def mean_nme(model: keras.Model, source: Source, layout: UVLayout) -> float:
+    """Mean 2D NME, in %, of a network on held-out photos with labelled landmarks; the layout has the network's size."""
+    return float(np.mean(nme_per_photo(model, source, layout)))

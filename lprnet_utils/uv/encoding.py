@@ -1,7 +1,5 @@
 """Encoding of position maps: from pixels to the output range of the network and back."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -4,8 +4,6 @@ PRNet's layout comes with its code, in ``Data/uv-data`` of https://github.com/yf
 derives from the Basel Face Model and is not distributed here, so the conversion is built from the user's copy.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

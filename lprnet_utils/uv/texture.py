@@ -1,7 +1,5 @@
 """Face textures in the UV layout: read from the photo, and completed where the camera does not see the face."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

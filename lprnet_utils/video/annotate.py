@@ -3,8 +3,6 @@
 Frames are handled one by one, so a long video needs no more memory than a short one.
 """
 
-from __future__ import annotations
-
 import csv
 import os
 import tempfile

@@ -4,8 +4,6 @@ moviepy brings ffmpeg, reads the metadata of a file and encodes. Frames are deco
 a variable frame rate for a constant one, and does not rotate videos that a phone recorded on its side.
 """
 
-from __future__ import annotations
-
 import re
 import subprocess
 import tempfile

@@ -1,7 +1,5 @@
 """The turning 3D face beside a video."""
 
-from __future__ import annotations
-
 import math
 
 import cv2

@@ -1,7 +1,5 @@
 """The One-Euro filter."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -55,22 +53,11 @@ class OneEuro:
         self._values = None
 
     def __call__(self, values: ArrayLike, dt: float, unit: float = 1.0) -> Array:
-        """The smoothed values; the first ones are returned unchanged.
+        """The smoothed values, ``dt`` seconds after the last ones; the first ones are returned unchanged.
 
-        Parameters
-        ----------
-        values : array
-            Values of this frame, of the same shape in each frame.
-        dt : float
-            Seconds since the last frame.
-        unit : float
-            Unit of length for speeds. For landmarks in pixels: the face's size, the square root of the area of their
-            box, so that near and far faces are smoothed alike.
-
-        Raises
-        ------
-        ValueError
-            If the values are not finite or have another shape than before, or dt or unit is not positive.
+        ``unit`` is the unit of length for speeds. For landmarks in pixels take the face's size, the square root of the
+        area of their box, so that near and far faces are smoothed alike. ValueError if the values are not finite or
+        have another shape than before, or ``dt`` or ``unit`` is not positive.
         """
         values = np.asarray(values, float)
         if not (np.isfinite(values).all() and dt > 0 and unit > 0):

@@ -5,8 +5,6 @@ to find further faces. A known face is read from a crop around its landmarks of 
 read video files; :mod:`lprnet_utils.video.annotate` does.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -207,19 +205,10 @@ class FaceTracker:
         self._tracks, self._last_search = TrackList(), -math.inf
 
     def __call__(self, frame: Any, dt: float) -> list[TrackedFace]:
-        """The faces in the next frame, in the order of their ids.
+        """The faces in the next frame, ``dt`` seconds (more than 0) after the last one, in the order of their ids.
 
-        Parameters
-        ----------
-        frame : path, bytes, PIL image or array
-            See :func:`lprnet_utils.common.read_image`. An array (H, W, 3) uint8 is not copied: the faces refer to it.
-        dt : float
-            Seconds since the last frame, more than 0. They may differ from frame to frame.
-
-        Raises
-        ------
-        ImageError
-            If the frame is not an image.
+        For what a frame may be, and ImageError, see :func:`lprnet_utils.common.read_image`. An array (H, W, 3) uint8 is
+        not copied: the faces refer to it.
         """
         if not dt > 0:
             raise ValueError(f"dt is the time since the last frame in seconds, more than 0; got {dt}")

@@ -4,8 +4,6 @@ It consists of plain ipywidgets (8 or 7), so it runs in JupyterLab, VS Code and 
 see :func:`serve` and ``lprnet app``.
 """
 
-from __future__ import annotations
-
 import html
 import io
 import tempfile

@@ -131,10 +131,8 @@ def write_avatar(face: Face, path: str | Path, texture: int = 1024, as_seen: boo
 
     Raises
     ------
-    ValueError
-        If the path has another ending.
-    FileNotFoundError
-        If there is no such folder.
+    ValueError, FileNotFoundError
+        If the path has another ending; if there is no such folder.
     """
     from trimesh.exchange.gltf import export_glb
 

@@ -4,8 +4,6 @@ Change or swap the faces only of people who agreed to it, say openly that a pict
 appear to say or do what they did not.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

@@ -5,10 +5,9 @@ MakeHuman's mesh straddles the middle. New vertices are fixed linear combination
 morphable model follow by one sparse product.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -129,7 +128,7 @@ class FaceSurface:
         membrane = np.zeros(len(triangles), bool)
         return cls(matrix[used], local[triangles], local[mirror[used]], reference, membrane)
 
-    def trimmed(self, field) -> FaceSurface:
+    def trimmed(self, field) -> Self:
         """The part of the surface where ``field(points)`` is negative, cut along its zero."""
         points = self.points
         value = field(points)
@@ -174,7 +173,7 @@ class FaceSurface:
                 kept += [[polygon[0], polygon[k], polygon[k + 1]] for k in range(1, len(polygon) - 1)]
         return self._from_half(sp.vstack(rows).tocsr(), np.array(kept), np.array(mirror), self.reference)
 
-    def closed(self) -> FaceSurface:
+    def closed(self) -> Self:
         """The surface with eyes and mouth closed, each by a fan of triangles around the mean of its rim."""
         points, loops = self.points, border_loops(self.triangles)[1:]
         if len(loops) != 3:

@@ -15,9 +15,7 @@ import numpy as np
 import pytest
 from checkout import ROOT, text_of
 
-from lprnet_utils import MorphableModel, UVLayout
-
-README = ROOT / "README.md"
+from lprnet_utils import UVLayout
 
 
 @pytest.fixture
@@ -27,7 +25,7 @@ def report():
 
 
 def test_the_readme_has_the_measured_numbers(report):
-    text = text_of(README)
+    text = text_of(ROOT / "README.md")
     assert benchmark_table.with_block(text, benchmark_table.block(report)) == text, (
         "README.md and docs/benchmark.json differ: python scripts/benchmarks/benchmark.py --table"
     )
@@ -124,8 +122,8 @@ def test_ratios_state_how_many_times_as_fast_a_network_is():
     assert len(costs["prnet"]) == 2
 
 
-def test_the_loop_makes_the_same_map_as_the_matrix():
-    model, layout = MorphableModel.load(), UVLayout(64)
+def test_the_loop_makes_the_same_map_as_the_matrix(model):
+    layout = UVLayout(64)
     loop = benchmark.triangle_loop(model.mean, model.uv, model.triangles, 64)
     matrix = layout.vertices_to_map(model.mean)
     filled = layout.mask & loop.any(-1)

@@ -42,9 +42,6 @@ def pinned_versions(path):
     return pinned
 
 
-# ---- dependencies
-
-
 def test_environment_yml_asks_for_what_pyproject_asks_for():
     # Python comes from conda, all else by pip, with the names and bounds of the dependencies and all extras
     environment = yaml.safe_load(text_of(ROOT / "environment.yml"))
@@ -97,9 +94,6 @@ def test_colabs_packages_are_within_the_bounds_except_moviepy():
     assert replaced == ["moviepy"], "packages that the bootstrap cell replaces in Colab"
 
 
-# ---- one version, one address
-
-
 def test_citation_and_changelog_have_the_version_of_the_package():
     assert yaml.safe_load(text_of(ROOT / "CITATION.cff"))["version"] == lprnet_utils.__version__
     assert f"## {lprnet_utils.__version__}" in text_of(ROOT / "CHANGELOG.md")
@@ -150,9 +144,6 @@ def test_the_readme_opens_the_quickstart_in_colab():
     ref = PROJECT["project"]["urls"]["Course"].split("/tree/")[1].split("/")[0]
     assert f"/blob/{ref}/notebooks/00_quickstart.ipynb" in text_of(ROOT / "README.md")
     assert ROOT / "notebooks" / "00_quickstart.ipynb" in NOTEBOOKS
-
-
-# ---- data
 
 
 def test_every_data_file_is_listed_with_licence_and_checksum():

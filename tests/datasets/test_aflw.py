@@ -22,57 +22,30 @@ def test_aflw2000_counts_pixels_from_one(tmp_path):
     assert data.image(0).shape == (450, 450, 3)
 
 
-POINTS = np.ones((3, 68))
+def test_missing_and_broken_aflw2000_files_are_named(tmp_path):
+    points, pose = np.ones((3, 68)), [0.0] * 7
+    labels, photo = tmp_path / "image00002.mat", tmp_path / "image00002.jpg"
 
+    def expect(message):
+        with pytest.raises(DatasetError, match=message):
+            AFLW2000(tmp_path)
 
-def without_photo(folder):
-    savemat(folder / "image00002.mat", {"pt3d_68": POINTS})
-
-
-def without_pose(folder):
-    without_photo(folder)
-    (folder / "image00002.jpg").touch()
-
-
-def with_60_points(folder):
-    write_aflw2000(folder, "image00002", POINTS[:, :60], [0.0] * 7)
-
-
-def with_truncated_labels(folder):
-    (folder / "image00002.mat").write_bytes((folder / "image00001.mat").read_bytes()[:200])
-    (folder / "image00002.jpg").touch()
-
-
-def without_labels(folder):
-    (folder / "image00002.jpg").touch()
-
-
-def with_points_that_are_not_finite(folder):
-    write_aflw2000(folder, "image00001", POINTS * np.nan, [0.0] * 7)
-
-
-@pytest.mark.parametrize(("damage", "message"), [
-    (without_photo, "image00002.jpg is missing"),
-    (without_pose, "image00002.mat has no field Pose_Para"),
-    (with_60_points, r"image00002.mat: pt3d_68 \(3, 60\)"),
-    (with_truncated_labels, "image00002.mat cannot be read"),
-    (without_labels, "image00002.mat is missing"),
-    (with_points_that_are_not_finite, "image00001.mat: field pt3d_68"),
-])  # fmt: skip
-def test_broken_aflw2000_files_are_named(tmp_path, damage, message):
-    write_aflw2000(tmp_path, "image00001", POINTS, [0.0] * 7)
-    damage(tmp_path)
-    with pytest.raises(DatasetError, match=message):
-        AFLW2000(tmp_path)
-
-
-def test_broken_aflw2000_photos_are_left_out_unless_strict(tmp_path):
-    with pytest.raises(DatasetError, match="no photo with its .mat file"):
-        AFLW2000(tmp_path)
-    write_aflw2000(tmp_path, "image00001", POINTS, [0.0] * 7)
-    without_photo(tmp_path)
+    expect("no photo with its .mat file")
+    write_aflw2000(tmp_path, "image00001", points, pose)
+    savemat(labels, {"pt3d_68": points})
+    expect("image00002.jpg is missing")
     data = AFLW2000(tmp_path, strict=False)
-    assert data.names == ["image00001"]
+    assert data.names == ["image00001"] and "image00002.jpg is missing" in data.problems["image00002"]
+    photo.touch()
+    expect("image00002.mat has no field Pose_Para")
+    write_aflw2000(tmp_path, "image00002", points[:, :60], pose)
+    expect(r"image00002.mat: pt3d_68 \(3, 60\)")
+    labels.write_bytes(labels.read_bytes()[:200])
+    expect("image00002.mat cannot be read")
+    labels.unlink()
+    expect("image00002.mat is missing")
+    write_aflw2000(tmp_path, "image00001", points * np.nan, pose)
+    expect("image00001.mat: field pt3d_68")
     (tmp_path / "image00001.jpg").write_bytes(b"nothing")
     with pytest.raises(DatasetError, match="image00001.jpg"):
         data.image(0)

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from toy import ToySource
 
-from lprnet_utils import UVLayout
 from lprnet_utils.datasets import AUGMENTATIONS, augment_picture, mirror_crop, sample_matrix
-from lprnet_utils.datasets.augmentation import occlude
+from lprnet_utils.datasets.augmentation import occlude, rotate_quarter_turns
 from lprnet_utils.geometry import MIRRORED_LANDMARKS, Camera, crop_matrix, rotation_matrix, transform_points, warp_image
 from lprnet_utils.uv import mirror_map
 
@@ -72,20 +72,11 @@ def test_pictures_stay_pictures_and_vary():
     assert len({o.tobytes() for o in outs}) == 40
     covered = [(occlude(rng, crop) != crop).any(2).mean() for _ in range(60)]
     assert 0.02 < np.mean(covered) < 0.4 and max(covered) < 0.7, "never everything"
+    assert (augment_picture(rng, crop, AUGMENTATIONS["none"]) == crop).all(), "no setting, no change"
 
 
-def test_without_any_setting_nothing_changes():
-    crop = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
-    assert (augment_picture(np.random.default_rng(1), crop, AUGMENTATIONS["none"]) == crop).all()
-
-
-def test_quarter_turns_rotate_the_map_too():
-    """A bright dot stays at the tip of the nose."""
-    from toy import ToySource
-
-    from lprnet_utils.datasets.augmentation import rotate_quarter_turns
-
-    source, layout = ToySource(1), UVLayout()
+def test_quarter_turns_rotate_the_map_too(layout):
+    source = ToySource(1)  # a bright dot at the tip of the nose
     crop, position_map = source.image(0), source.maps([0])[0]
     for turns in range(1, 5):
         turned, moved = rotate_quarter_turns(crop, position_map, turns)

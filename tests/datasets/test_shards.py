@@ -31,8 +31,7 @@ def test_shards_give_back_crops_and_maps(folder, samples):
     maps = train.maps(range(8))
     for k, sample in enumerate(samples[:8]):
         assert np.abs(maps[k] - sample.position_map).max() < 0.01
-        difference = np.abs(train.image(k).astype(int) - sample.image)
-        assert difference.mean() < 6, "JPEG"
+        assert np.abs(train.image(k).astype(int) - sample.image).mean() < 6, "JPEG"
         assert np.allclose(train.landmarks(k)[:, :2], train.layout.landmarks(maps[k])[:, :2], atol=0.2)
         assert np.allclose(train.box(k)[:2], train.landmarks(k)[:, :2].min(0))
     assert sum(1 for _ in held) == 4
@@ -42,8 +41,7 @@ def test_shards_give_back_crops_and_maps(folder, samples):
 
 def test_training_reads_the_crops_as_they_are(folder, samples):
     source = Shards(folder)
-    config = TrainingConfig(samples=64, batch_size=4, augmentation="none", seed=1)
-    x, y = make_batch(source, config, 0)
+    x, y = make_batch(source, TrainingConfig(batch_size=4, augmentation="none", seed=1), 0)
     chosen = np.random.default_rng([1, 0]).choice(8, 4, p=np.full(8, 1 / 8))
     for k, i in enumerate(chosen):
         assert np.abs(x[k] * 255 - source.image(i)).max() < 1.5
@@ -51,8 +49,7 @@ def test_training_reads_the_crops_as_they_are(folder, samples):
 
 
 def test_keras_and_tensorflow_see_the_same_batches(folder):
-    source = Shards(folder)
-    config = TrainingConfig(samples=10, batch_size=4, seed=3)
+    source, config = Shards(folder), TrainingConfig(samples=10, batch_size=4, seed=3)
     keras_way, tf_way = Batches(source, config), list(tf_batches(source, config))
     assert len(keras_way) == len(tf_way) == 3
     for k in range(3):

@@ -9,13 +9,14 @@ from lprnet_utils.commands.main import main
 from lprnet_utils.common import DatasetError
 from lprnet_utils.common.files import read_checked
 from lprnet_utils.datasets import W300LP, Shards
-from lprnet_utils.geometry import MIRRORED_LANDMARKS, landmark_box
+from lprnet_utils.evaluation import landmark_nme
+from lprnet_utils.geometry import MIRRORED_LANDMARKS
 
 
 def test_cameras_of_real_files_match_their_landmarks(w300_dir, layout):
     """The file's camera projects the mean face onto the 300-W landmarks: axes, pixel origin and units are right."""
     mean = layout.landmarks(layout.mean_map)
-    gaps = []
+    pairs = []
     for folder in ("pairs", "flipped"):
         data = W300LP(w300_dir / folder)
         for i, path in enumerate(data.paths):
@@ -24,19 +25,14 @@ def test_cameras_of_real_files_match_their_landmarks(w300_dir, layout):
             fit = data.fit(i)
             assert fit.shape.shape == (199,) and fit.expression.shape == (29,)
             assert (fit.points is None) == (not path.stem.endswith("_0"))
-            if fit.points is None:
-                continue
-            points = fit.points
-            if folder == "flipped":  # the samples lie in a folder of another name than AFW_Flip
-                points = points[MIRRORED_LANDMARKS]
-            box = landmark_box(points)
-            side = np.sqrt(np.prod(box[2:] - box[:2]))
-            # the two models' origins differ by a constant in the head's frame
-            gaps.append((fit.camera, points, side))
-    rows = np.concatenate([(c.scale * c.rotation[:2] * [[1], [-1]]) for c, _, _ in gaps])
-    miss = np.concatenate([(p - c.project(mean)[:, :2]).mean(0) for c, p, _ in gaps])
+            if fit.points is not None:  # the samples lie in a folder of another name than AFW_Flip
+                points = fit.points[MIRRORED_LANDMARKS] if folder == "flipped" else fit.points
+                pairs.append((fit.camera, points))
+    # the two models' origins differ by a constant in the head's frame
+    rows = np.concatenate([(c.scale * c.rotation[:2] * [[1], [-1]]) for c, _ in pairs])
+    miss = np.concatenate([(p - c.project(mean)[:, :2]).mean(0) for c, p in pairs])
     origin = np.linalg.lstsq(rows, miss, rcond=None)[0]
-    errors = [100 * np.linalg.norm(c.project(mean + origin)[:, :2] - p, axis=1).mean() / side for c, p, side in gaps]
+    errors = [landmark_nme(c.project(mean + origin), p) for c, p in pairs]
     print(f"origin {origin.round(1)} mm, errors {np.round(errors, 1)} % of the box")
     assert len(errors) >= 5 and np.abs(origin[0]) < 5 and max(errors) < 12 and np.mean(errors) < 8
 

@@ -28,17 +28,14 @@ OPTIONS = (
 class Chromium:
     """One page of a browser. Use it in a ``with`` block; downloads go to ``folder``."""
 
-    def __init__(self, folder: Path, width: int = 1300, height: int = 1100):
+    def __init__(self, folder: Path):
         program = next(filter(None, map(shutil.which, NAMES)), None)
         if program is None:
             pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed")
         websocket = pytest.importorskip("websocket", reason="websocket-client, which comes with JupyterLab")
         self.folder = folder
-        profile = folder / "profile"
-        options = [*OPTIONS, f"--user-data-dir={profile}", "about:blank"]
-        self._process = subprocess.Popen(
-            [program, *options], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-        )
+        command = [program, *OPTIONS, f"--user-data-dir={folder / 'profile'}", "about:blank"]
+        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         try:
             for line in self._process.stderr:
                 if found := re.search(r"ws://\S+", line):
@@ -52,7 +49,7 @@ class Chromium:
             target = self.call("Target.createTarget", url="about:blank")["targetId"]
             self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
             self.call("Page.enable")
-            size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+            size = {"width": 1300, "height": 1100, "deviceScaleFactor": 1, "mobile": False}
             self.call("Emulation.setDeviceMetricsOverride", **size)
             self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
         except BaseException:
@@ -80,15 +77,6 @@ class Chromium:
                 return answer["result"]
             self._events.append(answer)
 
-    def _wait_for_event(self, method):
-        """Parameters of the last event of a kind; waits for one if there was none."""
-        while True:
-            for event in reversed(self._events):
-                if event["method"] == method:
-                    self._events.clear()
-                    return event["params"]
-            self._events.append(json.loads(self._socket.recv()))
-
     def open(self, url):
         self.call("Page.navigate", url=url)
 
@@ -98,20 +86,22 @@ class Chromium:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def wait(self, script, seconds=30.0):
-        """Wait until an expression is true, and return it."""
+    def wait(self, script, seconds=30):
+        """Wait until an expression is true."""
         end = time.monotonic() + seconds
-        while not (value := self.run(script)):
-            assert time.monotonic() < end, f"not true within {seconds:.0f} s: {script}"
+        while not self.run(script):
+            assert time.monotonic() < end, f"not true within {seconds} s: {script}"
             time.sleep(0.1)
-        return value
 
     def choose_file(self, button, path):
         """Click on a button (a JavaScript expression) that opens a file dialogue, and choose a file."""
         self.call("Page.setInterceptFileChooserDialog", enabled=True)
+        self._events.clear()
         self.call("Runtime.evaluate", expression=f"({button}).click()", userGesture=True)
-        chooser = self._wait_for_event("Page.fileChooserOpened")
-        self.call("DOM.setFileInputFiles", files=[str(path)], backendNodeId=chooser["backendNodeId"])
+        while not (opened := [e for e in self._events if e["method"] == "Page.fileChooserOpened"]):
+            self._events.append(json.loads(self._socket.recv()))
+        node = opened[-1]["params"]["backendNodeId"]
+        self.call("DOM.setFileInputFiles", files=[str(path)], backendNodeId=node)
 
     def keys(self, element, key, times):
         """Press a key while an element (a JavaScript expression) has the focus."""
@@ -120,9 +110,9 @@ class Chromium:
             for kind in ("keyDown", "keyUp"):
                 self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
 
-    def downloaded(self, name, seconds=30.0):
+    def downloaded(self, name):
         """Wait for a download to be complete, return its bytes and remove the file."""
-        end, path = time.monotonic() + seconds, self.folder / name
+        end, path = time.monotonic() + 30, self.folder / name
         while not path.is_file() or list(self.folder.glob("*.crdownload")):
             assert time.monotonic() < end, f"{name} did not arrive; there is {[p.name for p in self.folder.iterdir()]}"
             time.sleep(0.1)

@@ -1,4 +1,8 @@
-"""Small data sets in the formats of AFLW2000-3D, 300W-LP and the Basel Face Model, made from known faces."""
+"""Files for tests: small data sets made from known faces, a reader of .glb files, and videos by moviepy's ffmpeg."""
+
+import json
+import struct
+import subprocess
 
 import numpy as np
 from PIL import Image
@@ -32,26 +36,16 @@ def basel_files(model, folder):
         return 1000 * (v[order] @ turn.T).reshape(-1, 1)
 
     deviation = rng.uniform(0.5, 3, 10)
-    modes = np.concatenate([column(m) for m in model.identity[:10]], 1) / deviation
     padded = np.zeros((3 * len(order), 199))  # only ten modes move vertices
-    padded[:, :10] = modes
+    padded[:, :10] = np.concatenate([column(m) for m in model.identity[:10]], 1) / deviation
     shift = np.array([5.0, -30.0, 80.0])
     np.savez(folder / "truth.npz", mean=truth, deviation=deviation, turn=turn, shift=shift)
+    fields = {"mu_shape": column(truth + shift), "w": padded, "sigma": np.r_[deviation, np.ones(189)][:, None]}
+    indices = {"tri": number[faces[:, ::-1]].T + 1, "keypoints": np.array(keypoints)[None] + 1}
+    savemat(folder / "Model_Shape.mat", fields | indices)
     shapes = np.concatenate([column(m) for m in model.expression[:29]], 1)
-    savemat(
-        folder / "Model_Shape.mat",
-        {
-            "mu_shape": column(truth + shift),
-            "w": padded,
-            "sigma": np.r_[deviation, np.ones(189)][:, None],
-            "tri": number[faces[:, ::-1]].T + 1,
-            "keypoints": np.array(keypoints)[None] + 1,
-        },
-    )
-    savemat(
-        folder / "Model_Exp.mat",
-        {"mu_exp": np.zeros((3 * len(order), 1)), "w_exp": shapes, "sigma_exp": np.ones((29, 1))},
-    )
+    fields = {"mu_exp": np.zeros((3 * len(order), 1)), "w_exp": shapes, "sigma_exp": np.ones((29, 1))}
+    savemat(folder / "Model_Exp.mat", fields)
     return truth, used
 
 
@@ -90,3 +84,38 @@ def write_aflw2000(folder, name, points, pose):
     """Write a sample in the format of AFLW2000-3D with a grey photo."""
     savemat(folder / f"{name}.mat", {"pt3d_68": points, "Pose_Para": np.array([pose])})
     Image.fromarray(np.full((450, 450, 3), 90, np.uint8)).save(folder / f"{name}.jpg")
+
+
+def read_glb(path):
+    """JSON and accessors of a .glb file, read as glTF 2.0 specifies, without any code of the writer."""
+    data = path.read_bytes()
+    magic, version, length = struct.unpack("<III", data[:12])
+    assert (magic, version, length) == (0x46546C67, 2, len(data))
+    size, kind = struct.unpack("<II", data[12:20])
+    assert kind == 0x4E4F534A
+    tree = json.loads(data[20 : 20 + size])
+    blob = data[20 + size + 8 :]
+    arrays = []
+    for accessor in tree["accessors"]:
+        view = tree["bufferViews"][accessor["bufferView"]]
+        number = {5121: "u1", 5123: "<u2", 5125: "<u4", 5126: "<f4"}[accessor["componentType"]]
+        width = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}[accessor["type"]]
+        start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
+        flat = np.frombuffer(blob, number, accessor["count"] * width, start)
+        arrays.append(flat.reshape(-1, width))
+        assert np.allclose(arrays[-1].min(0), accessor["min"]) and np.allclose(arrays[-1].max(0), accessor["max"])
+    return tree, arrays
+
+
+def ffmpeg(*arguments):
+    """Run ffmpeg; an error raises CalledProcessError."""
+    from moviepy.config import FFMPEG_BINARY
+
+    command = [FFMPEG_BINARY, "-y", "-loglevel", "error", *map(str, arguments)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+def pattern_video(path, *options, size="64x48", rate=10, seconds=1):
+    """Write a moving test pattern without a face, and return its path."""
+    ffmpeg("-f", "lavfi", "-i", f"testsrc=size={size}:rate={rate}:duration={seconds}", *options, path)
+    return path

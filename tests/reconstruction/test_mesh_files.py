@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import trimesh
-from glb_files import read_glb
+from data_files import read_glb
 from made_faces import made_face, mean_vertices, painted_face, stripes
 from PIL import Image
 

@@ -1,8 +1,12 @@
 """Recipes, and the settings that they refuse."""
 
+import inspect
+
 import pytest
 
+from lprnet_utils import networks
 from lprnet_utils.training import TrainingConfig
+from lprnet_utils.training.recipes import NETWORK_OPTIONS
 
 
 def test_recipes_are_loaded_and_changed(tmp_path):
@@ -11,51 +15,33 @@ def test_recipes_are_loaded_and_changed(tmp_path):
     path.write_text("samples = 10\nlearning_rate = 1")
     changed = TrainingConfig.load(path, ['loss = "l2"', "network_options = {size = 64}"])
     assert (changed.samples, changed.loss, changed.network_options) == (10, "l2", {"size": 64})
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("samples = 10\nsampels = 5\n", "sampels"),
-        ("samples = = 3", "not valid TOML"),
-        ('loss = "huber"', "one of l1, l2"),
-        ('samples = "many"', "is of type"),
-        ("samples = 1.5", "is of type"),
-        ("loss = 1", "is of type"),
-        ("network_options = 3", "is of type"),
-        ("learning_rate = true", "is of type"),
-        ("batch_size = 0", "is at least 1"),
-        ("samples = -5", "is at least 1"),
-        ("validate_every = 0", "is at least 1"),
-        ("synthetic = 1.5", "from 0 to 1"),
-    ],
-)
-def test_bad_recipes_are_refused(tmp_path, text, message):
-    path = tmp_path / "r.toml"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=message):
+    path.write_text("samples = = 3")
+    with pytest.raises(ValueError, match="r.toml is not valid TOML"):
         TrainingConfig.load(path)
 
 
-@pytest.mark.parametrize(
-    ("name", "change", "message"),
-    [
-        ("lite-open", "network_options = {cod = 0}", "network_options has cod; lprnet_lite takes size, code"),
-        ("lite-wild-more", 'network = "lprnet"', "network_options has normalised; lprnet takes size"),
-        ("lite-open", "loss = l2", "'loss = l2' is not valid TOML"),
-    ],
-)
-def test_bad_changes_are_refused(name, change, message):
+@pytest.mark.parametrize(("setting", "message"), [
+    ("samples = 10\nsampels = 5\n", "sampels"),
+    ("loss = l2", "'loss = l2' is not valid TOML"),
+    ('loss = "huber"', "one of l1, l2"),
+    ('samples = "many"', "is of type"),
+    ("samples = 1.5", "is of type"),
+    ("loss = 1", "is of type"),
+    ("network_options = 3", "is of type"),
+    ("learning_rate = true", "is of type"),
+    ("batch_size = 0", "is at least 1"),
+    ("samples = -5", "is at least 1"),
+    ("validate_every = 0", "is at least 1"),
+    ("synthetic = 1.5", "from 0 to 1"),
+    ("network_options = {cod = 0}", "network_options has cod; lprnet_lite takes size, code"),
+    ('network = "lprnet"', "network_options has normalised; lprnet takes size"),
+])  # fmt: skip
+def test_bad_settings_are_refused(setting, message):
     with pytest.raises(ValueError, match=message):
-        TrainingConfig.load(name, [change])
+        TrainingConfig.load("lite-wild-more", [setting])
 
 
 def test_recipes_know_the_options_of_each_network():
-    import inspect
-
-    from lprnet_utils import networks
-    from lprnet_utils.training.recipes import NETWORK_OPTIONS
-
     for name, options in NETWORK_OPTIONS.items():
         parameters = set(inspect.signature(getattr(networks, name)).parameters)
         assert set(options) == parameters - {"name"}

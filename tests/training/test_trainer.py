@@ -1,7 +1,9 @@
 """Training runs: they resume after a kill, and refuse another recipe, network or photos."""
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,13 +19,13 @@ from checkout import ROOT
 from toy import ToySource, tiny_network
 
 from lprnet_utils import networks
-from lprnet_utils.common.files import CheckpointError, load_checkpoint, save_checkpoint
+from lprnet_utils.common.files import CheckpointError, load_checkpoint, save_checkpoint, write_checked
+from lprnet_utils.datasets import pack
+from lprnet_utils.synthetic import SyntheticFaces
 from lprnet_utils.training import Trainer, TrainingConfig
 
-FOLDERS = [str(ROOT / "tests/helpers"), str(ROOT)]  # import paths of subprocesses
-CONFIG = TrainingConfig(
-    samples=64, batch_size=8, warmup=16, checkpoint_every=16, validate_every=32, augmentation="wide", seed=3
-)
+ENVIRONMENT = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests/helpers'}"}  # of subprocesses
+CONFIG = TrainingConfig(samples=64, batch_size=8, warmup=16, checkpoint_every=16, validate_every=32, seed=3)
 
 
 def run(folder, config=CONFIG, **options):
@@ -81,7 +83,7 @@ def test_a_run_resumes_only_with_the_same_network_and_photos(tmp_path):
 
 
 def test_the_log_has_each_line_once(tmp_path):
-    """This holds after a kill before the first checkpoint too, and for more than a million samples."""
+    """Even after a kill before the first checkpoint, and for more than a million samples."""
     run(tmp_path / "first", stop_after=4)
     line = (tmp_path / "first" / "log.csv").read_text()
     (tmp_path / "second").mkdir()
@@ -97,38 +99,33 @@ def test_the_log_has_each_line_once(tmp_path):
     assert (tmp_path / "third" / "log.csv").read_text().splitlines()[1:] == ["1000008,0.333333,,,,"]
 
 
-def test_an_interrupted_write_leaves_the_checkpoint(tmp_path):
-    """The run is killed while it writes, or between the two renames."""
+def test_checkpoints_of_an_older_version_and_of_an_interrupted_write_are_read(tmp_path):
     run(tmp_path, stop_after=5)
     path = tmp_path / "checkpoint.bin"
+    arrays, info = load_checkpoint(path)
+    del info["config"]["similarity_weight"]  # as before there was this setting
+    (tmp_path / "older").mkdir()
+    save_checkpoint(tmp_path / "older" / path.name, arrays, info)
+    assert Trainer(tiny_network(), CONFIG, tmp_path / "older").step == 5
+    # killed while it wrote
     (tmp_path / ".part-x-checkpoint.bin").write_bytes(path.read_bytes()[:777])
     assert Trainer(tiny_network(), CONFIG, tmp_path).step == 5
+    # killed between the two renames
     path.unlink()
     assert Trainer(tiny_network(), CONFIG, tmp_path).step == 4
 
 
-def test_a_checkpoint_that_lacks_a_newer_setting_is_read(tmp_path):
-    run(tmp_path, stop_after=5)
-    path = tmp_path / "checkpoint.bin"
-    arrays, info = load_checkpoint(path)
-    del info["config"]["similarity_weight"]
-    save_checkpoint(path, arrays, info)
-    assert Trainer(tiny_network(), CONFIG, tmp_path).step == 5
-
-
 RESUME = """
-import sys; sys.path[:0] = sys.argv[3:]
 import os
 import signal
-import keras
-import numpy as np
+import sys
 from pathlib import Path
-from toy import ToySource
+import keras
 from keras import layers
+from toy import ToySource
 from lprnet_utils.networks import BatchNormalization
 from lprnet_utils.training import TrainingConfig
-from lprnet_utils.training import Trainer
-from lprnet_utils.training.log import TrainingLog
+from lprnet_utils.training.trainer import Trainer, TrainingLog
 folder = Path(sys.argv[1])
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
@@ -163,9 +160,9 @@ def resumed(tmp_path, backend):
 
     At that moment the validation of the step has saved the best weights, but its line of the log is not written yet.
     """
-    environment = os.environ | {"KERAS_BACKEND": backend}
+    environment = ENVIRONMENT | {"KERAS_BACKEND": backend}
     for action, expected in (("begin", -signal.SIGKILL), ("resume", 0)):
-        command = [sys.executable, "-c", RESUME, str(tmp_path), action, *FOLDERS]
+        command = [sys.executable, "-c", RESUME, tmp_path, action]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.returncode == expected, done.stderr[-2000:]
     return (load_checkpoint(tmp_path / name / "checkpoint.bin") for name in ("whole", "parts"))
@@ -235,22 +232,21 @@ def test_mixed_precision_keeps_float32_results(precision, tmp_path):
 def test_sigkill_loses_nothing(tmp_path):
     """A run that writes a checkpoint at every step resumes after each kill at a random moment."""
     script = (
-        "import sys; sys.path[:0] = sys.argv[2:]\n"
+        "import sys\n"
         "from toy import ToySource, tiny_network\n"
-        "from lprnet_utils.training.recipes import TrainingConfig\n"
-        "from lprnet_utils.training.trainer import Trainer\n"
+        "from lprnet_utils.training import Trainer, TrainingConfig\n"
         "c = TrainingConfig(samples=100000, batch_size=2, checkpoint_every=2, validate_every=10**6)\n"
-        "t = Trainer(tiny_network(), c, sys.argv[1]); print('resumed', t.step, flush=True)\n"
+        "t = Trainer(tiny_network(), c, sys.argv[1])\n"
+        "print('resumed', t.step, flush=True)\n"
         "t.run(ToySource(2), ToySource(1))\n"
     )
-    command = [sys.executable, "-c", script, str(tmp_path), *FOLDERS]
-    rng = np.random.default_rng(0)
-    steps = []
+    command, path = [sys.executable, "-c", script, tmp_path], tmp_path / "checkpoint.bin"
+    rng, steps = np.random.default_rng(0), []
     for _ in range(3):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        options = {"env": ENVIRONMENT, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+        process = subprocess.Popen(command, **options)
         # a run that was killed between two renames first says that it uses the previous checkpoint
         steps.append(int(next(line for line in process.stdout if line.startswith("resumed")).split()[1]))
-        path = tmp_path / "checkpoint.bin"
         end = time.monotonic() + 90
         before = path.stat().st_mtime_ns if path.exists() else 0
         while (not path.exists() or path.stat().st_mtime_ns == before) and time.monotonic() < end:
@@ -258,6 +254,35 @@ def test_sigkill_loses_nothing(tmp_path):
         time.sleep(rng.uniform(0, 0.4))
         process.send_signal(signal.SIGKILL)
         process.wait()
-    info = load_checkpoint(tmp_path / "checkpoint.bin" if (tmp_path / "checkpoint.bin").exists() else
-                           tmp_path / "checkpoint.bin.previous")[1]  # fmt: skip
+    info = load_checkpoint(path if path.exists() else path.with_name("checkpoint.bin.previous"))[1]
     assert steps[0] == 0 and steps[0] < steps[1] < steps[2] <= info["step"]
+
+
+@pytest.mark.slow
+def test_two_processes_learn_the_same_as_one(tmp_path):
+    """The program in docs/distributed.md trains as the page says."""
+    pytest.importorskip("jax", reason="JAX is not installed: pip install jax")
+    page = (ROOT / "docs/distributed.md").read_text(encoding="utf-8")
+    (program,) = (block for block in re.findall(r"```python\n(.+?)```", page, re.DOTALL) if "sys.argv" in block)
+    (tmp_path / "distributed.py").write_text(program, encoding="utf-8")
+    faces = SyntheticFaces(3)
+    for k in range(2):
+        write_checked(tmp_path / f"shard-{k:05d}.bin", pack(faces.sample(8 * k + i) for i in range(8)))
+    losses, weights = {}, {}
+    options = {"env": ENVIRONMENT | {"SAMPLES": "32"}, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    for processes in (1, 2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{free.getsockname()[1]}"
+        output = tmp_path / str(processes)
+        output.mkdir()
+        command = [sys.executable, tmp_path / "distributed.py", address, str(processes)]
+        started = [subprocess.Popen([*command, str(k), tmp_path, output], **options) for k in range(processes)]
+        texts = [p.communicate(timeout=400)[0].decode() for p in started]
+        assert [p.returncode for p in started] == [0] * processes, texts[0][-2000:]
+        losses[processes] = [float(re.search(r"loss ([\d.]+)\n*$", t)[1]) for t in texts]
+        weights[processes] = [numbers(path) for path in sorted(output.glob("*.h5"))]
+    one, other = weights[2]
+    assert losses[2][0] == losses[2][1] and one.keys() == other.keys() and len(one) > 10, "the same in both"
+    assert all((one[key] == other[key]).all() for key in one), "the same in both"
+    assert losses[2][0] == pytest.approx(losses[1][0], rel=1e-3), "and as in one"

@@ -7,7 +7,7 @@ import weakref
 import cv2
 import numpy as np
 import pytest
-from video_files import ffmpeg, pattern_video
+from data_files import ffmpeg, pattern_video
 
 from lprnet_utils.synthetic import rendered_clip
 from lprnet_utils.video import VideoError, VideoFrames, VideoOptions, annotate, annotate_video, write_video

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from video_files import ffmpeg, pattern_video
+from data_files import ffmpeg, pattern_video
 
 from lprnet_utils.video import VideoError, VideoFrames, write_video
 

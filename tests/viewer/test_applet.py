@@ -18,7 +18,7 @@ import plotly.graph_objects as go
 import pytest
 import trimesh
 from chromium import Chromium
-from glb_files import read_glb
+from data_files import read_glb
 
 from lprnet_utils.commands import app
 from lprnet_utils.commands.main import main

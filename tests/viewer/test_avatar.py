@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import trimesh
-from glb_files import read_glb
+from data_files import read_glb
 from made_faces import made_face, painted_face, stripes
 
 from lprnet_utils.viewer import Avatar, write_avatar

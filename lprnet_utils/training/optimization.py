@@ -1,16 +1,16 @@
-"""Losses on encoded position maps."""
-
-from __future__ import annotations
+"""The loss on encoded position maps, the learning rate over a run, and the Muon optimizer."""
 
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
 from ..geometry.landmarks import LID_AND_LIP_PAIRS
 from ..uv.encoding import SPAN
 from ..uv.layout import UVLayout
+from .recipes import TrainingConfig
 
 Tensor = Any  # of the backend
 
@@ -26,19 +26,18 @@ def wing(x: Tensor) -> Tensor:
 
 
 def map_loss(
-    layout: UVLayout,
-    kind: str = "l1",
-    landmark_weight: float = 1.0,
-    similarity_weight: float = 0.0,
-    edge_weight: float = 0.0,
-    gap_weight: float = 0.0,
-) -> Callable[[Tensor, Tensor], Tensor]:
+    layout: UVLayout, kind: str = "l1", landmark_weight: float = 1.0, similarity_weight: float = 0.0,
+    edge_weight: float = 0.0, gap_weight: float = 0.0,
+) -> Callable[[Tensor, Tensor], Tensor]:  # fmt: skip
     """Make the loss between encoded maps, a weighted sum of five terms.
+
+    It takes true and predicted maps (B, N, N, 3) to losses (B,). They are scaled so that 1 is a mean error of 1 % of
+    the side of the crop (for ``l2``, its square).
 
     Parameters
     ----------
     layout : UVLayout
-        Its weight mask, PRNet's, weights the texels. This term has weight 1.
+        PRNet's weight mask weights the texels. This term has weight 1.
     kind : str
         ``l1`` takes absolute differences, ``l2`` squares, ``wing`` the Wing loss, for x, y and z alike.
     landmark_weight : float
@@ -52,12 +51,6 @@ def map_loss(
     gap_weight : float
         Of the mean over seven gaps: upper to lower lid, two per eye, and upper to lower lip, three. A blink hardly
         changes the mean over a face (Feng et al., SIGGRAPH 2021, use such a term for the same reason).
-
-    Returns
-    -------
-    callable
-        From true and predicted maps (B, N, N, 3), encoded, to losses (B,). They are scaled so that 1 is a mean error of
-        1 % of the side of the crop (for ``l2``, its square).
     """
     penalty = {"l1": ops.abs, "l2": ops.square, "wing": wing}[kind]
     unit = (100 * SPAN) ** 2 if kind == "l2" else 100 * SPAN
@@ -86,24 +79,18 @@ def map_loss(
 
 
 def _landmark_reader(layout: UVLayout) -> Callable[[Tensor], Tensor]:
-    """A function that reads landmarks (B, 68, 3) from maps (B, N, N, 3).
-
-    Each landmark is a weighted sum of the same number of texels, so that one gather reads them on every backend.
-    """
-    matrix = layout.landmark_matrix.tocoo()
-    texels: list[list[tuple[int, float]]] = [[] for _ in range(68)]  # (index, weight) of each landmark's texels
-    for i, j, w in zip(matrix.row, matrix.col, matrix.data, strict=True):
-        texels[i].append((int(j), float(w)))
-    width = max(map(len, texels))
-    padded = [row + [(0, 0.0)] * (width - len(row)) for row in texels]
-    index = np.array([[j for j, _ in row] for row in padded])
-    value = np.array([[w for _, w in row] for row in padded], np.float32)
-    value = ops.convert_to_tensor(value[None, :, :, None])
+    """A function that reads landmarks (B, 68, 3) from maps (B, N, N, 3)."""
+    # each landmark as a weighted sum of the same number of texels, so that one gather reads them on every backend
+    width = int(layout.landmark_matrix.getnnz(axis=1).max())
+    index, weight = np.zeros((68, width), int), np.zeros((68, width, 1), np.float32)
+    for k, row in enumerate(layout.landmark_matrix):
+        index[k, : row.nnz], weight[k, : row.nnz, 0] = row.indices, row.data
+    weight = ops.convert_to_tensor(weight)
 
     def read_landmarks(maps: Tensor) -> Tensor:
         flat = ops.reshape(maps, (-1, layout.size**2, 3))
         values = ops.reshape(ops.take(flat, index.ravel(), axis=1), (-1, 68, width, 3))
-        return ops.sum(values * value, axis=2)
+        return ops.sum(values * weight, axis=2)
 
     return read_landmarks
 
@@ -130,3 +117,39 @@ def _similarity(points: Tensor, offsets: Tensor) -> Tensor:
     radius = ops.sqrt(ops.mean(x * x + y * y, axis=1))
     scale, rotation = (ops.mean(v, axis=1) / radius for v in (x * dx + y * dy, x * dy - y * dx))
     return ops.stack([ops.mean(dx, axis=1), ops.mean(dy, axis=1), scale, rotation], axis=1)
+
+
+def learning_rate(config: TrainingConfig, sample: int) -> float:
+    """The learning rate of the step after this many samples: a linear warm-up, then half a cosine or repeated halving.
+
+    With ``halve_every = 0``, the cosine falls to 0 at the last sample.
+
+    Examples
+    --------
+    >>> config = TrainingConfig(samples=1000, batch_size=10, warmup=100, learning_rate=0.1)
+    >>> [round(float(learning_rate(config, sample)), 3) for sample in (0, 100, 550, 1000)]
+    [0.009, 0.1, 0.05, 0.0]
+    """
+    if sample < config.warmup:
+        return config.learning_rate * (sample + config.batch_size) / (config.warmup + config.batch_size)
+    if config.halve_every:
+        return config.learning_rate * 0.5 ** (sample // config.halve_every)
+    t = min((sample - config.warmup) / max(config.samples - config.warmup, 1), 1.0)
+    return config.learning_rate * 0.5 * (1 + np.cos(np.pi * t))
+
+
+class Muon(keras.optimizers.Muon):
+    """Keras' Muon, also for 1 x 1 convolutions, which are most of a mobile network. Adam updates all other weights.
+
+    Muon makes the momentum of each matrix orthogonal before the step (Jordan et al., 2024; Liu et al., arXiv
+    2502.16982).
+    """
+
+    def _should_use_adamw(self, variable: Any) -> bool:
+        shape = tuple(variable.shape)
+        matrix = len(shape) == 2 or (len(shape) == 4 and shape[:2] == (1, 1))
+        return not matrix or min(shape[-2:]) < 16  # the last layers have few outputs
+
+    def lr_adjust(self, x: Any) -> Any:
+        """Scale the step to the size of Adam's steps, by the larger side of the matrix."""
+        return x * self.rms_rate * max(x.shape[-2:]) ** 0.5
