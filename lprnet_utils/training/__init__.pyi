@@ -1,5 +1,6 @@
 from .batches import Batches
-from .optimization import learning_rate, map_loss
+from .losses import map_loss
+from .optimizer import learning_rate
 from .recipes import TrainingConfig
 from .trainer import Trainer, mean_nme
 

@@ -25,7 +25,7 @@ from ..geometry.crop import CROP_SCALE
 from ..networks.architectures import head_angle_network
 from ..uv.layout import UVLayout
 from .batches import prefetch
-from .optimization import Muon
+from .optimizer import Muon
 
 BATCH_SIZE = 256
 INPUT_SIDE, THUMBNAIL_SIDE = 32, 64  # pixels of the network's input after pooling, and of the stored thumbnails

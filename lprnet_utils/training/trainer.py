@@ -24,7 +24,8 @@ from ..geometry.crop import crop_matrix, invert_similarity, transform_points, wa
 from ..uv.encoding import decode_map, fraction_outside
 from ..uv.layout import UVLayout
 from .batches import make_batch, prefetch
-from .optimization import Muon, learning_rate, map_loss
+from .losses import map_loss
+from .optimizer import Muon, learning_rate
 from .recipes import TrainingConfig
 
 COLUMNS = ("sample", "loss", "learning_rate", "images_per_second", "nme", "outside")

@@ -1,7 +1,8 @@
 from .applet import FaceApplet
 from .avatar import PRESETS, Avatar, write_avatar
 from .effects import paint, relight, swap_face
-from .figures import decimated, explorer_figure, face_figure, show, texel_grid
+from .explorer import explorer_figure
+from .figures import decimated, face_figure, show, texel_grid
 
 __all__ = [
     "Avatar",

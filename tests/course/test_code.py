@@ -21,7 +21,7 @@ geometry
 morphable_model
 uv
 reconstruction networks datasets evaluation
-synthetic training viewer video body
+synthetic training viewer video
 commands
 """
 

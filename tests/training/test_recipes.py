@@ -18,6 +18,9 @@ def test_recipes_are_loaded_and_changed(tmp_path):
     path.write_text("samples = = 3")
     with pytest.raises(ValueError, match="r.toml is not valid TOML"):
         TrainingConfig.load(path)
+    path.write_text("sampels = 5")
+    with pytest.raises(ValueError, match="r.toml sets sampels"):
+        TrainingConfig.load(path)
 
 
 @pytest.mark.parametrize(("setting", "message"), [

@@ -8,7 +8,7 @@ from made_faces import made_face
 
 from lprnet_utils.geometry import vertex_normals
 from lprnet_utils.viewer import decimated, explorer_figure, face_figure, show
-from lprnet_utils.viewer.figures import LIGHTS, VIEWS
+from lprnet_utils.viewer.explorer import LIGHTS, VIEWS
 
 
 def test_figure_is_small_and_shows_face_and_landmarks():

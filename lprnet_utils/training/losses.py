@@ -1,16 +1,14 @@
-"""The loss on encoded position maps, the learning rate over a run, and the Muon optimizer."""
+"""Losses on encoded position maps."""
 
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
 from ..geometry.landmarks import LID_AND_LIP_PAIRS
 from ..uv.encoding import SPAN
 from ..uv.layout import UVLayout
-from .recipes import TrainingConfig
 
 Tensor = Any  # of the backend
 
@@ -117,39 +115,3 @@ def _similarity(points: Tensor, offsets: Tensor) -> Tensor:
     radius = ops.sqrt(ops.mean(x * x + y * y, axis=1))
     scale, rotation = (ops.mean(v, axis=1) / radius for v in (x * dx + y * dy, x * dy - y * dx))
     return ops.stack([ops.mean(dx, axis=1), ops.mean(dy, axis=1), scale, rotation], axis=1)
-
-
-def learning_rate(config: TrainingConfig, sample: int) -> float:
-    """The learning rate of the step after this many samples: a linear warm-up, then half a cosine or repeated halving.
-
-    With ``halve_every = 0``, the cosine falls to 0 at the last sample.
-
-    Examples
-    --------
-    >>> config = TrainingConfig(samples=1000, batch_size=10, warmup=100, learning_rate=0.1)
-    >>> [round(float(learning_rate(config, sample)), 3) for sample in (0, 100, 550, 1000)]
-    [0.009, 0.1, 0.05, 0.0]
-    """
-    if sample < config.warmup:
-        return config.learning_rate * (sample + config.batch_size) / (config.warmup + config.batch_size)
-    if config.halve_every:
-        return config.learning_rate * 0.5 ** (sample // config.halve_every)
-    t = min((sample - config.warmup) / max(config.samples - config.warmup, 1), 1.0)
-    return config.learning_rate * 0.5 * (1 + np.cos(np.pi * t))
-
-
-class Muon(keras.optimizers.Muon):
-    """Keras' Muon, also for 1 x 1 convolutions, which are most of a mobile network. Adam updates all other weights.
-
-    Muon makes the momentum of each matrix orthogonal before the step (Jordan et al., 2024; Liu et al., arXiv
-    2502.16982).
-    """
-
-    def _should_use_adamw(self, variable: Any) -> bool:
-        shape = tuple(variable.shape)
-        matrix = len(shape) == 2 or (len(shape) == 4 and shape[:2] == (1, 1))
-        return not matrix or min(shape[-2:]) < 16  # the last layers have few outputs
-
-    def lr_adjust(self, x: Any) -> Any:
-        """Scale the step to the size of Adam's steps, by the larger side of the matrix."""
-        return x * self.rms_rate * max(x.shape[-2:]) ** 0.5
