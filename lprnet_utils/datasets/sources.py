@@ -21,7 +21,7 @@ HELD_OUT_INTERVAL = 20  # one photo (or group of duplicates) in 20 is kept out o
 
 
 class Source(Protocol):
-    """What the trainer asks of training pairs. Everything is in pixels of the photos."""
+    """What the trainer asks of pairs such as :class:`lprnet_utils.datasets.FittedPhotos`, in pixels of the photos."""
 
     weights: Array  # (n,): how often each pair is drawn, relative to the others
     cropped: Any  # bool, or (n,) of bool: the photo is a crop that was augmented when it was made
@@ -93,9 +93,10 @@ class PhotoFiles:
 class FittedPhotos(Source):
     """Photos with the face model fitted to their landmarks: a :class:`Source` of (image, position map) pairs.
 
-    ``photos`` is an AFLWTrain, a PhotoFolder or another object with ``landmarks`` (m, 68, 3) and ``image(i)``. The
-    photos in the n ``rows`` are used, ``fits`` is the face model fitted to them, see :func:`fit_photos`, and
-    ``weights`` (n,) tell how often each is drawn, relative to the others. ``size`` is N, the side of the position maps.
+    ``photos`` is a :class:`lprnet_utils.datasets.AFLWTrain`, a PhotoFolder or another object with ``landmarks``
+    (m, 68, 3) and ``image(i)``. The photos in the n ``rows`` are used, ``fits`` is the face model fitted to them, see
+    :func:`fit_photos`, and ``weights`` (n,) tell how often each is drawn, relative to the others. ``size`` is N, the
+    side of the position maps.
     """
 
     cropped = False

@@ -151,7 +151,7 @@ def _wires(face: Face) -> NDArray[np.float32]:
 
 
 def _pose_box() -> NDArray[np.float64]:
-    """The box of :func:`.draw_pose_box` as lines (n, 3) in the face frame, separated by NaN."""
+    """The box of :func:`lprnet_utils.reconstruction.draw_pose_box` as lines (n, 3) in the face frame, NaN between."""
     square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]], float)
     back, front = (np.c_[square * half, np.full(5, z)] for half, z in (BOX_BACK, BOX_FRONT))
     gap = np.full((1, 3), np.nan)

@@ -106,6 +106,7 @@ def test_an_unknown_precision_is_refused(trained, tmp_path):
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_file_that_disagrees_is_not_written(trained, precision, tmp_path, monkeypatch):
     model, examples = trained
+    assert convert_litert(model, precision, examples), "the conversion alone checks nothing"
     predict = model.predict  # changed by a twentieth of the span of the map, 14 pixels
     monkeypatch.setattr(model, "predict", lambda x, verbose: predict(x, verbose=verbose) + 0.05)
     with pytest.raises(RuntimeError, match="differs from Keras by 1[34]"):
