@@ -15,10 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from ..common.arrays import Array
 from ..common.assets import read_bundled_arrays, read_sparse
 from ..geometry.landmarks import LEFT_BROW, LEFT_EYE, MOUTH, NOSE, RIGHT_BROW, RIGHT_EYE
-from ..morphable_model.model import MorphableModel, transform_basis
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+    from ..morphable_model.model import MorphableModel
 
 OUTSIDE, SURFACE, MEMBRANE = 0, 1, 2  # kinds of texels; the membrane closes the openings of eyes and mouth
 SMOOTHING_TEXELS = 1.0  # standard deviation of the Gaussian; held-out landmarks lose no accuracy by it
@@ -101,6 +102,8 @@ class UVLayout:
         ``mean + tensordot(coefficients, basis, 1)`` is the flattened position map of a face in mm of the face frame.
         ValueError if the model is not in the bundled topology.
         """
+        from ..morphable_model.model import transform_basis  # a reconstruction needs no model, and starts sooner
+
         if model.uv is None:
             raise ValueError("this model has no UV chart; uv.register_model brings it into the bundled topology")
         directions = np.concatenate([model.identity, model.expression]).astype(np.float32)
