@@ -19,7 +19,9 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from clean_environment import ROOT, CleanEnvironment, bootstrap_cell, published_ref
 
@@ -33,12 +35,21 @@ MAX_BOOTSTRAP_SECONDS = 60
 OLDEST_PYTHON = (3, 12)  # for which all of Colab's packages have releases
 
 
+def required(project: dict[str, Any], extra: str) -> Iterator[str]:
+    """The requirements of an extra, and of other extras of the project that it names: ``project[one,another]``."""
+    for line in project["optional-dependencies"][extra]:
+        if others := re.match(rf"{project['name']}\[(.*)\]", line):
+            for other in others[1].split(","):
+                yield from required(project, other)
+        else:
+            yield line
+
+
 def colab_environment(folder: Path) -> CleanEnvironment:
     """An environment with Colab's versions of the packages that the notebooks ask for."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    lines = [*project["dependencies"], *extras["train"], *extras["notebooks"]]
-    asked = {re.match(r"[\w.-]+", line)[0] for line in lines} - {project["name"]}
+    lines = [*project["dependencies"], *required(project, "notebooks")]
+    asked = {re.match(r"[\w.-]+", line)[0] for line in lines}
     known = dict(re.findall(r"^([\w.-]+)==(\S+)$", PACKAGES.read_text(encoding="utf-8"), re.MULTILINE))
     clean = CleanEnvironment(folder, sys.executable)
     clean.pip("installing Colab's pip", "install", *(f"{name}=={known[name]}" for name in ("pip", "setuptools")))
