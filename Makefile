@@ -10,6 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # options of JupyterLab: make lab LAB="--allow-root"
 LAB ?=
+# options of the audit: make audit AUDIT="--service osv"
+AUDIT ?=
 # absolute, because a notebook runs in its own folder
 OUTPUTS := $(CURDIR)/outputs
 LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -22,7 +24,7 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart quick test test-all test-install test-colab lab notebooks benchmark student format lock clean
+.PHONY: help quickstart quick test test-all test-install test-colab lab notebooks benchmark student format lock audit clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,8 +88,11 @@ format: $(VENV)/.test ## Format the code and repair what the linter can
 lock: ## Resolve the newest releases into constraints.txt
 	PYTHON="$(PYTHON)" sh scripts/course/lock.sh
 
+audit: $(VENV)/.audit ## Compare the versions in constraints.txt with known security holes; needs the network
+	@$(BIN)/python scripts/course/audit.py $(AUDIT)
+
 clean: ## Remove the environments, caches and outputs/ (training runs stay)
-	rm -rf $(VENV) .venv-peers outputs build dist .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-peers outputs build dist .pytest_cache .ruff_cache .mypy_cache
 	find lprnet_utils scripts tests notebooks -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
@@ -113,3 +118,7 @@ $(VENV)/.lab: pyproject.toml constraints.txt
 $(VENV)/.test: pyproject.toml constraints.txt
 	$(call install,test,TensorFlow and JAX and the test tools; about 4 GB and four to eight minutes the first time.)
 	@touch $(VENV)/.quickstart $(VENV)/.lab $@
+
+$(VENV)/.audit: pyproject.toml constraints.txt
+	$(call install,audit,pip-audit and the package itself; half a GB and one minute the first time.)
+	@touch $@

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .options import add_command, add_shared, folder_option
+from .options import AT_LEAST_1, SEED, add_command, add_shared, counted, folder_option
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
@@ -29,8 +29,10 @@ def evaluate(arguments: argparse.Namespace) -> int:
     what = str(arguments.predictions or arguments.weights)
     if arguments.predictions:
         report, predictions = match_predictions(*load_arrays(arguments.predictions, "names", "landmarks"), data)
+        _make_folder(arguments.output)
     else:
         net = LPRNet(arguments.weights, passes=arguments.passes)
+        _make_folder(arguments.output)
         bar = partial(tqdm, unit="photo", leave=False)
         report, predictions = evaluate_aflw2000(net, data, bar, arguments.detector)
     if arguments.photos:  # their depth and pose were fitted, not measured
@@ -46,7 +48,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     for name, problem in report["problems"].items():
         print(f"lprnet: {name} left out: {problem}", file=sys.stderr)
     if report["problems"]:
-        print(f"lprnet: {len(report['problems'])} photos could not be read", file=sys.stderr)
+        print(f"lprnet: {counted(len(report['problems']), 'photo')} left out", file=sys.stderr)
     return int(bool(report["problems"]) and not arguments.keep_going)
 
 
@@ -59,6 +61,7 @@ def _evaluate_on_synthetic(arguments: argparse.Namespace) -> int:
     from ..synthetic.heldout import HELD_OUT_FILES, held_out_faces
 
     net, count, seed = LPRNet(arguments.weights, passes=arguments.passes), arguments.synthetic, arguments.seed
+    _make_folder(arguments.output)
     if count:
         faces = SyntheticFaces(seed, net.size)
         sets = {f"seed {seed}": (faces.sample(k) for k in range(count))}
@@ -74,6 +77,14 @@ def _evaluate_on_synthetic(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _make_folder(folder: Path) -> None:
+    """Make the folder of the report before the work begins: it may be impossible."""
+    from ..common.files import remove_unfinished
+
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_unfinished(folder)
+
+
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add ``lprnet evaluate``."""
     parser = add_command(commands, "evaluate", evaluate, "measure a network")
@@ -82,10 +93,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--photos", type=Path, help="your own photos instead, each with 68 points: anna.jpg, anna.pts")
     add_shared(parser, "--weights")
     bundled_or_new = "use synthetic photos instead: the bundled ones, or N new ones"
-    add("--synthetic", type=int, nargs="?", const=0, metavar="N", help=bundled_or_new)
-    add("--seed", type=int, default=77, help="seed of new photos, not that of training (%(default)s)")
+    add("--synthetic", type=AT_LEAST_1, nargs="?", const=0, metavar="N", help=bundled_or_new)
+    add("--seed", type=SEED, default=77, help="seed of new photos, not that of training (%(default)s)")
     add("--predictions", type=Path, help="a .npz of names and landmarks (n, 68, 2 or 3) instead of a network")
     add("--detector", action="store_true", help="also detect the faces; a missed one is a failure")
     add("--output", type=Path, default=Path("outputs/evaluation"), help="folder of the report (%(default)s)")
-    add("--keep-going", action="store_true", help="exit with 0 even if photos could not be read")
+    add("--keep-going", action="store_true", help="exit with 0 even if photos were left out")
     add_shared(parser, "--passes")

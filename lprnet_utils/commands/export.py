@@ -36,9 +36,12 @@ a checkpoint need --origin, a TOML file that states network, licence, training_d
 def export(arguments: argparse.Namespace) -> int:
     """Write the best weights of a training run as a .tflite file that states its origin and licence."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from ..common.files import check_ending, remove_unfinished
     from ..networks import export_litert
     from ..synthetic import SyntheticFaces
 
+    check_ending(arguments.output, (".tflite",))
+    remove_unfinished(arguments.output.parent)
     model, metadata, crops = (_from_run if arguments.run else _from_statement)(arguments)
     # the likelihood is measured on synthetic faces too, because hardly any photo shows a wide-open mouth
     faces = SyntheticFaces(seed=1)

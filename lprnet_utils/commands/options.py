@@ -1,18 +1,43 @@
 """What several commands share: how a command is added, and options."""
 
 import argparse
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from ..reconstruction.lprnet import DEFAULT_WEIGHTS
 
-CHOICE_OF_WEIGHTS = "open: free for any use; wild, published: for research only; or a .tflite file (%(default)s)"
+
+def bounded(low: float, high: float = math.inf, kind: type = int) -> Callable[[str], float]:
+    """The ``type`` of an option whose value is a number within bounds: whole, or with ``kind=float`` any finite one."""
+    what = "a whole number" if kind is int else "a number"
+    range_ = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
+
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high or value == math.inf:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what} {range_}")
+        return value
+
+    return read
+
+
+AT_LEAST_1 = bounded(1)
+SEED = bounded(0, 2**63 - 1)  # numpy's arrays hold no larger one
+
+CHOICE_OF_WEIGHTS = (
+    "open: free for any use; wild: for research only; published: for research only, and its mesh is wrinkled; or a "
+    ".tflite file (%(default)s)"
+)
 SHARED_OPTIONS = {
     "--weights": {"default": DEFAULT_WEIGHTS, "help": CHOICE_OF_WEIGHTS},
-    "--passes": {"type": int, "default": 1, "help": "2: run the network again on an upright crop (%(default)s)"},
-    "--max-faces": {"type": int, "metavar": "N", "help": "only the N largest faces"},
-    "--workers": {"type": int, "default": os.cpu_count() or 1, "help": "number of processes (%(default)s)"},
+    "--passes": {"type": AT_LEAST_1, "default": 1, "help": "2: run the network again on an upright crop (%(default)s)"},
+    "--max-faces": {"type": AT_LEAST_1, "metavar": "N", "help": "only the N largest faces"},
+    "--workers": {"type": AT_LEAST_1, "default": os.cpu_count() or 1, "help": "number of processes (%(default)s)"},
     "--dask": {"metavar": "ADDRESS", "help": "use the Dask cluster at this address instead; it must see the files"},
     "--aflw-train": {"help": "folder of AFLW's training photos (else LPRNET_AFLW_TRAIN)"},
 }
@@ -35,13 +60,13 @@ def add_shared(parser: argparse.ArgumentParser, *names: str) -> None:
 
 
 def folder_option(value: str | None, variable: str, what: str) -> Path:
-    """A data folder from an option or else an environment variable. SystemExit with a message if there is none."""
+    """A data folder from an option or else an environment variable. ValueError if there is none."""
     value = value or os.environ.get(variable)
     if not value:
-        raise SystemExit(f"lprnet: no {what}: give its folder as an option, or set {variable}")
+        raise ValueError(f"no {what}: give its folder as an option, or set {variable}")
     folder = Path(value)
     if not folder.is_dir():
-        raise SystemExit(f"lprnet: {folder} is not a folder ({what})")
+        raise ValueError(f"{folder} is not a folder ({what})")
     return folder
 
 

@@ -12,10 +12,12 @@ from ..common.files import write_json
 from ..reconstruction.draw import draw_landmarks
 from ..reconstruction.face import Face
 from ..viewer.avatar import write_avatar
-from ..viewer.figures import face_figure
+from ..viewer.face_page import face_page
 
 DEPTH_LEVELS_PER_MM = 200  # of the 16-bit depth picture
 DEPTH_ZERO_LEVEL = 32768  # in the middle of the face
+DEPTH_PREVIEW = "depth-preview"  # the word in the name of the depth's picture for the eye, ``.depth-preview.png``
+DARKEST_PREVIEW = 24  # of 255: the far rim of the face differs from the black around it
 
 
 def _write_picture(picture: np.ndarray, path: Path) -> None:
@@ -28,8 +30,16 @@ def _write_picture(picture: np.ndarray, path: Path) -> None:
 
 
 def _write_depth(face: Face, path: Path) -> None:
-    levels = np.rint(face.depth_map() / face.pose.camera.scale * DEPTH_LEVELS_PER_MM + DEPTH_ZERO_LEVEL)
+    """Write the depth as 16-bit numbers, and beside it as a picture to look at: what is near is bright."""
+    depth = face.depth_map()
+    levels = np.rint(depth / face.pose.camera.scale * DEPTH_LEVELS_PER_MM + DEPTH_ZERO_LEVEL)
     _write_picture(np.nan_to_num(np.clip(levels, 1, 65535)).astype(np.uint16), path)
+    shown = np.isfinite(depth)
+    low, high = np.nanquantile(depth, [0.005, 1]) if shown.any() else (0.0, 1.0)  # the far rim may have stray pixels
+    grey = np.rint(255 * np.clip((depth - low) / max(high - low, 1e-6), 0, 1))
+    colors = cv2.applyColorMap(np.nan_to_num(grey).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    colors = np.where(shown[..., None], np.maximum(colors, DARKEST_PREVIEW), 0).astype(np.uint8)
+    _write_picture(colors, path.with_name(path.name.removesuffix(".depth.png") + f".{DEPTH_PREVIEW}.png"))
 
 
 def _write_texture(face: Face, path: Path) -> None:
@@ -52,7 +62,7 @@ def _write_expressions(face: Face, path: Path) -> None:
 
 
 def _write_html(face: Face, path: Path) -> None:
-    face_figure(face).write_html(path)
+    path.write_text(face_page(face, f"{path.stem} in 3D"), encoding="utf-8", errors="replace")
 
 
 class FaceFile(NamedTuple):
@@ -69,7 +79,7 @@ FACE_FILES = {
     "obj": FaceFile(".obj", "mesh with texture, and its .mtl and .png", Face.save),
     "ply": FaceFile(".ply", "mesh with a colour at each vertex", Face.save),
     "npz": FaceFile(".npz", "mesh, landmarks and pose as numpy arrays", Face.save),
-    "depth": FaceFile(".depth.png", "16-bit picture, 200 levels a mm, 0 beside the face", _write_depth),
+    "depth": FaceFile(".depth.png", "16-bit picture, 200 levels a mm, 0 beside the face, and a preview", _write_depth),
     "texture": FaceFile(".texture.png", "the face's skin, unrolled", _write_texture),
     "landmarks": FaceFile(".landmarks.txt", "68 points, x y z a line", _write_landmarks),
     "pose": FaceFile(".pose.json", "angles, camera, box, confidence", _write_pose),
@@ -79,6 +89,8 @@ FACE_FILES = {
 OVERLAY = "overlay"  # a file of each photo: the photo with the landmarks of all its faces
 FILE_KINDS = (*FACE_FILES, OVERLAY)
 DEFAULT_FILE_KINDS = ("glb", OVERLAY)
+# words between a photo's name and the last ending of its files, such as ``avatar`` and ``overlay``
+SECOND_ENDINGS = {OVERLAY, DEPTH_PREVIEW}.union(*(file.ending.split(".")[1:-1] for file in FACE_FILES.values()))
 
 
 def write_photo_files(image: Image, faces: list[Face], kinds: Iterable[str], folder: Path, name: str) -> list[str]:
@@ -92,5 +104,5 @@ def write_photo_files(image: Image, faces: list[Face], kinds: Iterable[str], fol
             if kind != OVERLAY:
                 FACE_FILES[kind].write(face, folder / (stem + FACE_FILES[kind].ending))
     if OVERLAY in kinds and faces:
-        _write_picture(draw_landmarks(image, faces)[..., ::-1], folder / f"{name}.overlay.jpg")
+        _write_picture(draw_landmarks(image, faces)[..., ::-1], folder / f"{name}.{OVERLAY}.jpg")
     return sorted(path.name for path in folder.iterdir())

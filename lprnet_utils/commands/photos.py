@@ -7,18 +7,15 @@ options, and the names of the files that were made. So a photo is processed once
 import argparse
 import json
 import os
-import re
 import shutil
 import sys
-import tempfile
 import threading
 import time
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +23,22 @@ import cv2
 from tqdm import tqdm
 
 from ..common.assets import sha256
-from ..common.files import UNFINISHED_MAX_AGE_SECONDS, write_json
+from ..common.files import (
+    UNFINISHED_MAX_AGE_SECONDS,
+    UNFINISHED_PREFIX,
+    remove_unfinished,
+    temporary_folder,
+    write_json,
+)
 from ..common.images import read_image
 from ..common.litert import read_weights
 from ..common.parallel import run_jobs
 from ..reconstruction.lprnet import DEFAULT_WEIGHTS, LPRNet
 from .options import add_command, add_shared, counted
 from .photo_files import DEFAULT_FILE_KINDS, FACE_FILES, FILE_KINDS, write_photo_files
+from .photo_inputs import NOTES_FOLDER, PhotoJob, find_photos
 
-PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")  # in folders
-NOTES_FOLDER = ".lprnet"  # in the output folder
+MOST_SHOWN = 50  # names of photos that were not opened for the same reason; report.json has all
 UNFINISHED_FOLDER = ".parts"  # in the folder of notes: files of photos that are being processed
 EXAMPLES = """examples:
   lprnet photo me.jpg -o out                         out/me.glb and out/me.overlay.jpg
@@ -43,8 +46,11 @@ EXAMPLES = """examples:
   lprnet photo holiday -o faces --landmarks --pose   all photos in a folder; run it again to go on after a kill
   lprnet photo holiday -o faces --dask tcp://10.0.0.1:8786
 
+A folder's JPEG, PNG, WebP, TIFF, BMP, GIF, MPO, AVIF and JPEG 2000 files are done, and HEIC with pillow-heif.
+
 exit status: 0 all photos done; 1 some could not be (they are named at the end, the others are done), or had no face
-with --require-face; 2 nothing to do, or not as asked; 130 stopped by Ctrl-C
+with --require-face; 2 nothing to do, or not as asked; 130 stopped by Ctrl-C,
+143 by SIGTERM
 """
 
 
@@ -59,25 +65,6 @@ class PhotoOptions:
     kinds: tuple[str, ...] = DEFAULT_FILE_KINDS  # of FILE_KINDS; for meshes see lprnet_utils.Face.save
 
 
-@dataclass(frozen=True)
-class PhotoJob:
-    """One photo, and the folder and name of its files. The name has no ending and is relative to the folder."""
-
-    photo: Path
-    folder: Path
-    name: str
-
-    @property
-    def files_folder(self) -> Path:
-        """The folder of the photo's files, which may be inside ``folder``."""
-        return (self.folder / self.name).parent
-
-    @property
-    def note_path(self) -> Path:
-        """The file of the photo's note."""
-        return self.folder / NOTES_FOLDER / f"{self.name}.json"
-
-
 @dataclass
 class PhotoReport:
     """What happened to all photos."""
@@ -87,68 +74,13 @@ class PhotoReport:
     faces: int = 0
     without_face: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)  # errors by photo
+    ignored: dict[str, str] = field(default_factory=dict)  # reasons by photo; these were not opened
 
     def count_faces(self, photo: Path, faces: int) -> None:
         """Count the faces of one photo."""
         self.faces += faces
         if not faces:
             self.without_face.append(str(photo))
-
-
-def find_photos(inputs: Iterable[str | Path], folder: str | Path) -> list[PhotoJob]:
-    """The photos in files and folders, and the names of their output files.
-
-    Folders are searched recursively, except hidden files and the output ``folder``. A photo ``holiday/a.jpg`` in the
-    folder ``holiday`` becomes ``a.glb``. If two photos differ only in their ending, or several folders are given, the
-    name contains the ending or the folder.
-
-    ValueError if an input does not exist, there is no photo, two photos would have the same name, or a photo lies in
-    the folder of its output files.
-    """
-    folder, inputs = Path(folder).absolute(), [Path(given) for given in inputs]
-    several = sum(given.is_dir() for given in inputs) > 1
-    found: dict[Path, Path] = {}  # photo -> its path relative to the input
-    for given in inputs:
-        if given.is_dir():
-            head = Path(given.absolute().name) if several else Path()
-            for path in _walk(given.absolute(), folder):
-                found.setdefault(path, head / path.relative_to(given.absolute()))
-        elif given.exists():
-            found.setdefault(given.absolute(), Path(given.name))
-        else:
-            raise ValueError(f"there is no file or folder {given}")
-    if not found:
-        where = ", ".join(map(str, inputs)) or "nothing"
-        raise ValueError(f"no photo in {where}: endings looked for are {', '.join(PHOTO_ENDINGS)}")
-    return _name_jobs(found, folder)
-
-
-def _walk(folder: Path, left_out: Path) -> Iterator[Path]:
-    for root, folders, files in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and Path(root, f) != left_out)
-        yield from (Path(root, f) for f in files if not f.startswith(".") and f.lower().endswith(PHOTO_ENDINGS))
-
-
-def _name_jobs(found: dict[Path, Path], folder: Path) -> list[PhotoJob]:
-    """Jobs with different names for photos, given with their paths relative to the input."""
-    stems = Counter(_comparable(str(relative.with_suffix(""))) for relative in found.values())
-    jobs: dict[str, PhotoJob] = {}
-    for path, relative in sorted(found.items()):
-        name = str(relative.with_suffix(""))
-        if stems[_comparable(name)] > 1 or ".face" in relative.stem:  # NAME.face2 is the name of a second face
-            name += "_" + relative.suffix[1:]
-        job = PhotoJob(path, folder, name)
-        other = jobs.setdefault(_comparable(name), job)
-        if other is not job:
-            raise ValueError(f"{other.photo} and {path} would both become {name}: give them one at a time")
-        if job.files_folder.resolve() == path.parent.resolve():
-            raise ValueError(f"{path} lies in the folder that its files would go into: give another one")
-    return list(jobs.values())
-
-
-def _comparable(name: str) -> str:
-    """A form of a name that ignores case, and spaces, which the names of files beside an .obj cannot contain."""
-    return re.sub(r"\s", "_", name).lower()
 
 
 _local = threading.local()  # an interpreter is not thread-safe, and a Dask worker may have several threads
@@ -174,10 +106,10 @@ def process_photo(job: PhotoJob, options: PhotoOptions, settings: dict[str, Any]
         image = read_image(job.photo)
         faces = _thread_net(options).reconstruct(image, options.max_faces, options.small)
         job.files_folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=unfinished, ignore_cleanup_errors=True) as temporary:
-            files = write_photo_files(image, faces, options.kinds, Path(temporary), Path(job.name).name)
+        with temporary_folder(unfinished) as temporary:
+            files = write_photo_files(image, faces, options.kinds, temporary, Path(job.name).name)
             for name in files:
-                os.replace(Path(temporary, name), job.files_folder / name)
+                os.replace(temporary / name, job.files_folder / name)
         note = {"photo": fingerprint, "settings": settings, "faces": len(faces)}
         _write_note(job, note, options.kinds, files)
         return job.photo, len(faces), ""
@@ -223,13 +155,17 @@ def _note_if_done(job: PhotoJob, kinds: Iterable[str], settings: dict[str, Any])
         return None
 
 
-def _prepare_notes(folder: Path) -> None:
-    """Make the folder of notes, and delete old temporary folders, which a killed run has left."""
-    unfinished = folder / NOTES_FOLDER / UNFINISHED_FOLDER
-    unfinished.mkdir(parents=True, exist_ok=True)
-    for part in unfinished.iterdir():
-        if time.time() - part.stat().st_mtime > UNFINISHED_MAX_AGE_SECONDS:
-            shutil.rmtree(part, ignore_errors=True)
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what killed runs have left anywhere in an output folder: the folder of notes has the same subfolders."""
+    notes = folder / NOTES_FOLDER
+    for place, _, _ in os.walk(notes):
+        remove_unfinished(Path(place))
+        remove_unfinished(folder / Path(place).relative_to(notes))
+    for part in (notes / UNFINISHED_FOLDER).iterdir():  # earlier versions did not lock their temporary folders
+        with suppress(FileNotFoundError):  # another run has just removed it
+            age = time.time() - part.stat().st_mtime
+            if not part.name.startswith(UNFINISHED_PREFIX) and age > UNFINISHED_MAX_AGE_SECONDS:
+                shutil.rmtree(part, ignore_errors=True)
 
 
 def process_photos(
@@ -239,17 +175,20 @@ def process_photos(
     """Write files of the faces in many photos.
 
     The files of a photo's largest face are called ``NAME.glb`` and so on, those of the next one ``NAME.face2.glb``.
-    Photos that cannot be read are listed in the report, which is also written into the folder, as ``report.json``.
+    Photos that cannot be read are listed in the report, which is also written into the folder, as ``report.json``:
+    ``failed`` are damaged, ``ignored`` were not opened, because no file of their format can be read here or because
+    they are no regular files.
     ``bar`` is a progress bar, called with the iterator over results and ``total``. Wrong inputs and options raise a
     ValueError. After an error of :func:`lprnet_utils.common.parallel.run_jobs` the finished photos are kept.
     """
     options = _checked(options or PhotoOptions())
-    jobs, folder = find_photos(inputs, folder), Path(folder)
+    report, todo, folder = PhotoReport(), [], Path(folder)
+    jobs = find_photos(inputs, folder, report.ignored)
     LPRNet(options.weights, passes=options.passes)  # raises an error before any work is done
     settings = asdict(options) | {"sha256": sha256(read_weights(options.weights)[1])}
     del settings["kinds"]  # they add up over several runs
-    _prepare_notes(folder)
-    report, todo = PhotoReport(), []
+    (folder / NOTES_FOLDER / UNFINISHED_FOLDER).mkdir(parents=True, exist_ok=True)
+    _remove_unfinished(folder)
     for job in jobs:
         note = _note_if_done(job, options.kinds, settings)
         if note is None:
@@ -257,15 +196,18 @@ def process_photos(
         else:
             report.skipped += 1
             report.count_faces(job.photo, note["faces"])
-    results = run_jobs(process_photo, todo, min(workers, max(len(todo), 1)), dask)
-    for path, faces, error in bar(results, total=len(todo)) if bar and todo else results:
-        if error:
-            report.failed[str(path)] = error
-        else:
-            report.done += 1
-            report.count_faces(path, faces)
+    try:
+        with closing(run_jobs(process_photo, todo, min(workers, max(len(todo), 1)), dask)) as results:
+            for path, faces, error in bar(results, total=len(todo)) if bar and todo else results:
+                if error:
+                    report.failed[str(path)] = error
+                else:
+                    report.done += 1
+                    report.count_faces(path, faces)
+    finally:
+        _remove_unfinished(folder)  # of workers that were stopped, or that a killed run had left a moment longer
     report.without_face.sort()
-    report.failed = dict(sorted(report.failed.items()))
+    report.failed, report.ignored = (dict(sorted(d.items())) for d in (report.failed, report.ignored))
     write_json(asdict(report), folder / "report.json")
     return report
 
@@ -275,8 +217,6 @@ def _checked(options: PhotoOptions) -> PhotoOptions:
     kinds = tuple(kind for kind in FILE_KINDS if kind in set(options.kinds))
     if not kinds:
         raise ValueError(f"no kind of file is asked for; there are {', '.join(FILE_KINDS)}")
-    if "html" in kinds and find_spec("plotly") is None:
-        raise ValueError("html needs plotly, which is not installed: pip install plotly")
     if options.max_faces is not None and options.max_faces < 1:
         raise ValueError(f"max_faces must be at least 1, or None for all faces; got {options.max_faces}")
     weights = str(options.weights)
@@ -301,7 +241,11 @@ def photo(arguments: argparse.Namespace) -> int:
         print(f"lprnet: {reason if name in reason else f'{name}: {reason}'}", file=sys.stderr)
     if report.failed:
         print(f"lprnet: {counted(len(report.failed), 'photo')} failed", file=sys.stderr)
-    return int(bool(report.failed or (arguments.require_face and report.without_face)))
+    for reason in dict.fromkeys(report.ignored.values()):
+        names = [name for name, why in report.ignored.items() if why == reason]
+        shown = ", ".join(names[:MOST_SHOWN]) + f", and {len(names) - MOST_SHOWN} more" * (len(names) > MOST_SHOWN)
+        print(f"lprnet: {len(names)} not opened ({reason}): {shown}", file=sys.stderr)
+    return int(bool(report.failed or report.ignored or (arguments.require_face and report.without_face)))
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:

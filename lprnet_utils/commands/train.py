@@ -6,14 +6,13 @@ import argparse
 import os
 import sys
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
 
-from .options import add_command, add_shared, aflw_train_folder, folder_option
+from .options import AT_LEAST_1, SEED, add_command, add_shared, aflw_train_folder, bounded, folder_option
 
 if TYPE_CHECKING:
     import keras
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 def train(arguments: argparse.Namespace) -> int:
     """Train a network on synthetic or real photos, or continue a run that was stopped."""
-    if find_spec("keras") is None:
-        raise RuntimeError("training needs Keras and a backend of it: pip install 'lprnet_utils[train]'")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from .. import networks
     from ..datasets.sources import Mixture
@@ -58,15 +55,13 @@ def train(arguments: argparse.Namespace) -> int:
 
 
 def _photo_folder(arguments: argparse.Namespace, config: TrainingConfig) -> Path | None:
-    """The folder of real photos to train on; None for shards alone. SystemExit if data do not fit the recipe."""
+    """The folder of real photos to train on; None for shards alone. ValueError if data do not fit the recipe."""
     mixed = 0 < config.synthetic < 1
     if config.synthetic and not arguments.shards:
-        raise SystemExit(f"lprnet: recipe {arguments.config} takes synthetic photos: give --shards (lprnet synthesize)")
+        raise ValueError(f"recipe {arguments.config} takes synthetic photos: give --shards (lprnet synthesize)")
     if arguments.shards and not mixed:
         if arguments.photos or arguments.aflw_train:
-            raise SystemExit(
-                "lprnet: with --shards, the photos would not be used: set the shards' share, synthetic = 0.5"
-            )
+            raise ValueError("with --shards, the photos would not be used: set the shards' share, synthetic = 0.5")
         return None
     return arguments.photos or aflw_train_folder(arguments.aflw_train)
 
@@ -78,7 +73,7 @@ def _set_up_keras(config: TrainingConfig, deterministic: bool) -> None:
     keras.config.set_dtype_policy(config.precision)
     if deterministic:
         if keras.backend.backend() != "tensorflow":
-            raise SystemExit(f"lprnet: --deterministic is TensorFlow's; the backend is {keras.backend.backend()}")
+            raise ValueError(f"--deterministic is TensorFlow's; the backend is {keras.backend.backend()}")
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
@@ -154,6 +149,8 @@ def convert_300wlp(arguments: argparse.Namespace) -> int:
     from ..datasets.w300lp import convert_300wlp
     from ..morphable_model.readers import read_basel
 
+    if len(arguments.basel) > 2:
+        raise ValueError(f"--basel takes one file or two, not {len(arguments.basel)}")
     source = folder_option(arguments.source, "LPRNET_300WLP", "copy of 300W-LP")
     bar = partial(tqdm, unit="shard")
     convert_300wlp(source, arguments.folder, read_basel(*arguments.basel), arguments.workers, bar, arguments.dask)
@@ -176,7 +173,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     add("--start", metavar="WEIGHTS", help=start)
     add("--set", action="append", default=[], metavar="LINE", help="replace a line of the recipe: 'loss = \"l2\"'")
-    add("--stop-after", type=int, metavar="N", help="write a checkpoint and stop after N steps")
+    add("--stop-after", type=AT_LEAST_1, metavar="N", help="write a checkpoint and stop after N steps")
     add("--tensorboard", action="store_true", help="also write the log for TensorBoard")
     add("--deterministic", action="store_true", help="the same bits in each run, with TensorFlow; a little slower")
 
@@ -185,13 +182,13 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("output", type=Path, help="a .weights.h5 file")
     parser.add_argument("--real", action="store_true", help="take 7 of 10 samples from real photos")
     add_shared(parser, "--aflw-train")
-    parser.add_argument("--samples", type=int, default=3_000_000, help="(%(default)s)")
+    parser.add_argument("--samples", type=AT_LEAST_1, default=3_000_000, help="(%(default)s)")
 
     parser = add_command(commands, "synthesize", synthesize, "make synthetic training data")
     parser.add_argument("folder", type=Path, help="for the shards, about 6 MB for 1,024 pairs each")
     count = "number of pairs, rounded up to shards (%(default)s)"
-    parser.add_argument("--samples", type=int, default=51_200, help=count)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--samples", type=bounded(1, 10**9), default=51_200, help=count)
+    parser.add_argument("--seed", type=SEED, default=0)
     add_shared(parser, "--workers", "--dask")
 
     parser = add_command(commands, "convert-300wlp", convert_300wlp, "300W-LP to training data")

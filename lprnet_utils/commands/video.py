@@ -4,14 +4,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from .options import add_command, add_shared, counted
+from .options import AT_LEAST_1, add_command, add_shared, bounded, counted
 
 EXAMPLES = """examples:
   lprnet video talk.mp4 faces.mp4                    landmarks on it, the face beside it
   lprnet video talk.mp4 faces.mp4 --overlay mesh --record faces.npz
   lprnet video talk.mp4 faces.csv                    only the numbers: landmarks, pose, expression of every frame
 
-exit status: 0 done; 1 done, but no face, with --require-face; 2 IN cannot be read or OUT written; 130 stopped by Ctrl-C
+exit status: 0 done; 1 done, but no face, with --require-face; 2 IN cannot be read or OUT written;
+130 stopped by Ctrl-C, 143 by SIGTERM
 """
 
 
@@ -53,7 +54,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--clay", action="store_true", help="draw that face without the video's colours")
     add("--record", type=Path, metavar="FILE", help="a .csv or .npz of numbers for each face and frame")
     add("--no-smoothing", action="store_true", help="do not smooth the faces over time")
-    add("--fps", type=float, help="frames per second of OUT (those of IN)")
-    add("--height", type=int, help="shrink OUT to this height in pixels")
+    add("--fps", type=bounded(0.01, 1000, float), help="frames per second of OUT (those of IN)")
+    add("--height", type=AT_LEAST_1, help="shrink OUT to this height in pixels")
     add_shared(parser, "--weights", "--max-faces")
     add("--require-face", action="store_true", help="exit with 1 if the video has no face")

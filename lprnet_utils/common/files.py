@@ -1,17 +1,19 @@
 """Atomic writes: a file is complete or absent, and a killed writer leaves the previous file as it was.
 
 Each writer has its own temporary file beside the target and renames it at the end. Two processes that write the same
-file do not disturb each other; the last one wins.
+file do not disturb each other; the last one wins. A writer locks its temporary file, and the system releases the lock
+when the process ends, however it ends: so :func:`remove_unfinished` recognises the files of killed writers.
 """
 
 import hashlib
 import io
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +22,30 @@ from numpy.typing import NDArray
 
 from .assets import DatasetError, unpack_arrays
 
-UNFINISHED_PREFIX = ".part-"  # of temporary files
-UNFINISHED_MAX_AGE_SECONDS = 600  # the writer of an older temporary file was killed
+try:
+    import fcntl
+except ImportError:  # Windows
+    import msvcrt
+
+    fcntl = None
+
+UNFINISHED_PREFIX = ".part-"  # of temporary files and folders
+UNFINISHED_MAX_AGE_SECONDS = 600  # without locks (Windows): the writer of an older temporary file was killed
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint is missing, truncated or altered, or belongs to another run or other data."""
 
 
+class InUseError(RuntimeError):
+    """Another process that is still running works in a folder."""
+
+
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Give a temporary file to write into; at the end it replaces ``path``, or is removed if there was an error."""
     path = Path(path)
-    # many writers choose the format by the ending of the name
-    handle, name = tempfile.mkstemp(prefix=UNFINISHED_PREFIX, suffix=f"-{path.name[-100:]}", dir=path.parent)
-    os.close(handle)
-    part = Path(name)
+    handle, part = _locked_part(path)
     try:
         yield part
         mask = os.umask(0)
@@ -44,6 +54,70 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def _locked_part(path: Path) -> tuple[int | None, Path]:
+    """A new temporary file beside ``path`` and the handle that keeps it locked, or None on Windows."""
+    ending = os.fsencode(path.name)[-100:].decode(errors="ignore")  # many writers choose the format by the ending
+    while True:
+        handle, name = tempfile.mkstemp(prefix=UNFINISHED_PREFIX, suffix=f"-{ending}", dir=path.parent)
+        if fcntl is None:  # an open file could not be replaced
+            os.close(handle)
+            return None, Path(name)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.exists(name):  # remove_unfinished may have taken it before it was locked
+            return handle, Path(name)
+        os.close(handle)
+
+
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """A new folder inside ``parent`` for unfinished files; it is removed at the end."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=UNFINISHED_PREFIX, dir=parent))
+        handle = _lock(folder)
+        if folder.exists():
+            break
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def _lock(path: Path) -> int | None:
+    """A handle that keeps a file or folder locked until it is closed; None if that is not possible."""
+    if fcntl is None:
+        return None
+    handle = None
+    try:
+        handle = os.open(path, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        if handle is not None:
+            os.close(handle)
+        return None
+    return handle
+
+
+@contextmanager
+def only_process(folder: Path) -> Iterator[None]:
+    """Keep other processes from working in a folder meanwhile; InUseError if one does so already."""
+    with open(folder / ".lock", "w") as file:
+        try:
+            if fcntl is None:
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError) as error:
+            raise InUseError(f"another process works in {folder}: wait until it ends, or use another folder") from error
+        except OSError:
+            pass  # a file system without locks
+        yield
 
 
 def write_files(files: dict[Path, bytes]) -> None:
@@ -54,10 +128,24 @@ def write_files(files: dict[Path, bytes]) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove the temporary files of killed writers from a folder; files of running writers are younger."""
+    """Remove the temporary files and folders that killed writers have left in a folder."""
     for part in folder.glob(f"{UNFINISHED_PREFIX}*"):
-        if time.time() - part.stat().st_mtime > UNFINISHED_MAX_AGE_SECONDS:
-            part.unlink(missing_ok=True)
+        handle = None
+        try:
+            if fcntl is None:
+                abandoned = time.time() - part.stat().st_mtime > UNFINISHED_MAX_AGE_SECONDS
+            else:
+                handle = _lock(part)
+                abandoned = handle is not None
+            if abandoned and part.is_dir():
+                shutil.rmtree(part, ignore_errors=True)
+            elif abandoned:
+                part.unlink(missing_ok=True)
+        except FileNotFoundError:
+            pass  # its writer has just finished
+        finally:
+            if handle is not None:
+                os.close(handle)
 
 
 def check_ending(path: str | Path, known: tuple[str, ...]) -> Path:

@@ -13,7 +13,7 @@ from ..common.arrays import Array
 from ..common.assets import DatasetError, load_arrays, read_mat
 from ..geometry.landmarks import INNER_LIPS, LEFT_EYE, MOUTH_CORNERS, OUTER_LIPS, RIGHT_EYE, numbers
 from .labels import FacePart, graft_parts
-from .sources import HELD_OUT_INTERVAL, PhotoFiles
+from .sources import HELD_OUT_INTERVAL, PhotoFiles, check_points
 
 # vertices of MediaPipe's mesh at landmarks 36 to 67: eyes, then lips
 MESH_LANDMARKS = [33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380, 61, 39, 37, 0, 267, 269, 291, 405, 314, 17]
@@ -31,6 +31,7 @@ AFLW_POINTS: list[tuple[int, ...]] = [(17,), (19,), (21,), (22,), (24,), (26,)] 
 AFLW_POINTS += [(36,), numbers(RIGHT_EYE), (39,), (42,), numbers(LEFT_EYE), (45,)]
 AFLW_POINTS += [(2,), (31,), (30,), (35,), (14,), (48,), numbers(INNER_LIPS), (54,), (8,)]  # ears, nose, mouth, chin
 AFLW_EARS = 12, 16
+MAX_ANGLE_RADIANS = 1000  # some of AFLW2000-3D's fits are many turns off
 TRUST_BY_QUALITY = {2: 1.0, 1: 0.3, 0: 0.0}  # by the quality flag of the labels
 
 
@@ -142,4 +143,7 @@ class AFLW2000(PhotoFiles):
         points, pose = read_mat(path, "pt3d_68", "Pose_Para")
         if points.shape != (3, 68) or pose.size < 7:
             raise DatasetError(f"{path}: pt3d_68 {points.shape} and Pose_Para {pose.shape} should be (3, 68), (1, 7)")
+        check_points(points.T, path)
+        if not (np.abs(pose.ravel()[:3]) <= MAX_ANGLE_RADIANS).all():
+            raise DatasetError(f"{path}: Pose_Para begins with {pose.ravel()[:3]}, which are no angles in radians")
         return points.T - [1, 1, 0], np.rad2deg(pose.ravel()[:3])

@@ -6,6 +6,7 @@ model.
 
 from __future__ import annotations
 
+import codecs
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,14 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array
 from ..common.assets import DatasetError
+from ..common.images import readable_endings, unreadable_endings
 from ..geometry.camera import rotation_angles
 from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
-from .sources import HELD_OUT_INTERVAL, PhotoFiles, fit_photos, landmark_basis, read_photo
+from .sources import HELD_OUT_INTERVAL, PhotoFiles, check_points, fit_photos, landmark_basis, read_photo
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 POINT_SUFFIXES = (".pts", ".landmarks.txt", ".txt")  # of the file beside a photo, in order of preference
 DEPTH_ITERATIONS = 3
+MAX_POINT_FILE_BYTES = 1_000_000  # 68 lines need far less
 
 
 def read_points(path: str | Path) -> Array:
@@ -31,16 +33,46 @@ def read_points(path: str | Path) -> Array:
     68 lines ``x y`` or ``x y z``, as ``lprnet photo --landmarks`` writes them, pixels counted from 0. z is ignored.
     """
     path = Path(path)
+    pts = path.suffix.lower() == ".pts"
+    points = np.array([_point(line, path, number) for number, line in _point_lines(path, pts)])
+    if points.shape != (68, 2):
+        raise DatasetError(f"{path} should hold 68 points, x and y a line; it has {len(points)}")
+    check_points(points, path)
+    return points - 1.0 if pts else points
+
+
+def _point_lines(path: Path, pts: bool) -> list[tuple[int, str]]:
+    """The lines of a file that have a point, numbered from 1."""
     try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix.lower() == ".pts":
-            text = text[text.index("{") + 1 : text.index("}")]
-        points = np.array([line.replace(",", " ").split()[:2] for line in text.split("\n") if line.strip()], float)
-    except (OSError, ValueError) as error:
+        data = path.read_bytes()
+    except OSError as error:
         raise DatasetError(f"{path} is no file of points: {error}") from error
-    if points.shape != (68, 2) or not np.isfinite(points).all():
-        raise DatasetError(f"{path} should hold 68 points, x and y a line; its shape is {points.shape}")
-    return points - 1.0 if path.suffix.lower() == ".pts" else points
+    if len(data) > MAX_POINT_FILE_BYTES:
+        raise DatasetError(f"{path} is no file of points: it has {len(data):,} bytes")
+    # Windows' editor begins a text with a byte-order mark
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    lines = data.decode("utf-16" if wide else "utf-8-sig", errors="replace").splitlines()
+    first, last = 0, len(lines)
+    if pts:
+        first, last = (next((k for k, line in enumerate(lines) if brace in line), None) for brace in "{}")
+        if first is None or last is None:
+            raise DatasetError(f"{path} is no file of points: a .pts file has them between the braces {{ and }}")
+        lines[first] = lines[first].split("{")[1]
+        lines[last] = lines[last].split("}")[0]
+        last += 1
+    return [(k + 1, lines[k]) for k in range(first, last) if lines[k].strip()]
+
+
+def _point(line: str, path: Path, number: int) -> list[float]:
+    """X and y in a line of a file of points."""
+    words = line.replace(",", " ").split()
+    try:
+        point = [float(word) for word in words]
+    except ValueError:
+        point = []
+    if len(point) not in (2, 3) or not np.isfinite(point).all():
+        raise DatasetError(f"{path}, line {number}: {line.strip()[:60]!r} should be x and y, or x, y and z")
+    return point[:2]
 
 
 class PhotoFolder(PhotoFiles):
@@ -67,7 +99,8 @@ class PhotoFolder(PhotoFiles):
     arrays = "landmarks", "angles", "yaw", "trust", "held_out"
 
     def __init__(self, folder: str | Path, strict: bool = False):
-        photos = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and _point_files(p))
+        endings = {*readable_endings(), *unreadable_endings()}  # the latter are named among the problems
+        photos = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in endings and _point_files(p))
         names = [p.relative_to(folder).as_posix() for p in photos]
         hint = f"anna.jpg needs anna{POINT_SUFFIXES[0]} or anna{POINT_SUFFIXES[2]}"
         points = self._read_labels(folder, names, strict, "a file of 68 points", hint)

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array, Image
 from ..common.assets import DatasetError
-from ..common.files import read_checked, remove_unfinished
+from ..common.files import only_process, read_checked, remove_unfinished
 from ..common.parallel import run_jobs
 from ..geometry.camera import Camera
 from ..morphable_model.fitting import Fits
@@ -77,14 +77,18 @@ def pack(samples: Iterable[Sample], quality: int = JPEG_QUALITY) -> dict[str, ND
 
 
 def fill_folder(folder: str | Path, count: int, make: Callable, workers: int, bar: Callable, dask: str | None) -> None:
-    """Make ``shard-00000.bin`` and so on where they are missing or damaged, by calls of ``make(path, number)``."""
+    """Make ``shard-00000.bin`` and so on where they are missing or damaged, by calls of ``make(path, number)``.
+
+    InUseError if another process makes shards in this folder: both would do the same work.
+    """
     folder = Path(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    remove_unfinished(folder)
-    paths = {k: folder / f"shard-{k:05d}.bin" for k in range(count)}
-    jobs = [(path, k) for k, path in paths.items() if not is_whole(path)]
-    for _ in bar(run_jobs(make, jobs, workers, dask)):
-        pass
+    with only_process(folder):
+        remove_unfinished(folder)
+        paths = {k: folder / f"shard-{k:05d}.bin" for k in range(count)}
+        jobs = [(path, k) for k, path in paths.items() if not is_whole(path)]
+        for _ in bar(run_jobs(make, jobs, workers, dask)):
+            pass
 
 
 def is_whole(path: Path) -> bool:

@@ -18,6 +18,8 @@ from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
 
 HELD_OUT_INTERVAL = 20  # one photo (or group of duplicates) in 20 is kept out of training
+MAX_COORDINATE = 1e6  # pixels
+MIN_SPREAD_RATIO = 0.02  # of 68 points, across to along: those of a face seen from the side have 0.3 and more
 
 
 class Source(Protocol):
@@ -48,6 +50,15 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
         return read_image(path)
     except ImageError as error:
         raise DatasetError(str(error)) from error
+
+
+def check_points(points: Array, path: Path) -> None:
+    """DatasetError if the points (68, 2 or 3) in a file are far from any picture, in one place or on one line of it."""
+    if not (np.abs(points) < MAX_COORDINATE).all():
+        raise DatasetError(f"{path}: a coordinate of its points is {np.abs(points).max():.3g} pixels")
+    across, along = np.linalg.svd(points[:, :2] - points[:, :2].mean(0), compute_uv=False)[::-1]
+    if not across > MIN_SPREAD_RATIO * along:
+        raise DatasetError(f"{path}: its 68 points are in one place, or on one line: no face has such points")
 
 
 class PhotoFiles:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MISSED_NME_PERCENT = 100.0  # NME of a missed face in a mean over all photos
 MIN_DETECTION_OVERLAP = 0.3  # intersection over union of a detected box and the true one; below it a face is missed
+MAX_LABEL_RATIO = 4  # of a face's box to the photo
 MAX_POSE_DEGREES = 99.0  # photos with a larger angle have no pose error (Ruiz et al., CVPR Workshops 2018)
 
 ERROR_NAMES = ("mm", "95 % mm", "aligned mm", "nme")  # errors of a synthetic photo, in the order of tables
@@ -58,7 +59,7 @@ def landmark_report(predictions: ArrayLike, data: AFLW2000, rotations: ArrayLike
         all``: the same as ``nme`` with missed faces at 100 %. ``ced``: see :func:`cumulative_error`; ``area`` and
         ``failures`` of it at 10 %, where a missed face is a failure. ``nme 3D, mean z`` and ``nme 3D, minimum z``: in
         space, if the predictions have z. ``landmarks``: mean error of each of the 68 in %. ``pose``: mean errors of
-        the photos with angles up to 99 degrees, if rotations are given.
+        the photos with angles up to 99 degrees, and their number, if rotations are given.
 
     Raises
     ------
@@ -91,10 +92,11 @@ def landmark_report(predictions: ArrayLike, data: AFLW2000, rotations: ArrayLike
             report[f"nme 3D, {depth} z"] = summarise_by_yaw(landmark_nme(landmarks, truth, depth=depth), yaw)
     if rotations is not None:
         measured = found & (np.abs(data.angles) <= MAX_POSE_DEGREES).all(1)
-        true = np.array([rotation_matrix(*angles) for angles in data.angles[measured]])
-        errors = pose_errors(np.asarray(rotations, float)[measured], true)
-        means = {name: float(value.mean()) for name, value in errors.items()}
-        report["pose"] = means | {"photos": int(measured.sum())}
+        report["pose"] = {"photos": int(measured.sum())}
+        if measured.any():
+            true = np.array([rotation_matrix(*angles) for angles in data.angles[measured]])
+            errors = pose_errors(np.asarray(rotations, float)[measured], true)
+            report["pose"] |= {name: float(value.mean()) for name, value in errors.items()}
     return report
 
 
@@ -116,33 +118,34 @@ def evaluate_aflw2000(
     report : dict
         As of :func:`landmark_report`, and two more entries. ``flip`` (without ``detector``): mean distance in % of the
         box between the landmarks of a photo and those of its mirror image, mirrored back; it is low for a consistent
-        network. ``problems``: for each photo that could not be read, and is not counted elsewhere, the reason.
+        network. ``problems``: for each photo that could not be used, and is not counted elsewhere, the reason.
     predictions : dict
         ``names``, ``landmarks`` (n, 68, 3), ``rotations`` (n, 3, 3).
 
     Raises
     ------
     DatasetError
-        If no photo can be read.
+        If no photo can be used.
     """
     rows, faces, differences, problems = [], [], [], dict(data.problems)
     for i in progress(range(len(data))):
         try:
             image = data.image(i)
-        except DatasetError as error:
+            box = _labelled_box(data.landmarks[i], image)
+            if detector:
+                face = _matching_face(net.reconstruct(image), box)
+            else:
+                face = net.reconstruct_in_box(image, box)
+                mirrored = landmarks_from_mirror_image(net, image, box)
+                differences.append(point_errors(face.landmarks, mirrored).mean() / normaliser(data.landmarks[i]))
+        except ValueError as error:  # an unreadable photo, or labels that are not of it
             problems[data.names[i]] = str(error)
             continue
         rows.append(i)
-        box = landmark_box(data.landmarks[i])
-        if detector:
-            faces.append(_matching_face(net.reconstruct(image), box))
-        else:
-            faces.append(net.reconstruct_in_box(image, box))
-            mirrored = landmarks_from_mirror_image(net, image, box)
-            differences.append(point_errors(faces[-1].landmarks, mirrored).mean() / normaliser(data.landmarks[i]))
+        faces.append(face)
     if not rows:
         reason = next(iter(problems.values()))
-        raise DatasetError(f"none of the {len(data)} photos of {data.folder} can be read: {reason}")
+        raise DatasetError(f"none of the {len(data)} photos of {data.folder} can be used: {reason}")
     missed = np.full((68, 3), np.nan), np.full((3, 3), np.nan)
     results = [missed if face is None else (face.landmarks, face.pose.camera.rotation) for face in faces]
     landmarks, rotations = (np.array(columns, float) for columns in zip(*results, strict=True))
@@ -151,6 +154,17 @@ def evaluate_aflw2000(
         report["flip"] = float(100 * np.mean(differences))
     names = np.array([data.names[i] for i in rows])
     return report | {"problems": problems}, {"names": names, "landmarks": landmarks, "rotations": rotations}
+
+
+def _labelled_box(landmarks: Array, image: Image) -> Array:
+    """The box (4,) of the true landmarks. DatasetError if they cannot be those of a face in this photo."""
+    height, width = image.shape[:2]
+    if not ((landmarks[:, :2] > -1) & (landmarks[:, :2] < [width, height])).all(1).any():
+        raise DatasetError(f"all of its landmarks lie outside the photo of {width} x {height} pixels")
+    box = landmark_box(landmarks)
+    if (box[2:] - box[:2]).max() > MAX_LABEL_RATIO * max(width, height):
+        raise DatasetError(f"its landmarks are far larger than the photo of {width} x {height} pixels")
+    return box
 
 
 def match_predictions(names: ArrayLike, landmarks: ArrayLike, data: AFLW2000) -> tuple[dict[str, Any], dict]:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..common.files import write_json
+from ..common.extras import install_name
+from ..common.files import atomic_write, write_json
 from ..geometry.mesh import vertex_normals
 from ..geometry.shading import LAMP
 from ..uv.layout import UVLayout
-from .protocols import ERROR_NAMES
+from .protocols import ERROR_NAMES, MAX_POSE_DEGREES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,12 +62,13 @@ def write_report(report: dict[str, Any], folder: Path) -> str:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        return " (no figures: matplotlib is not installed)"
+        return f" (no figures: they need matplotlib, pip install {install_name('matplotlib')})"
     figure = Figure((11, 5), layout="constrained")
     left, right = figure.subplots(1, 2)
     draw_ced(left, {"2D NME": report["ced"] | {k: report[k] for k in ("area", "failures")}})
     draw_on_face(right, report["landmarks"], "mean error of each landmark, % of the box")
-    figure.savefig(folder / "report.png", dpi=100)
+    with atomic_write(folder / "report.png") as part:
+        figure.savefig(part, dpi=100)
     return ", report.png"
 
 
@@ -101,7 +103,9 @@ def print_evaluation(report: dict[str, Any]) -> None:
     for name in (n for n in ("nme 3D, mean z", "nme 3D, minimum z") if n in report):
         bins, photos = report[name]["mean of bins"], report[name]["mean over photos"]
         print(f"{name}: mean of bins {bins:.3f}, over photos {photos:.3f}")
-    if "pose" in report:
+    if "pose" in report and not report["pose"]["photos"]:
+        print(f"pose: not measured, since every head is turned by more than {MAX_POSE_DEGREES:.0f} degrees")
+    elif "pose" in report:
         angles = ", ".join(f"{name} {value:.2f}" for name, value in report["pose"].items() if name != "photos")
         print(f"pose, degrees, {report['pose']['photos']} photos: {angles}")
     if "flip" in report:

@@ -4,17 +4,17 @@ Renderings, visibility, depth and the UV layout all use :func:`rasterize`. Numba
 about a second. Therefore no code between a photo and its mesh imports this module.
 """
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array
+from ..common.compiled import compiled
 
 PIXELS_PER_BAND = 1 << 19  # draw_values rasterises about this many pixels at a time
 OPAQUE_TEXTURE = np.full((1, 1, 2), 255, np.uint8)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled
 def _texture_position(texture, uv, a, b, c, u, v, w):  # pragma: no cover - compiled
     """Row and column of a texture at a point of a triangle."""
     height, width = texture.shape[0], texture.shape[1]
@@ -23,7 +23,7 @@ def _texture_position(texture, uv, a, b, c, u, v, w):  # pragma: no cover - comp
     return row, column
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled
 def _fill(points, triangles, culled, uv, texture, min_opacity, index, bary, depth):  # pragma: no cover - compiled
     """Write the results of :func:`rasterize`; skip points with an opacity (texture channel 1) below ``min_opacity``."""
     height, width = depth.shape
@@ -63,7 +63,7 @@ def _fill(points, triangles, culled, uv, texture, min_opacity, index, bary, dept
                     bary[y, x, 0], bary[y, x, 1], bary[y, x, 2] = u, v, w
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled
 def _interpolate(values, triangles, index, bary, out):  # pragma: no cover - compiled
     """Write the interpolated values of :func:`interpolate` into ``out``; other pixels stay as they are."""
     for y in range(index.shape[0]):
@@ -77,7 +77,7 @@ def _interpolate(values, triangles, index, bary, out):  # pragma: no cover - com
                     )
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled
 def _blend(image, colors, triangles, uv, texture, blended, index, bary):  # pragma: no cover - compiled
     """Draw the rasterised mesh of :func:`draw_over` into ``image``."""
     for y in range(index.shape[0]):
@@ -94,7 +94,7 @@ def _blend(image, colors, triangles, uv, texture, blended, index, bary):  # prag
                     image[y, x, k] += opacity * (value - image[y, x, k])
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled
 def normals_at_vertices(vertices, triangles):  # pragma: no cover - compiled
     """The loop of :func:`lprnet_utils.geometry.vertex_normals`."""
     out = np.zeros_like(vertices)
@@ -113,7 +113,7 @@ def normals_at_vertices(vertices, triangles):  # pragma: no cover - compiled
     return out
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled
 def shade_vertices(normals, sky, sh, lamp, color, halfway, gloss, occlusion, shine):  # pragma: no cover - compiled
     """The loop of :meth:`lprnet_utils.geometry.Light.shade`; ``sky`` (9, 3) and the constants ``sh`` of the basis."""
     irradiance = np.empty((normals.shape[0], 3), np.float32)

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from ..common.assets import sha256
 from ..common.files import write_files
-from ..common.litert import HEAD_ANGLE_FILE, METADATA_FILE, LiteRTModel
+from ..common.litert import LiteRTModel
+from ..common.weights_archive import HEAD_ANGLE_FILE, METADATA_FILE, check_description
 from ..uv.encoding import SPAN
 from ..uv.layout import UVLayout
 
@@ -82,7 +84,8 @@ def export_litert(
     """Convert a trained network to LiteRT, check the file against Keras, and store a description in it.
 
     The description goes into a zip archive behind the flatbuffer, as TensorFlow Lite's own metadata does: LiteRT
-    ignores it, and any zip reader finds it. It includes the precision and the difference from Keras.
+    ignores it, and any zip reader finds it. It includes the precision, the difference from Keras, and a SHA-256 of the
+    networks in the file, by which a damaged file is recognised.
 
     Parameters
     ----------
@@ -135,9 +138,11 @@ def export_litert(
         "precision": precision,
         "pixels_from_keras": round(difference, 4),
     }
-    members: dict[str, str | bytes] = {METADATA_FILE: json.dumps(description | metadata, indent=1, sort_keys=True)}
-    if head_angle is not None:
-        members[HEAD_ANGLE_FILE] = head_angle if isinstance(head_angle, bytes) else convert_litert(head_angle)
+    second = b"" if head_angle is None else head_angle if isinstance(head_angle, bytes) else convert_litert(head_angle)
+    description |= metadata | {"sha256": sha256(data + second)}  # which read_weights compares
+    check_description(description, str(path))
+    text = json.dumps(description, indent=1, sort_keys=True, allow_nan=False)
+    members: dict[str, str | bytes] = {METADATA_FILE: text} | ({HEAD_ANGLE_FILE: second} if second else {})
     file = io.BytesIO(data)
     with zipfile.ZipFile(file, "a") as archive:
         for name, content in members.items():  # with a fixed date, so that equal contents give equal files

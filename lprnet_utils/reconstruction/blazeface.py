@@ -5,6 +5,7 @@ BlazeFace (Bazarevsky et al., 2019, arXiv 1907.05047) is MediaPipe's face detect
 decoding and the suppression.
 """
 
+import copy
 import math
 
 import numpy as np
@@ -12,12 +13,13 @@ import numpy as np
 from ..common.arrays import Array, Image
 from ..common.assets import read_asset
 from ..common.litert import LiteRTModel
-from ..geometry.crop import warp_image
+from ..geometry.crop import invert_similarity, warp_image
 from ..geometry.landmarks import overlap
 
 # The six keypoints are left eye, right eye, nose tip, mouth, left ear, right ear (left and right in the image).
 MIRRORED_KEYPOINTS = np.array([1, 0, 2, 3, 5, 4])  # the mirror counterpart of each keypoint
 SAME_FACE_IOU = 0.3  # boxes with a higher intersection over union belong to one face
+GREY = 127  # about the 0 of the network's input, -1 to 1
 NOSE_WEIGHT = 0.58  # fitted by scripts/calibration/fit_detector_boxes.py to the head poses of training photos
 
 
@@ -65,6 +67,16 @@ class BlazeFace:
         self._anchors = anchors(self.size, strides)
         name = f"detection/blazeface_{model}.tflite"
         self._network = LiteRTModel(read_asset(name), name, threads)
+        self._framed = False
+
+    def framed(self) -> "BlazeFace":
+        """The same network; it sees grey beyond the photo's edge, where otherwise the edge's pixels are repeated.
+
+        The streaks of repeated pixels hide a face that the edge cuts.
+        """
+        other = copy.copy(self)  # shares the interpreter
+        other._framed = True
+        return other
 
     def detect(self, image: Image, matrix: Array, min_score: float = 0.5) -> list[tuple[float, Array]]:
         """The faces in the crop that a matrix (2, 3) cuts out of a photo, as :func:`suppress` lists them.
@@ -72,6 +84,8 @@ class BlazeFace:
         The points are in pixels of the **crop**.
         """
         crop = warp_image(image, matrix, self.size)
+        if self._framed:
+            crop[beyond_photo(image, matrix, self.size)] = GREY
         outputs = self._network(crop.astype(np.float32) / 127.5 - 1)
         raw, logits = (next(output for output in outputs if output.shape[-1] == last) for last in (16, 1))
         logits = logits[:, 0].astype(float)
@@ -84,6 +98,15 @@ class BlazeFace:
         points = raw.reshape(-1, 8, 2)[:, [0, 0, 2, 3, 4, 5, 6, 7]] + self._anchors[good, None] - 0.5
         points[:, :2] += np.concatenate([-half, half], 1)
         return suppress(points, scores)
+
+
+def beyond_photo(image: Image, matrix: Array, size: int) -> Array:
+    """Which pixels (size, size) of a crop lie beyond the photo; the matrix (2, 3) maps the photo to the crop."""
+    inverse = invert_similarity(matrix)
+    columns, rows = np.arange(size), np.arange(size)[:, None]
+    x, y = (a * columns + b * rows + shift for a, b, shift in inverse)
+    height, width = image.shape[:2]
+    return (x < -0.5) | (y < -0.5) | (x > width - 0.5) | (y > height - 0.5)
 
 
 def roll_from_keypoints(keypoints: Array) -> float:

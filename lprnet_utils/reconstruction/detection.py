@@ -4,6 +4,8 @@ The coarse stage runs BlazeFace on the whole photo or on tiles of it and yields 
 small BlazeFace network on a crop around each candidate. It rejects false alarms, and it measures how far the face is
 turned and where its box is: the coarse stage is too inaccurate for small faces, and it does not notice when a face is
 upside down.
+
+If no face is found, a last pass looks for one that the photo's edge cuts. Both stages then see grey beyond the edge.
 """
 
 import json
@@ -25,6 +27,10 @@ MIN_COARSE_SCORE = 0.3  # of a candidate: small faces score low in the coarse st
 TRACKED_COARSE_SCORE = 0.7  # stands in for the coarse score of a face that the previous frame showed
 MIN_SCORE = 0.58  # mean score of the two stages
 MIN_TURNED_SCORE = 0.65  # the same for a face turned by over 45 degrees: rare, and many textures look like one
+MIN_CUT_SCORE = 0.54  # the same for a face that the photo's edge cuts: less of it is there to see
+MAX_CUT_ROLL = 30.0  # degrees: what is turned further at the edge is seldom a face
+MIN_CUT = 0.1, 0.05  # of a side: so far a cut face's candidate box, and its landmarks' box, reach beyond the photo
+CUT_VIEW_SCALE = 1.5  # side of the coarse stage's view for cut faces in longer sides of the photo
 SURELY_UPRIGHT_SCORE = 0.75  # a face that scores this much in an upright crop needs no other crops
 MAX_UPRIGHT_ROLL = 10.0  # degrees: a smaller roll is not corrected
 FINE_CROP_SCALE = 2.5  # side of the fine stage's crop in sides of the candidate's box
@@ -42,8 +48,8 @@ class Detection:
     and right ear; left and right are those of the image if the face is upright.
     """
 
-    box: Array  # (x0, y0, x1, y1): the estimated box of the 68 landmarks in pixels of the photo
-    score: float  # the mean score of the two stages, 0.58 to 1
+    box: Array  # (x0, y0, x1, y1): the estimated box of the 68 landmarks in pixels; it may reach beyond the photo
+    score: float  # the mean score of the two stages: 0.58 to 1, or from 0.54 if the photo's edge cuts the face
     keypoints: Array  # (6, 2) in pixels of the photo
     angle: float  # clockwise roll of the face in the photo in degrees, -180 to 180; 0 if it is less than 10
 
@@ -96,10 +102,14 @@ class FaceDetector:
         """
         image = read_image(image)
         found: list[Detection] = []
+        seen: list[list[Candidate]] = []
         for candidates in coarse_passes(self._coarse, image):
             self._add_confirmed(found, image, candidates)
             if found:
                 break
+            seen.append(candidates)
+        else:
+            found = self._find_cut_faces(image, [*seen[0], *seen[1]])  # of the two upright passes
         # people who are upside down in the photo are seldom alone, and an upright pass finds only some of them
         for quarter_turn in {90 * round(f.angle / 90) % 360 for f in found} - {0}:
             self._add_confirmed(found, image, detect_in_photo(self._coarse, image, quarter_turn))
@@ -126,18 +136,34 @@ class FaceDetector:
             if face and not (overlap(boxes, face.box) > SAME_FACE_IOU).any():
                 found.append(face)
 
-    def _confirm(self, image: Image, candidate: Candidate) -> Detection | None:
-        fine = refine_candidate(self._fine, image, candidate.centre, candidate.side)
+    def _find_cut_faces(self, image: Image, candidates: list[Candidate]) -> list[Detection]:
+        """The upright faces that the photo's edge cuts, from candidates of other passes and of a wider view."""
+        wider = detect_in_photo(self._coarse.framed(), image, scale=CUT_VIEW_SCALE)
+        cut = [c for c in [*candidates, *wider] if share_beyond(image, c.centre, c.side) >= MIN_CUT[0]]
+        confirmed = [face for c in cut if (face := self._confirm(image, c, cut=True))]
+        found: list[Detection] = []
+        for face in sorted(confirmed, key=lambda f: -f.score):
+            boxes = np.reshape([f.box for f in found], (-1, 4))
+            if not (overlap(boxes, face.box) > SAME_FACE_IOU).any():
+                found.append(face)
+        return found
+
+    def _confirm(self, image: Image, candidate: Candidate, cut: bool = False) -> Detection | None:
+        net = self._fine.framed() if cut else self._fine
+        fine = refine_candidate(net, image, candidate.centre, candidate.side)
         if fine is None:
             return None
         score = (candidate.score + fine.score) / 2
-        if score < (MIN_SCORE if abs(fine.angle) <= 45 else MIN_TURNED_SCORE):
+        min_score = MIN_CUT_SCORE if cut else MIN_SCORE if abs(fine.angle) <= 45 else MIN_TURNED_SCORE
+        if score < min_score or (cut and abs(fine.angle) > MAX_CUT_ROLL):
             return None
         features, centre, side = box_regression_features(fine.points)
         box = (features @ self._box_map * side).reshape(2, 2) + centre
         middle = crop_to_photo(fine.matrix, box.mean(0))
         half = (box[1] - box[0]) / 2 / math.hypot(*fine.matrix[0, :2])
         if not (half > 0).all():  # the keypoints are not those of a face
+            return None
+        if cut and share_beyond(image, middle, 2 * half) < MIN_CUT[1]:
             return None
         keypoints = crop_to_photo(fine.matrix, fine.points[2:])
         return Detection(np.r_[middle - half, middle + half], score, keypoints, fine.angle)
@@ -195,6 +221,13 @@ def detect_in_tiles(net: BlazeFace, image: Image, side: float) -> list[Candidate
         starts.append(np.linspace(0, length - side, count) if count > 1 else [(length - side) / 2])
     corners = [np.array([x, y]) for y in starts[1] for x in starts[0]]
     return [found for corner in corners for found in _detect_in_square(net, image, corner + (side - 1) / 2, side)]
+
+
+def share_beyond(image: Image, centre: Array, size: Array | float) -> float:
+    """How far a box reaches beyond the photo, in shares of its mean side: negative if it lies within."""
+    last = np.array(image.shape[1::-1]) - 1
+    half = np.asarray(size) / 2
+    return float(max((half - centre).max(), (centre + half - last).max()) / (2 * half.mean()))
 
 
 def _detect_in_square(net: BlazeFace, image: Image, middle: Array, side: float, angle: float = 0.0) -> list[Candidate]:

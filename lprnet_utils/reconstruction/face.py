@@ -21,6 +21,7 @@ from ..uv.layout import UVLayout
 
 if TYPE_CHECKING:
     import trimesh
+    from scipy.sparse import csr_matrix
 
     from .expressions import Coefficients
 
@@ -72,18 +73,18 @@ class Face:
 
     @property
     def vertices(self) -> NDArray[np.float32]:
-        """Vertices (M, 3) of the dense mesh in the photo frame: the valid texels of the map."""
-        return self._points(self.layout.mesh()[0])
+        """Vertices (M, 3) of the dense mesh in the photo frame: :meth:`.UVLayout.trimmed_mesh` of the map."""
+        return self.layout.trimmed_mesh()[0] @ self.layout.flat(self.position_map)
 
     @property
     def triangles(self) -> NDArray[np.int32]:
         """Triangles (T, 3) of vertex indices; the membrane closes eyes and mouth, see :meth:`mesh`."""
-        return self.layout.mesh()[1]
+        return self.layout.trimmed_mesh()[1]
 
     @property
     def uv(self) -> NDArray[np.float32]:
         """UV coordinates (M, 2) of the vertices: u right, v down, 0 to 1."""
-        return self._uv(self.layout.mesh()[0])
+        return self._uv(self.layout.trimmed_mesh()[0])
 
     @cached_property
     def colors(self) -> Image:
@@ -100,7 +101,7 @@ class Face:
     @property
     def visible(self) -> NDArray[np.bool_]:
         """Which vertices (M,) the camera sees; other parts of the face hide the rest."""
-        return self.texels_visible.ravel()[self.layout.mesh()[0]]
+        return self._visible(self.layout.trimmed_mesh()[0])
 
     @property
     def landmarks_visible(self) -> NDArray[np.bool_]:
@@ -221,15 +222,15 @@ class Face:
         """
         import trimesh
 
-        texels, triangles = self.layout.mesh(membrane)
-        points = self._points(texels)
+        matrix, triangles = self.layout.trimmed_mesh(membrane)
+        points = matrix @ self.layout.flat(self.position_map)
         vertices = self._photo_to_metres(frontal)(points)
         if texture is None:
             vertex_colors = sample_colors(self.image, points) if colors else None
             return trimesh.Trimesh(vertices, triangles, vertex_colors=vertex_colors, process=False)
         from .mesh_files import textured
 
-        return textured(vertices, triangles, self._uv(texels), self.texture(texture))
+        return textured(vertices, triangles, self._uv(matrix), self.texture(texture))
 
     def save(self, path: str | Path, texture: int | None = 512, frontal: bool = False, membrane: bool = True) -> Path:
         """Write the face to a file: .glb, .obj, .ply or .npz.
@@ -266,27 +267,27 @@ class Face:
     def _mesh_arrays(self, frontal: bool, membrane: bool) -> dict[str, NDArray[Any]]:
         """The arrays of an ``.npz`` file."""
         to_metres = self._photo_to_metres(frontal)
-        texels, triangles = self.layout.mesh(membrane)
-        points = self._points(texels)
+        matrix, triangles = self.layout.trimmed_mesh(membrane)
+        points = matrix @ self.layout.flat(self.position_map)
         offset = to_metres(np.zeros((1, 3)))[0]
         metres_to_photo = np.linalg.inv((to_metres(np.eye(3)) - offset).T)
         return {
             "vertices": to_metres(points).astype(np.float32),
             "triangles": triangles,
             "colors": sample_colors(self.image, points),
-            "visible": self.texels_visible.ravel()[texels],
-            "uv": self._uv(texels),
+            "visible": self._visible(matrix),
+            "uv": self._uv(matrix),
             "landmarks": to_metres(self.landmarks).astype(np.float32),
             "landmarks_visible": self.landmarks_visible,
             "pose": np.array([self.pose.pitch, self.pose.yaw, self.pose.roll]),
             "camera": np.c_[metres_to_photo, -metres_to_photo @ offset],
         }
 
-    def _points(self, texels: NDArray[np.intp]) -> NDArray[np.float32]:
-        return np.asarray(self.position_map, np.float32).reshape(-1, 3)[texels]
+    def _uv(self, matrix: csr_matrix) -> NDArray[np.float32]:
+        return matrix @ self.layout.texel_uv.reshape(-1, 3)[:, :2]
 
-    def _uv(self, texels: NDArray[np.intp]) -> NDArray[np.float32]:
-        return self.layout.texel_uv.reshape(-1, 3)[texels, :2]
+    def _visible(self, matrix: csr_matrix) -> NDArray[np.bool_]:
+        return matrix @ self.texels_visible.ravel().astype(np.float32) > 0.5
 
     def _photo_to_metres(self, frontal: bool) -> Callable[[Array], Array]:
         """The affine map of points (n, 3) from the photo frame to metres."""

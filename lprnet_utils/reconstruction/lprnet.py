@@ -23,20 +23,21 @@ from .likelihood import DISTANCE_CURVE, face_likelihood
 
 DEFAULT_WEIGHTS = "open"  # for the whole package; free for any use
 MIN_CONFIDENCE = 0.4  # rejects most false alarms of the detector and hardly any face
+MAX_BOX_RATIO = 100  # of a given box to the photo
 MIN_LEAN_DEGREES = 35.0  # in the picture plane: a head that leans less is not turned
 MIN_ANSWER_LENGTH = 0.85  # of the head-angle network's (sine, cosine), 0 to 1: a shorter answer is too uncertain
 
 
 class LPRNet:
-    """A network that turns photos into 3D faces.
+    """A network that turns photos into 3D faces. Several threads may share one.
 
     Parameters
     ----------
     weights : str or Path
         Bundled weights by name, or the path of a file that ``lprnet_utils.networks`` exported. ``open``, the default:
         trained on synthetic photos alone, **free for any use**. ``wild``: trained on real photos too, more accurate,
-        **for research only**. ``published``: the published architecture, slower, **for research only**. README has the
-        error of each.
+        **for research only**. ``published``: the published architecture, slower, **for research only**; its landmarks
+        are good, but its mesh is wrinkled. README has the error of each.
     threads : int
         CPU threads of the network and the detector.
     passes : int
@@ -109,7 +110,7 @@ class LPRNet:
         """
         if max_faces is not None and max_faces < 1:
             raise ValueError(f"max_faces must be at least 1, or None for all faces; got {max_faces}")
-        return [face for _, face in islice(self._faces(read_image(image), small), max_faces)]
+        return [face for _, face in islice(self._faces(_read_copy(image), small), max_faces)]
 
     def reconstruct_in_box(self, image: Any, box: ArrayLike, angle: float = 0.0) -> Face:
         """Reconstruct the face in a box (x0, y0, x1, y1) around its 68 landmarks, without the detector.
@@ -125,14 +126,16 @@ class LPRNet:
         Raises
         ------
         ValueError
-            If the box is empty, not finite, or completely outside the photo.
+            If the box is empty, not finite, completely outside the photo, or over 100 times as large.
         """
-        image = read_image(image)
+        image = _read_copy(image)
         crop_matrix(box)  # raises ValueError for a bad box
         height, width = image.shape[:2]
         x0, y0, x1, y1 = np.asarray(box, float)
         if x1 < 0 or y1 < 0 or x0 > width - 1 or y0 > height - 1:
             raise ValueError(f"the box {[x0, y0, x1, y1]} lies outside the photo of {width} x {height} pixels")
+        if not 1 <= x1 - x0 + y1 - y0 <= MAX_BOX_RATIO * (width + height):
+            raise ValueError(f"the box {[x0, y0, x1, y1]} does not fit a face in a photo of {width} x {height} pixels")
         return self._reconstruct(image, box, angle, 1.0)[1]
 
     def reconstruct_in_boxes(self, images: Iterable[Any], boxes: Iterable[ArrayLike]) -> list[Face]:
@@ -216,6 +219,12 @@ class LPRNet:
         confidence = score * self.likelihood(position_map)
         box = np.asarray(box, float)
         return matrix, Face(position_map.astype(np.float32), confidence, box, image, self.layout)
+
+
+def _read_copy(source: Any) -> Image:
+    """The image of a source, never a view of the caller's array: faces keep it, and the caller may change the array."""
+    image = read_image(source)
+    return image.copy() if isinstance(source, np.ndarray) and np.may_share_memory(image, source) else image
 
 
 class HeadAngle:

@@ -11,12 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Image
 from ..common.files import write_files
+from ..common.names import with_hash
 
 if TYPE_CHECKING:
     import trimesh
 
 ENDINGS = (".glb", ".obj", ".ply", ".npz")
 SKIN_ROUGHNESS = 0.9  # of the glTF material
+PLAIN_BYTES = 240  # of a name without its ending
 
 
 def textured(vertices: ArrayLike, triangles: ArrayLike, uv: ArrayLike, texture: Image) -> trimesh.Trimesh:
@@ -52,7 +54,7 @@ def save_mesh(mesh: trimesh.Trimesh, path: Path) -> Path:
     from trimesh.exchange.obj import export_obj
     from trimesh.visual.material import SimpleMaterial
 
-    stem = re.sub(r"\s", "_", path.stem)  # a space ends a name in an .obj file
+    stem = _plain(path.stem)
     if mesh.visual.kind == "texture":
         mesh = mesh.copy()
         # the .mtl format multiplies the texture by Kd; trimesh's default of 0.4 would darken it. Ks = 0: matt skin
@@ -62,6 +64,12 @@ def save_mesh(mesh: trimesh.Trimesh, path: Path) -> Path:
     text, others = export_obj(mesh, return_texture=True, mtl_name=f"{stem}.mtl", header="lprnet_utils")
     write_files({**{path.parent / name: data for name, data in others.items()}, path: text.encode()})
     return path
+
+
+def _plain(stem: str) -> str:
+    """The name of the files beside an .obj. A space ends a name in it, and its text is UTF-8, so others have a hash."""
+    plain = re.sub(r"[\s\x00-\x1f\x7f\ud800-\udfff]", "_", stem)
+    return stem if plain == stem else with_hash(plain, stem, PLAIN_BYTES)
 
 
 def _add_skin_material(tree: dict[str, Any]) -> None:

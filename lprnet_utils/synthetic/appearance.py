@@ -1,11 +1,11 @@
 """What a synthetic head looks like: skin, brows, beard, clothes, and what it wears."""
 
 import cv2
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ..common.arrays import Array
+from ..common.compiled import compiled
 from ..geometry.landmarks import CHIN, LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, OUTER_LIPS, RIGHT_EYE, UNDER_NOSE
 from .accessories import glasses, hat
 from .head import EYE_SEGMENTS, Head, Part, skin_sheets
@@ -28,7 +28,7 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear RGB, ITU
 DARK_SKIN_LUMINANCE, DARK_SKIN_TONE = 0.15, 0.45  # upper limits: of a bundled skin (linear), of the drawn one (gamma)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled
 def blend(colors, opacity, color):  # pragma: no cover - compiled
     """Paint one color (3,) over colors (n, 3), in place, with an opacity (n,) for each; numpy is ten times slower."""
     for i in range(colors.shape[0]):
@@ -36,7 +36,7 @@ def blend(colors, opacity, color):  # pragma: no cover - compiled
             colors[i, k] += opacity[i] * (color[k] - colors[i, k])
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled
 def scale_colors(colors, factor, gain, low, high):  # pragma: no cover - compiled
     """Multiply colors (n, 3) by a factor (n,) and a gain (3,), in place; clip to ``low`` and ``high``."""
     for i in range(colors.shape[0]):

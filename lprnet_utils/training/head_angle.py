@@ -19,6 +19,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from ..common.arrays import Array
+from ..common.files import check_ending, remove_unfinished
 from ..datasets.aflw import AFLWTrain
 from ..datasets.shards import Shards
 from ..geometry.crop import CROP_SCALE
@@ -26,6 +27,7 @@ from ..networks.architectures import head_angle_network
 from ..uv.layout import UVLayout
 from .batches import prefetch
 from .optimizer import Muon
+from .trainer import save_weights
 
 BATCH_SIZE = 256
 INPUT_SIDE, THUMBNAIL_SIDE = 32, 64  # pixels of the network's input after pooling, and of the stored thumbnails
@@ -106,7 +108,13 @@ def train_head_angle(shards: Path, output: Path, photos: AFLWTrain | None = None
 
     ``shards`` is a folder that ``lprnet synthesize`` wrote; its last shard is held out. Real photos, if given, make 7
     of 10 samples, and the error is measured on the held-out ones among them. ``output`` ends in ``.weights.h5``.
+    ValueError for another ending, or fewer samples than a batch of 256.
     """
+    if samples < BATCH_SIZE:
+        raise ValueError(f"at least {BATCH_SIZE} samples, one batch, are needed; got {samples}")
+    if not check_ending(output, (".h5",)).name.endswith(".weights.h5"):  # Keras' own condition
+        raise ValueError(f"{output} should end in .weights.h5")
+    remove_unfinished(Path(output).parent)
     rendered, held_out = Shards(shards), Shards(shards, held_out=True)
     sources = [(Thumbnails(rendered, np.arange(len(rendered))), 1 - REAL_SHARE if photos else 1.0)]
     test = Thumbnails(held_out, np.arange(len(held_out)))
@@ -120,7 +128,7 @@ def train_head_angle(shards: Path, output: Path, photos: AFLWTrain | None = None
     pooled = next(layer.output for layer in network.layers if isinstance(layer, keras.layers.AveragePooling2D))
     model = keras.Model(pooled, network.output)
     _train(model, sources, samples // BATCH_SIZE)
-    network.save_weights(output)
+    save_weights(network, Path(output))
 
     crops, directions = test.batch(np.random.default_rng(6), 4096)
     found, expected = (np.degrees(np.arctan2(*d.T)) for d in (model.predict(crops, verbose=0), directions))

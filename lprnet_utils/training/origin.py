@@ -52,8 +52,11 @@ def describe_run(origin: dict[str, Any] | None, licence: str) -> dict[str, Any]:
 def read_statement(path: Path) -> dict[str, Any]:
     """Read the statement of origin, a TOML file, of weights that come without a checkpoint."""
     # photos: check the export on held-out photos of AFLW too; notices: names of licence texts in data/
-    with open(path, "rb") as file:
-        origin = {"network_options": {}, "photos": False, "notices": []} | tomllib.load(file)
+    try:
+        stated = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path} is not valid TOML: {error}") from error
+    origin = {"network_options": {}, "photos": False, "notices": []} | stated
     if missing := [name for name in ("network", "licence", "training_data", "recipe") if not origin.get(name)]:
         raise ValueError(f"{path} does not state {', '.join(missing)}: users of the weights must know")
     if notices := origin.pop("notices"):

@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
 from ..common.assets import data_path
 from ..datasets.augmentation import AUGMENTATIONS
 
-# parameters of each network's function that a recipe may set; the functions themselves need Keras
-NETWORK_OPTIONS = {"prnet": ("size",), "lprnet": ("size",), "lprnet_lite": ("size", "code", "posed", "normalised")}
+# parameters of each network's function that a recipe may set, and their types; the functions themselves need Keras
+NETWORK_OPTIONS = {
+    "prnet": {"size": int},
+    "lprnet": {"size": int},
+    "lprnet_lite": {"size": int, "code": int, "posed": bool, "normalised": bool},
+}
 CHOICES = {
     "optimizer": ("adam", "muon"),
     "loss": ("l1", "l2", "wing"),
-    "augmentation": tuple(AUGMENTATIONS),
+    "augmentation": AUGMENTATIONS,
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
-    "network": tuple(NETWORK_OPTIONS),
+    "network": NETWORK_OPTIONS,
 }
+LARGEST = 1e9  # of the numbers in a recipe
+# the lowest and the highest value of each number
+BOUNDS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("samples", "batch_size", "checkpoint_every", "validate_every"), (1, LARGEST)),
+    **dict.fromkeys(("warmup", "halve_every", "gradient_norm"), (0, LARGEST)),
+    **dict.fromkeys(("landmark_weight", "similarity_weight", "edge_weight", "gap_weight"), (0, LARGEST)),
+    **dict.fromkeys(("profile_weight", "expressive_weight"), (0, LARGEST)),
+    "learning_rate": (1e-12, LARGEST),
+    **dict.fromkeys(("average", "synthetic"), (0, 1)),
+    "seed": (0, 2**32 - 1),  # Keras takes no other
+}
+MAX_NETWORK_SIZE, MAX_CODE = 1024, 65_536
 
 
 @dataclass(frozen=True)
@@ -27,6 +43,7 @@ class TrainingConfig:
     """The recipe of a training run.
 
     ``samples`` counts the images of the whole run. The learning rate follows a cosine over it, or halves repeatedly.
+    ValueError, which names the setting, for a wrong type or value.
 
     Examples
     --------
@@ -76,31 +93,44 @@ class TrainingConfig:
         if not path.is_file():
             raise ValueError(f"no training recipe at {path}")
         values: dict[str, Any] = {}
-        for source, text in ((str(path), path.read_text(encoding="utf-8")), *((repr(c), c) for c in changes)):
+        for source, text in ((str(path), path.read_bytes()), *((repr(c), c.encode()) for c in changes)):
             try:
-                values |= tomllib.loads(text)
-            except tomllib.TOMLDecodeError as error:
+                values |= tomllib.loads(text.decode("utf-8-sig"))  # Windows' editor writes a byte-order mark
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise ValueError(f"{source} is not valid TOML: {error}") from error
-        types = {name: type(value) for name, value in vars(cls()).items()}
-        if unknown := sorted(set(values) - set(types)):
-            raise ValueError(f"{path} sets {', '.join(unknown)}; a recipe has {', '.join(sorted(types))}")
-        for key, value in values.items():
-            accepted = (float, int) if types[key] is float else types[key]
-            if not isinstance(value, accepted) or isinstance(value, bool) != (types[key] is bool):
-                raise ValueError(f"{path}: {key} is of type {types[key].__name__}, not {value!r}")
-        config = cls(**values)
-        config._check_values(path)
-        return config
+        known = sorted(field_.name for field_ in fields(cls))
+        if unknown := sorted(set(values) - set(known)):
+            raise ValueError(f"{path} sets {', '.join(unknown)}; a recipe has {', '.join(known)}")
+        try:
+            return cls(**values)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
 
-    def _check_values(self, path: Path) -> None:
+    def __post_init__(self) -> None:
+        for field_ in fields(self):
+            value = getattr(self, field_.name)
+            expected = dict if field_.default is MISSING else type(field_.default)
+            accepted = (float, int) if expected is float else expected
+            if not isinstance(value, accepted) or isinstance(value, bool) != (expected is bool):
+                raise ValueError(f"{field_.name} is of type {expected.__name__}, not {value!r}")
         for key, known in CHOICES.items():
             if getattr(self, key) not in known:
-                raise ValueError(f"{path}: {key} is one of {', '.join(known)}, not {getattr(self, key)}")
-        for key in ("samples", "batch_size", "checkpoint_every", "validate_every"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"{path}: {key} is at least 1, not {getattr(self, key)}")
+                raise ValueError(f"{key} is one of {', '.join(known)}, not {getattr(self, key)}")
+        for key, (low, high) in BOUNDS.items():
+            if not low <= getattr(self, key) <= high:  # NaN is not
+                raise ValueError(f"{key} is a number from {low:g} to {high:g}, not {getattr(self, key)}")
+        self._check_network()
+
+    def _check_network(self) -> None:
+        """ValueError for options that the network's function does not take."""
         known = NETWORK_OPTIONS[self.network]
         if unknown := ", ".join(sorted(set(self.network_options) - set(known))):
-            raise ValueError(f"{path}: network_options has {unknown}; {self.network} takes {', '.join(known)}")
-        if not 0 <= self.synthetic <= 1:
-            raise ValueError(f"{path}: synthetic is a share from 0 to 1, not {self.synthetic}")
+            raise ValueError(f"network_options has {unknown}; {self.network} takes {', '.join(known)}")
+        for key, value in self.network_options.items():
+            if type(value) is not known[key]:
+                raise ValueError(f"network_options: {key} is of type {known[key].__name__}, not {value!r}")
+        size, code = self.network_options.get("size", 128), self.network_options.get("code", 0)
+        if not 32 <= size <= MAX_NETWORK_SIZE or size % 32:
+            raise ValueError(f"network_options: size is a multiple of 32 up to {MAX_NETWORK_SIZE}, not {size}")
+        if not 0 <= code <= MAX_CODE:
+            raise ValueError(f"network_options: code is a number from 0 to {MAX_CODE}, not {code}")

@@ -17,7 +17,15 @@ import numpy as np
 from keras import ops
 
 from ..common.arrays import Array
-from ..common.files import CheckpointError, atomic_write, load_checkpoint, remove_unfinished, save_checkpoint
+from ..common.files import (
+    CheckpointError,
+    atomic_write,
+    load_checkpoint,
+    only_process,
+    remove_unfinished,
+    save_checkpoint,
+    temporary_folder,
+)
 from ..datasets.sources import Source
 from ..evaluation.metrics import landmark_nme
 from ..geometry.crop import crop_matrix, invert_similarity, transform_points, warp_image
@@ -59,6 +67,8 @@ class Trainer:
     ------
     CheckpointError
         If the folder holds a run with another recipe or network, or its checkpoints are damaged.
+    InUseError
+        If another process trains in this folder.
     """
 
     def __init__(
@@ -67,7 +77,6 @@ class Trainer:
     ):  # fmt: skip
         self.model, self.config, self.folder = model, config, Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        remove_unfinished(self.folder)
         self.layout = UVLayout(model.output_shape[1])
         optimizer_class = {"adam": keras.optimizers.Adam, "muon": Muon}[config.optimizer]
         optimizer = optimizer_class(config.learning_rate, global_clipnorm=config.gradient_norm or None)
@@ -76,12 +85,15 @@ class Trainer:
         model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
         self.optimizer = model.optimizer  # half precision wraps the optimizer to scale the loss
         self.optimizer.build(model.trainable_variables)
-        self.log = TrainingLog(self.folder, tensorboard)
         self.step, self.best, self.origin = 0, float("inf"), origin
         self.average = [np.array(w) for w in model.get_weights()]
         self._photo_counts: list[int] | None = None  # to train on, and held out
         self._since_log: dict[str, list[float]] = {"losses": [], "outside": []}  # one value per step since the last log
-        self._resume()
+        with only_process(self.folder):
+            remove_unfinished(self.folder)
+            self.log = TrainingLog(self.folder, tensorboard)
+            self._resume()
+            self._stamp = self._checkpoint_stamp()  # of the checkpoint that this object goes on from
 
     @property
     def sample(self) -> int:
@@ -104,6 +116,9 @@ class Trainer:
         ------
         CheckpointError
             If the run began with another number of photos: its batches and validation errors would not be comparable.
+            If another process has gone on with the run since this object was made.
+        InUseError
+            If another process trains in this folder.
         RuntimeError
             If the loss is not finite.
         """
@@ -120,8 +135,9 @@ class Trainer:
         losses, outside = self._since_log["losses"], self._since_log["outside"]
         log_step, log_time = self.step, time.perf_counter()  # of the last log in this call
         batches = prefetch(partial(make_batch, source, config), range(self.step, last), workers)
-        progress = tqdm(total=config.samples, initial=self.sample, unit="img", smoothing=0.02, mininterval=5)
-        with closing(batches), progress:
+        bar = partial(tqdm, total=config.samples, unit="img", smoothing=0.02, mininterval=5)
+        with only_process(self.folder), closing(batches), bar(initial=self.sample) as progress:
+            self._check_unchanged()
             for crops, codes in batches:  # (B, N, N, 3) in 0 to 1, and (B, N, N, 3) encoded maps
                 # 1. the learning rate of this step
                 rate = learning_rate(config, self.sample)
@@ -164,6 +180,16 @@ class Trainer:
         info = {"step": self.step, "best": self.best, "config": asdict(self.config), "since": self._since_log}
         info |= {"photos": self._photo_counts, "origin": self.origin}
         save_checkpoint(self.folder / "checkpoint.bin", self._state(), info)
+        self._stamp = self._checkpoint_stamp()
+
+    def _checkpoint_stamp(self) -> int | None:
+        """The time of the checkpoint in the folder, which tells it from others; None without one."""
+        path = self.folder / "checkpoint.bin"
+        return path.stat().st_mtime_ns if path.exists() else None
+
+    def _check_unchanged(self) -> None:
+        if self._checkpoint_stamp() != self._stamp:
+            raise CheckpointError(f"another process has gone on with the run in {self.folder}: run the command again")
 
     def _check_photos(self, source: Source, validation: Source) -> None:
         before, counts = self._photo_counts, [len(source), len(validation)]
@@ -187,8 +213,7 @@ class Trainer:
         self.model.set_weights(self.average)
         error = mean_nme(self.model, validation, self.layout)
         last = self.folder / "last.weights.h5"
-        with atomic_write(last) as part:
-            self.model.save_weights(part)
+        save_weights(self.model, last)
         if error < self.best:
             self.best = error
             with atomic_write(self.folder / "best.weights.h5") as part:
@@ -245,6 +270,13 @@ def _load_newest_checkpoint(path: Path) -> tuple[dict[str, Array], dict[str, Any
     if path.exists():  # move it away, or the next checkpoint would replace the good one with it
         os.replace(path, path.with_name(path.name + ".damaged"))
     return checkpoint
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write the weights of a network, ``.weights.h5``; the file is complete or absent."""
+    with temporary_folder(path.parent) as folder:  # HDF5 would not write into a file that atomic_write has locked
+        model.save_weights(folder / path.name)
+        os.replace(folder / path.name, path)
 
 
 class TrainingLog:

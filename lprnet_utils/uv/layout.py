@@ -172,6 +172,23 @@ class UVLayout:
         valid, triangles = self._closed_mesh
         return valid.astype(np.int32)[triangles]
 
+    def trimmed_mesh(self, membrane: bool = True) -> tuple[csr_matrix, NDArray[np.int32]]:
+        """:meth:`mesh` cut along a smooth line near its border, as files show it, see :mod:`lprnet_utils.uv.outline`.
+
+        Returns a sparse matrix (V, N*N), which computes values at the vertices from values at all texels, and triangles
+        (T, 3).
+        """
+        return self._trimmed_closed_mesh if membrane else self._trim(self.texels.astype(np.int32)[self.triangles])
+
+    @cached_property
+    def _trimmed_closed_mesh(self) -> tuple[csr_matrix, NDArray[np.int32]]:
+        return self._trim(self.closed_triangles)
+
+    def _trim(self, triangles: NDArray[np.int32]) -> tuple[csr_matrix, NDArray[np.int32]]:
+        from .outline import cut_mesh, outline_level
+
+        return cut_mesh(outline_level(self.mask).ravel(), triangles)
+
     @cached_property
     def weights(self) -> NDArray[np.float32]:
         """PRNet's weight mask (N, N): landmarks 16; eyes, nose and mouth 4; rest of the face 3; outside 0."""

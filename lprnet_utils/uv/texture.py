@@ -13,7 +13,19 @@ Z_BUFFER_ROWS = 150  # across the height of a face: about the resolution of a ma
 TRUSTED_COSINE = (0.05, 0.25)  # of a texel's normal to the camera, for the trust in the texel
 TRUSTED_DISTANCE = (0.005, 0.03)  # from the outline of the face, in face heights, for the same
 MIRROR_COSINE_RATIO = (0.2, 0.5)  # cosine of a texel over that of its mirror texel, for preferring the texel
+MAX_TINT = 10.0  # levels of 0 to 255: a greater difference in tone of the two sides is no light, and leaves streaks
 MAX_TEXTURE_SIZE = 8192
+# Near the outline a texel may show hair or the background. Its colour is compared with that of the skin.
+# The comparison is strict outside an ellipse in the chart, and without effect in its middle, where eyes and lips are.
+ELLIPSE_CENTRE_V, ELLIPSE_RADII = 0.55, {"u": 0.42, "v above": 0.54, "v below": 0.47}  # in sides of the chart
+ELLIPSE_BAND = (0.62, 0.9)  # of the radius: from here the comparison counts, from there fully
+SKIN_TONE_TOLERANCE = 0.12  # of the natural logarithms of red and blue relative to green
+SKIN_LIGHT_TOLERANCE = 0.4  # of the natural logarithm of green, relative to the smooth light on the face
+SKIN_DISTANCE = (1.0, 2.0)  # tolerances: from here a texel is doubted, from there rejected
+MIN_SKIN_TEXELS = 200
+CHIN_HALF_WIDTH, CHIN_TOP = 0.15, 0.85  # in sides of the chart
+BEARD_SHARE = 0.25  # of unlike texels on the chin: more are a beard, and the jaw is not tested
+BEARD_BAND = (0.5, 0.65)  # from the first height in the chart the test has less, from the second no effect
 
 
 def texel_visibility(position_map: Array, layout: UVLayout) -> NDArray[np.bool_]:
@@ -38,7 +50,8 @@ def texel_normals(position_map: Array, layout: UVLayout) -> NDArray[np.float64]:
 def texel_trust(position_map: Array, layout: UVLayout, image: Image, seen: Array) -> NDArray[np.float32]:
     """Trust (N, N), 0 to 1, that the photo shows the face at each texel.
 
-    It falls to 0 toward texels that are not ``seen``, are turned away from the camera, or lie outside the photo.
+    It falls to 0 toward texels that are not ``seen``, are turned away from the camera, lie outside the photo, or are
+    near the outline and have not the colour of skin.
     """
     from scipy.spatial import cKDTree
 
@@ -54,9 +67,50 @@ def texel_trust(position_map: Array, layout: UVLayout, image: Image, seen: Array
     lost = cv2.morphologyEx(lost, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     outline = (lost > 0) & (cv2.dilate(((trust > 0) & (lost == 0)).astype(np.uint8), np.ones((3, 3))) > 0)
     if outline.any():
-        distance = cKDTree(xy[outline]).query(xy.reshape(-1, 2))[0].reshape(trust.shape)
-        trust *= _ramp(distance / np.ptp(xy[layout.mask][:, 1]), *TRUSTED_DISTANCE)
-    return trust.astype(np.float32)
+        height = np.ptp(xy[layout.mask][:, 1])
+        far = 1.01 * TRUSTED_DISTANCE[1] * height  # what is farther away is trusted, however far it is
+        distance = cKDTree(xy[outline]).query(xy.reshape(-1, 2), distance_upper_bound=far)[0]
+        trust *= _ramp(distance.reshape(trust.shape) / height, *TRUSTED_DISTANCE)
+    colors = photo_to_texture(image, position_map, layout, layout.size)
+    return (trust * (1 - skin_unlikeness(colors, trust, layout) * outer_part(layout))).astype(np.float32)
+
+
+def outer_part(layout: UVLayout) -> NDArray[np.float32]:
+    """How much (N, N), 0 to 1, the colour of a texel must be that of skin: 0 in the middle of the chart, 1 outside."""
+    u, v = layout.texel_uv[..., 0] - 0.5, layout.texel_uv[..., 1] - ELLIPSE_CENTRE_V
+    v = v / np.where(v < 0, ELLIPSE_RADII["v above"], ELLIPSE_RADII["v below"])
+    return _ramp(np.hypot(u / ELLIPSE_RADII["u"], v), *ELLIPSE_BAND)
+
+
+def skin_unlikeness(colors: Array, trust: Array, layout: UVLayout) -> NDArray[np.float32]:
+    """How much (N, N), 0 to 1, the colours (N, N, 3) differ from the skin in the middle of the face.
+
+    Hair and background differ from skin in tone, or in brightness from the light on the face, which changes smoothly.
+    Only texels that other unlike ones join to the outline count: moles, nostrils and lips stay, and so does a beard.
+    """
+    from scipy.ndimage import binary_propagation
+
+    logs = np.log(np.clip(cv2.GaussianBlur(colors, (0, 0), 0.7), 6, 255).astype(np.float32))
+    tone, light = logs[..., ::2] - logs[..., 1:2], logs[..., 1]
+    middle = (outer_part(layout) == 0) & (layout.kind == SURFACE) & (trust > 0.9)
+    if middle.sum() < MIN_SKIN_TEXELS:
+        return np.zeros(trust.shape, np.float32)
+    centre = np.median(tone[middle], axis=0)
+    spread = np.maximum(2 * np.median(np.abs(tone[middle] - centre), axis=0), SKIN_TONE_TOLERANCE)
+    tone_distance = np.linalg.norm((tone - centre) / spread, axis=-1)
+    skin = middle & (tone_distance < 1) & (light > np.quantile(light[middle], 0.2))
+    smooth = fill_from_known(light[..., None], skin)[..., 0]
+    smooth = cv2.GaussianBlur(smooth, (0, 0), layout.size / 12)
+    darker = np.abs(light - smooth) / SKIN_LIGHT_TOLERANCE
+    unlike = _ramp(np.hypot(tone_distance, darker), *SKIN_DISTANCE)
+    u, v, _ = np.moveaxis(layout.texel_uv, -1, 0)
+    if unlike[(np.abs(u - 0.5) < CHIN_HALF_WIDTH) & (v > CHIN_TOP) & layout.mask].mean() > BEARD_SHARE:
+        unlike = unlike * (1 - _ramp(v, *BEARD_BAND))
+    border = layout.mask & (cv2.erode(layout.mask.astype(np.uint8), np.ones((5, 5)), borderValue=0) == 0)
+    joined = binary_propagation(border, mask=layout.mask & (unlike > 0.3) | border)
+    # the soft edge of hair, and the outermost texels, belong to the unlike ones
+    unlike = cv2.dilate(np.where(layout.mask, unlike * joined, 1).astype(np.float32), np.ones((5, 5)))
+    return cv2.GaussianBlur(unlike, (0, 0), 1.5, borderType=cv2.BORDER_REPLICATE)
 
 
 def photo_to_texture(image: Image, position_map: Array, layout: UVLayout, size: int) -> NDArray[np.float32]:
@@ -100,12 +154,18 @@ def fill_texture(colors: Array, trust: Array, cosine: Array, layout: UVLayout) -
     preference = _ramp(cosine / np.maximum(cosine[:, ::-1], 1e-3), *MIRROR_COSINE_RATIO)
     direct = trust * np.maximum(preference, 1 - mirror_trust)
     small = cv2.resize(colors, (n, n), interpolation=cv2.INTER_AREA if size > n else cv2.INTER_LINEAR)
-    difference = resize_map(fill_from_known(small - small[:, ::-1], trust * mirror_trust), size)
+    difference = fill_from_known(small - small[:, ::-1], trust * mirror_trust)
+    light = difference.mean(-1, keepdims=True)
+    difference = resize_map(light + np.clip(difference - light, -MAX_TINT, MAX_TINT), size)
     direct, mirrored = resize_map(direct, size) * face, resize_map((1 - direct) * mirror_trust, size) * face
     known = direct + mirrored
     mixed = direct[..., None] * colors + mirrored[..., None] * (colors[:, ::-1] + difference)
     mixed /= np.maximum(known, 1e-6)[..., None]
-    return np.clip(np.rint(fill_from_known(mixed, known)), 0, 255).astype(np.uint8)
+    small = cv2.resize(mixed, (n, n), interpolation=cv2.INTER_AREA if size > n else cv2.INTER_LINEAR)
+    unlike = resize_map(skin_unlikeness(small, resize_map(known, n), layout), size)
+    skin = fill_from_known(mixed, np.where((known > 0.5) & (unlike < 0.1), known, 0))
+    mixed = skin + known[..., None] * (mixed - skin)
+    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
 
 
 def fill_from_known(values: Array, weight: Array) -> NDArray[np.float32]:
@@ -122,7 +182,7 @@ def fill_from_known(values: Array, weight: Array) -> NDArray[np.float32]:
     known = coarse[..., -1]
     means = coarse[..., :-1] / np.maximum(known, 1e-6)[..., None]
     filled = fill_from_known(means, np.minimum(4 * known, 1) * (known > 1e-6))
-    return values * weight + (1 - weight) * resize_map(filled, len(values))
+    return values * weight + (1 - weight) * resize_map(filled, len(values)).reshape(values.shape)
 
 
 def resize_map(values: Array, size: int) -> NDArray[np.float32]:

@@ -2,7 +2,8 @@ from .annotate import VideoOptions, annotate_video, draw_overlay
 from .files import VideoError, VideoFrames, write_video
 from .panel import render_rotated
 from .smoothing import OneEuro
-from .tracking import SHAPE_CHANGE_MM, FaceTracker, time_tracking
+from .timing import time_tracking
+from .tracking import SHAPE_CHANGE_MM, FaceTracker
 
 __all__ = [
     "SHAPE_CHANGE_MM",

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from ..common.arrays import Image
-from ..common.files import atomic_write, check_ending, save_arrays
+from ..common.files import atomic_write, check_ending, remove_unfinished, save_arrays
 from ..reconstruction.draw import draw_landmarks, draw_mesh, draw_pose_box
 from ..reconstruction.lprnet import LPRNet
 from .files import VIDEO_ENDINGS, VideoError, VideoFrames, write_video
@@ -166,6 +166,8 @@ def annotate_video(
     frames = VideoFrames(source, options.fps)
     target = _output_path(target, VIDEO_ENDINGS, frames.path)
     record = _output_path(record, RECORD_ENDINGS, frames.path)
+    for folder in {path.resolve().parent for path in (target, record) if path}:
+        remove_unfinished(folder)
     tracker = FaceTracker(net, options.max_faces, options.smooth, expressions=record is not None)
     report = VideoReport(fps=frames.fps)
     with tempfile.TemporaryFile(dir=record.parent if record else None) as file:
@@ -175,7 +177,8 @@ def annotate_video(
             for _ in tracked:
                 pass
         else:
-            frames.notes += write_video(_draw_frames(tracked, options, report), target, frames.fps, frames)
+            sound = frames.path if frames.audio else None
+            frames.notes += write_video(_draw_frames(tracked, options, report), target, frames.fps, sound)
         if rows:
             rows.write(record)
     report.notes = frames.notes
@@ -188,6 +191,8 @@ def _output_path(path: str | Path | None, endings: tuple[str, ...], source: Path
     path = check_ending(path, endings)
     if path.resolve() == source.resolve():
         raise VideoError(f"{path} is the video that is read: write into another file")
+    if path.is_dir():
+        raise VideoError(f"{path} is a folder: give the name of a file in it")
     return path
 
 

@@ -1,25 +1,27 @@
 """The turning 3D face beside a video."""
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.arrays import Image
-from ..common.images import sample_colors
+from ..common.arrays import Array, Image
 from ..geometry.camera import rotation_matrix
 from ..geometry.mesh import vertex_normals
 from ..geometry.shading import AMBIENT_SHARE, CLAY, lamp_light
 from ..reconstruction.face import Face
+from ..uv.texture import fill_texture, photo_to_texture, texel_normals
 from .tracking import TrackedFace
 
 SWAY_YAW_DEGREES, SWAY_PITCH_DEGREES = 35.0, 8.0
 SWAY_PERIOD_SECONDS = 6.0  # of the yaw; the pitch takes twice as long
 MAX_FACE_PIXELS = 400  # a 3D face is drawn no larger, and enlarged if there is more room
 MAX_ROWS = 3  # and columns: further faces are left out
-MIN_FACING_COSINE = 0.35  # cosine to the camera from which a texel's colour is taken
-COSINE_DECAY = 0.97  # factor per frame of the cosine at which a texel was seen best
+SKIN_INTERVAL_SECONDS = 1 / 15  # between two frames whose colours are read: that takes longer than drawing the face
+BLEND_SECONDS = 0.15  # over which the colours of equally trusted frames are averaged
+MEMORY_SECONDS = 10.0  # over which the trust in an old view falls, so that a worse new one replaces it
 TRACK_COLORS = ((60, 230, 90), (255, 170, 40), (80, 160, 255), (240, 90, 200), (240, 230, 60), (60, 220, 220))
 
 
@@ -59,7 +61,10 @@ class Panel:
         else:
             phase = 2 * math.pi * seconds / SWAY_PERIOD_SECONDS
             yaw, pitch = SWAY_YAW_DEGREES * math.sin(phase), SWAY_PITCH_DEGREES * math.sin(phase / 2)
-        colors = self._colors.setdefault(found.id, FaceColors()).update(found.face) if self._photo_colors else None
+        colors = None
+        if self._photo_colors:
+            seen = replace(found.face, position_map=found.raw_map)  # the smoothed map is late where the head turns
+            colors = self._colors.setdefault(found.id, FaceColors()).update(seen, seconds)
         side = min(width, height)
         picture = render_rotated(found.face, min(2 * side, MAX_FACE_PIXELS), yaw, pitch, colors)
         interpolation = cv2.INTER_AREA if side < len(picture) else cv2.INTER_LINEAR
@@ -78,37 +83,47 @@ def render_rotated(face: Face, size: int, yaw: float, pitch: float, colors: NDAr
 
     layout = face.layout
     mean = layout.points(layout.mean_map)
-    vertices = face.pose.camera.unproject(face.position_map.reshape(-1, 3)) - (mean.min(0) + mean.max(0)) / 2
+    matrix, triangles = layout.trimmed_mesh()
+    vertices = face.pose.camera.unproject(matrix @ layout.flat(face.position_map)) - (mean.min(0) + mean.max(0)) / 2
     vertices = vertices @ rotation_matrix(pitch, yaw, 0).T
     scale = 0.88 * size / np.ptp(mean[:, 1])
     points = vertices * [scale, -scale, scale] + [size / 2, size / 2, 0]
     ambient = AMBIENT_SHARE["clay"] if colors is None else 0.85
-    light = lamp_light(vertex_normals(vertices, layout.closed_triangles), ambient)
-    shaded = np.asarray(CLAY if colors is None else colors) * light
-    drawn, region = draw_values(points, layout.closed_triangles, shaded, size, size)
+    light = lamp_light(vertex_normals(vertices, triangles), ambient)
+    shaded = (np.asarray(CLAY) if colors is None else matrix @ colors.astype(np.float32)) * light
+    drawn, region = draw_values(points, triangles, shaded, size, size)
     out = np.full((size, size, 3), 255, np.uint8)
     out[region] = np.rint(np.clip(np.nan_to_num(drawn, nan=255.0), 0, 255)).astype(np.uint8)
     return out
 
 
 class FaceColors:
-    """The colours of a moving face: each texel keeps those of the frame that showed it best."""
+    """The skin of a moving face: the colours of all frames, weighted by trust and blended over time."""
 
     def __init__(self) -> None:
-        self._colors: NDArray | None = None
-        self._best_cosine = np.float32(-1)  # (N * N,) cosine to the camera at which each texel was seen; it decays
+        self._seconds = -math.inf  # time of the last frame
+        self._colors: Array | None = None  # (N, N, 3), before filling
+        self._cosine: Array | None = None  # (N, N) z of the normals at which the colours were seen
+        self._trust: Array | None = None  # (N, N) in the colours
+        self._filled: Array | None = None  # (N * N, 3), the last result
 
-    def update(self, face: Face) -> NDArray:
-        """Colours (N * N, 3) of the texels after one more frame. Unseen texels have those of their mirror texels."""
-        points = face.position_map.reshape(-1, 3)
-        cosine = vertex_normals(points * [1, -1, 1], face.layout.closed_triangles)[:, 2].astype(np.float32)
-        colors = sample_colors(face.image, points)
-        if self._colors is None:
-            mirror = np.arange(len(points)).reshape(face.layout.mask.shape)[:, ::-1].ravel()
-            mirrored = (cosine < MIN_FACING_COSINE) & (cosine[mirror] > cosine)
-            self._colors = np.where(mirrored[:, None], colors[mirror], colors)
-            self._best_cosine = np.where(mirrored, MIN_FACING_COSINE, cosine)
-        better = (cosine > self._best_cosine) & (cosine >= MIN_FACING_COSINE)
-        self._colors[better] = colors[better]
-        self._best_cosine = np.where(better, cosine, self._best_cosine) * np.float32(COSINE_DECAY)
-        return self._colors
+    def update(self, face: Face, seconds: float) -> NDArray[np.uint8]:
+        """Colours (N * N, 3) of the texels after one more frame. What no frame has shown is filled as in a photo."""
+        passed = seconds - self._seconds
+        if self._filled is not None and 0 <= passed < SKIN_INTERVAL_SECONDS - 1e-6:
+            return self._filled
+        layout, trust = face.layout, face.trust
+        colors = photo_to_texture(face.image, face.position_map, layout, layout.size)
+        cosine = texel_normals(face.position_map, layout)[..., 2]
+        if self._colors is None or passed < 0:
+            self._colors, self._cosine, self._trust = colors, cosine, trust
+        else:
+            # the powers keep a good view from being painted over by bad ones
+            new, old = trust**4, self._trust**4 / np.float32(math.expm1(passed / BLEND_SECONDS))
+            share = new / np.maximum(new + old, np.float32(1e-9))
+            self._colors = self._colors + share[..., None] * (colors - self._colors)
+            self._cosine = self._cosine + share * (cosine - self._cosine)
+            self._trust = np.maximum(trust, self._trust * np.float32(math.exp(-passed / MEMORY_SECONDS)))
+        self._seconds = seconds
+        self._filled = fill_texture(self._colors, self._trust, self._cosine, layout).reshape(-1, 3)
+        return self._filled

@@ -38,7 +38,8 @@ class OneEuro:
     References
     ----------
     G. Casiez, N. Roussel and D. Vogel, 1 Euro filter: a simple speed-based low-pass filter for noisy input in
-    interactive systems, CHI 2012. As there, speed is measured from the last smoothed values.
+    interactive systems, CHI 2012. As there, speed is measured from the last smoothed values. There it starts at 0, so
+    that a movement at the start of a track is followed late; here it starts as the mean of the first speeds.
     """
 
     def __init__(self, min_cutoff: float = 0.3, beta: float = 5.0, d_cutoff: float = 1.0):
@@ -47,6 +48,7 @@ class OneEuro:
         self.min_cutoff, self.beta, self.d_cutoff = min_cutoff, beta, d_cutoff
         self._values: Array | None = None
         self._velocity: Array | float = 0.0
+        self._age = 0.0  # seconds since the first values
 
     def reset(self) -> None:
         """Forget the track: the next values begin another one."""
@@ -63,12 +65,13 @@ class OneEuro:
         if not (np.isfinite(values).all() and dt > 0 and unit > 0):
             raise ValueError(f"values must be finite, dt and unit positive; got {dt=}, {unit=}; reset() after a gap")
         if self._values is None:
-            self._values, self._velocity = values, np.zeros_like(values)
+            self._values, self._velocity, self._age = values, np.zeros_like(values), 0.0
             return values.copy()
         if values.shape != self._values.shape:
             raise ValueError(f"values have shape {values.shape}, before {self._values.shape}; reset() for a new track")
         velocity = (values - self._values) / (dt * float(unit))  # a float32 unit would round it
-        self._velocity += _new_value_weight(self.d_cutoff, dt) * (velocity - self._velocity)
+        self._age += dt
+        self._velocity += max(_new_value_weight(self.d_cutoff, dt), dt / self._age) * (velocity - self._velocity)
         speed = np.abs(self._velocity) if values.ndim < 2 else np.linalg.norm(self._velocity, axis=-1, keepdims=True)
         weight = _new_value_weight(self.min_cutoff + self.beta * speed, dt)
         self._values = self._values + weight * (values - self._values)

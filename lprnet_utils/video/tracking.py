@@ -7,7 +7,7 @@ read video files; :mod:`lprnet_utils.video.annotate` does.
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,12 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array, Image
 from ..common.images import read_image
-from ..geometry.camera import Camera
 from ..geometry.crop import view_matrix, view_parameters
 from ..geometry.landmarks import box_size, landmark_box, overlap
+from ..reconstruction.detection import Detection
 from ..reconstruction.expressions import Coefficients, ShapeFitter
 from ..reconstruction.face import Face
 from ..reconstruction.lprnet import MIN_CONFIDENCE, LPRNet
+from .person import Person, View, ViewPoints
 from .smoothing import OneEuro
 
 # Mean distance between the shapes of a face in two frames, without pose. A face that moves fast has up to 1 mm; where
@@ -44,6 +45,8 @@ IDENTITY_SECONDS = 0.5  # the identity is averaged over this time and then kept
 FILTER_MIN_CUTOFF_HZ = 0.3
 FILTER_BETA = 12.0  # Hz for a speed of one face size per second
 FILTER_SPEED_CUTOFF_HZ = 1.0
+YOUNG_BETA = 3.0  # beta is larger by this factor at the start of a track, and falls to the above over
+YOUNG_SECONDS = 0.3
 
 # Overlaps are intersections over unions of two landmark boxes.
 SAME_FACE_OVERLAP = 0.3  # a detected face with a larger overlap is the face of that track
@@ -58,7 +61,8 @@ MAX_LOST_SECONDS = 1.0  # a face that is found again within this time keeps its 
 class TrackedFace:
     """A face in one frame of a video.
 
-    A face keeps its id while it is followed, and if it is found again within a second. People are not recognised:
+    A face keeps its id while it is followed, and if it is found again within a second. If another person takes its
+    place, as after a cut, that person gets a new id (:mod:`lprnet_utils.video.person`). People are not recognised:
     somebody who comes back later gets a new id. ``face.confidence`` is the likelihood that the position map is a face's
     (:meth:`lprnet_utils.LPRNet.likelihood`) times the agreement of its shape with that of the last frame. If the
     product is below 0.5 the face is lost, unless the detector sees it too. In that case the detector's score replaces
@@ -68,6 +72,7 @@ class TrackedFace:
     id: int  # counted from 0
     face: Face  # smoothed
     raw_landmarks: NDArray[np.float32]  # (68, 3) before smoothing, in the photo frame
+    raw_map: NDArray[np.float32]  # (N, N, 3) before smoothing: it fits the frame's colours best
     coefficients: Coefficients | None = None  # if asked for; the identity is constant after half a second
 
 
@@ -79,6 +84,7 @@ class Track:
         self.confirmed_at = time  # when the detector last saw the face; for a lost track, when it was lost
         self.age = 0.0  # seconds since the face was found
         self.crop: Array | None = None  # matrix (2, 3) of the crop in the next frame
+        self.person = Person()
         self.shape: Array | None = None  # points (P, 3) in the face frame
         self.box: Array | None = None  # (4,) around the landmarks of the last frame
         self.coefficients: Coefficients | None = None
@@ -92,8 +98,10 @@ class Track:
 
     def smooth(self, position_map: ArrayLike, dt: float) -> Array:
         """The position map, smoothed over time."""
-        # all frames of a young track weigh the same, as in a mean: the first one is as noisy as the others
+        # all frames of a young track weigh the same, as in a mean: the first one is as noisy as the others; but a head
+        # that moves is followed closely, because a mean would be late
         self._filter.min_cutoff = max(FILTER_MIN_CUTOFF_HZ, 1 / (2 * math.pi * max(self.age, 1e-3)))
+        self._filter.beta = FILTER_BETA * (1 + YOUNG_BETA * max(1 - self.age / YOUNG_SECONDS, 0))
         return self._filter(position_map, dt, box_size(self.box))
 
 
@@ -102,13 +110,13 @@ class TrackList:
 
     def __init__(self) -> None:
         self.active: list[Track] = []
-        self.time = 0.0
+        self.time = self.dt = 0.0
         self._lost: list[Track] = []
         self._count = 0
 
     def advance(self, dt: float) -> None:
         """Go to the next frame, and forget the tracks that were lost long before it."""
-        self.time += dt
+        self.time, self.dt = self.time + dt, dt
         self._lost = [track for track in self._lost if self.time - track.confirmed_at <= MAX_LOST_SECONDS]
 
     def lose(self, track: Track) -> None:
@@ -135,20 +143,34 @@ class TrackList:
         """Drop the tracks that the detector has not confirmed for too long."""
         self.active = [track for track in self.active if self.time - track.confirmed_at <= MAX_UNCONFIRMED_SECONDS]
 
-    def find_or_create(self, box: Array) -> Track:
-        """The track of a face that was lost near this box, or a new track. The caller adds it to ``active``."""
+    def replace(self, track: Track) -> Track:
+        """A new track in the place of one whose face is another person's now."""
+        new = self._create()
+        new.person.doubt = track.person.doubt
+        self.active[self.active.index(track)] = new
+        return new
+
+    def _create(self) -> Track:
+        self._count += 1
+        return Track(self._count - 1, self.time)
+
+    def find_or_create(self, box: Array, view: View) -> Track:
+        """The track of this person's face that was lost near this box, or a new track, added to the active ones."""
         centre, size = (box[:2] + box[2:]) / 2, box_size(box)
         low, high = REAPPEARANCE_SIZE_RATIO
         distance = [np.linalg.norm((t.box[:2] + t.box[2:]) / 2 - centre) / size for t in self._lost]
         for k in np.argsort(distance):
             similar_size = low < box_size(self._lost[k].box) / size < high
-            if similar_size and distance[k] < MAX_REAPPEARANCE_DISTANCE:
+            near = distance[k] < MAX_REAPPEARANCE_DISTANCE
+            if similar_size and near and not self._lost[k].person.has_left(view, True):
                 track = self._lost.pop(k)
                 track.restart()
                 track.confirmed_at = self.time
-                return track
-        self._count += 1
-        return Track(self._count - 1, self.time)
+                break
+        else:
+            track = self._create()
+        self.active.append(track)
+        return track
 
 
 class FaceTracker:
@@ -188,7 +210,7 @@ class FaceTracker:
             raise ValueError(f"max_faces must be at least 1, or None for all faces; got {max_faces}")
         self.net = net or LPRNet()
         self._layout = self.net.layout
-        self._mean_points = self._layout.points(self._layout.mean_map)[::SHAPE_TEXEL_STEP]
+        self._view_points = ViewPoints(self._layout, SHAPE_TEXEL_STEP)
         self._max_faces, self._smooth, self._search_interval = max_faces, smooth, search_interval
         self._fitter = ShapeFitter.load(self.net.size) if expressions else None
         self.seconds: dict[str, float] = {}
@@ -207,12 +229,14 @@ class FaceTracker:
     def __call__(self, frame: Any, dt: float) -> list[TrackedFace]:
         """The faces in the next frame, ``dt`` seconds (more than 0) after the last one, in the order of their ids.
 
-        For what a frame may be, and ImageError, see :func:`lprnet_utils.common.read_image`. An array (H, W, 3) uint8 is
-        not copied: the faces refer to it.
+        For what a frame may be, and ImageError, see :func:`lprnet_utils.common.read_image`. The faces keep the frame.
+        An array that can be written to is copied first, because a webcam's buffer soon holds another frame.
         """
         if not dt > 0:
             raise ValueError(f"dt is the time since the last frame in seconds, more than 0; got {dt}")
         image = read_image(frame)
+        if isinstance(frame, np.ndarray) and frame.flags.writeable and np.may_share_memory(image, frame):
+            image = image.copy()
         self.seconds = dict.fromkeys(("detect", "network", "check", "smooth", "expressions"), 0.0)
         tracks = self._tracks
         tracks.advance(dt)
@@ -223,8 +247,8 @@ class FaceTracker:
             if result is None:
                 tracks.lose(track)
                 lost = True
-            elif not tracks.drop_duplicate(track, [older for older, *_ in followed]):
-                followed.append((track, *result))
+            elif not tracks.drop_duplicate(result[0], [older for older, *_ in followed]):
+                followed.append(result)
         interval = self._search_interval if tracks.active else LOST_SEARCH_INTERVAL_SECONDS
         if lost or (interval is not None and tracks.time - self._last_search >= interval - 1e-9):
             followed += self._search(image)
@@ -232,40 +256,66 @@ class FaceTracker:
             followed = [entry for entry in followed if entry[0] in tracks.active]
         return [self._finish(*entry, image, dt) for entry in sorted(followed, key=lambda entry: entry[0].id)]
 
-    def _follow(self, track: Track, image: Image) -> tuple[Array, float] | None:
-        """Position map and confidence of a known face in the next frame; None if the face is lost."""
+    def _follow(self, track: Track, image: Image) -> tuple[Track, Array, float] | None:
+        """Track, position map and confidence of a known face in the next frame; None if the face is lost.
+
+        If the face is another person's, the track is a new one.
+        """
         position_map = self._timed("network", self.net.predict_map, image, track.crop)
-        likelihood, agreement, shape = self._timed("check", self._assess, position_map, track.shape)
+        view = self._timed("check", self._view, image, track.crop, position_map)
+        likelihood, agreement = self._timed("check", self._assess, position_map, view, track.shape)
         confidence = likelihood * agreement
-        if confidence < REDETECT_CONFIDENCE:
+        other_person = self._timed("check", track.person.has_left, view)
+        if confidence < REDETECT_CONFIDENCE or other_person:
             found = self._timed("detect", self.net.detector.redetect, image, track.box)
             if found is None:
                 return None
             track.confirmed_at = self._tracks.time
             confidence = found.score * agreement
-            if agreement < MIN_AGREEMENT:  # the face has moved in the crop, or it is another face
-                face = self._timed("network", self.net.reconstruct_in_box, image, found.box, found.angle)
-                position_map, confidence = face.position_map, face.confidence * found.score
-                if confidence < MIN_CONFIDENCE:
-                    return None
-                shape = self._assess(position_map, None)[2]
-                corner = landmark_box(self._layout.landmarks(position_map))[:2]
-                if np.linalg.norm(corner - track.box[:2]) > RESTART_DISTANCE * box_size(track.box):
-                    track.restart()
-        track.shape = shape
-        track.box = landmark_box(self._layout.landmarks(position_map))
-        return position_map, confidence
+            if agreement < MIN_AGREEMENT or other_person:  # the face has moved in the crop, or it is another face
+                return self._reconstruct_anew(track, image, found, other_person)
+        self._note(track, position_map, view)
+        return track, position_map, confidence
 
-    def _assess(self, position_map: Array, last_shape: Array | None) -> tuple[float, float, Array]:
-        """Likelihood of a map, agreement with the last shape (both 0 to 1), and its shape (P, 3) in the face frame."""
-        likelihood = self.net.likelihood(position_map)
-        points = self._layout.points(position_map)[::SHAPE_TEXEL_STEP]
-        shape = Camera.fit(self._mean_points, points).unproject(points)
-        if last_shape is None:
-            return likelihood, 1.0, shape
-        change = float(np.linalg.norm(shape - last_shape, axis=1).mean())
+    def _reconstruct_anew(
+        self, track: Track, image: Image, found: Detection, other_person: bool
+    ) -> tuple[Track, Array, float] | None:
+        """The same as :meth:`_follow`, for a face that the detector has found again."""
+        face = self._timed("network", self.net.reconstruct_in_box, image, found.box, found.angle)
+        position_map, confidence = face.position_map, face.confidence * found.score
+        if confidence < MIN_CONFIDENCE:
+            return None
+        view = self._timed("check", self._view, image, self.net.upright_crop(position_map), position_map)
+        corner = landmark_box(self._layout.landmarks(position_map))[:2]
+        if self._timed("check", track.person.has_left, view, not other_person):
+            track = self._tracks.replace(track)
+            position_map, track.crop, view = self._settle(image, position_map)
+        elif np.linalg.norm(corner - track.box[:2]) > RESTART_DISTANCE * box_size(track.box):
+            track.restart()
+        self._note(track, position_map, view)
+        return track, position_map, confidence
+
+    def _view(self, image: Image, crop: Array, position_map: Array) -> View:
+        return View(image, crop, self.net.size, position_map, self._view_points)
+
+    def _assess(self, position_map: Array, view: View, last_shape: Array) -> tuple[float, float]:
+        """Likelihood of a map and agreement of its shape with the last one, both 0 to 1."""
+        change = float(np.linalg.norm(view.shape - last_shape, axis=1).mean())
         agreement = 1 / (1 + math.exp(min((change - SHAPE_CHANGE_MM) / SHAPE_CHANGE_WIDTH_MM, 50)))
-        return likelihood, agreement, shape
+        return self.net.likelihood(position_map), agreement
+
+    def _settle(self, image: Image, position_map: Array) -> tuple[Array, Array, View]:
+        """The map of a new face in its own upright crop, that crop, and the view of it."""
+        for _ in range(SETTLING_PASSES):
+            crop = self.net.upright_crop(position_map)
+            position_map = self._timed("network", self.net.predict_map, image, crop)
+        return position_map, crop, self._view(image, crop, position_map)
+
+    def _note(self, track: Track, position_map: Array, view: View) -> None:
+        """Keep the place and the view of a track's face."""
+        track.box = landmark_box(self._layout.landmarks(position_map))
+        track.shape = view.shape
+        track.person.remember(view, self._tracks.time, self._tracks.dt)
 
     def _search(self, image: Image) -> list[tuple[Track, Array, float]]:
         """Detect faces in the whole frame, and confirm known tracks. Returns tracks, maps and confidences of others."""
@@ -276,14 +326,10 @@ class FaceTracker:
             known = self._tracks.confirm(box)
             if known or (self._max_faces is not None and len(self._tracks.active) >= self._max_faces):
                 continue
-            track = self._tracks.find_or_create(box)
-            position_map = face.position_map
-            for _ in range(SETTLING_PASSES):
-                track.crop = self.net.upright_crop(position_map)
-                position_map = self._timed("network", self.net.predict_map, image, track.crop)
-            track.shape = self._assess(position_map, None)[2]
-            track.box = landmark_box(self._layout.landmarks(position_map))
-            self._tracks.active.append(track)
+            position_map, crop, view = self._settle(image, face.position_map)
+            track = self._tracks.find_or_create(box, view)
+            track.crop = crop
+            self._note(track, position_map, view)
             new.append((track, position_map, face.confidence))
         return new
 
@@ -296,7 +342,7 @@ class FaceTracker:
         if self._fitter:
             self._timed("expressions", self._fit, track, smoothed)
         track.age += dt
-        return TrackedFace(track.id, face, raw, track.coefficients)
+        return TrackedFace(track.id, face, raw, position_map, track.coefficients)
 
     def _smoothed(self, track: Track, position_map: Array, dt: float) -> NDArray[np.float32]:
         smoothed = track.smooth(position_map, dt) if self._smooth else position_map
@@ -341,42 +387,3 @@ class FaceTracker:
 def _excess(value: float, slack: float) -> float:
     """The part of a movement that exceeds the slack."""
     return math.copysign(max(abs(value) - slack, 0.0), value)
-
-
-def time_tracking(
-    frames: Iterable[Image], net: LPRNet | None = None, fps: float = 30.0, expressions: bool = False,
-    timer: Callable[[], float] = time.perf_counter,
-) -> dict[str, float]:  # fmt: skip
-    """Milliseconds per frame that a :class:`FaceTracker` takes, without decoding, encoding and drawing.
-
-    Parameters
-    ----------
-    frames : iterable of (H, W, 3) uint8
-        The frames of one video, at least two (otherwise ValueError). The first is not counted.
-    timer : callable
-        ``time.process_time`` measures processor time, for a machine that has other work too.
-
-    Returns
-    -------
-    dict
-        ``total``: median time of a frame, landmarks included; ``mean``: mean of the same; ``total 95 %``: its 95th
-        percentile; means of the parts ``detect``, ``network``, ``check`` (confidence and next crop), ``smooth`` and
-        ``expressions``; ``faces``: mean number of faces.
-    """
-    tracker = FaceTracker(net, expressions=expressions)
-    tracker.timer = timer
-    totals, parts, faces = [], [], []
-    for frame in frames:
-        start = timer()
-        found = tracker(frame, 1 / fps)
-        for tracked in found:
-            tracked.face.landmarks  # noqa: B018
-        totals.append(timer() - start)
-        parts.append(list(tracker.seconds.values()))
-        faces.append(len(found))
-    if len(totals) < 2:
-        raise ValueError(f"{len(totals)} frames are too few to time: at least 2 are needed")
-    out = {"total": float(np.median(totals[1:])), "mean": float(np.mean(totals[1:]))}
-    out["total 95 %"] = float(np.quantile(totals[1:], 0.95))
-    out |= dict(zip(tracker.seconds, np.mean(parts[1:], 0).tolist(), strict=True))
-    return {name: 1000 * value for name, value in out.items()} | {"faces": float(np.mean(faces[1:]))}

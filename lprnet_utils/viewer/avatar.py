@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,12 @@ from ..reconstruction.expressions import ShapeFitter
 from ..reconstruction.face import Face
 from ..reconstruction.mesh_files import textured
 from ..uv.layout import MEMBRANE
+from ..uv.outline import cut_mesh, outline_level
 from ..uv.texture import resize_map
 
 if TYPE_CHECKING:
     import trimesh
+    from scipy.sparse import csr_matrix
 
 # a name without Left or Right stands for both sides
 PRESETS: dict[str, dict[str, float]] = {
@@ -71,6 +74,7 @@ class Avatar:
         self.names, self.triangles, self.uv = self._model.expression_names, self._model.triangles, self._model.uv
         fitted = face.coefficients
         points = fitted.camera.unproject(face.layout.map_to_vertices(face.position_map))
+        self._level = face.layout.inverse_matrix @ outline_level(face.layout.mask).ravel()
         self.rest = (points - np.tensordot(fitted.expression, self._model.expression, 1)).astype(np.float32)
         self.texture = darken_mouth(face, face.texture(texture))
         self.seen = fitted.expression.astype(np.float32)
@@ -105,11 +109,20 @@ class Avatar:
         moved = self.rest - self._model.mean + self._model.vertices((), given)
         return (moved @ rotation_matrix(*pose).T).astype(np.float32)
 
+    @cached_property
+    def trimmed(self) -> tuple[csr_matrix, NDArray[np.int32]]:
+        """A matrix (T, V) from these vertices to those of files, and the triangles of files, see :mod:`.outline`.
+
+        A smooth line cuts off the border, which is the least accurate part.
+        """
+        return cut_mesh(self._level, self.triangles)
+
     def mesh(
         self, expression: ArrayLike | dict[str, float] = (), pose: tuple[float, float, float] = (0.0, 0.0, 0.0)
     ) -> trimesh.Trimesh:
         """:meth:`vertices` as a textured trimesh in metres, for :func:`lprnet_utils.reconstruction.save_mesh`."""
-        return textured(self.vertices(expression, pose) / 1000, self.triangles, self.uv, self.texture)
+        matrix, triangles = self.trimmed
+        return textured(matrix @ self.vertices(expression, pose) / 1000, triangles, matrix @ self.uv, self.texture)
 
 
 def write_avatar(face: Face, path: str | Path, texture: int = 1024, as_seen: bool = False) -> Path:
@@ -138,7 +151,9 @@ def write_avatar(face: Face, path: str | Path, texture: int = 1024, as_seen: boo
 
     path = check_ending(path, (".glb",))
     avatar = Avatar(face, texture)
-    mesh = textured((avatar.rest - avatar.rest.mean(0)) / 1000, avatar.triangles, avatar.uv, avatar.texture)
+    matrix, triangles = avatar.trimmed
+    rest = matrix @ (avatar.rest - avatar.rest.mean(0)) / 1000
+    mesh = textured(rest, triangles, matrix @ avatar.uv, avatar.texture)
     mesh.metadata = {"targetNames": list(avatar.names)}
     weights = face.coefficients.expression if as_seen else np.zeros(len(avatar.names))
 
@@ -146,7 +161,7 @@ def write_avatar(face: Face, path: str | Path, texture: int = 1024, as_seen: boo
         """Add one accessor of offsets per morph target, which trimesh does not write."""
         (mesh,), targets = tree["meshes"], []
         for name, shape in zip(avatar.names, avatar._model.expression, strict=True):
-            offsets = np.ascontiguousarray(shape / 1000, "<f4")
+            offsets = np.ascontiguousarray(matrix @ shape / 1000, "<f4")
             low, high = offsets.min(0).tolist(), offsets.max(0).tolist()
             view = {"bufferView": len(buffers), "componentType": 5126, "count": len(offsets), "type": "VEC3"}
             targets.append({"POSITION": len(tree["accessors"])})

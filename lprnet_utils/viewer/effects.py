@@ -13,10 +13,11 @@ from ..geometry.landmarks import BROWS, EYES
 from ..geometry.shading import sh_basis
 from ..reconstruction.face import Face
 from ..uv.layout import SURFACE
-from ..uv.texture import texel_normals
+from ..uv.texture import photo_to_texture, texel_normals
 
 MAX_SWAP_ANGLES = {"yaw": 40.0, "pitch": 30.0}  # degrees: beyond these, half of the face would be invented
 MIN_SWAP_HEIGHT = 40.0  # pixels from brows to chin
+MIN_LIGHT_COSINE = 0.2  # of a normal to the camera, for a texel from which the light is estimated
 MIN_LIGHT = 0.15  # of the estimated light, relative to its mean
 MAX_LIGHT_RATIO = 2.2  # of the new light to the old
 NORMAL_BLUR = 2.0  # texels: hides folds such as those of the eyelids from the light
@@ -101,10 +102,12 @@ def _light_ratio(face: Face, toward: Array, ambient: float, color: Array) -> Arr
     layout = face.layout
     normals = cv2.GaussianBlur(texel_normals(face.position_map, layout), (0, 0), NORMAL_BLUR).reshape(-1, 3)
     normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
-    skin = np.flatnonzero((layout.kind == SURFACE).ravel() & (face.trust.ravel() > 0.5))
+    facing = face.texels_visible.ravel() & (normals[:, 2] > MIN_LIGHT_COSINE)
+    skin = np.flatnonzero((layout.kind == SURFACE).ravel() & facing)
     if len(skin) < 100:
         raise ValueError("too little of the face is visible to estimate its light")
-    brightness = _to_linear(face.texture(layout.size)).mean(-1).ravel()
+    colors = photo_to_texture(face.image, face.position_map, layout, layout.size)
+    brightness = _to_linear(colors).mean(-1).ravel()
     basis = sh_basis(normals).astype(float)
     old = basis @ _fit_harmonics(basis[skin], brightness[skin])
     old = np.maximum(old / old[skin].mean(), MIN_LIGHT)

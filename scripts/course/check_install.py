@@ -3,7 +3,8 @@
     python scripts/course/check_install.py [--constraints constraints.txt]        (or: make test-install)
 
 1. A new virtual environment and one plain ``pip install`` of the repository, with the newest releases of its own
-   dependencies and nothing else: data and weights must be installed too, and a photo must become a 3D face.
+   dependencies and nothing else: data, weights, licences and types must be installed too, and a photo must become a 3D
+   face.
 2. The package is removed, a notebook kernel is installed, and the quickstart runs from its first cell: its bootstrap
    cell must install the package. The cell runs unchanged; git takes this checkout's tracked files for the published
    ones. ``make test-colab`` does the same with Colab's own packages and all notebooks.
@@ -24,6 +25,7 @@ RESULTS = ("overlay.png", "face.html", "face.glb", "face.obj")
 
 PHOTO_TO_FACE = """
 import sys
+from importlib.metadata import files
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -32,6 +34,11 @@ from lprnet_utils import LPRNet
 from lprnet_utils.common.assets import data_root
 
 assert Path(sys.prefix) in data_root().parents, f"the data is read from {data_root()}, not from the installed package"
+installed = [path.as_posix() for path in files("lprnet_utils")]
+licences = [path.partition("/licenses/")[2] for path in installed if "dist-info/licenses/" in path]
+for text in ("LICENSE", "CC0-1.0.txt", "MIT-ICT-FaceKit.txt", "Apache-2.0.txt", "Research-Only.txt"):
+    assert any(name.endswith(text) for name in licences), f"no licence text {text} among {licences}"
+assert "lprnet_utils/py.typed" in installed, "type checkers take the package for untyped"
 photo = next(data_root().glob("samples/astronaut.*"))
 faces = LPRNet().reconstruct(photo)
 assert len(faces) == 1 and faces[0].landmarks.shape == (68, 3), faces

@@ -1,12 +1,16 @@
-"""Draw mesh files: save the face of each photo as .glb and .obj, read both again, draw them from five directions.
+"""Draw the files of a face from five directions, to look at: is it closed, its border clean, its skin that of the face?
 
     python scripts/course/render_files.py PHOTO... --output outputs/files
 
-Writes ``NAME.sheet.png`` for each photo: above the .glb file, below the .obj file, in the colours of their materials.
-It takes a second for each photo.
+Writes ``NAME.sheet.png`` for each photo. The rows show the .glb file, the .obj file and the avatar at rest, read again
+and drawn in the colours of their materials; the 3D face that stands beside a video; and, if Chromium or Chrome is
+installed, the .html file in the browser.
 """
 
 import argparse
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +20,22 @@ import trimesh
 from lprnet_utils import LPRNet
 from lprnet_utils.common.arrays import Image
 from lprnet_utils.geometry import render_mesh
-from lprnet_utils.reconstruction import DEFAULT_WEIGHTS
+from lprnet_utils.reconstruction import DEFAULT_WEIGHTS, Face
+from lprnet_utils.video.panel import FaceColors, render_rotated
+from lprnet_utils.viewer import write_avatar
+from lprnet_utils.viewer.face_page import face_page
 
 DIRECTIONS = ((-80, 0), (-40, 0), (0, 0), (40, 0), (20, 35))  # yaw and pitch in degrees
 VIEW_SIZE = 320  # pixels
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+BROWSER_OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",  # it opens our own page alone, and the administrator cannot use the sandbox
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",  # WebGL without a graphics card
+    "--hide-scrollbars",
+    "--virtual-time-budget=5000",  # milliseconds, in which the page draws the face
+)
 
 
 def drawn(path: Path) -> Image:
@@ -38,6 +54,27 @@ def drawn(path: Path) -> Image:
     return np.concatenate(views, 1)
 
 
+def beside_a_video(face: Face) -> Image:
+    """The 3D face beside a video, from five directions."""
+    colors = FaceColors().update(face, 0.0)
+    return np.concatenate([render_rotated(face, VIEW_SIZE, yaw, pitch, colors) for yaw, pitch in DIRECTIONS], 1)
+
+
+def in_a_browser(page: Path) -> Image:
+    """A page with a face in a browser's window, from five directions."""
+    views = []
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder, "view.png")
+        command = [BROWSER, *BROWSER_OPTIONS, f"--window-size={VIEW_SIZE},{VIEW_SIZE}", f"--screenshot={picture}"]
+        for yaw, pitch in DIRECTIONS:
+            address = f"{page.absolute().as_uri()}#yaw={yaw}&pitch={pitch}"
+            subprocess.run(
+                [*command, f"--user-data-dir={folder}", address], check=True, capture_output=True, timeout=60
+            )
+            views.append(np.array(PIL.Image.open(picture).convert("RGB")))
+    return np.concatenate(views, 1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
@@ -52,7 +89,12 @@ def main() -> None:
             print(f"no face in {photo}")
             continue
         paths = [faces[0].save(options.output / f"{photo.stem}{ending}", frontal=True) for ending in (".glb", ".obj")]
-        sheet = np.concatenate([drawn(path) for path in paths])
+        paths.append(write_avatar(faces[0], options.output / f"{photo.stem}.avatar.glb"))
+        rows = [drawn(path) for path in paths] + [beside_a_video(faces[0])]
+        page = options.output / f"{photo.stem}.html"
+        page.write_text(face_page(faces[0], photo.stem), encoding="utf-8")
+        rows += [in_a_browser(page)] if BROWSER else []
+        sheet = np.concatenate(rows)
         target = options.output / f"{photo.stem}.sheet.png"
         PIL.Image.fromarray(sheet).save(target)
         print(target)

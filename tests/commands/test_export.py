@@ -37,3 +37,10 @@ def test_the_file_contains_the_stated_origin_and_its_notices(tmp_path, monkeypat
     assert read_head_angle_network(target.read_bytes()) == read_head_angle_network(read_weights("wild")[1])
     assert main([*words, "--head-angle", "open"]) == 2
     assert "open has no head-angle network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("target", "reason"), [("a.h5", "choose one of .tflite"), ("nowhere/a.tflite", "no folder")])
+def test_a_bad_target_is_refused_before_the_work(target, reason, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", "--run", "run", "-o", target]) == 2
+    assert reason in capsys.readouterr().err

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 import pytest
+from processes import end_session, running_in_session, wait_until
 
 from lprnet_utils.commands.main import main
 from lprnet_utils.commands.photo_files import DEPTH_LEVELS_PER_MM, DEPTH_ZERO_LEVEL, FACE_FILES, FILE_KINDS
@@ -160,9 +160,11 @@ def test_the_same_command_continues_after_a_kill(folder, tmp_path):
         while len(list(out.rglob("*.landmarks.txt"))) < 10 and time.monotonic() < deadline:
             assert process.poll() is None, "it ended before it could be killed"
             time.sleep(0.01)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
+        wait_until(lambda: not running_in_session(process.pid), 5)  # its workers end with it
+    finally:
+        end_session(process)
     # if the files of a photo were being moved at that moment it has no note, and is processed again
     notes = (out / NOTES_FOLDER).rglob("*.json")
     finished = {p.stem for p in notes if not p.name.startswith(UNFINISHED_PREFIX)}
@@ -192,7 +194,7 @@ def test_every_kind_of_file(tmp_path, capsys):
     kinds = [f"--{kind}" for kind in FILE_KINDS]
     assert main(["photo", str(photo), "-o", str(tmp_path), "--weights", "open", *kinds]) == 0
     files = {p.name.removeprefix("astronaut"): p for p in tmp_path.iterdir() if p.name.startswith("astronaut")}
-    endings = {file.ending for file in FACE_FILES.values()} | {".overlay.jpg", ".mtl", ".png"}
+    endings = {file.ending for file in FACE_FILES.values()} | {".depth-preview.png", ".overlay.jpg", ".mtl", ".png"}
     assert set(files) == endings
     image = read_image(photo)
     depth = cv2.imread(str(files[".depth.png"]), cv2.IMREAD_UNCHANGED)
@@ -234,9 +236,10 @@ def test_output_names_are_unique(tmp_path, faces):
     (["nothing"], "no photo in"),
     (["gone.jpg"], "there is no file or folder"),
     (["x.jpg", "--weights", "none"], "no bundled weights 'none'"),
-    (["x.jpg", "--workers", "0"], "at least one worker"),
-    (["x.jpg", "--max-faces", "0"], "max_faces must be at least 1"),
-    (["x.jpg", "--passes", "0"], "at least one pass"),
+    (["x.jpg", "--workers", "0"], "of at least 1"),
+    (["x.jpg", "--max-faces", "0"], "of at least 1"),
+    (["x.jpg", "--passes", "0"], "of at least 1"),
+    (["x.jpg", "-o", "x.jpg"], "x.jpg"),
     (["x.jpg", "--dask", "tcp://127.0.0.1:9"], "Dask"),
 ])  # fmt: skip
 def test_bad_arguments_have_status_2(arguments, reason, tmp_path, capsys, faces, monkeypatch):
@@ -244,7 +247,11 @@ def test_bad_arguments_have_status_2(arguments, reason, tmp_path, capsys, faces,
     monkeypatch.chdir(tmp_path)
     (tmp_path / "nothing").mkdir()
     write(tmp_path / "x.jpg", faces[0])
-    assert main(["photo", *arguments, "-o", "out"]) == 2
+    try:
+        status = main(["photo", "-o", "out", *arguments])
+    except SystemExit as refused:  # by the parser
+        status = refused.code
+    assert status == 2
     assert reason in capsys.readouterr().err
     assert made(tmp_path / "out") == {}
 
@@ -255,6 +262,7 @@ def test_unknown_kind_of_file_is_refused(tmp_path, faces):
 
 
 def test_old_unfinished_files_are_deleted(tmp_path, faces):
+    """Temporary folders of earlier versions, which did not lock them."""
     parts = tmp_path / "out" / NOTES_FOLDER / ".parts"
     for name, age in (("old", 2 * UNFINISHED_MAX_AGE_SECONDS), ("young", 1)):
         (parts / name).mkdir(parents=True)

@@ -1,5 +1,7 @@
 """lprnet video: videos, records, and the exit status."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from lprnet_utils.commands.main import main
 from lprnet_utils.synthetic import rendered_clip
 from lprnet_utils.video import write_video
 
-pytest.importorskip("moviepy")
+pytest.importorskip("av")
 
 
 def test_video_with_and_without_a_face(tmp_path, capsys):
@@ -24,3 +26,11 @@ def test_video_with_and_without_a_face(tmp_path, capsys):
     source.write_bytes(b"no video")
     assert main(["video", str(source), str(tmp_path / "c.mp4"), "--weights", "open"]) == 2
     assert "in.mp4 is not a video" in capsys.readouterr().err and not (tmp_path / "c.mp4").exists()
+
+
+def test_without_pyav_the_command_says_what_to_install(tmp_path, monkeypatch, capsys):
+    (tmp_path / "in.mp4").write_bytes(b"a video")
+    monkeypatch.setitem(sys.modules, "av", None)  # importing it fails
+    assert main(["video", str(tmp_path / "in.mp4"), str(tmp_path / "out.mp4"), "--weights", "open"]) == 2
+    assert "videos need PyAV, which is not installed" in (message := capsys.readouterr().err)
+    assert "pip install" in message and [p.name for p in tmp_path.iterdir()] == ["in.mp4"]

@@ -1,6 +1,8 @@
 """Files are complete or absent, even if a writer is killed."""
 
 import os
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -81,11 +83,50 @@ def test_an_error_while_writing_leaves_the_previous_file(tmp_path):
     assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["talk.mp4"]
 
 
-def test_temporary_files_of_killed_writers_are_removed(tmp_path):
+WRITER = """
+import sys, time
+from pathlib import Path
+from lprnet_utils.common.files import atomic_write, only_process, temporary_folder
+folder = Path(sys.argv[1])
+with only_process(folder), atomic_write(folder / "log.csv") as part, temporary_folder(folder) as inner:
+    part.write_bytes(b"half"), (inner / "a.glb").write_bytes(b"half")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such locks: there the age of a file decides")
+def test_only_files_of_killed_writers_are_removed(tmp_path):
+    (tmp_path / "log.csv").write_text("whole")
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE)
+    try:
+        assert writer.stdout.readline() == b"writing\n"
+        files.remove_unfinished(tmp_path)
+        assert len(list(tmp_path.glob(f"{files.UNFINISHED_PREFIX}*"))) == 2, "a file and a folder in use"
+        with pytest.raises(files.InUseError, match="another process works in"), files.only_process(tmp_path):
+            pass
+    finally:
+        writer.kill()
+        writer.communicate()
+    files.remove_unfinished(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".lock", "log.csv"]
+    with files.only_process(tmp_path):
+        assert (tmp_path / "log.csv").read_text() == "whole"
+
+
+def test_without_locks_old_files_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "fcntl", None)
     for name, age in (("old", 2 * files.UNFINISHED_MAX_AGE_SECONDS), ("young", 1)):
         path = tmp_path / f"{files.UNFINISHED_PREFIX}{name}-log.csv"
         path.write_bytes(b"half")
         os.utime(path, (time.time() - age,) * 2)
-    (tmp_path / "log.csv").write_text("whole")
+    with files.atomic_write(tmp_path / "log.csv") as part:
+        part.write_text("whole")
     files.remove_unfinished(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == [f"{files.UNFINISHED_PREFIX}young-log.csv", "log.csv"]
+
+
+def test_a_name_of_250_bytes(tmp_path):
+    path = tmp_path / ("\u5c71" * 82 + ".csv")
+    files.write_files({path: b"whole"})
+    assert path.read_bytes() == b"whole" and len(path.name.encode()) == 250

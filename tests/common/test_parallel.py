@@ -1,11 +1,15 @@
 """Jobs give the same results on one core, on several cores and on a cluster."""
 
 import os
+import signal
+import subprocess
+import sys
 from functools import partial
 
 import cv2
 import numpy as np
 import pytest
+from processes import end_session, running_in_session, wait_until
 
 from lprnet_utils.commands.main import main
 from lprnet_utils.commands.photos import PhotoOptions, process_photos
@@ -87,3 +91,32 @@ def test_shards_on_a_cluster(cluster, tmp_path):
     for name in ("shard-00000.bin", "shard-00001.bin"):
         data = {(tmp_path / folder / name).read_bytes() for folder in ("here", "two", "there")}
         assert len(data) == 1, "the same bytes wherever the shards are made"
+
+
+PARENT = """
+import os, signal, sys, time
+from pathlib import Path
+from lprnet_utils.common.parallel import run_jobs
+def write(folder, number):
+    with open(Path(folder) / str(os.getpid()), "w") as file:
+        for k in range(600):
+            print(k, file=file, flush=True)
+            time.sleep(0.05)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)) if sys.argv[2] == "exit" else None
+list(run_jobs(write, [(sys.argv[1], k) for k in range(2)], 2))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of Windows are others")
+@pytest.mark.parametrize(("number", "handled"), [("SIGKILL", "no"), ("SIGTERM", "no"), ("SIGTERM", "exit")])
+def test_workers_end_with_their_parent(number, handled, tmp_path):
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, tmp_path, handled], start_new_session=True)
+    try:
+        wait_until(lambda: len(list(tmp_path.iterdir())) == 2, 60)
+        workers = [int(path.name) for path in tmp_path.iterdir()]
+        assert set(workers) < set(running_in_session(parent.pid))
+        parent.send_signal(getattr(signal, number))
+        parent.wait(timeout=10)
+        wait_until(lambda: not running_in_session(parent.pid), 5)
+    finally:
+        end_session(parent)

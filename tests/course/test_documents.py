@@ -1,4 +1,4 @@
-"""The documents: quoted messages, linked files and names of the package exist; README.md's snippet and table run."""
+"""The documents: quoted messages, links, commands and names of the package exist; README.md's snippet and table run."""
 
 import pkgutil
 import re
@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from checkout import DOCUMENTS, MODULES, NOTEBOOKS, ROOT, text_of
+from checkout import DOCUMENTS, FORMS, MODULES, NOTEBOOKS, PROJECT, ROOT, text_of
 from PIL import Image
 
 from lprnet_utils.commands.main import parser
@@ -24,9 +24,12 @@ ModuleNotFoundError: No module named 'lprnet_utils'
 """
 
 
+PAGES = [p for p in (ROOT / "lprnet_utils" / "viewer").rglob("*") if p.suffix in (".html", ".js", ".j2")]
+
+
 def test_troubleshooting_quotes_messages_that_exist():
     """Each part of a bold message, between the dots, is in a source file, unless another program prints the message."""
-    source = "\n".join(map(text_of, [*MODULES, ROOT / "Makefile"]))
+    source = "\n".join(map(text_of, [*MODULES, *PAGES, ROOT / "Makefile"]))
     source = re.sub(r'"\s*\n\s*f?"', "", source)  # join strings that continue on the next line
     text = text_of(ROOT / "docs" / "troubleshooting.md")
     quoted = re.findall(r"`([^`]+)`", "\n".join(re.findall(r"^\*\*`.*", text, re.MULTILINE)))
@@ -43,13 +46,87 @@ def test_troubleshooting_quotes_messages_that_exist():
     assert not wrong
 
 
-def test_links_of_documents_lead_to_existing_files():
-    broken = []
-    for path in DOCUMENTS:
-        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text_of(path)):
-            if "://" not in link and not (path.parent / link).exists():
-                broken.append(f"{path.name}: {link}")
-    assert not broken
+REPOSITORY = PROJECT["project"]["urls"]["Repository"]
+
+
+def broken_links(path):
+    """The links of a file that lead nowhere: to a missing file of this checkout, or to a page that GitHub lacks."""
+    text, broken = text_of(path), []
+    for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if "://" not in link and not (path.parent / link).exists():
+            broken.append(link)
+    for page in re.findall(rf"{re.escape(REPOSITORY)}/([^)#\s\"'`>]+)", text):
+        inside = re.fullmatch(r"(?:blob|tree)/[\w.-]+/(.+)", page)
+        known = re.match(r"(actions|compare|issues|releases|security/advisories)\b", page)
+        if not (inside and (ROOT / inside[1]).exists() or known):
+            broken.append(page)
+    return broken
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *FORMS, ROOT / "pyproject.toml"], ids=lambda path: path.name)
+def test_links_lead_to_existing_files(path):
+    assert broken_links(path) == []
+
+
+def test_a_link_into_nothing_is_noticed(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        f"[a](page.md) [b](no.md) {REPOSITORY}/blob/main/no/such {REPOSITORY}/blob/main/docs {REPOSITORY}/wiki"
+    )
+    assert broken_links(page) == ["no.md", "blob/main/no/such", "wiki"]
+
+
+def test_the_index_of_the_documents_has_all_pages():
+    pages = sorted(path.name for path in (ROOT / "docs").iterdir() if path.suffix in (".md", ".json"))
+    index = text_of(ROOT / "docs" / "README.md")
+    missing = [name for name in pages if f"]({name})" not in index and f"`{name}`" not in index]
+    assert missing == ["README.md"], "not in docs/README.md"
+
+
+TARGETS = re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), re.MULTILINE)
+TOP = parser()
+COMMANDS = next(action.choices for action in TOP._actions if action.dest == "command")
+
+
+def wrong_commands(text):
+    """Commands between backticks and in code blocks that do not exist: make, lprnet, extras and scripts."""
+    lines = [*re.findall(r"`([^`\n]+)`", text), *re.findall(r"^    (.+)", text, re.MULTILINE)]
+    wrong = []
+    for line in (line.split("  #")[0] for line in lines):
+        wrong += [name for name in re.findall(r"(?:^|\s)make ([a-z][a-z-]*)", line) if name not in TARGETS]
+        for extras in re.findall(r"lprnet_utils\[([\w,]+)\]", line):
+            wrong += set(extras.split(",")) - set(PROJECT["project"]["optional-dependencies"])
+        wrong += [name for name in re.findall(r"\bscripts/[\w/]+\.\w+", line) if not (ROOT / name).is_file()]
+        for words in (found.split() for found in re.findall(r"(?:^|\s)lprnet ((?:--)?[a-z].*)", line)):
+            command = TOP if words[0].startswith("-") else COMMANDS.get(words[0])
+            flags = [word.split("=")[0] for word in words if re.match("--[a-z]", word)]
+            wrong += [words[0]] if command is None else [f for f in flags if f not in command._option_string_actions]
+    return wrong
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *FORMS], ids=lambda path: path.name)
+def test_commands_in_documents_exist(path):
+    # the changelog tells of past versions, whose commands may be gone
+    text = re.split(r"^## \[\d", text_of(path), maxsplit=1, flags=re.MULTILINE)[0]
+    assert wrong_commands(text) == []
+
+
+def test_a_wrong_command_is_noticed():
+    lines = ["`make quick` `make haste` `lprnet photo a --glb --zip` `lprnet fly`", ""]
+    lines += [
+        "    pip install lprnet_utils[lab,no]  # make fun",
+        "    python scripts/course/no.py --constraints constraints.txt",
+    ]
+    lines += ["    A=1 lprnet train --recipe x", "    lprnet --jump"]
+    assert wrong_commands("\n".join(lines)) == [
+        "haste",
+        "--zip",
+        "fly",
+        "no",
+        "scripts/course/no.py",
+        "--recipe",
+        "--jump",
+    ]
 
 
 def test_names_of_the_package_in_documents_notebooks_and_docstrings_exist():

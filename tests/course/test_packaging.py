@@ -8,7 +8,7 @@ import check_colab
 import nbformat
 import pytest
 import yaml
-from checkout import DOCUMENTS, NOTEBOOKS, PROJECT, ROOT, committed_files, every_notebook, text_of
+from checkout import DOCUMENTS, FORMS, NOTEBOOKS, PROJECT, ROOT, committed_files, every_notebook, text_of
 from clean_environment import bootstrap_cell, published_ref
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -74,7 +74,18 @@ def test_the_lock_pins_every_dependency_within_its_bounds():
 def test_plain_install_is_light():
     core = requirements(PROJECT["project"]["dependencies"])
     assert not {"tensorflow", "keras", "matplotlib", "plotly", "jupyterlab"} & set(core)
-    assert all(s.operator == ">=" for bounds in core.values() for s in bounds), "a library's bounds stay loose"
+
+
+def test_bounds_are_loose_and_the_pinned_versions_are_the_newest_that_they_allow():
+    """A lower bound, and at most the next major release as an upper one; none for what must stay free for security."""
+    pinned = pinned_versions(ROOT / "constraints.txt")
+    for name, bounds in project_requirements().items():
+        assert sorted(s.operator for s in bounds) in ([">="], ["<", ">="]), f"{name}{bounds}"
+        for upper in (s.version for s in bounds if s.operator == "<"):
+            assert upper == str(Version(pinned[name]).major + 1), f"{name}<{upper}, but {pinned[name]} is tested"
+    assert not any(s.operator == "<" for s in project_requirements()["pillow"]), (
+        "holes are closed in the newest release"
+    )
 
 
 def test_wheel_includes_the_data():
@@ -83,7 +94,44 @@ def test_wheel_includes_the_data():
     assert set(wheel["only-include"]) == {"lprnet_utils", "data"} and wheel["sources"] == {"data": "lprnet_utils/data"}
 
 
-def test_colabs_packages_are_within_the_bounds_except_moviepy():
+LICENCE_TEXTS = {  # SPDX identifier: file, and words of its text
+    "MIT": ("LICENSE", "MIT License"),
+    "CC0-1.0": ("data/LICENSE-CC0-1.0.txt", "CC0 1.0 Universal"),
+    "Apache-2.0": ("data/detection/LICENSE-Apache-2.0.txt", "Version 2.0, January 2004"),
+    "LicenseRef-Research-Only": ("data/weights/LICENSE-Research-Only.txt", "non-commercial research"),
+}
+
+
+def test_the_wheel_has_the_text_of_every_licence():
+    # `make test-install` looks for them in an installed package
+    project = PROJECT["project"]
+    assert set(project["license"].split(" AND ")) == set(LICENCE_TEXTS)
+    assert not any("**" in pattern for pattern in project["license-files"]), "hatchling takes ** for exactly one folder"
+    taken = {path.relative_to(ROOT).as_posix() for pattern in project["license-files"] for path in ROOT.glob(pattern)}
+    assert taken == {path.relative_to(ROOT).as_posix() for path in committed_files() if path.name.startswith("LICENSE")}
+    for name, words in LICENCE_TEXTS.values():
+        assert name in taken and words in text_of(ROOT / name)
+    # whatever data/README.md says is research only is named in its terms
+    terms = text_of(ROOT / LICENCE_TEXTS["LicenseRef-Research-Only"][0])
+    files = re.findall(r"^\| `weights/(\S+)` .*\*\*research use only\*\*", text_of(DATA / "README.md"), re.MULTILINE)
+    assert files and all(f"    {name}\n" in terms for name in files)
+
+
+def test_the_metadata_name_the_tested_pythons_and_the_addresses():
+    project = PROJECT["project"]
+    known = [line.split(" :: ")[-1] for line in project["classifiers"] if line.startswith("Programming Language")]
+    versions = [version for version in known if re.fullmatch(r"3\.\d+", version)]
+    workflow = yaml.safe_load(text_of(ROOT / ".github" / "workflows" / "ci.yml"))
+    assert versions == workflow["jobs"]["test"]["strategy"]["matrix"]["python"]
+    assert SpecifierSet(project["requires-python"]) == SpecifierSet(f">={versions[0]}")
+    assert {"Documentation", "Changelog", "Issues"} <= set(project["urls"])
+    repository = project["urls"]["Repository"]
+    assert all(address.startswith(repository) for address in project["urls"].values())
+    assert yaml.safe_load(text_of(ROOT / "CITATION.cff"))["repository-code"] == repository
+    assert "Typing :: Typed" in project["classifiers"] and (ROOT / "lprnet_utils" / "py.typed").is_file()
+
+
+def test_colabs_packages_are_within_the_bounds():
     assert all((ROOT / "tests" / name).is_file() for name in check_colab.TESTS)
     dated = text_of(check_colab.PACKAGES).splitlines()[:3]
     assert re.search(r"\d{4}-\d\d-\d\d", " ".join(dated)), "no date"
@@ -91,19 +139,27 @@ def test_colabs_packages_are_within_the_bounds_except_moviepy():
     extras = PROJECT["project"]["optional-dependencies"]
     asked = requirements([*PROJECT["project"]["dependencies"], *extras["train"], *extras["notebooks"]])
     replaced = [name for name in asked if name in pinned and not asked[name].contains(pinned[name])]
-    assert replaced == ["moviepy"], "packages that the bootstrap cell replaces in Colab"
+    assert replaced == [], "packages that the bootstrap cell would replace in Colab"
 
 
 def test_citation_and_changelog_have_the_version_of_the_package():
-    assert yaml.safe_load(text_of(ROOT / "CITATION.cff"))["version"] == lprnet_utils.__version__
-    assert f"## {lprnet_utils.__version__}" in text_of(ROOT / "CHANGELOG.md")
-    Version(lprnet_utils.__version__)
+    citation, changelog = yaml.safe_load(text_of(ROOT / "CITATION.cff")), text_of(ROOT / "CHANGELOG.md")
+    assert citation["version"] == lprnet_utils.__version__
+    first, *versions = re.findall(r"^## \[(.+?)\](?: - (\d{4}-\d\d-\d\d))?$", changelog, re.MULTILINE)
+    assert first == ("Unreleased", "")
+    assert versions[0] == (lprnet_utils.__version__, citation["date-released"].isoformat())
+    assert versions == sorted(versions, key=lambda pair: Version(pair[0]), reverse=True)
+    # each version is compared with the one before it
+    repository, names = PROJECT["project"]["urls"]["Repository"], [name for name, _ in versions]
+    links = {"Unreleased": f"compare/v{names[0]}...HEAD", names[-1]: f"releases/tag/v{names[-1]}"}
+    links |= {new: f"compare/v{old}...v{new}" for new, old in zip(names, names[1:], strict=False)}
+    assert dict(re.findall(rf"^\[(.+)\]: {re.escape(repository)}/(\S+)$", changelog, re.MULTILINE)) == links
 
 
 ADDRESS = re.compile(
     r"(?:git\+https://github\.com|raw\.githubusercontent\.com|colab\.research\.google\.com/github|nbviewer\.org/github"
     r"|mybinder\.org/v2/gh)/([\w.-]+/[\w.-]+?)(?=\.git\b|@|[/\s\"'`)\]]|$)"
-    r"|github\.com/([\w.-]+/[\w.-]+)/(?:actions|blob|tree|raw|issues|releases|archive)\b"
+    r"|github\.com/([\w.-]+/[\w.-]+)/(?:actions|blob|tree|raw|issues|releases|archive|compare|security)\b"
     r"|img\.shields\.io/github/[\w./-]*?/([\w.-]+/[\w.-]+?)(?=[?\s\"')\]])"
 )
 
@@ -119,7 +175,7 @@ def test_all_addresses_are_that_of_pyproject():
     assert re.fullmatch(r"[\w.-]+/[\w.-]+", own), repository
     assert len(addresses(text_of(ROOT / "README.md"))) >= 4, "the badge, twice, the Colab link, the install command"
     wrong = {}
-    for path in [*DOCUMENTS, ROOT / "CITATION.cff", *NOTEBOOKS]:
+    for path in [*DOCUMENTS, *FORMS, ROOT / "CITATION.cff", *NOTEBOOKS]:
         text = text_of(path)
         # links to other repositories are allowed, unless they have this project's name or are install commands
         for other in set(addresses(text)) - {own}:

@@ -18,10 +18,14 @@ def test_both_files_show_the_same_closed_face(tmp_path, monkeypatch, capsys):
     assert "no face in" in capsys.readouterr().out
     for name in ("astronaut", "grace_hopper"):
         sheet = np.array(Image.open(tmp_path / f"{name}.sheet.png"), float)
-        glb, obj = np.split(sheet, 2)
+        glb, obj, avatar, panel, *pages = np.split(sheet, 5 if render_files.BROWSER else 4)
+        for page in pages:  # a face before a dark background
+            assert all(
+                view[100:220, 100:220].mean() > 90 for view in np.split(page, len(render_files.DIRECTIONS), axis=1)
+            )
         views = np.split(glb, len(render_files.DIRECTIONS), axis=1)
         assert np.abs(glb - obj).mean() < 1, "no colour multiplies the texture in one of the files"
-        for view in views:
+        for view in views + np.split(np.hstack([avatar, panel]), 2 * len(render_files.DIRECTIONS), axis=1):
             on_face = (view < 255).any(2)
             assert 0.2 < on_face.mean() < 0.7
             assert view[on_face].mean() > 50

@@ -23,7 +23,7 @@ def test_aflw2000_counts_pixels_from_one(tmp_path):
 
 
 def test_missing_and_broken_aflw2000_files_are_named(tmp_path):
-    points, pose = np.ones((3, 68)), [0.0] * 7
+    points, pose = np.random.default_rng(0).uniform(100, 300, (3, 68)), [0.0] * 7
     labels, photo = tmp_path / "image00002.mat", tmp_path / "image00002.jpg"
 
     def expect(message):
@@ -44,8 +44,20 @@ def test_missing_and_broken_aflw2000_files_are_named(tmp_path):
     expect("image00002.mat cannot be read")
     labels.unlink()
     expect("image00002.mat is missing")
-    write_aflw2000(tmp_path, "image00001", points * np.nan, pose)
-    expect("image00001.mat: field pt3d_68")
+    for wrong, wrong_pose, message in (
+        (points * np.nan, pose, "field pt3d_68"),
+        (points * [[np.inf], [1], [1]], pose, "field pt3d_68"),
+        (points * 0 + 7, pose, "in one place"),
+        (np.linspace([1, 1, 0], [300, 200, 9], 68).T, pose, "on one line"),
+        (points * 1e300, pose, "e[+]302 pixels"),
+        (points, [0.0, 1e300, *[0.0] * 5], "no angles in radians"),
+        (points, [0.0, np.nan, *[0.0] * 5], "field Pose_Para"),
+        (points, [0.0] * 3, "Pose_Para"),
+    ):
+        write_aflw2000(tmp_path, "image00001", wrong, wrong_pose)
+        expect(f"image00001.mat.*{message}")
+    savemat(tmp_path / "image00001.mat", {"pt3d_68": "abc", "Pose_Para": [pose]})
+    expect("image00001.mat cannot be read")
     (tmp_path / "image00001.jpg").write_bytes(b"nothing")
     with pytest.raises(DatasetError, match="image00001.jpg"):
         data.image(0)

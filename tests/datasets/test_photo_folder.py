@@ -1,5 +1,7 @@
 """A folder of photos with 68 points: read, fitted, trained on, evaluated. They are rendered, so the truth is known."""
 
+import re
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -74,11 +76,60 @@ def test_photos_with_bad_points_are_left_out_with_a_reason(tmp_path, folder):
     photos = PhotoFolder(tmp_path)
     assert photos.names == ["good.png"], "a picture without points is ignored"
     reasons = {"few.png": "68 points", "words.png": "no file of points", "elsewhere.png": "lie outside"}
-    reasons |= {"nan.png": "68 points", "cut.jpg": "cut.jpg"}
+    reasons |= {"nan.png": "nan.txt, line 1: 'nan nan' should be x and y", "cut.jpg": "cut.jpg"}
     assert set(photos.problems) == set(reasons)
     assert all(reason in photos.problems[name] for name, reason in reasons.items())
     with pytest.raises(DatasetError):
         PhotoFolder(tmp_path, strict=True)
+
+
+@pytest.mark.parametrize("name", ["a.pts", "a.txt"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_byte_order_marks_and_all_line_ends_are_read(name, ending, encoding, tmp_path, folder):
+    points = folder[1]["person0.jpg"][:, :2]
+    write_pts(tmp_path / name, points)
+    lines = (tmp_path / name).read_text(encoding="utf-8").splitlines()
+    if name == "a.txt":
+        lines = [f"{x:.3f} {y:.3f}" for x, y in points]
+    (tmp_path / name).write_bytes(ending.join(lines).encode(encoding))
+    assert np.abs(read_points(tmp_path / name) - points).max() < 0.001
+
+
+@pytest.mark.parametrize(("number", "line", "found"), [
+    (1, "1 2 3 4", "line 1: '1 2 3 4' should be x and y"),
+    (40, "12,5 13,5", "line 40: '12,5 13,5' should be"),
+    (68, "12.5", "line 68: '12.5' should be"),
+    (3, "inf 3", "line 3: 'inf 3' should be"),
+    (3, "x y", "line 3: 'x y' should be"),
+    (3, "1e7 3", "1e+07 pixels"),
+    (None, "5 7", "in one place"),
+])  # fmt: skip
+def test_a_bad_line_of_points_is_named(number, line, found, tmp_path, folder):
+    lines = [f"{x:.3f} {y:.3f}" for x, y in folder[1]["person0.jpg"][:, :2]]
+    lines = [line if number in (k, None) else good for k, good in enumerate(lines, 1)]
+    for name, shift in (("a.txt", 0), ("a.pts", 3)):
+        text = "\n".join(lines)
+        (tmp_path / name).write_text(f"version: 1\nn_points: 68\n{{\n{text}\n}}" if shift else text)
+        reason = found.replace(f"line {number}", f"line {(number or 0) + shift}")
+        with pytest.raises(DatasetError, match=re.escape(reason)) as error:
+            read_points(tmp_path / name)
+        assert name in str(error.value)
+
+
+def test_points_on_one_line_are_refused(tmp_path):
+    np.savetxt(tmp_path / "a.txt", np.linspace([10, 20], [200, 300], 68))
+    with pytest.raises(DatasetError, match=r"a\.txt.*on one line"):
+        read_points(tmp_path / "a.txt")
+
+
+def test_a_photo_in_a_format_that_cannot_be_read_is_named(tmp_path, folder):
+    for name in ("person0.jpg", "person0.pts", "person1.jpg", "person1.pts"):
+        (tmp_path / name).write_bytes((folder[0] / name).read_bytes())
+    (tmp_path / "person1.jpg").rename(tmp_path / "person1.dng")
+    (tmp_path / "person1.dng").write_bytes(b"raw data of a camera")
+    photos = PhotoFolder(tmp_path)
+    assert photos.names == ["person0.jpg"] and "person1.dng" in photos.problems["person1.dng"]
 
 
 @pytest.mark.walk

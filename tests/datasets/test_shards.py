@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from processes import another_process_in
 
+from lprnet_utils.commands.main import main
 from lprnet_utils.common import DatasetError, write_checked
 from lprnet_utils.common.files import read_checked
 from lprnet_utils.datasets import Shards, pack
@@ -105,3 +107,10 @@ def test_a_killed_synthesis_can_be_continued(tmp_path, monkeypatch):
     for k in range(3):
         name = f"shard-{k:05d}.bin"
         assert (whole / name).read_bytes() == (parts / name).read_bytes()
+
+
+def test_two_processes_do_not_fill_one_folder(tmp_path, capsys):
+    with another_process_in(tmp_path):
+        assert main(["synthesize", str(tmp_path), "--samples", "1"]) == 2
+    assert "another process works in" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]

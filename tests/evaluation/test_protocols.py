@@ -193,7 +193,7 @@ def test_broken_photos_are_named_and_the_rest_is_evaluated(two_photos, capsys):
     command = ["evaluate", "--weights", "open", "--aflw2000", str(folder), "--output", str(folder / "out")]
     assert main(command) == 1
     out, err = capsys.readouterr()
-    assert "on 1 photos" in out and "4 photos could not be read" in err
+    assert "on 1 photos" in out and "4 photos left out" in err
     reasons = ("image00001.jpg", "image00002.mat is missing", "image00003.jpg is missing", "pt3d_68 (3, 60)")
     for number, reason in enumerate(reasons, 1):
         assert any(f"image0000{number} left out" in line and reason in line for line in err.splitlines()), number
@@ -203,8 +203,56 @@ def test_broken_photos_are_named_and_the_rest_is_evaluated(two_photos, capsys):
     (folder / "image00000.jpg").write_bytes(b"no picture")
     assert main(command) == 2
     assert "none of the 2 photos" in capsys.readouterr().err
-    with pytest.raises(DatasetError, match="can be read"):
+    with pytest.raises(DatasetError, match="can be used"):
         evaluate_aflw2000(None, AFLW2000(folder, strict=False))
+
+
+@pytest.mark.parametrize("detector", [False, True])
+@pytest.mark.parametrize(("factor", "shift", "reason"), [
+    (1, 900, "all of its landmarks lie outside"),
+    (12, -1100, "its landmarks are far larger than"),
+])  # fmt: skip
+def test_labels_of_another_photo_are_named(two_photos, detector, factor, shift, reason):
+    data, truth = two_photos
+    data.landmarks[1] = factor * data.landmarks[1] + [shift, shift if factor > 1 else 0, 0]
+    report, predictions = evaluate_aflw2000(fixed_network(truth[:, None]), data, detector=detector)
+    assert report["photos"] == 1 and predictions["names"].tolist() == ["image00000"]
+    assert report["problems"] == {"image00001": f"{reason} the photo of 200 x 200 pixels"}
+
+
+def test_a_photo_that_the_network_refuses_is_named(two_photos):
+    data, truth = two_photos
+    net = fixed_network(truth[:, None])
+
+    def refuse_the_second(image, box):
+        if image[0, 0, 0] == 1:
+            raise ValueError("the box does not fit")
+        return net.reconstruct(image)[0]
+
+    report, _ = evaluate_aflw2000(SimpleNamespace(reconstruct_in_box=refuse_the_second), data)
+    assert report["photos"] == 1 and report["problems"] == {"image00001": "the box does not fit"}
+
+
+@pytest.mark.parametrize("pose", [[0.1, 0.2, 2.0], [0.1, -2.5, 0.0], [0.1, 1.6, 0.0]])
+def test_a_folder_of_heads_that_are_all_turned_far(pose, tmp_path, capsys):
+    """Photos with an angle over 99 degrees have no pose error, but landmarks."""
+    points = np.random.default_rng(0).uniform(100, 300, (3, 68))
+    for k in range(2):
+        write_aflw2000(tmp_path, f"image{k:05d}", points, [*pose, 0, 0, 0, 1])
+    assert main(["evaluate", "--aflw2000", str(tmp_path), "--output", str(tmp_path / "out")]) == 0
+    out, report = capsys.readouterr().out, json.loads((tmp_path / "out/report.json").read_text())
+    far = max(map(abs, pose)) > np.radians(99)
+    assert ("pose: not measured, since every head is turned by more than 99 degrees" in out) == far
+    assert report["photos"] == 2 and report["pose"]["photos"] == (0 if far else 2)
+    assert ("geodesic" in report["pose"]) != far
+
+
+def test_an_output_folder_that_cannot_be_is_refused_before_the_work(two_photos, monkeypatch, capsys):
+    folder = two_photos[0].folder
+    (folder / "file").touch()
+    monkeypatch.setattr("lprnet_utils.evaluation.protocols.evaluate_aflw2000", None)  # calling it would raise
+    assert main(["evaluate", "--aflw2000", str(folder), "--output", str(folder / "file")]) == 2
+    assert "file" in capsys.readouterr().err
 
 
 def test_predictions_of_another_method(two_photos):

@@ -45,10 +45,8 @@ class Chromium:
             # a full pipe would stop the browser
             subprocess.Popen(["cat"], stdin=self._process.stderr, stdout=subprocess.DEVNULL)
             self._socket, self._number = websocket.create_connection(found[0], timeout=30), 0
-            self._session, self._events = None, []
-            target = self.call("Target.createTarget", url="about:blank")["targetId"]
-            self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-            self.call("Page.enable")
+            self.session, self._events = None, []
+            self.new_page()
             size = {"width": 1300, "height": 1100, "deviceScaleFactor": 1, "mobile": False}
             self.call("Emulation.setDeviceMetricsOverride", **size)
             self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
@@ -67,8 +65,8 @@ class Chromium:
         """Send a command of the protocol and return its result."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
-        if self._session and not method.startswith(("Target.", "Browser.")):
-            message["sessionId"] = self._session
+        if self.session and not method.startswith(("Target.", "Browser.")):
+            message["sessionId"] = self.session
         self._socket.send(json.dumps(message))
         while True:
             answer = json.loads(self._socket.recv())
@@ -76,6 +74,20 @@ class Chromium:
                 assert "error" not in answer, f"{method}: {answer['error']}"
                 return answer["result"]
             self._events.append(answer)
+
+    def new_page(self):
+        """Open another page; commands go to it from now on."""
+        self._target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.call("Target.attachToTarget", targetId=self._target, flatten=True)["sessionId"]
+        self.call("Page.enable")
+
+    def close_page(self):
+        """Close the last page."""
+        self.call("Target.closeTarget", targetId=self._target)
+
+    def events(self, method):
+        """Events of a kind so far."""
+        return [event for event in self._events if event["method"] == method]
 
     def open(self, url):
         self.call("Page.navigate", url=url)
@@ -96,9 +108,9 @@ class Chromium:
     def choose_file(self, button, path):
         """Click on a button (a JavaScript expression) that opens a file dialogue, and choose a file."""
         self.call("Page.setInterceptFileChooserDialog", enabled=True)
-        self._events.clear()
+        before = len(self.events("Page.fileChooserOpened"))
         self.call("Runtime.evaluate", expression=f"({button}).click()", userGesture=True)
-        while not (opened := [e for e in self._events if e["method"] == "Page.fileChooserOpened"]):
+        while not (opened := self.events("Page.fileChooserOpened")[before:]):
             self._events.append(json.loads(self._socket.recv()))
         node = opened[-1]["params"]["backendNodeId"]
         self.call("DOM.setFileInputFiles", files=[str(path)], backendNodeId=node)

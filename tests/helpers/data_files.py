@@ -1,4 +1,4 @@
-"""Files for tests: small data sets made from known faces, a reader of .glb files, and videos by moviepy's ffmpeg."""
+"""Files for tests: small data sets made from known faces, a reader of .glb files, and videos by ffmpeg."""
 
 import json
 import struct
@@ -109,9 +109,9 @@ def read_glb(path):
 
 def ffmpeg(*arguments):
     """Run ffmpeg; an error raises CalledProcessError."""
-    from moviepy.config import FFMPEG_BINARY
+    from imageio_ffmpeg import get_ffmpeg_exe
 
-    command = [FFMPEG_BINARY, "-y", "-loglevel", "error", *map(str, arguments)]
+    command = [get_ffmpeg_exe(), "-y", "-loglevel", "error", *map(str, arguments)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
 

@@ -30,7 +30,7 @@ def painted_face(paint, *pose, **options):
 def mean_vertices():
     """Vertices of the mean face, in the order of the mesh of a :class:`Face`."""
     layout = UVLayout()
-    return layout.mean_map.reshape(-1, 3)[layout.mesh()[0]]
+    return layout.trimmed_mesh()[0] @ layout.mean_map.reshape(-1, 3)
 
 
 def stripes(u, v):

@@ -65,8 +65,8 @@ def test_the_membrane_closes_the_face_and_is_optional(tmp_path):
     closed, open_ = face.mesh(), face.mesh(membrane=False)
     assert len(border_loops(closed.faces)) == 1, "the outer border alone"
     assert len(border_loops(open_.faces)) == 4, "two eyes and a mouth more"
-    kept = np.isin(face.layout.mesh()[0], face.layout.texels)
-    assert np.array_equal(closed.vertices[kept], open_.vertices), "the skin stays the same"
+    assert len(open_.vertices) < len(closed.vertices)
+    assert {*map(tuple, open_.vertices)} <= {*map(tuple, closed.vertices)}, "the skin stays the same"
     for membrane, mesh in ((True, closed), (False, open_)):
         for ending in ("glb", "obj", "ply"):
             path = face.save(tmp_path / f"{membrane}.{ending}", texture=64, membrane=membrane)
@@ -104,7 +104,8 @@ def test_pictures_agree_with_the_map():
     facing = vertex_normals(face.vertices * [1, -1, 1], face.triangles)[:, 2]
     plain = face.visible & (facing > 0.7) & region[y, x]
     mean = mean_vertices()
-    code = (mean - mean.min(0)) / np.ptp(mean, axis=0)
+    surface = face.layout.points(face.layout.mean_map)
+    code = (mean - surface.min(0)) / np.ptp(surface, axis=0)
     assert plain.sum() > 5000
     pictures = (depth[..., None], face.vertices[:, 2:], 0.8), (pncc, code, 0.02), (uv[..., :2], face.uv, 0.02)
     for drawn, exact, near in pictures:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import timeit
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -187,6 +188,8 @@ def test_bad_images_are_refused(net, tmp_path):
         ([50, 50, 50, 90], "x0 < x1"),
         ([0, 0, 10], "four"),
         ([-300, -300, -200, -200], "outside the photo"),
+        ([-1e30, -1e30, 1e30, 1e30], "does not fit a face"),
+        ([90, 90, 90.1, 90.1], "does not fit a face"),
     ],
 )
 def test_bad_boxes_are_refused(net, photos, box, message):
@@ -199,6 +202,21 @@ def test_a_box_partly_outside_the_photo_is_accepted(net, photos):
     assert np.isfinite(face.position_map).all()
 
 
+def test_eight_threads_share_a_network(net, photos):
+    views = [photos["astronaut.jpg"][:256, 100:356].copy(), photos["grace_hopper.jpg"]]
+    truth = [net.reconstruct(view)[0].position_map for view in views]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda k: net.reconstruct(views[k % 2])[0].position_map, range(8 * 6)))
+    assert all(np.array_equal(one, truth[k % 2]) for k, one in enumerate(found))
+
+
+def test_a_face_keeps_its_own_photo(net, photos, faces):
+    photo = photos["astronaut.jpg"].copy()
+    by_detector, in_box = net.reconstruct(photo)[0], net.reconstruct_in_box(photo, faces["astronaut.jpg"][0].box)
+    photo[:] = 0
+    assert by_detector.image.any() and in_box.image.any()
+
+
 def test_the_default_is_free(capsys):
     assert DEFAULT_WEIGHTS == "open" and weights_terms(DEFAULT_WEIGHTS) == "free for any use"
     assert LPRNet().metadata == LPRNet("open").metadata
@@ -208,7 +226,7 @@ def test_the_default_is_free(capsys):
         assert parser().parse_args([name, *words.split()]).weights == DEFAULT_WEIGHTS
         with pytest.raises(SystemExit):
             parser().parse_args([name, "--help"])
-        assert "wild, published: for research only" in " ".join(capsys.readouterr().out.split())
+        assert "wild: for research only; published: for research only" in " ".join(capsys.readouterr().out.split())
 
 
 def test_weights_missing_truncated_or_altered(tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ def check_stripes(colors, face):
     assert np.median(off) < 3 and np.percentile(off, 95) < 25
 
 
+@pytest.mark.usefixtures("painted_skin")
 def test_textured_glb(tmp_path):
     face, _ = painted_face(stripes, 0, 20, 0, scale=2.0, size=500)
     path = face.save(tmp_path / "face.glb", texture=256)
@@ -48,17 +49,18 @@ def test_glb_with_a_colour_at_each_vertex_is_linear_and_not_metal(tmp_path):
 def test_obj_with_material_and_texture(tmp_path):
     face, _ = painted_face(stripes, 0, 20, 0, scale=2.0, size=500)
     path = face.save(tmp_path / "my face.obj", texture=256)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["my face.obj", "my_face.mtl", "my_face.png"]
     text = path.read_text()
-    assert "mtllib my_face.mtl" in text and "usemtl my_face" in text
-    material = (tmp_path / "my_face.mtl").read_text()
-    assert "map_Kd my_face.png" in material
+    stem = re.search(r"^mtllib (my_face-\w+)\.mtl$", text, re.MULTILINE)[1]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["my face.obj", f"{stem}.mtl", f"{stem}.png"]
+    assert f"usemtl {stem}" in text
+    material = (tmp_path / f"{stem}.mtl").read_text()
+    assert f"map_Kd {stem}.png" in material
     values = {name: np.array(v.split(), float) for name, v in re.findall(r"^(K[ds]) (.+)$", material, re.MULTILINE)}
     assert values["Kd"].tolist() == [1, 1, 1], "the texture is multiplied by it"
     assert values["Ks"].tolist() == [0, 0, 0], "skin does not shine like plastic"
     uv = np.array([line.split()[1:] for line in text.splitlines() if line.startswith("vt ")], float)
     assert np.allclose(uv, face.uv * [1, -1] + [0, 1], atol=1e-6), "v points up"
-    picture = np.array(Image.open(tmp_path / "my_face.png").convert("RGB"))
+    picture = np.array(Image.open(tmp_path / f"{stem}.png").convert("RGB"))
     assert (picture == face.texture(256)).all()
     mesh = trimesh.load(path, force="mesh", process=False)
     assert np.array(mesh.visual.material.image).shape == (256, 256, 3) and len(mesh.faces) == len(face.triangles)
@@ -97,3 +99,18 @@ def test_frontal_mesh_is_the_mean_face_in_metres():
     textured = face.mesh(texture=64, frontal=True)
     assert np.array_equal(textured.vertices, mesh.vertices) and textured.visual.kind == "texture"
     assert face.mesh(colors=False).visual.kind is None
+
+
+@pytest.mark.parametrize("name", ["a b", "a\tb", "a\u00a0b", "a" * 250, "a " * 125, "a\udcff"])
+def test_obj_files_of_similar_names_have_their_own_textures(name, tmp_path):
+    for number, stem in enumerate(("a_b", name, "a_")):
+        face, _ = painted_face(lambda u, v, k=number: np.full((*u.shape, 3), 60.0 * k), 0, 0, 0)
+        try:
+            face.save(tmp_path / f"{stem}.obj", texture=16)
+        except OSError:
+            pytest.skip("this file system has no such names")
+    for number, stem in enumerate(("a_b", name, "a_")):
+        mtl = re.search(r"^mtllib (.+)$", (tmp_path / f"{stem}.obj").read_text(), re.MULTILINE)[1]
+        png = re.search(r"^map_Kd (.+)$", (tmp_path / mtl).read_text(), re.MULTILINE)[1]
+        assert abs(np.median(np.asarray(Image.open(tmp_path / png))) - 60 * number) < 9
+    assert len(list(tmp_path.iterdir())) == 9

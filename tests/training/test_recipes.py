@@ -1,6 +1,7 @@
 """Recipes, and the settings that they refuse."""
 
 import inspect
+from dataclasses import replace
 
 import pytest
 
@@ -32,16 +33,45 @@ def test_recipes_are_loaded_and_changed(tmp_path):
     ("loss = 1", "is of type"),
     ("network_options = 3", "is of type"),
     ("learning_rate = true", "is of type"),
-    ("batch_size = 0", "is at least 1"),
-    ("samples = -5", "is at least 1"),
-    ("validate_every = 0", "is at least 1"),
-    ("synthetic = 1.5", "from 0 to 1"),
+    *((f"{name} = 0", f"{name} is a number from 1 to 1e") for name in ("samples", "batch_size", "checkpoint_every")),
+    ("validate_every = 0", "validate_every is a number from 1"),
+    ("samples = -5", "samples is a number from 1"),
+    ("samples = 100000000000000000000", "samples is a number from 1"),
+    ("synthetic = 1.5", "synthetic is a number from 0 to 1, not 1.5"),
+    *((f"average = {value}", "average is a number from 0 to 1") for value in ("-0.1", "1.01", "nan", "inf")),
+    *((f"learning_rate = {value}", "learning_rate is a number from 1e-12") for value in ("0", "-1e-3", "nan", "inf")),
+    *((f"{name} = -1", f"{name} is a number from 0") for name in ("warmup", "halve_every", "seed", "gradient_norm")),
+    *((f"{name}_weight = {value}", f"{name}_weight is a number from 0")
+      for name in ("landmark", "similarity", "edge", "gap", "profile", "expressive") for value in ("-1", "nan", "inf")),
+    ("gradient_norm = nan", "gradient_norm is a number from 0"),
+    ("network_options = {size = 100}", "size is a multiple of 32"),
+    ("network_options = {size = 0}", "size is a multiple of 32"),
+    ("network_options = {size = 128.0}", "size is of type int"),
+    ("network_options = {code = -1}", "code is a number from 0"),
+    ("network_options = {posed = 1}", "posed is of type bool"),
+    ("network_options = " + "[" * 5000, "is not valid TOML"),
     ("network_options = {cod = 0}", "network_options has cod; lprnet_lite takes size, code"),
     ('network = "lprnet"', "network_options has normalised; lprnet takes size"),
 ])  # fmt: skip
 def test_bad_settings_are_refused(setting, message):
     with pytest.raises(ValueError, match=message):
         TrainingConfig.load("lite-wild-more", [setting])
+
+
+def test_settings_given_in_python_are_checked_too():
+    with pytest.raises(ValueError, match="average is a number from 0 to 1, not nan"):
+        TrainingConfig(average=float("nan"))
+    with pytest.raises(ValueError, match="batch_size is of type int, not 2.5"):
+        replace(TrainingConfig(), batch_size=2.5)
+
+
+def test_a_byte_order_mark_is_read_and_other_bytes_are_named(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_bytes(b"\xef\xbb\xbfsamples = 10\r\nseed = 3\r\n")
+    assert TrainingConfig.load(path).samples == 10 and TrainingConfig.load(path).seed == 3
+    path.write_bytes(b"samples = 10  # \xe9")
+    with pytest.raises(ValueError, match="r.toml is not valid TOML"):
+        TrainingConfig.load(path)
 
 
 def test_recipes_know_the_options_of_each_network():

@@ -16,10 +16,11 @@ import keras
 import numpy as np
 import pytest
 from checkout import ROOT
+from processes import another_process_in
 from toy import ToySource, tiny_network
 
 from lprnet_utils import networks
-from lprnet_utils.common.files import CheckpointError, load_checkpoint, save_checkpoint, write_checked
+from lprnet_utils.common.files import CheckpointError, InUseError, load_checkpoint, save_checkpoint, write_checked
 from lprnet_utils.datasets import pack
 from lprnet_utils.synthetic import SyntheticFaces
 from lprnet_utils.training import Trainer, TrainingConfig
@@ -79,6 +80,23 @@ def test_a_run_resumes_only_with_the_same_network_and_photos(tmp_path):
         Trainer(other, CONFIG, tmp_path)
     with pytest.raises(CheckpointError, match="a run on 6 photos and 2 held out, not 7 and 2"):
         Trainer(tiny_network(), CONFIG, tmp_path).run(ToySource(7), ToySource(2, seed=9))
+    assert run(tmp_path).step == 8
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path):
+    trainer = Trainer(tiny_network(), CONFIG, tmp_path)
+    with another_process_in(tmp_path):
+        files = sorted(path.name for path in tmp_path.iterdir())
+        with pytest.raises(InUseError, match="another process works in"):
+            Trainer(tiny_network(), CONFIG, tmp_path)
+        with pytest.raises(InUseError, match="another process works in"):
+            trainer.run(ToySource(6), ToySource(2, seed=9))
+        assert sorted(path.name for path in tmp_path.iterdir()) == files
+    run(tmp_path, stop_after=3)
+    before = (tmp_path / "checkpoint.bin").read_bytes()
+    with pytest.raises(CheckpointError, match="has gone on with the run"):
+        trainer.run(ToySource(6), ToySource(2, seed=9))
+    assert (tmp_path / "checkpoint.bin").read_bytes() == before
     assert run(tmp_path).step == 8
 
 

@@ -15,6 +15,7 @@ def texel_positions(size):
     return np.meshgrid(centre, centre)
 
 
+@pytest.mark.usefixtures("painted_skin")
 @pytest.mark.parametrize("size", [97, 128, 256, 400])
 def test_a_texture_of_any_size_shows_what_the_photo_shows(size):
     face, _ = painted_face(stripes, 5, 15, 0, scale=2.0, size=500)
@@ -24,6 +25,7 @@ def test_a_texture_of_any_size_shows_what_the_photo_shows(size):
     assert 0.5 < shown.mean() < 0.9 and np.median(off) < 1.5 and np.percentile(off, 98) < 12
 
 
+@pytest.mark.usefixtures("painted_skin")
 def test_hidden_texels_are_black_or_taken_from_the_other_side():
     face, _ = painted_face(stripes, 0, 50, 0, scale=2.0, size=500)
     shown, masked, filled = face.texture_mask(256), face.texture(256, fill=False), face.texture(256)
@@ -95,3 +97,52 @@ def test_known_values_stay_and_fill_the_rest():
     assert values[known].min() - 1e-5 <= out.min() and out.max() <= values[known].max() + 1e-5
     assert np.allclose(fill_from_known(np.full((64, 64, 1), 5.0), np.arange(64 * 64).reshape(64, 64) == 77), 5)
     assert (fill_from_known(values, np.zeros((37, 37))) == 0).all()
+
+
+def skin_with(patch, *pose, color=(40, 60, 200)):
+    """A face with a plain skin of soft light, and another colour where ``patch(u, v)`` holds."""
+
+    def paint(u, v):
+        light = 0.8 + 0.2 * np.cos(4 * (u - 0.4)) * np.cos(2 * (v - 0.4))
+        return np.where(patch(u, v)[..., None], color, light[..., None] * np.array([210.0, 160.0, 135.0]))
+
+    return painted_face(paint, *pose, scale=2.0, size=500)[0]
+
+
+def tone_error(texture, where):
+    """Mean difference of the logarithm of red over blue from that of the painted skin."""
+    values = np.log(np.maximum(texture.astype(float), 1))[where]
+    return np.abs(values[:, 0] - values[:, 2] - np.log(210 / 135)).mean()
+
+
+def test_hair_and_background_near_the_outline_become_skin():
+    u, v = texel_positions(256)
+    for patch in (
+        lambda u, v: u < 0.1,  # beside one cheek: the other side replaces it
+        lambda u, v: np.abs(u - 0.5) > 0.4,  # beside both
+        lambda u, v: v < 0.06,  # on the forehead
+    ):
+        for color in ((40, 60, 200), (25, 20, 18), (250, 60, 230)):
+            face = skin_with(patch, color=color)
+            texture = face.texture(256)
+            inside = patch(u, v) & (np.minimum(np.minimum(u, 1 - u), v) > 0.02) & (v < 0.8)
+            assert tone_error(texture, inside) < 0.15, color
+            assert np.abs(np.diff(texture.astype(int), axis=1)).max() < 60, "no hard seam"
+
+
+def test_what_belongs_to_the_face_stays():
+    u, v = texel_positions(256)
+    mole = lambda u, v: np.hypot(u - 0.3, v - 0.62) < 0.02  # noqa: E731
+    beard = lambda u, v: (v > 0.72) & (np.hypot((u - 0.5) / 1.6, v - 0.76) > 0.1)  # noqa: E731
+    for patch in (mole, beard):
+        face = skin_with(patch, color=(45, 35, 30))
+        middle = patch(u, v) & (face.texture_mask(256)) & (np.abs(u - 0.5) < 0.3)
+        assert (face.texture(256)[middle].mean(1) < 90).mean() > 0.8
+
+
+def test_a_grey_photo_and_a_face_without_skin_give_a_texture():
+    face = skin_with(lambda u, v: u < 0.1, color=(20, 20, 20))
+    grey = face.image.mean(2, keepdims=True).repeat(3, 2).astype(np.uint8)
+    for image in (grey, np.zeros_like(grey), np.full_like(grey, 255)):
+        texture = replace(face, image=image).texture(128)
+        assert np.ptp(texture, axis=-1).max() <= 2

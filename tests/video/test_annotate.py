@@ -1,7 +1,11 @@
 """Annotated videos: overlay, 3D face, sound and record; errors leave no half-written file."""
 
 import csv
+import os
 import shutil
+import subprocess
+import sys
+import time
 import weakref
 
 import cv2
@@ -9,10 +13,11 @@ import numpy as np
 import pytest
 from data_files import ffmpeg, pattern_video
 
+from lprnet_utils.common.files import UNFINISHED_PREFIX
 from lprnet_utils.synthetic import rendered_clip
 from lprnet_utils.video import VideoError, VideoFrames, VideoOptions, annotate, annotate_video, write_video
 
-pytest.importorskip("moviepy")
+pytest.importorskip("av")
 
 
 @pytest.fixture(scope="module")
@@ -128,12 +133,14 @@ def test_broken_sources_are_named_in_errors_and_nothing_is_written(net, face_vid
     long = pattern_video(tmp_path / "long.mkv", "-c:v", "libx264", "-g", "10", seconds=20, size="320x240")
     ffmpeg("-i", long, "-c", "copy", "-movflags", "+faststart", moov_first)
     data = moov_first.read_bytes()
-    (tmp_path / "cut.mp4").write_bytes(data[: len(data) // 2])
+    for name, size in (("cut.mp4", len(data) // 2), ("cut-late.mp4", len(data) * 3 // 4)):
+        (tmp_path / name).write_bytes(data[:size])
     ffmpeg("-i", face_video, "-vn", tmp_path / "sound.mp3")
     for name, reason in (
         ("missing.mp4", "there is no video file"), ("empty.mp4", "not a video that ffmpeg can read"),
         ("text.mp4", "not a video that ffmpeg can read"), ("sound.mp3", "holds no video"),
         ("cut.mp4", r"damaged or incomplete after \d+ of 200 frames"),
+        ("cut-late.mp4", r"damaged or incomplete after \d+ of 200 frames"),
     ):  # fmt: skip
         with pytest.raises(VideoError, match=reason) as caught:
             annotate_video(tmp_path / name, out / "a.mp4", net, record=out / "a.csv", progress=False)
@@ -158,6 +165,7 @@ def test_an_error_while_drawing_leaves_the_old_file(net, face_video, tmp_path, m
     ({"target": "own.mp4"}, VideoError, "is the video that is read"),
     ({"target": "out.txt"}, ValueError, "ends in '.txt'; choose one of .mp4"),
     ({"target": "nowhere/out.mp4"}, FileNotFoundError, "there is no folder"),
+    ({"target": "folder.mp4"}, VideoError, "folder.mp4 is a folder: give the name of a file"),
     ({"target": None}, ValueError, "nothing to write"),
     ({"overlay": "stars"}, ValueError, "overlay is one of landmarks"),
     ({"turn": "spin"}, ValueError, "turn is one of"),
@@ -167,12 +175,42 @@ def test_an_error_while_drawing_leaves_the_old_file(net, face_video, tmp_path, m
 ])  # fmt: skip
 def test_bad_arguments_are_refused_before_anything_is_written(face_video, tmp_path, monkeypatch, bad, error, reason):
     shutil.copy(face_video, tmp_path / "own.mp4")
+    (tmp_path / "folder.mp4").mkdir()
     monkeypatch.chdir(tmp_path)
     outputs = {"target": "out.mp4"} | {name: bad[name] for name in ("target", "record") if name in bad}
     with pytest.raises(error, match=reason):
         options = VideoOptions(**{name: value for name, value in bad.items() if name not in outputs})
         annotate_video("own.mp4", options=options, progress=False, **outputs)
-    assert [p.name for p in tmp_path.iterdir()] == ["own.mp4"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder.mp4", "own.mp4"]
+
+
+def test_part_files_of_killed_runs_are_removed(net, clip, tmp_path):
+    write_video([clip[0].image], tmp_path / "one.mp4", 25)
+    for folder in ("videos", "numbers"):
+        (tmp_path / folder).mkdir()
+        part = tmp_path / folder / f"{UNFINISHED_PREFIX}x-old.mp4"
+        part.write_bytes(b"half")
+        os.utime(part, (1, 1))  # without locks (Windows) the age decides
+    outputs = tmp_path / "videos" / "out.mp4", tmp_path / "numbers" / "out.npz"
+    annotate_video(tmp_path / "one.mp4", outputs[0], net, record=outputs[1], progress=False)
+    assert [list(path.parent.iterdir()) for path in outputs] == [[path] for path in outputs]
+
+
+@pytest.mark.walk
+@pytest.mark.skipif(os.name != "posix", reason="on Windows the parts of a killed run are kept for some minutes")
+def test_a_killed_run_leaves_nothing_after_the_next_one(face_video, tmp_path):
+    out = tmp_path / "out.mp4"
+    command = [sys.executable, "-m", "lprnet_utils.commands.main", "video", face_video, out]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while process.poll() is None and not list(tmp_path.glob(f"{UNFINISHED_PREFIX}*")):
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.wait()
+    assert [p.name[:6] for p in tmp_path.iterdir()] == [UNFINISHED_PREFIX], "killed while it wrote"
+    subprocess.run(command, check=True, capture_output=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"] and len(list(VideoFrames(out))) == 12
 
 
 def test_at_most_a_few_frames_exist_at_a_time(net, tmp_path, monkeypatch):

@@ -1,33 +1,28 @@
-"""The applet, operated like a user does: in Python, and in a browser if one is installed."""
+"""The applet, operated like a user does, in Python; ``test_browser.py`` does so in a browser."""
 
 import base64
 import io
 import json
 import re
-import subprocess
-import sys
-import threading
 import zipfile
 from importlib.util import find_spec
 
 import cv2
 import ipywidgets as widgets
 import numpy as np
-import plotly
-import plotly.graph_objects as go
 import pytest
 import trimesh
-from chromium import Chromium
 from data_files import read_glb
 
 from lprnet_utils.commands import app
 from lprnet_utils.commands.main import main
 from lprnet_utils.common import data_path, read_image
 from lprnet_utils.viewer import PRESETS, FaceApplet
-from lprnet_utils.viewer.applet import EXPRESSION_TABS, NO_SAMPLE, uploaded_files
-from lprnet_utils.viewer.live_figure import COORDINATE_STEP, LiveFigure
+from lprnet_utils.viewer.applet import uploaded_files
+from lprnet_utils.viewer.applet_widgets import EXPRESSIONS, LABELS, NO_SAMPLE
+from lprnet_utils.viewer.face_page import COORDINATE_STEP
+from lprnet_utils.viewer.face_view import FaceView
 
-PLOTLY_VERSION = int(plotly.__version__.split(".")[0])  # 5 writes numbers as text, 6 as bytes
 needs_voila = pytest.mark.skipif(find_spec("voila") is None, reason="voila is not installed: pip install '.[lab]'")
 HOPPER = data_path("samples/grace_hopper.jpg")
 
@@ -42,7 +37,7 @@ def applet(shared):
     """The applet in its initial state: the first photo, its pose and expression."""
     shared.sample.value = NO_SAMPLE
     shared.sample.value = "Eileen Collins"
-    shared.shading.value, shared.landmarks.value = "Photo", False
+    shared.shading.value, shared.landmarks.value, shared.side.value = "Photo", False, ""
     return shared
 
 
@@ -75,9 +70,9 @@ def sent(element):
 
 
 def points(applet):
-    """Coordinates (n, 3) of the parts of the view in plotly's axes."""
-    parts = [np.frombuffer(base64.b64decode(part), "<i2") * COORDINATE_STEP for part in sent(applet.view.points)]
-    return [part.reshape(3, -1).T for part in parts]
+    """Coordinates (n, 3) of the parts of the view: x to the right, y up, z toward the viewer."""
+    parts = sent(applet.view.points)["parts"]
+    return [np.frombuffer(base64.b64decode(part), "<i2").reshape(-1, 3) * COORDINATE_STEP for part in parts]
 
 
 def encoded(picture, ending=".png"):
@@ -87,14 +82,18 @@ def encoded(picture, ending=".png"):
 def test_the_applet_starts_with_a_face(applet):
     assert "Eileen Collins, 512 x 512 pixels: 1 face" in applet.message.value and applet.which.layout.display == "none"
     assert read_image(applet.picture.value).shape[0] > 300
-    assert len(applet.view.figure.value) < (500_000 if PLOTLY_VERSION > 5 else 800_000)
-    (mesh,) = sent(applet.view.figure)["data"]
-    assert mesh["type"] == "mesh3d" and "vertexcolor" in mesh
+    assert len(applet.view.figure.value) < 800_000 and len(applet.view.points.value) < 70_000
+    figure = sent(applet.view.figure)
+    texture = read_image(base64.b64decode(figure["texture"].split(",")[1]))
+    assert np.abs(texture.astype(int) - applet._avatar.texture).mean() < 2
     (places,) = points(applet)
-    assert places.shape == (8084, 3) and 150 < np.ptp(places[:, 2]) < 220, "a face in mm, upright"
+    assert np.frombuffer(base64.b64decode(figure["triangles"]), "<u4").max() == len(places) - 1
+    uv = np.frombuffer(base64.b64decode(figure["uv"]), "<f4").reshape(-1, 2)
+    assert uv.shape == (len(places), 2) and 0 <= uv.min() < 0.2 and 0.8 < uv.max() <= 1
+    assert 5000 < len(places) < 9000 and 150 < np.ptp(places[:, 1]) < 220, "a face in mm, upright"
     assert applet.pose["pitch"].value == -5 and applet.expressions["mouthSmile"].value > 0.3, "as in the photo"
-    tabs = applet.children[3].children[1].children[1]
-    assert [tabs.get_title(k) for k in range(3)] == list(EXPRESSION_TABS)
+    assert [applet.groups.get_title(k) for k in range(6)] == ["Head", *EXPRESSIONS]
+    assert applet.expressions["mouthSmile"].description == "Smile"
 
 
 def test_an_upload_is_shown(applet):
@@ -110,7 +109,8 @@ def test_grey_and_large_photos(applet):
     grey = cv2.imread(str(HOPPER), cv2.IMREAD_GRAYSCALE)
     upload(applet, encoded(grey))
     assert "1 face" in applet.message.value
-    red, green, blue = applet._colors.astype(int).T
+    column, row = np.clip(applet._avatar.uv * 1024, 0, 1023).astype(int).T
+    red, green, blue = applet._avatar.texture[row, column].astype(int).T
     off = np.maximum(np.abs(red - green), np.abs(red - blue))
     assert np.percentile(off, 95) <= 2, "grey, apart from the dark inside of the mouth"
     upload(applet, encoded(cv2.resize(grey, None, fx=5, fy=5), ".jpg"))
@@ -143,7 +143,8 @@ def test_an_unreadable_file_leads_to_a_message(applet):
 def test_a_photo_without_a_face(applet):
     upload(applet, encoded(np.full((200, 300, 3), 128, np.uint8)), "wall.png")
     assert 'role="alert"' in applet.message.value and "No face was found in wall.png" in applet.message.value
-    assert sent(applet.view.figure)["data"] == [] and read_image(applet.picture.value).shape[:2] == (200, 300)
+    assert sent(applet.view.figure) == {"note": "There is no face in this photo."}
+    assert read_image(applet.picture.value).shape[:2] == (200, 300)
     assert all(button.disabled for button in applet.downloads.values())
     for slider in (applet.pose["yaw"], applet.expressions["jawOpen"]):  # nothing moves, and there is no error
         slider.value = slider.max / 2
@@ -158,12 +159,12 @@ def test_sliders_move_the_face(applet):
     assert [slider.value for slider in applet.pose.values()] == [0, 0, 0]
     applet.pose["yaw"].value = 40
     (turned,) = points(applet)
-    tip = np.argmin(start[:, 1])  # plotly's y goes into the picture
+    tip = np.argmax(start[:, 2])
     assert turned[tip, 0] < start[tip, 0] - 20, "yaw > 0 turns the nose to the left of the image"
     applet.pose["yaw"].value = 0
     applet.expressions["jawOpen"].value = 1.0
     (opened,) = points(applet)
-    assert (opened - start)[:, 2].min() < -10 and np.abs(opened - start)[start[:, 2] > 20].max() < 1
+    assert (opened - start)[:, 1].min() < -10 and np.abs(opened - start)[start[:, 1] > 20].max() < 1
     applet.presets["At rest"].click()
     assert applet.expressions["jawOpen"].value == 0 and not applet._weights.any()
     applet.as_seen.click()
@@ -179,15 +180,33 @@ def test_a_wink_is_on_one_side(applet):
     assert applet._weights[places[:2]] == pytest.approx(0.8) and applet._weights[places[2]] > 0.6
 
 
+def test_a_slider_can_move_one_side(applet):
+    applet.presets["At rest"].click()
+    applet.side.value = "Left"
+    assert applet.expressions["mouthSmile"].description == "Smile, left"
+    assert applet.expressions["jawOpen"].description == "Open", "a jaw has no sides"
+    (rest,) = points(applet)
+    applet.expressions["mouthSmile"].value = 1.0
+    moved = np.abs(points(applet)[0] - rest).max(1)
+    assert moved[rest[:, 0] > 15].max() > 5, "the person's left is at the right of the view"
+    assert moved[rest[:, 0] < -15].max() < moved.max() / 3
+    applet.side.value = "Right"
+    assert applet.expressions["mouthSmile"].value == 0, "it shows the other side, and moves nothing"
+    assert np.abs(points(applet)[0] - rest).max() == moved.max()
+    applet.side.value = ""
+    assert applet.expressions["mouthSmile"].value == 0.5
+    assert [slider.description for slider in applet.expressions.values()] == list(LABELS.values())
+
+
 def test_clay_and_landmarks(applet):
     applet.landmarks.value = True
     _, marks = points(applet)
-    assert marks.shape == (68, 3) and [t["type"] for t in sent(applet.view.figure)["data"]] == ["mesh3d", "scatter3d"]
-    assert marks[8, 2] < marks[30, 2] < marks[27, 2], "chin, tip and root of the nose"
+    assert marks.shape == (68, 3) and marks[8, 1] < marks[30, 1] < marks[27, 1], "chin, tip and root of the nose"
+    assert not sent(applet.view.points)["clay"]
     applet.shading.value = "Clay"
-    assert "vertexcolor" not in sent(applet.view.figure)["data"][0]
+    assert sent(applet.view.points)["clay"]
     applet.expressions["jawOpen"].value = 0.9
-    assert points(applet)[1][8, 2] < marks[8, 2] - 10, "the landmarks move with the mesh"
+    assert points(applet)[1][8, 1] < marks[8, 1] - 10, "the landmarks move with the mesh"
 
 
 def test_downloads_have_the_pose_and_expression_of_the_sliders(applet, tmp_path):
@@ -199,9 +218,10 @@ def test_downloads_have_the_pose_and_expression_of_the_sliders(applet, tmp_path)
     applet.downloads["glb"].click()
     data = base64.b64decode(re.search(r'href="data:model/gltf-binary;base64,([^"]+)"', applet.view.file.value)[1])
     assert 'download="face.glb"' in applet.view.file.value
-    assert vertices(data) == pytest.approx(applet._avatar.vertices(applet._weights, (0, 30, 0)) / 1000, abs=1e-6)
+    expected = applet._avatar.mesh(applet._weights, (0, 30, 0)).vertices
+    assert vertices(data) == pytest.approx(np.array(expected), abs=1e-6)
     assert np.abs(vertices(data) - before).max() > 0.02
-    assert points(applet)[0] == pytest.approx(vertices(data) @ [[1000, 0, 0], [0, 0, 1000], [0, -1000, 0]], abs=0.11)
+    assert points(applet)[0] == pytest.approx(1000 * vertices(data), abs=0.11)
     with zipfile.ZipFile(io.BytesIO(applet.content("obj"))) as archive:
         assert sorted(archive.namelist()) == ["face.mtl", "face.obj", "face.png"]
         rows = [line.split()[1:] for line in archive.read("face.obj").decode().splitlines() if line.startswith("v ")]
@@ -243,14 +263,14 @@ def test_weights_by_name_stand_for_both_sides(applet):
         avatar.vertices({"grin": 1.0})
 
 
-def test_a_live_figure_hides_tags_in_its_data():
-    view = LiveFigure("<b>", 300)
-    view.show(go.Figure(go.Scatter3d(x=[1], y=[2], z=[3], text="</script><b>")))
-    assert view.figure.value.count("<") == 2 and sent(view.figure)["data"][0]["text"] == "</script><b>"
-    assert '<iframe title="&lt;b&gt;"' in view.children[0].value
+def test_a_view_hides_tags_in_its_data():
+    view = FaceView("<b>")
+    view.clear("</script><b>")
+    assert view.figure.value.count("<") == 2 and sent(view.figure) == {"note": "</script><b>"}
+    assert '<iframe class="lprnet-frame" title="&lt;b&gt;"' in view.children[0].value
     sent_twice = set()
     for _ in range(2):
-        view.move([np.array([[1.04], [-2.0], [0.0]])])
+        view.move([np.array([[1.04, -2.0, 0.0]])])
         sent_twice.add(view.points.value)
     assert len(sent_twice) == 2, "each has a new version, by which the frame notices the change"
 
@@ -262,42 +282,3 @@ def test_the_command_names_what_is_missing(monkeypatch, capsys):
     monkeypatch.setattr(app, "find_spec", lambda name: None if name == "voila" else find_spec(name))
     assert main(["app"]) == 2
     assert "needs voila: pip install 'lprnet_utils[lab]'" in capsys.readouterr().err
-
-
-CANVAS = "!!document.querySelector('iframe')?.contentDocument?.querySelector('#figure canvas')"
-GLB_BUTTON = "[...document.querySelectorAll('button')].find(b => b.innerText.includes('As shown, .glb'))"
-COORDINATES = "Array.from(document.querySelector('iframe').contentDocument.querySelector('#figure').data[0].z)"
-SLIDER = "[...document.querySelectorAll('.widget-slider')].find(s => s.innerText.trim().startsWith('{}'))"
-HANDLE = f"{SLIDER}.querySelector('.noUi-handle')"
-
-
-@pytest.mark.walk
-@needs_voila
-def test_in_a_browser_the_downloaded_file_has_the_pose_and_expression_of_the_sliders(tmp_path):
-    with Chromium(tmp_path) as page:
-        program = "from lprnet_utils.commands.main import main; main(['app', '--no-browser', '--port', '8899'])"
-        command = [sys.executable, "-c", program]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        try:
-            address = next(filter(None, (re.search(r"http://\S+", line) for line in server.stdout)))[0]
-            threading.Thread(target=server.stdout.read, daemon=True).start()  # a full pipe would stop the server
-            page.open(address)
-            page.wait(CANVAS, 120)
-            page.choose_file("document.querySelector('.widget-upload')", HOPPER)
-            page.wait("document.body.innerText.includes('grace_hopper.jpg, 512 x 600 pixels: 1 face')")
-            page.run(f"{GLB_BUTTON}.click()")
-            before = vertices(page.downloaded("face.glb"))
-            shown = page.run(f"{COORDINATES}[0]")
-            page.keys(HANDLE.format("mouthSmile"), "ArrowRight", 40)
-            page.keys(HANDLE.format("pitch"), "ArrowRight", 20)
-            page.wait(f"Math.abs({COORDINATES}[0] - {shown}) > 1")
-            page.run(f"{GLB_BUTTON}.click()")
-            after = vertices(page.downloaded("face.glb"))
-            assert after.shape == before.shape == (8084, 3) and np.abs(after - before).max() > 0.005
-            saved = (1000 * after[:, 1]).round(2).tolist()
-            page.wait(f"(s => {COORDINATES}.every((v, k) => Math.abs(v - s[k]) < 0.12))({saved})")  # so does the view
-            page.choose_file("document.querySelector('.widget-upload')", __file__)
-            page.wait("document.querySelector('[role=alert]')?.innerText.includes('cannot be read as a picture')")
-        finally:
-            server.terminate()
-            server.wait()

@@ -1,0 +1,289 @@
+"""lprnet photo: which files of a folder are photos, and the names of what is made of them."""
+
+import itertools
+import json
+import os
+import socket
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from lprnet_utils.commands import photo_inputs
+from lprnet_utils.commands.main import main
+from lprnet_utils.commands.photo_files import DEPTH_PREVIEW, FACE_FILES, FILE_KINDS, OVERLAY
+from lprnet_utils.commands.photo_inputs import NAME_BYTES, NOTES_FOLDER, find_photos
+from lprnet_utils.commands.photos import PhotoOptions, process_photos
+from lprnet_utils.common import images
+from lprnet_utils.common.names import comparable, with_hash
+from lprnet_utils.synthetic import rendered_clip
+
+LANDMARKS = PhotoOptions("open", kinds=("landmarks",))
+posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no such files")
+
+
+@pytest.fixture(scope="module")
+def face():
+    return rendered_clip(1, (160, 120), 1, seed=3)[0].image
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def outputs(name, faces=3):
+    """Names of all files that may be made of a photo."""
+    stems = [name] + [f"{name}.face{number}" for number in range(2, faces + 1)]
+    endings = [file.ending for file in FACE_FILES.values()] + [".mtl", ".png", f".{DEPTH_PREVIEW}.png"]
+    return {stem + ending for stem in stems for ending in endings} | {f"{name}.{OVERLAY}.jpg"}
+
+
+def check_apart(jobs):
+    """No two photos share a file, on a file system that ignores case neither."""
+    made = [comparable(name) for job in jobs for name in outputs(job.name)]
+    assert len(made) == len(set(made)) == len(jobs) * len(outputs("x"))
+
+
+def test_no_two_photos_share_an_output_file(tmp_path):
+    words = {word for name in outputs("v", 2) for word in name.split(".")[1:]} | {"face12", "FACE2", "Avatar", "2024"}
+    stems = ["v", "V"] + [f"v.{word}" for word in words] + [f"v.{a}.{b}" for a, b in itertools.product(words, words)]
+    folder = touch(tmp_path / "photos", *(f"{stem}.jpg" for stem in stems), "v.avatar.png", "V.JPG")
+    touch(
+        folder,
+        "v.avatar_jpg.png",
+        "v_jpg.bmp",
+        "a b.jpg",
+        "a_b.jpg",
+        "caf\u00e9.jpg",
+        "cafe\u0301.jpg",
+        "w.avatar.2024.jpg",
+    )
+    count = len(list(folder.iterdir()))  # fewer on a file system that ignores case
+    jobs = find_photos([folder], tmp_path / "out")
+    assert len(jobs) == count and len({job.photo for job in jobs}) == count
+    check_apart(jobs)
+    names = {job.photo.name: job.name for job in jobs}
+    assert names["w.avatar.2024.jpg"] == "w.avatar.2024", "a name that cannot be taken for another stays"
+    assert names["a b.jpg"] == "a b" and names["a_b.jpg"] == "a_b"
+    again = find_photos(sorted(folder.iterdir(), reverse=True), tmp_path / "out")
+    assert {job.photo.name: job.name for job in again} == names, "in any order"
+
+
+@pytest.mark.walk
+def test_an_avatar_and_a_photo_called_like_it(face, tmp_path):
+    folder, out = touch(tmp_path / "photos"), tmp_path / "out"
+    folder.mkdir()
+    for name in ("v.jpg", "v.avatar.jpg", "v.depth-preview.jpg", "w x.jpg", "w_x.jpg"):
+        Image.fromarray(face).save(folder / name)
+    report = process_photos([folder], out, PhotoOptions("open", kinds=("glb", "avatar", "obj", "depth")))
+    notes = [json.loads(path.read_text()) for path in (out / NOTES_FOLDER).glob("*.json")]
+    files = [name for note in notes for name in note["files"]]
+    assert report.done == len(notes) == 5 and len(files) == len(set(files)) == 5 * 7
+    assert set(files) | {"report.json", NOTES_FOLDER} == {path.name for path in out.iterdir()}
+    assert {"v.glb", "v.avatar.glb", "v.avatar_jpg.glb", "v.avatar_jpg.avatar.glb", "v.depth-preview_jpg.png"} <= set(
+        files
+    )
+
+
+@pytest.mark.parametrize("stem", ["x" * 250, "\u5c71 " * 62], ids=["ascii", "chinese"])
+def test_long_names_are_cut_and_stay_different(stem, face, tmp_path):
+    folder, out = touch(tmp_path / "photos"), tmp_path / "out"
+    folder.mkdir()
+    for name in (f"{stem}.jpg", f"{stem[:-1]}y.png"):
+        try:
+            Image.fromarray(face).save(folder / name)
+        except OSError:
+            pytest.skip("this file system has no such names")
+    options = PhotoOptions("open", kinds=("landmarks", "pose", "expressions", "npz", OVERLAY))
+    assert process_photos([folder], out, options).done == 2
+    jobs = find_photos([folder], out)
+    check_apart(jobs)
+    assert all(len(os.fsencode(job.name)) <= NAME_BYTES for job in jobs)
+    assert process_photos([folder], out, options).skipped == 2
+
+
+def test_the_longest_ending_fits():
+    endings = [file.ending for file in FACE_FILES.values()] + [f".{DEPTH_PREVIEW}.png"]
+    assert NAME_BYTES + len(".face1000") + max(map(len, endings)) <= 255
+    cut = with_hash("\u00e9" * 200, "one", 100)
+    assert len(cut.encode()) <= 100 and cut != with_hash("\u00e9" * 200, "other", 100)
+    assert with_hash("a\udcff", "a\udcff", 100).isascii()
+
+
+@posix
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no such names")
+def test_names_that_are_not_utf_8(face, tmp_path, capsys):
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    name = os.fsdecode(b"caf\xe9")
+    cv2.imwrite(str(tmp_path / "x.png"), face[..., ::-1])
+    (folder / f"{name}.png").write_bytes((tmp_path / "x.png").read_bytes())
+    Image.new("RGB", (90, 90)).save(folder / f"{name} wall.png")
+    touch(folder, f"{name}.dng", f"{name} empty.jpg")
+    command = ["photo", str(folder), "-o", str(out), "--weights", "open", *(f"--{kind}" for kind in FILE_KINDS)]
+    for done in ("2 photos done;", "0 photos done, 2 had been before;"):
+        assert main([*command, "--workers", "1"]) == 1
+        said = capsys.readouterr()
+        assert done in said.out and "wall" in said.out and ".dng" in said.err and "empty.jpg" in said.err
+    report = json.loads((out / "report.json").read_text())
+    assert list(report["ignored"]) == [str(folder / f"{name}.dng")] and (out / f"{name}.glb").exists()
+
+
+def test_formats_that_are_read_and_those_that_are_named(face, tmp_path, capsys):
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    kinds = {".jfif": "JPEG", ".jpe": "JPEG", ".mpo": "MPO", ".avif": "AVIF", ".jp2": "JPEG2000", ".j2k": "JPEG2000"}
+    readable = {ending: kind for ending, kind in kinds.items() if ending in images.readable_endings()}
+    assert len(readable) >= 3
+    for ending, kind in readable.items():
+        Image.fromarray(face).save(folder / f"photo{ending.upper()}", kind)
+    unreadable = [
+        ending for ending in (".dng", ".CR2", ".nef", ".arw", ".heic") if ending.lower() in images.unreadable_endings()
+    ]
+    touch(folder, *(f"raw{ending}" for ending in unreadable), "film.mp4", "notes.txt", ".hidden.dng")
+    assert main(["photo", str(folder), "-o", str(out), "--landmarks", "--weights", "open", "--workers", "1"]) == 1
+    said, report = capsys.readouterr(), json.loads((out / "report.json").read_text())
+    assert report["done"] == len(readable) == len(list(out.glob("*.landmarks.txt"))) and report["failed"] == {}
+    assert sorted(report["ignored"]) == sorted(str(folder / f"raw{ending}") for ending in unreadable)
+    assert all(name in said.err for name in report["ignored"]) and ".CR2" not in said.out
+    assert not any(name in said.err for name in ("film", "notes", "hidden")) and "convert them to JPEG" in said.err
+
+
+def test_heic_is_named_or_read(monkeypatch, tmp_path):
+    folder, ignored = touch(tmp_path / "photos", "a.heic", "b.HEIF"), {}
+    monkeypatch.setattr(photo_inputs, "readable_endings", lambda: (".jpg",))
+    monkeypatch.setattr(photo_inputs, "unreadable_endings", lambda: (".heic", ".heif", ".nef"))
+    with pytest.raises(ValueError, match=r"no photo in .* that can be read: .*a\.heic.*pillow-heif, and 1 more"):
+        find_photos([folder], tmp_path / "out", ignored)
+    assert len(ignored) == 2
+    monkeypatch.setattr(photo_inputs, "readable_endings", lambda: (".jpg", ".heic", ".heif"))
+    monkeypatch.setattr(photo_inputs, "unreadable_endings", lambda: (".nef",))
+    assert len(find_photos([folder], tmp_path / "out")) == 2
+
+
+def special_files(folder):
+    """Links to nothing and to themselves, a pipe, a socket, and links to a pipe and a device."""
+    folder.mkdir()
+    os.symlink(folder / "gone", folder / "broken.jpg")
+    os.symlink("loop.jpg", folder / "loop.jpg")
+    os.mkfifo(folder / "pipe.jpg")
+    os.symlink(folder / "pipe.jpg", folder / "to_pipe.png")
+    os.symlink(os.devnull, folder / "null.jpg")
+    os.symlink("/dev/zero", folder / "zero.jpg")
+    server, here = socket.socket(socket.AF_UNIX), os.getcwd()
+    os.chdir(folder)  # an address has at most 100 characters
+    server.bind("socket.jpg")
+    server.close()
+    os.chdir(here)
+    return sorted(folder.iterdir())
+
+
+@posix
+@pytest.mark.parametrize("given", ["the folder", "each file"])
+def test_only_regular_files_are_opened(given, face, tmp_path, capsys):
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    special = special_files(folder)
+    Image.fromarray(face).save(folder / "a.jpg")
+    os.symlink(folder / "a.jpg", folder / "link.jpg")
+    os.mkfifo(folder / "no photo")
+    inputs = [folder] if given == "the folder" else [*special, folder / "a.jpg", folder / "link.jpg"]
+    command = ["photo", *map(str, inputs), "-o", str(out), "--landmarks", "--weights", "open", "--workers", "1"]
+    assert main(command) == 1
+    said, report = capsys.readouterr().err, json.loads((out / "report.json").read_text())
+    assert report["done"] == 2 and report["ignored"].keys() == {str(path) for path in special}
+    assert all(name in said for name in report["ignored"]) and len(special) == 7
+    assert "leads to no file" in report["ignored"][str(folder / "loop.jpg")] and "pipe" in said
+    with pytest.raises(ValueError, match="no photo in"):
+        find_photos(special, out)
+    with pytest.raises(ValueError, match="no photo in"):
+        process_photos([touch(tmp_path / "empty", "a.txt")], out, LANDMARKS)
+
+
+def test_a_closed_folder_is_named(monkeypatch, tmp_path):
+    folder, ignored = touch(tmp_path / "photos", "a.jpg", "closed/b.jpg"), {}
+    scandir = os.scandir
+
+    def closed(path):
+        if os.fspath(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert [job.name for job in find_photos([folder], tmp_path / "out", ignored)] == ["a"]
+    assert ignored == {str(folder / "closed"): "the folder cannot be read (Permission denied)"}
+
+
+SPELLINGS = [
+    ("photos", "photos/out"),
+    ("photos", "photos/../photos/out"),
+    ("photos", "photos/sub/../out"),
+    ("photos/", "./photos//out/"),
+    ("photos/../photos", "photos/out"),
+    ("photos/sub/..", "photos/out"),
+    (".", "photos/out"),
+    ("photos", "link/out"),
+    ("link", "photos/out"),
+    ("link", "link/out"),
+    ("link/../photos", "photos/out"),
+    ("photos", "elsewhere"),
+    ("link", "elsewhere"),
+    ("photos photos/out", "photos/out"),
+    ("photos/sub photos/a.jpg photos/out", "photos/out"),
+    ("photos link", "photos/out"),
+]
+
+
+@posix
+@pytest.mark.parametrize("exists", [False, True], ids=["new", "there"])
+@pytest.mark.parametrize(("given", "out"), SPELLINGS)
+def test_the_output_folder_is_never_read(given, out, exists, face, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jpg", "sub/b.jpg"):
+        touch(tmp_path / "photos", name)
+        Image.fromarray(face).save(tmp_path / "photos" / name)
+    os.symlink("photos", "link")
+    os.symlink("photos/out", "elsewhere")  # links to the output folder, which does not exist yet
+    if exists or out == "elsewhere" or "out" in given:
+        os.mkdir("photos/out")
+    first = find_photos(given.split(), out)
+    for job in first:  # as a run would write them
+        touch(tmp_path, job.files_folder / f"{os.path.basename(job.name)}.overlay.jpg", job.note_path)
+    assert [job.photo.name for job in first] == ["a.jpg", "b.jpg"]
+    assert find_photos(given.split(), out) == first and len(list((tmp_path / "photos/out").rglob("*.jpg"))) == 2
+
+
+def test_inputs_called_dot_dot_do_not_leave_the_output_folder(tmp_path, monkeypatch):
+    touch(tmp_path, "p/a.jpg", "q/b.jpg", "q/sub/...jpg", "q/sub/.part-x.jpg")
+    monkeypatch.chdir(tmp_path / "q" / "sub")
+    jobs = find_photos(["..", "../../p", "...jpg", ".part-x.jpg"], tmp_path / "out")
+    names = [job.name for job in jobs]
+    assert names[:2] == ["p/a", "q/b"] and all(name.startswith("photo-") for name in names[2:]) and len(names) == 4
+
+
+def test_a_photo_may_be_given_twice(tmp_path, monkeypatch):
+    monkeypatch.chdir(touch(tmp_path, "p/a.jpg", "q/a.jpg"))
+    assert [job.name for job in find_photos(["p/a.jpg", "p/../p/a.jpg"], "out")] == ["a"]
+    assert [job.name for job in find_photos(["p", "p/../p", "./p"], "out")] == ["p/a"]
+    with pytest.raises(ValueError, match="would both become a_jpg-.*an output folder of its own"):
+        find_photos(["p/a.jpg", "q/a.jpg"], "out")
+
+
+def test_a_kind_of_file_that_fails_leaves_nothing(face, tmp_path, monkeypatch):
+    def fails(_, path):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    Image.fromarray(face).save(tmp_path / "a.png")
+    out, options = tmp_path / "out", PhotoOptions("open", kinds=("glb", "pose"))
+    monkeypatch.setitem(FACE_FILES, "pose", FACE_FILES["pose"]._replace(write=fails))
+    report = process_photos([tmp_path / "a.png"], out, options)
+    assert "No space left" in report.failed[str(tmp_path / "a.png")]
+    assert [path.name for path in out.rglob("*") if path.is_file()] == ["report.json"]
+    monkeypatch.undo()
+    assert process_photos([tmp_path / "a.png"], out, options).done == 1
+    assert np.isfinite(json.loads((out / "a.pose.json").read_text())["yaw"])
