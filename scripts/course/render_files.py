@@ -63,14 +63,12 @@ def beside_a_video(face: Face) -> Image:
 def in_a_browser(page: Path) -> Image:
     """A page with a face in a browser's window, from five directions."""
     views = []
-    with tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder, "view.png")
-        command = [BROWSER, *BROWSER_OPTIONS, f"--window-size={VIEW_SIZE},{VIEW_SIZE}", f"--screenshot={picture}"]
-        for yaw, pitch in DIRECTIONS:
-            address = f"{page.absolute().as_uri()}#yaw={yaw}&pitch={pitch}"
-            subprocess.run(
-                [*command, f"--user-data-dir={folder}", address], check=True, capture_output=True, timeout=60
-            )
+    for yaw, pitch in DIRECTIONS:
+        address = f"{page.absolute().as_uri()}#yaw={yaw}&pitch={pitch}"
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+            picture = Path(profile, "view.png")
+            options = f"--window-size={VIEW_SIZE},{VIEW_SIZE}", f"--screenshot={picture}", f"--user-data-dir={profile}"
+            subprocess.run([BROWSER, *BROWSER_OPTIONS, *options, address], check=True, capture_output=True, timeout=60)
             views.append(np.array(PIL.Image.open(picture).convert("RGB")))
     return np.concatenate(views, 1)
 
