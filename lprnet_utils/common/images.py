@@ -94,8 +94,8 @@ def readable_endings() -> tuple[str, ...]:
     """Endings of the image files that the installed Pillow reads, in lower case, with the dot."""
     from PIL import features
 
-    known = [kind for kind in FILE_ENDINGS if kind in ALWAYS_READABLE or _register_heif(kind)]
-    known += [kind for kind, feature in PILLOW_FEATURES.items() if features.check(feature)]
+    known = [*ALWAYS_READABLE, *(kind for kind, feature in PILLOW_FEATURES.items() if features.check(feature))]
+    known += ["HEIF"] if _register_heif() else []
     return tuple(ending for kind in known for ending in FILE_ENDINGS[kind])
 
 
@@ -105,10 +105,8 @@ def unreadable_endings() -> tuple[str, ...]:
     return tuple(ending for ending in (*known, *RAW_ENDINGS) if ending not in readable_endings())
 
 
-def _register_heif(kind: str = "HEIF") -> bool:
+def _register_heif() -> bool:
     """Let Pillow read HEIC files by the package pillow-heif, if it is installed."""
-    if kind != "HEIF":
-        return False
     try:
         from pillow_heif import register_heif_opener
     except ImportError:

@@ -1,5 +1,7 @@
 """Face textures in the UV layout: read from the photo, and completed where the camera does not see the face."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,7 @@ ELLIPSE_BAND = (0.62, 0.9)  # of the radius: from here the comparison counts, fr
 SKIN_TONE_TOLERANCE = 0.12  # of the natural logarithms of red and blue relative to green
 SKIN_LIGHT_TOLERANCE = 0.4  # of the natural logarithm of green, relative to the smooth light on the face
 SKIN_DISTANCE = (1.0, 2.0)  # tolerances: from here a texel is doubted, from there rejected
-MIN_SKIN_TEXELS = 200
+MIN_SKIN_TEXELS = 200  # with fewer in the middle of the face, nothing is known of the skin and nothing rejected
 CHIN_HALF_WIDTH, CHIN_TOP = 0.15, 0.85  # in sides of the chart
 BEARD_SHARE = 0.25  # of unlike texels on the chin: more are a beard, and the jaw is not tested
 BEARD_BAND = (0.5, 0.65)  # from the first height in the chart the test has less, from the second no effect
@@ -75,8 +77,12 @@ def texel_trust(position_map: Array, layout: UVLayout, image: Image, seen: Array
     return (trust * (1 - skin_unlikeness(colors, trust, layout) * outer_part(layout))).astype(np.float32)
 
 
+@lru_cache(maxsize=4)
 def outer_part(layout: UVLayout) -> NDArray[np.float32]:
-    """How much (N, N), 0 to 1, the colour of a texel must be that of skin: 0 in the middle of the chart, 1 outside."""
+    """How much (N, N), 0 to 1, the colour of a texel must be that of skin: 0 in the middle of the chart, 1 outside.
+
+    It is cached: do not write into it.
+    """
     u, v = layout.texel_uv[..., 0] - 0.5, layout.texel_uv[..., 1] - ELLIPSE_CENTRE_V
     v = v / np.where(v < 0, ELLIPSE_RADII["v above"], ELLIPSE_RADII["v below"])
     return _ramp(np.hypot(u / ELLIPSE_RADII["u"], v), *ELLIPSE_BAND)

@@ -1,6 +1,9 @@
 """Frames of video files: constant rate, upright, square pixels; and files of frames."""
 
+import socket
+from contextlib import suppress
 from fractions import Fraction
+from threading import Thread
 
 import av
 import numpy as np
@@ -123,12 +126,26 @@ def test_a_name_with_a_colon_is_a_file(tmp_path, monkeypatch):
     assert len(list(VideoFrames("12:30.mp4"))) == 10
 
 
-def test_a_playlist_leads_to_no_server(tmp_path):
-    (tmp_path / "a.mp4").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n")
-    (tmp_path / "b.mp4").write_text("v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 96\n")
-    for name in "ab":
-        with pytest.raises(VideoError, match=r"(not a video that ffmpeg can read|holds no video|damaged)"):
-            list(VideoFrames(tmp_path / f"{name}.mp4"))
+def test_a_playlist_leads_to_no_server_and_no_other_file(tmp_path):
+    ffmpeg("-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=1", tmp_path / "secret.ts")
+    asked = []
+
+    def hang_up(server):
+        with suppress(OSError):  # at the end the server is closed
+            while True:
+                connection, address = server.accept()
+                asked.append(address)
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        Thread(target=hang_up, args=(server,), daemon=True).start()
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/a.ts"
+        for name, target in (("web", address), ("local", tmp_path / "secret.ts"), ("relative", "secret.ts")):
+            text = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{target}\n#EXT-X-ENDLIST\n"
+            (tmp_path / f"{name}.m3u8").write_text(text)
+            with pytest.raises(VideoError, match=r"(not a video that ffmpeg can read|holds no video|damaged)"):
+                list(VideoFrames(tmp_path / f"{name}.m3u8"))
+    assert asked == []
 
 
 def test_the_rate_of_television_stays_exact(tmp_path):
