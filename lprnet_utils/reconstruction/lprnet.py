@@ -176,7 +176,7 @@ class LPRNet:
 
     def upright_crop(self, position_map: ArrayLike) -> NDArray:
         """The matrix (2, 3) from the photo to a crop around the map's landmarks that shows the face upright."""
-        mean, points = (self.layout.points(m)[::7] for m in (self.layout.mean_map, position_map))
+        mean, points = (self.layout.points(m, 7) for m in (self.layout.mean_map, position_map))
         up = Camera.fit(mean, points).rotation[:2, 1]
         angle = float(np.degrees(np.arctan2(up[0], up[1])))
         turned = view_matrix([0, 0], 1, 1, angle)

@@ -239,9 +239,12 @@ class UVLayout:
         """The iBUG landmarks (68, 3) of a position map (N, N, 3), in the map's unit."""
         return self.landmark_matrix @ self.flat(position_map)
 
-    def points(self, position_map: ArrayLike) -> NDArray[np.float32]:
-        """The surface texels (M, 3) of a position map (N, N, 3): the vertices that ``triangles`` joins."""
-        return self.flat(position_map)[self.texels]
+    def points(self, position_map: ArrayLike, step: int = 1) -> NDArray[np.float32]:
+        """The surface texels (M, 3) of a position map (N, N, 3): the vertices that ``triangles`` joins.
+
+        With a ``step`` only every step-th of them, where a part is enough.
+        """
+        return self.flat(position_map)[self.texels[::step]]
 
     def flat(self, position_map: ArrayLike) -> NDArray[np.float32]:
         """All texels (N*N, 3) of a position map (N, N, 3). ValueError if the map has another shape."""

@@ -31,12 +31,14 @@ class Panel:
     def __init__(self, side: int, turn: str, photo_colors: bool):
         self.side, self._turn, self._photo_colors = side, turn, photo_colors
         self._cells: dict[int, int] = {}  # number of the cell by id
-        self._colors: dict[int, FaceColors] = {}
+        self._colors: dict[tuple[int, int], FaceColors] = {}  # by id and look
         self._rows = 1
 
     def draw(self, faces: list[TrackedFace], seconds: float) -> Image:
         """The picture (side, side, 3) of the faces at a time of the video."""
         self._assign_cells({found.id for found in faces})
+        shown = {(found.id, found.look) for found in faces}
+        self._colors = {key: colors for key, colors in self._colors.items() if key in shown}
         out = np.full((self.side, self.side, 3), 255, np.uint8)
         edges = np.linspace(0, self.side, self._rows + 1).astype(int)
         for found in faces:
@@ -49,7 +51,6 @@ class Panel:
     def _assign_cells(self, ids: set[int]) -> None:
         """Free the cells of faces that are gone, and give each new face the first free one."""
         self._cells = {number: cell for number, cell in self._cells.items() if number in ids}
-        self._colors = {number: colors for number, colors in self._colors.items() if number in ids}
         for number in sorted(ids - set(self._cells)):
             self._cells[number] = min(set(range(len(ids))) - set(self._cells.values()))
         needed = math.ceil(math.sqrt(max(self._cells.values(), default=0) + 1))
@@ -64,7 +65,7 @@ class Panel:
         colors = None
         if self._photo_colors:
             seen = replace(found.face, position_map=found.raw_map)  # the smoothed map is late where the head turns
-            colors = self._colors.setdefault(found.id, FaceColors()).update(seen, seconds)
+            colors = self._colors.setdefault((found.id, found.look), FaceColors()).update(seen, seconds)
         side = min(width, height)
         picture = render_rotated(found.face, min(2 * side, MAX_FACE_PIXELS), yaw, pitch, colors)
         interpolation = cv2.INTER_AREA if side < len(picture) else cv2.INTER_LINEAR

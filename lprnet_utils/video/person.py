@@ -25,18 +25,18 @@ GREY_OFFSET = 10.0  # added before a logarithm, in grey levels: the noise of dar
 SAME_SHAPE_MM = 0.7  # distance of the two shapes up to which nothing else is compared
 UNCHANGED = 0.18  # change of the crop, in its standard deviation, up to which nothing else is compared
 
-# The logit that two views show two people. Fitted by logistic regression to pairs of views of one person and of two, in
-# rendered clips (steady, fast, compressed, blurred, flashed, dimmed) and in photos.
-LOGIT = 18.2
-CORRELATION_WEIGHT = -7.4  # of the inverse hyperbolic tangent of the correlation of the two patterns
-SHAPE_WEIGHT = 4.5  # of the logarithm of the distance of the two shapes in mm
-TONE_WEIGHT = 1.9  # of the logarithm of the difference of the two skin tones
-TURN_WEIGHT = -0.146  # of the angle between the two poses in degrees: a turned head is harder to compare
-CHANGE_WEIGHT = 3.8  # of the logarithm of the change of the crop
-OTHER_PERSON = 3.0  # above this logit it is another person, if the video is not noisy
-FOUND_AGAIN_OTHER = 5.0  # the same for a face that was lost for a moment
+# The logit that two views show two people: a weighted sum of :meth:`View.differences`. The weights are printed by
+# scripts/calibration/person_change.py, from pairs of views of one person and of two.
+LOGIT = 8.67
+WEIGHTS = np.array([-4.48, 3.83, 1.71, -0.08, 0.79])
+OTHER_PERSON = 0.4  # above this logit it is another person
+MAYBE_OTHER_PERSON = -1.25  # above this one it may be: then nothing of before is averaged in
+FOUND_AGAIN_OTHER = 1.5  # above this one it is another person, if the face was lost for a moment
+UNCLEAR = 0.0  # logit of two views that hardly show the same parts, as from the left and from the right
+NO_DOUBT = -3.0
 DOUBT_SECONDS = 2.0  # over which a doubt is forgotten
-OLDER_VIEW_SECONDS = 0.3  # age of the older view that a new one is compared with; it is up to twice as old
+OLDER_VIEW_SECONDS = 0.3  # between two older views that a new one is compared with
+OLDER_VIEWS = 3
 
 
 class ViewPoints:
@@ -45,10 +45,10 @@ class ViewPoints:
     def __init__(self, layout: UVLayout, step: int):
         mean = layout.mean_map
         self.layout, self.step = layout, step
-        self.mean = layout.points(mean)[::step]
+        self.mean = layout.points(mean, step)
         normals = np.cross(np.gradient(mean, axis=0), np.gradient(mean, axis=1))
         normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
-        self.normals = layout.points(normals)[::step][::COLOR_STEP]
+        self.normals = layout.points(normals, step * COLOR_STEP)
         x, y, z = (self.mean[::COLOR_STEP] / 80).T
         self.light = np.stack([np.ones_like(x), x, y, z, x * x, y * y], 1)  # smooth light is a sum of these
 
@@ -57,7 +57,7 @@ class View:
     """A face in one frame: a small crop of it, and where its places are."""
 
     def __init__(self, image: Image, crop: Array, crop_size: int, position_map: Array, points: ViewPoints):
-        places = points.layout.points(position_map)[:: points.step]
+        places = points.layout.points(position_map, points.step)
         self.camera = Camera.fit(points.mean, places)
         self.shape = self.camera.unproject(places)  # (P, 3) in the face frame
         scale = VIEW_SIZE / crop_size
@@ -67,29 +67,40 @@ class View:
 
     def other_person(self, earlier: "View") -> float:
         """The logit that an earlier view shows another person; below 0 it is likely the same one."""
-        distance = float(np.linalg.norm(self.shape - earlier.shape, axis=1).mean())
-        if distance <= SAME_SHAPE_MM:  # nearly always so: the crop costs more
+        # nearly all pairs of frames end here, because the crops cost more
+        if float(np.linalg.norm(self.shape - earlier.shape, axis=1).mean()) <= SAME_SHAPE_MM:
             return -math.inf
-        change = cv2.norm(self._grey, earlier._grey, cv2.NORM_L1) / self._grey.size
-        if change <= UNCHANGED:
+        if self._change(earlier) <= UNCHANGED:
             return -math.inf
+        differences = self.differences(earlier)
+        return UNCLEAR if differences is None else LOGIT + float(WEIGHTS @ differences)
+
+    def _change(self, earlier: "View") -> float:
+        return cv2.norm(self._grey, earlier._grey, cv2.NORM_L1) / self._grey.size
+
+    def differences(self, earlier: "View") -> Array | None:
+        """How this view differs from an earlier one (5,); None if they hardly show the same parts of the face.
+
+        They are the correlation of the two patterns (its inverse hyperbolic tangent), the distance of the two shapes
+        in mm, the difference of the skin tones, the angle between the poses in degrees, because a turned head is harder
+        to compare, and the change of the crop. Of distance, tone and change it is the logarithm.
+        """
         weight = self._weight * earlier._weight
         total = float(weight.sum())
         if total < MIN_OVERLAP * len(weight):
-            return -math.inf
+            return None
         a, b = self._pattern, earlier._pattern
         a, b = a - weight @ a / total, b - weight @ b / total
         norm = math.sqrt(float((weight @ (a * a)) * (weight @ (b * b))))
         correlation = min(max(float(weight @ (a * b)) / max(norm, 1e-9), -0.5), 0.995)
         green, red, blue = (weight @ (self._colors - earlier._colors))[[1, 0, 2]] / total
-        return (
-            LOGIT
-            + CORRELATION_WEIGHT * math.atanh(correlation)
-            + SHAPE_WEIGHT * math.log(distance)
-            + TONE_WEIGHT * math.log(abs(red - green) + abs(blue - green) + 0.02)
-            + TURN_WEIGHT * rotation_distance(self.camera.rotation, earlier.camera.rotation)
-            + CHANGE_WEIGHT * math.log(change + 0.02)
-        )
+        return np.array([
+            math.atanh(correlation),
+            math.log(max(float(np.linalg.norm(self.shape - earlier.shape, axis=1).mean()), 0.1)),
+            math.log(abs(red - green) + abs(blue - green) + 0.02),
+            rotation_distance(self.camera.rotation, earlier.camera.rotation),
+            math.log(self._change(earlier) + 0.02),
+        ])  # fmt: skip
 
     def release_image(self) -> None:
         """Keep the small crop instead of the frame."""
@@ -138,8 +149,8 @@ class Person:
     """The views of one person, to notice when another one has the place."""
 
     def __init__(self) -> None:
-        self.doubt = 0.0  # highest logit of late: blurred and badly compressed videos raise doubts again and again
-        self._older: list[tuple[float, View]] = []  # at most two, with their times in seconds
+        self.doubt = NO_DOUBT  # highest logit of late: blurred and badly compressed videos raise doubts again and again
+        self._older: list[tuple[float, View]] = []  # with their times in seconds
         self._logit = -math.inf  # of the last comparison
         self._known: list[View] = []  # those to compare with
 
@@ -150,14 +161,19 @@ class Person:
         """
         self._logit = math.inf if self._known else -math.inf
         for known in self._known:
-            if self._logit > 0:  # otherwise it is settled
+            if self._logit > MAYBE_OTHER_PERSON:  # otherwise it is settled
                 self._logit = min(self._logit, view.other_person(known))
-        return self._logit > (FOUND_AGAIN_OTHER if found_again else OTHER_PERSON) + self.doubt
+        return self._logit > (FOUND_AGAIN_OTHER if found_again else OTHER_PERSON) + self.doubt - NO_DOUBT
+
+    @property
+    def may_have_left(self) -> bool:
+        """Whether the last view compared may show another person, or the same one in a new light."""
+        return self._logit > max(MAYBE_OTHER_PERSON, self.doubt + 1)
 
     def remember(self, view: View, time: float, dt: float) -> None:
         """Keep the view of a frame, ``dt`` seconds after the last one."""
-        self.doubt = max(self.doubt * math.exp(-dt / DOUBT_SECONDS), self._logit)
+        self.doubt = max(NO_DOUBT + (self.doubt - NO_DOUBT) * math.exp(-dt / DOUBT_SECONDS), self._logit)
         if not self._older or time - self._older[-1][0] >= OLDER_VIEW_SECONDS:
             view.release_image()
-            self._older = [*self._older, (time, view)][-2:]
-        self._known = [view, *(older for _, older in self._older[:1] if older is not view)]
+            self._older = [*self._older, (time, view)][-OLDER_VIEWS:]
+        self._known = [view, *(older for _, older in reversed(self._older) if older is not view)]

@@ -62,11 +62,13 @@ class TrackedFace:
     """A face in one frame of a video.
 
     A face keeps its id while it is followed, and if it is found again within a second. If another person takes its
-    place, as after a cut, that person gets a new id (:mod:`lprnet_utils.video.person`). People are not recognised:
-    somebody who comes back later gets a new id. ``face.confidence`` is the likelihood that the position map is a face's
-    (:meth:`lprnet_utils.LPRNet.likelihood`) times the agreement of its shape with that of the last frame. If the
-    product is below 0.5 the face is lost, unless the detector sees it too. In that case the detector's score replaces
-    the likelihood, which is low for unusual shapes such as a wide-open mouth.
+    place, as after a cut, that person gets a new id (:mod:`lprnet_utils.video.person`). Two people who look alike are
+    hard to tell from one person in a new light. Then the id stays, but ``look`` counts on, and the smoothing, the
+    identity and the colours of the 3D face start anew. Somebody who comes back later gets a new id.
+
+    ``face.confidence`` is the likelihood that the position map is a face's (:meth:`lprnet_utils.LPRNet.likelihood`)
+    times the agreement of its shape with that of the last frame. Below 0.5 the face is lost, unless the detector sees
+    it too. Then its score replaces the likelihood, which is low for unusual shapes such as a wide-open mouth.
     """
 
     id: int  # counted from 0
@@ -74,13 +76,14 @@ class TrackedFace:
     raw_landmarks: NDArray[np.float32]  # (68, 3) before smoothing, in the photo frame
     raw_map: NDArray[np.float32]  # (N, N, 3) before smoothing: it fits the frame's colours best
     coefficients: Coefficients | None = None  # if asked for; the identity is constant after half a second
+    look: int = 0  # counted from 0 for each id; a new one where the face suddenly looks as if it were another person's
 
 
 class Track:
     """The state of one face between two frames."""
 
     def __init__(self, number: int, time: float):
-        self.id = number
+        self.id, self.look = number, 0
         self.confirmed_at = time  # when the detector last saw the face; for a lost track, when it was lost
         self.age = 0.0  # seconds since the face was found
         self.crop: Array | None = None  # matrix (2, 3) of the crop in the next frame
@@ -95,6 +98,12 @@ class Track:
         """Forget the movement so far: the next position map is not smoothed toward the last one."""
         self._filter.reset()
         self.age = 0.0
+
+    def start_anew(self) -> None:
+        """Forget all that was averaged."""
+        self.restart()
+        self.identity_samples = 0
+        self.look += 1
 
     def smooth(self, position_map: ArrayLike, dt: float) -> Array:
         """The position map, smoothed over time."""
@@ -312,7 +321,9 @@ class FaceTracker:
         return position_map, crop, self._view(image, crop, position_map)
 
     def _note(self, track: Track, position_map: Array, view: View) -> None:
-        """Keep the place and the view of a track's face."""
+        """Keep the place and the view of a track's face; if it may be another person's, nothing else is kept."""
+        if track.person.may_have_left:
+            track.start_anew()
         track.box = landmark_box(self._layout.landmarks(position_map))
         track.shape = view.shape
         track.person.remember(view, self._tracks.time, self._tracks.dt)
@@ -342,7 +353,7 @@ class FaceTracker:
         if self._fitter:
             self._timed("expressions", self._fit, track, smoothed)
         track.age += dt
-        return TrackedFace(track.id, face, raw, position_map, track.coefficients)
+        return TrackedFace(track.id, face, raw, position_map, track.coefficients, track.look)
 
     def _smoothed(self, track: Track, position_map: Array, dt: float) -> NDArray[np.float32]:
         smoothed = track.smooth(position_map, dt) if self._smooth else position_map

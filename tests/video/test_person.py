@@ -8,7 +8,7 @@ import pytest
 
 from lprnet_utils.synthetic import rendered_clip
 from lprnet_utils.video import FaceTracker
-from lprnet_utils.video.panel import FaceColors
+from lprnet_utils.video.panel import FaceColors, Panel
 
 FPS = 15
 
@@ -42,6 +42,29 @@ def test_another_person_in_the_same_place_is_a_new_face(net, clips):
         # nothing of the first person: map and identity are those of a video that begins with the second one
         assert np.abs(cut[0].face.landmarks - fresh[0].face.landmarks).mean() < 1
         assert np.abs(cut[0].coefficients.identity - fresh[0].coefficients.identity).mean() < 0.3
+
+
+def test_people_who_look_alike_keep_the_id_but_nothing_else(net):
+    first, second = ([frame.image for frame in rendered_clip(8, (320, 240), FPS, seed=seed)] for seed in (5, 3))
+    tracks = follow(net, first + second, expressions=True)
+    assert [[(found.id, found.look) for found in faces] for faces in tracks] == [[(0, 0)]] * 8 + [[(0, 1)]] * 8
+    for cut, fresh in zip(tracks[8:], follow(net, second, expressions=True), strict=True):
+        assert np.abs(cut[0].face.landmarks - fresh[0].face.landmarks).mean() < 1
+        assert np.abs(cut[0].coefficients.identity - fresh[0].coefficients.identity).mean() < 0.3
+    panel, alone = Panel(200, "sway", True), Panel(200, "sway", True)
+    for k, faces in enumerate(tracks[:9]):
+        seen = panel.draw(faces, k / FPS)
+    assert np.array_equal(seen, alone.draw(tracks[8], 8 / FPS)), "the skin is the second person's alone"
+
+
+def test_a_jump_to_a_profile_is_a_new_look_at_least(net):
+    poses = ((0.0, 75.0, 0.0), (0.0, -75.0, 0.0))
+    clips = [
+        rendered_clip(6, (320, 240), FPS, seed=3 + k, pose=lambda t, pose=pose: pose) for k, pose in enumerate(poses)
+    ]
+    tracks = follow(net, [frame.image for clip in clips for frame in clip])
+    assert {(found.id, found.look) for found in tracks[0]} == {(0, 0)}
+    assert (0, 0) not in {(found.id, found.look) for faces in tracks[6:] for found in faces}
 
 
 def test_a_cut_between_two_photos(net, photos):
