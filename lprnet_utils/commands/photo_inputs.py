@@ -3,36 +3,18 @@
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 from ..common.files import UNFINISHED_PREFIX
 from ..common.images import FILE_ENDINGS, readable_endings, unreadable_endings
 from ..common.names import comparable, with_hash
 from .photo_files import SECOND_ENDINGS
+from .photo_notes import NOTES_FOLDER, PhotoJob, is_of, is_of_neighbour, made_files
 
-NOTES_FOLDER = ".lprnet"  # in the output folder
 NAME_BYTES = 215  # of a photo's files without their endings, the longest of which is .face1000.expressions.json
-
-
-@dataclass(frozen=True)
-class PhotoJob:
-    """One photo, and the folder and name of its files. The name has no ending and is relative to the folder."""
-
-    photo: Path
-    folder: Path
-    name: str
-
-    @property
-    def files_folder(self) -> Path:
-        """The folder of the photo's files, which may be inside ``folder``."""
-        return (self.folder / self.name).parent
-
-    @property
-    def note_path(self) -> Path:
-        """The file of the photo's note."""
-        return self.folder / NOTES_FOLDER / f"{self.name}.json"
+AN_OUTPUT = "made by an earlier run of lprnet photo"  # the reason why a picture is passed over
 
 
 def find_photos(
@@ -40,13 +22,15 @@ def find_photos(
 ) -> list[PhotoJob]:
     """The photos in files and folders, and the names of their output files.
 
-    Folders are searched recursively, except hidden files, links to folders and the output ``folder``. A photo
-    ``holiday/a.jpg`` in the folder ``holiday`` becomes ``a.glb``. If two photos differ only in their ending, or several
-    folders are given, the name contains the ending or the folder. So it does if it could be that of another photo's
-    file: ``v.avatar.jpg`` becomes ``v.avatar_jpg.glb``. A name that is too long ends in a hash instead.
+    Folders are searched recursively, except hidden files, links to folders, the output ``folder``, and the files of
+    other output folders. A photo ``holiday/a.jpg`` in the folder ``holiday`` becomes ``a.glb``. If two photos differ
+    only in their ending, or several folders are given, the name contains the ending or the folder. So it does if it
+    could be that of another photo's file: ``v.avatar.jpg`` becomes ``v.avatar_jpg.glb``. A name that is too long ends
+    in a hash instead. A photo that already has files in ``folder`` keeps their name: if ``a.png`` joins later, it
+    becomes ``a_png.glb``, and ``a.glb`` remains that of ``a.jpg``.
 
-    ``ignored`` gets photos that cannot be read, and what is not a regular file (pipes, devices, broken links), each
-    with the reason. They are not opened.
+    ``ignored`` gets what is not opened, each with the reason: photos that cannot be read, what is not a regular file
+    (pipes, devices, broken links), and pictures that an earlier run has made (``AN_OUTPUT``).
 
     ValueError if an input does not exist, there is no photo, two photos would have the same name, or a photo lies in
     the folder of its output files.
@@ -54,18 +38,20 @@ def find_photos(
     ignored = {} if ignored is None else ignored
     folder, inputs = Path(folder).absolute(), [Path(given) for given in inputs]
     sources = [given for given in inputs if not _is_earlier_output(given, folder)] or inputs
-    several = sum(given.is_dir() for given in sources) > 1
+    made = cache(lambda place: frozenset(made_files(place)))
+    searched = {given: list(_walk(given, folder, made, ignored)) for given in sources if given.is_dir()}
+    has_photos = [bool(searched[given]) or not _has_notes(given) for given in sources if given in searched]
+    several = sum(has_photos) > 1  # an earlier output folder, searched by holiday/*, does not count
     found: dict[Path, tuple[Path, Path]] = {}  # without links and .. -> the photo and its path relative to the input
     for given in sources:
-        if given.is_dir():
+        if given in searched:
             head = Path(os.path.basename(os.path.abspath(given))) if several else Path()
             root, real = given.absolute(), given.resolve()
-            for path in _walk(root, folder, ignored):
-                relative = path.relative_to(root)
-                found.setdefault(real / relative, (path, head / relative))
+            for relative in searched[given]:
+                found.setdefault(real / relative, (root / relative, head / relative))
         elif not os.path.lexists(given):
             raise ValueError(f"there is no file or folder {given}")
-        elif problem := _problem(given):
+        elif problem := _problem(given, given.parent.resolve(), made):
             ignored[str(given.absolute())] = problem
         else:
             found.setdefault(given.parent.resolve() / given.name, (given.absolute(), Path(given.name)))
@@ -78,25 +64,31 @@ def _is_earlier_output(given: Path, folder: Path) -> bool:
     """Whether an input is the output folder of an earlier run, or empty: ``lprnet photo holiday/* -o holiday/out``."""
     if not (given.is_dir() and _is_same(given, folder)):
         return False
-    names = os.listdir(given)
-    return not names or NOTES_FOLDER in names
+    return _has_notes(given) or not os.listdir(given)
 
 
-def _walk(root: Path, output: Path, ignored: dict[str, str]) -> Iterator[Path]:
+def _has_notes(given: Path) -> bool:
+    return (given / NOTES_FOLDER).is_dir()
+
+
+def _walk(given: Path, output: Path, made: Callable, ignored: dict[str, str]) -> Iterator[Path]:
+    """The photos in a folder and in those inside it, relative to it."""
+
     def closed(error: OSError) -> None:
         ignored[str(error.filename)] = f"the folder cannot be read ({error.strerror})"
 
-    readable, unreadable = readable_endings(), unreadable_endings()
+    readable, unreadable, root, real = readable_endings(), unreadable_endings(), given.absolute(), given.resolve()
     for place, folders, files in os.walk(root, onerror=closed):
+        relative = Path(place).relative_to(root)
         folders[:] = sorted(f for f in folders if not f.startswith(".") and not _is_same(Path(place, f), output))
         for name in files:
             path, ending = Path(place, name), os.path.splitext(name)[1].lower()
             if name.startswith(".") or ending not in (*readable, *unreadable):
                 continue
-            if problem := _unreadable(ending) if ending in unreadable else _problem(path):
+            if problem := _unreadable(ending) if ending in unreadable else _problem(path, real / relative, made):
                 ignored[str(path)] = problem
             else:
-                yield path
+                yield relative / name
 
 
 def _is_same(one: Path, other: Path) -> bool:
@@ -107,8 +99,14 @@ def _is_same(one: Path, other: Path) -> bool:
         return False
 
 
-def _problem(path: Path) -> str | None:
-    """Why a path is not opened as a photo. Reading from a pipe or a device might never end."""
+def _problem(path: Path, real_folder: Path, made: Callable) -> str | None:
+    """Why a path is not opened as a photo. Reading from a pipe or a device might never end.
+
+    ``real_folder`` is its folder without links, ``made`` gives the files that an earlier run has made in a folder.
+    """
+    real = real_folder / path.name
+    if any(real in made(place) for place in real.parents):
+        return AN_OUTPUT
     try:
         mode = os.stat(path).st_mode
     except OSError as error:
@@ -133,24 +131,23 @@ def _nothing_found(inputs: list[Path], ignored: dict[str, str]) -> str:
 
 def _name_jobs(found: dict[Path, Path], folder: Path) -> list[PhotoJob]:
     """Jobs with different names for photos, given with their paths relative to the input."""
-    stems = Counter(comparable(str(relative.parent / relative.stem)) for relative in found.values())
-    names = {}
+    usual, kept = _usual_names(found), {}
+    taken: dict[str, Path] = {}
     for path, relative in found.items():
-        base, last = relative.stem, relative.stem.rpartition(".")[2].lower()
-        # NAME.face2 is the name of a second face, NAME.avatar begins the name of NAME's avatar
-        is_taken = ".face" in base.lower() or ("." in base and last in SECOND_ENDINGS)
-        if is_taken or stems[comparable(str(relative.parent / base))] > 1:
-            base += "_" + relative.suffix[1:]
-        names[path] = base
-    counts = Counter(comparable(str(found[path].parent / base)) for path, base in names.items())
+        possible = (_name(relative, base, hashed) for hashed in (False, True) for base in _bases(relative))
+        names = dict.fromkeys([usual[path], *possible])
+        old = next((name for name in names if is_of(PhotoJob(path, folder, name))), None)
+        if old and taken.setdefault(comparable(old), relative) == relative:
+            kept[path] = old
+    wanted = {comparable(name) for name in usual.values()}
     jobs: dict[str, PhotoJob] = {}
     for path, relative in sorted(found.items()):
-        base = names[path]
-        if not base.strip(".") or base.startswith(UNFINISHED_PREFIX):
-            base = with_hash("photo", str(relative), NAME_BYTES)
-        elif counts[comparable(str(relative.parent / base))] > 1 or len(os.fsencode(base)) > NAME_BYTES:
-            base = with_hash(base, str(relative), NAME_BYTES)
-        job = PhotoJob(path, folder, str(relative.parent / base))
+        job = PhotoJob(path, folder, kept.get(path, usual[path]))
+        if path not in kept and (comparable(job.name) in taken or is_of_neighbour(job)):
+            longer = [_name(relative, _bases(relative)[-1], hashed) for hashed in (False, True)]
+            job = PhotoJob(path, folder, longer[0])
+            if comparable(job.name) in {*taken, *wanted} or is_of_neighbour(job):
+                job = PhotoJob(path, folder, longer[1])
         other = jobs.setdefault(comparable(job.name), job)
         if other is not job:
             both = f"{other.photo} and {path} would both become {job.name}"
@@ -158,3 +155,35 @@ def _name_jobs(found: dict[Path, Path], folder: Path) -> list[PhotoJob]:
         if job.files_folder.resolve() == path.parent.resolve():
             raise ValueError(f"{path} lies in the folder that its files would go into: give another one")
     return list(jobs.values())
+
+
+def _usual_names(found: dict[Path, Path]) -> dict[Path, str]:
+    """The names that the photos would have in a new output folder."""
+    stems = Counter(comparable(str(relative.parent / relative.stem)) for relative in found.values())
+    bases = {}
+    for path, relative in found.items():
+        is_alone = stems[comparable(str(relative.parent / relative.stem))] == 1
+        bases[path] = _bases(relative)[0 if is_alone else -1]
+    counts = Counter(comparable(str(found[path].parent / base)) for path, base in bases.items())
+    names = {}
+    for path, base in bases.items():
+        is_shared = counts[comparable(str(found[path].parent / base))] > 1
+        names[path] = _name(found[path], base, hashed=is_shared)
+    return names
+
+
+def _bases(relative: Path) -> list[str]:
+    """A photo's name without its ending, unless another photo's file may be called so, and with it."""
+    base, last = relative.stem, relative.stem.rpartition(".")[2].lower()
+    # NAME.face2 is the name of a second face, NAME.avatar begins the name of NAME's avatar
+    is_taken = ".face" in base.lower() or ("." in base and last in SECOND_ENDINGS)
+    return [base] * (not is_taken) + [f"{base}_{relative.suffix[1:]}"]
+
+
+def _name(relative: Path, base: str, hashed: bool) -> str:
+    """The name of a photo's files in the output folder. It is cut if it is too long, and then ends in a hash too."""
+    if not base.strip(".") or base.startswith(UNFINISHED_PREFIX):
+        base = with_hash("photo", str(relative), NAME_BYTES)
+    elif hashed or len(os.fsencode(base)) > NAME_BYTES:
+        base = with_hash(base, str(relative), NAME_BYTES)
+    return str(relative.parent / base)

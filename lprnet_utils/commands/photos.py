@@ -1,11 +1,6 @@
-"""lprnet photo: photos to 3D faces in files, in parallel. A run that was stopped can go on.
-
-A note for each finished photo lies in ``.lprnet`` in the output folder. It contains the size and time of the photo, the
-options, and the names of the files that were made. So a photo is processed once, and again if it has changed.
-"""
+"""lprnet photo: photos to 3D faces in files, in parallel. A run that was stopped can go on."""
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -26,20 +21,24 @@ from ..common.assets import sha256
 from ..common.files import (
     UNFINISHED_MAX_AGE_SECONDS,
     UNFINISHED_PREFIX,
+    only_user_of,
     remove_unfinished,
     temporary_folder,
     write_json,
 )
 from ..common.images import read_image
 from ..common.litert import read_weights
+from ..common.names import comparable
 from ..common.parallel import run_jobs
 from ..reconstruction.lprnet import DEFAULT_WEIGHTS, LPRNet
 from .options import add_command, add_shared, counted
 from .photo_files import DEFAULT_FILE_KINDS, FACE_FILES, FILE_KINDS, write_photo_files
-from .photo_inputs import NOTES_FOLDER, PhotoJob, find_photos
+from .photo_inputs import AN_OUTPUT, find_photos
+from .photo_notes import NOTES_FOLDER, PhotoJob, fingerprint, note_if_done, write_note
 
 MOST_SHOWN = 50  # names of photos that were not opened for the same reason; report.json has all
 UNFINISHED_FOLDER = ".parts"  # in the folder of notes: files of photos that are being processed
+RUNS_FOLDER = ".runs"  # in the folder of notes: the names that each running process writes
 EXAMPLES = """examples:
   lprnet photo me.jpg -o out                         out/me.glb and out/me.overlay.jpg
   lprnet photo me.jpg -o out --avatar --html         a face to animate, and one to turn in the browser
@@ -47,6 +46,9 @@ EXAMPLES = """examples:
   lprnet photo holiday -o faces --dask tcp://10.0.0.1:8786
 
 A folder's JPEG, PNG, WebP, TIFF, BMP, GIF, MPO, AVIF and JPEG 2000 files are done, and HEIC with pillow-heif.
+Pictures that an earlier run has made are not: their names are in .lprnet in its output folder. me.jpg and me.png in
+one folder become me_jpg.glb and me_png.glb. A photo whose files are in DIR already keeps their name: if me.png joins
+later, it becomes me_png.glb, and me.glb stays that of me.jpg.
 
 exit status: 0 all photos done; 1 some could not be (they are named at the end, the others are done), or had no face
 with --require-face; 2 nothing to do, or not as asked; 130 stopped by Ctrl-C,
@@ -75,6 +77,7 @@ class PhotoReport:
     without_face: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)  # errors by photo
     ignored: dict[str, str] = field(default_factory=dict)  # reasons by photo; these were not opened
+    renamed: dict[str, str] = field(default_factory=dict)  # names of files by photo, where they are not the photo's
 
     def count_faces(self, photo: Path, faces: int) -> None:
         """Count the faces of one photo."""
@@ -102,7 +105,7 @@ def process_photo(job: PhotoJob, options: PhotoOptions, settings: dict[str, Any]
     """
     unfinished = job.folder / NOTES_FOLDER / UNFINISHED_FOLDER
     try:
-        fingerprint = _fingerprint(job.photo)
+        size_and_time = fingerprint(job.photo)
         image = read_image(job.photo)
         faces = _thread_net(options).reconstruct(image, options.max_faces, options.small)
         job.files_folder.mkdir(parents=True, exist_ok=True)
@@ -110,49 +113,12 @@ def process_photo(job: PhotoJob, options: PhotoOptions, settings: dict[str, Any]
             files = write_photo_files(image, faces, options.kinds, temporary, Path(job.name).name)
             for name in files:
                 os.replace(temporary / name, job.files_folder / name)
-        note = {"photo": fingerprint, "settings": settings, "faces": len(faces)}
-        _write_note(job, note, options.kinds, files)
+        note = {"photo": size_and_time, "settings": settings, "faces": len(faces)}
+        write_note(job, note, options.kinds, files)
         return job.photo, len(faces), ""
     except Exception as error:
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "  # this package raises ValueErrors
         return job.photo, 0, kind + " ".join(str(error).split())
-
-
-def _fingerprint(photo: Path) -> list[int]:
-    """Size and modification time of a photo, which show whether it has changed."""
-    status = photo.stat()
-    return [status.st_size, status.st_mtime_ns]
-
-
-def _write_note(job: PhotoJob, note: dict[str, Any], kinds: Iterable[str], files: list[str]) -> None:
-    """Write a photo's note. Files of the old note are listed in it if they are still valid, and deleted otherwise."""
-    old = _read_note(job)
-    if old and {name: old.get(name) for name in note} == note:  # further kinds of files of the same faces
-        kinds, files = sorted({*kinds, *old["kinds"]}), sorted({*files, *old["files"]})
-    elif old:
-        for name in set(old["files"]) - set(files):
-            (job.files_folder / name).unlink(missing_ok=True)
-    job.note_path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(note | {"kinds": list(kinds), "files": files}, job.note_path)
-
-
-def _read_note(job: PhotoJob) -> dict[str, Any] | None:
-    try:
-        return json.loads(job.note_path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def _note_if_done(job: PhotoJob, kinds: Iterable[str], settings: dict[str, Any]) -> dict[str, Any] | None:
-    """The note of a photo if all its files exist and would be made in the same way now, else None."""
-    note = _read_note(job)
-    if not note or not set(kinds) <= set(note["kinds"]) or note["settings"] != settings:
-        return None
-    try:
-        complete = all((job.files_folder / name).is_file() for name in note["files"])
-        return note if complete and note["photo"] == _fingerprint(job.photo) else None
-    except OSError:
-        return None
 
 
 def _remove_unfinished(folder: Path) -> None:
@@ -176,10 +142,12 @@ def process_photos(
 
     The files of a photo's largest face are called ``NAME.glb`` and so on, those of the next one ``NAME.face2.glb``.
     Photos that cannot be read are listed in the report, which is also written into the folder, as ``report.json``:
-    ``failed`` are damaged, ``ignored`` were not opened, because no file of their format can be read here or because
-    they are no regular files.
-    ``bar`` is a progress bar, called with the iterator over results and ``total``. Wrong inputs and options raise a
-    ValueError. After an error of :func:`lprnet_utils.common.parallel.run_jobs` the finished photos are kept.
+    ``failed`` are damaged, ``ignored`` were not opened, because no file of their format can be read here, because they
+    are no regular files, or because an earlier run has made them.
+    ``bar`` is a progress bar, called with the iterator over results and ``total``.
+
+    Wrong inputs and options raise a ValueError, and a process that is writing files of the same names an InUseError.
+    After an error of :func:`lprnet_utils.common.parallel.run_jobs` the finished photos are kept.
     """
     options = _checked(options or PhotoOptions())
     report, todo, folder = PhotoReport(), [], Path(folder)
@@ -187,17 +155,21 @@ def process_photos(
     LPRNet(options.weights, passes=options.passes)  # raises an error before any work is done
     settings = asdict(options) | {"sha256": sha256(read_weights(options.weights)[1])}
     del settings["kinds"]  # they add up over several runs
-    (folder / NOTES_FOLDER / UNFINISHED_FOLDER).mkdir(parents=True, exist_ok=True)
+    report.renamed = {str(job.photo): job.name for job in jobs if Path(job.name).name != job.photo.stem}
+    for name in (UNFINISHED_FOLDER, RUNS_FOLDER):
+        (folder / NOTES_FOLDER / name).mkdir(parents=True, exist_ok=True)
     _remove_unfinished(folder)
     for job in jobs:
-        note = _note_if_done(job, options.kinds, settings)
+        note = note_if_done(job, options.kinds, settings)
         if note is None:
             todo.append((job, options, settings))
         else:
             report.skipped += 1
             report.count_faces(job.photo, note["faces"])
+    names = (comparable(job.name) for job, *_ in todo)
+    results = run_jobs(process_photo, todo, min(workers, max(len(todo), 1)), dask)
     try:
-        with closing(run_jobs(process_photo, todo, min(workers, max(len(todo), 1)), dask)) as results:
+        with only_user_of(names, folder / NOTES_FOLDER / RUNS_FOLDER), closing(results):
             for path, faces, error in bar(results, total=len(todo)) if bar and todo else results:
                 if error:
                     report.failed[str(path)] = error
@@ -207,7 +179,8 @@ def process_photos(
     finally:
         _remove_unfinished(folder)  # of workers that were stopped, or that a killed run had left a moment longer
     report.without_face.sort()
-    report.failed, report.ignored = (dict(sorted(d.items())) for d in (report.failed, report.ignored))
+    for named in ("failed", "ignored", "renamed"):
+        setattr(report, named, dict(sorted(getattr(report, named).items())))
     write_json(asdict(report), folder / "report.json")
     return report
 
@@ -237,6 +210,9 @@ def photo(arguments: argparse.Namespace) -> int:
     print(f"{counted(report.done, 'photo')} done{before}; {counted(report.faces, 'face')} in {arguments.output}")
     if none := report.without_face:
         print(f"no face in {len(none)}: {', '.join(none[:10])}{', ...' * (len(none) > 10)} (all in report.json)")
+    if renamed := [f"{name} -> {new}" for name, new in report.renamed.items()]:
+        shown = ", ".join(renamed[:10]) + ", ..." * (len(renamed) > 10)
+        print(f"files with another name than the photo in {len(renamed)}: {shown} (all in report.json)")
     for name, reason in report.failed.items():
         print(f"lprnet: {reason if name in reason else f'{name}: {reason}'}", file=sys.stderr)
     if report.failed:
@@ -245,7 +221,8 @@ def photo(arguments: argparse.Namespace) -> int:
         names = [name for name, why in report.ignored.items() if why == reason]
         shown = ", ".join(names[:MOST_SHOWN]) + f", and {len(names) - MOST_SHOWN} more" * (len(names) > MOST_SHOWN)
         print(f"lprnet: {len(names)} not opened ({reason}): {shown}", file=sys.stderr)
-    return int(bool(report.failed or report.ignored or (arguments.require_face and report.without_face)))
+    unreadable = set(report.ignored.values()) - {AN_OUTPUT}
+    return int(bool(report.failed or unreadable or (arguments.require_face and report.without_face)))
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:

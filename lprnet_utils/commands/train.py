@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,13 +25,28 @@ if TYPE_CHECKING:
 def train(arguments: argparse.Namespace) -> int:
     """Train a network on synthetic or real photos, or continue a run that was stopped."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from .. import networks
-    from ..datasets.sources import Mixture
+    from ..common.files import only_process
     from ..training.recipes import TrainingConfig
-    from ..training.trainer import Trainer
 
     config = TrainingConfig.load(arguments.config, arguments.set)
     photos = _photo_folder(arguments, config)
+    is_new = not arguments.run.exists()
+    arguments.run.mkdir(parents=True, exist_ok=True)
+    try:
+        with only_process(arguments.run):  # before Keras is loaded and the photos are fitted, which take long
+            return _train(arguments, config, photos)
+    finally:
+        if is_new:
+            with suppress(OSError):  # it is not empty
+                arguments.run.rmdir()
+
+
+def _train(arguments: argparse.Namespace, config: TrainingConfig, photos: Path | None) -> int:
+    """Train by a recipe on the photos in a folder, on shards, or on both."""
+    from .. import networks
+    from ..datasets.sources import Mixture
+    from ..training.trainer import Trainer
+
     _set_up_keras(config, arguments.deterministic)
     model = getattr(networks, config.network)(**config.network_options)
     origin = {"start": _load_start(model, arguments.start) if arguments.start else None}

@@ -3,6 +3,9 @@
 Each writer has its own temporary file beside the target and renames it at the end. Two processes that write the same
 file do not disturb each other; the last one wins. A writer locks its temporary file, and the system releases the lock
 when the process ends, however it ends: so :func:`remove_unfinished` recognises the files of killed writers.
+
+Where two processes would undo each other's work, the second one is refused: :func:`only_process` keeps a whole folder
+for one of them, :func:`only_user_of` the names that it writes there.
 """
 
 import hashlib
@@ -11,8 +14,9 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -30,7 +34,12 @@ except ImportError:  # Windows
     fcntl = None
 
 UNFINISHED_PREFIX = ".part-"  # of temporary files and folders
-UNFINISHED_MAX_AGE_SECONDS = 600  # without locks (Windows): the writer of an older temporary file was killed
+UNFINISHED_MAX_AGE_SECONDS = 600  # on Windows, where it is not locked: the writer of an older one was killed
+LOCK_NAME = ".lock"  # in a folder that one process has for itself
+NAMES_ENDING = ".names"  # of files with the names that a process uses
+WINDOWS_LOCKED_BYTE = 2**30  # behind the end of the file: Windows lets no other process read a locked byte
+
+_entered: set[tuple[int, int, Path]] = set()  # process, thread and folder of each only_process that is open
 
 
 class CheckpointError(RuntimeError):
@@ -38,14 +47,66 @@ class CheckpointError(RuntimeError):
 
 
 class InUseError(RuntimeError):
-    """Another process that is still running works in a folder."""
+    """Another process that is still running works in a folder, or on files of the same names."""
+
+
+def _lock(file: int, wait: bool = False) -> bool | None:
+    """Lock an open file or folder until it is closed. False if another has locked it, None if there are no locks."""
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        os.lseek(file, WINDOWS_LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(file, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        finally:
+            os.lseek(file, 0, os.SEEK_SET)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:  # a file system without locks
+        return None
+    return True
+
+
+def _open_part(path: Path) -> tuple[int | None, bool | None]:
+    """Open and lock a temporary file or folder: its handle, and what :func:`_lock` says.
+
+    None and None on Windows, where an open file cannot be replaced and a folder cannot be opened.
+    """
+    if fcntl is None:
+        return None, None
+    handle = os.open(path, os.O_RDONLY)
+    return handle, _lock(handle)
+
+
+def _close(handle: int | None) -> None:
+    if handle is not None:
+        os.close(handle)
+
+
+def _new_part(make: Callable[[], Path]) -> tuple[int | None, Path]:
+    """A new temporary file or folder, and the handle that keeps it locked."""
+    while True:
+        path, handle = make(), None
+        with suppress(FileNotFoundError):
+            handle, _ = _open_part(path)
+        if path.exists():  # remove_unfinished may have taken it before it was locked
+            return handle, path
+        _close(handle)
 
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Give a temporary file to write into; at the end it replaces ``path``, or is removed if there was an error."""
     path = Path(path)
-    handle, part = _locked_part(path)
+    ending = os.fsencode(path.name)[-100:].decode(errors="ignore")  # many writers choose the format by the ending
+
+    def make() -> Path:
+        file, name = tempfile.mkstemp(prefix=UNFINISHED_PREFIX, suffix=f"-{ending}", dir=path.parent)
+        os.close(file)
+        return Path(name)
+
+    handle, part = _new_part(make)
     try:
         yield part
         mask = os.umask(0)
@@ -54,70 +115,92 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-        if handle is not None:
-            os.close(handle)
-
-
-def _locked_part(path: Path) -> tuple[int | None, Path]:
-    """A new temporary file beside ``path`` and the handle that keeps it locked, or None on Windows."""
-    ending = os.fsencode(path.name)[-100:].decode(errors="ignore")  # many writers choose the format by the ending
-    while True:
-        handle, name = tempfile.mkstemp(prefix=UNFINISHED_PREFIX, suffix=f"-{ending}", dir=path.parent)
-        if fcntl is None:  # an open file could not be replaced
-            os.close(handle)
-            return None, Path(name)
-        with suppress(OSError):  # a file system without locks
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.exists(name):  # remove_unfinished may have taken it before it was locked
-            return handle, Path(name)
-        os.close(handle)
+        _close(handle)
 
 
 @contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
     """A new folder inside ``parent`` for unfinished files; it is removed at the end."""
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=UNFINISHED_PREFIX, dir=parent))
-        handle = _lock(folder)
-        if folder.exists():
-            break
+    handle, folder = _new_part(lambda: Path(tempfile.mkdtemp(prefix=UNFINISHED_PREFIX, dir=parent)))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        if handle is not None:
-            os.close(handle)
-
-
-def _lock(path: Path) -> int | None:
-    """A handle that keeps a file or folder locked until it is closed; None if that is not possible."""
-    if fcntl is None:
-        return None
-    handle = None
-    try:
-        handle = os.open(path, os.O_RDONLY)
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        if handle is not None:
-            os.close(handle)
-        return None
-    return handle
+        _close(handle)
 
 
 @contextmanager
-def only_process(folder: Path) -> Iterator[None]:
-    """Keep other processes from working in a folder meanwhile; InUseError if one does so already."""
-    with open(folder / ".lock", "w") as file:
-        try:
-            if fcntl is None:
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError) as error:
-            raise InUseError(f"another process works in {folder}: wait until it ends, or use another folder") from error
-        except OSError:
-            pass  # a file system without locks
+def only_process(folder: Path, wait: bool = False) -> Iterator[None]:
+    """Keep other processes and threads from working in a folder meanwhile.
+
+    If one does so already: InUseError, or ``wait`` until it ends. A thread may enter a folder again that it works in.
+    """
+    path, place = folder / LOCK_NAME, (os.getpid(), threading.get_ident(), folder.resolve())
+    if place in _entered:
         yield
+        return
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        if _lock(file, wait) is False:
+            os.close(file)
+            raise InUseError(f"another process works in {folder}: wait until it ends, or use another folder")
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file), os.stat(path)):
+                break
+        os.close(file)  # whoever had locked it has removed it
+    _entered.add(place)
+    try:
+        yield
+    finally:
+        _entered.discard(place)
+        _remove_locked(file, path)
+
+
+@contextmanager
+def only_user_of(names: Iterable[str], folder: Path) -> Iterator[None]:
+    """Keep other processes from using these names meanwhile; InUseError if one uses some of them already.
+
+    ``folder`` is where processes tell each other their names: each has a locked file there.
+    """
+    names = set(names)
+    with ExitStack() as stack:
+        with only_process(folder, wait=True):
+            for other in sorted(folder.glob(f"*{NAMES_ENDING}")):
+                if shared := sorted(names & _names_in_use(other)):
+                    more = f" and {len(shared) - 1} more" * (len(shared) > 1)
+                    raise InUseError(
+                        f"another process works on {shared[0]}{more}: wait until it ends, or use another folder"
+                    )
+            file, path = tempfile.mkstemp(suffix=NAMES_ENDING, dir=folder)
+            stack.callback(_remove_locked, file, Path(path))
+            _lock(file)
+            with open(file, "wb", closefd=False) as stream:
+                stream.write(json.dumps(sorted(names)).encode())
+        yield
+
+
+def _names_in_use(path: Path) -> set[str]:
+    """The names in the file of a process that still runs. The file of a killed one is removed."""
+    try:
+        with open(path, "r+b") as file:
+            locked = _lock(file.fileno())
+            if locked is False:
+                return set(json.load(file))
+    except (FileNotFoundError, PermissionError):  # its process has just ended, or is another user's
+        return set()
+    if locked:
+        path.unlink(missing_ok=True)
+    return set()
+
+
+def _remove_locked(file: int, path: Path) -> None:
+    """Remove an open, locked file: while it is locked, or on Windows, where it could not be removed, after that."""
+    if fcntl is None:
+        os.close(file)
+    with suppress(OSError):  # on Windows, another process may have opened it
+        path.unlink()
+    if fcntl is not None:
+        os.close(file)
 
 
 def write_files(files: dict[Path, bytes]) -> None:
@@ -131,21 +214,15 @@ def remove_unfinished(folder: Path) -> None:
     """Remove the temporary files and folders that killed writers have left in a folder."""
     for part in folder.glob(f"{UNFINISHED_PREFIX}*"):
         handle = None
-        try:
+        with suppress(FileNotFoundError, PermissionError):  # its writer has just finished, or is another user's
+            handle, abandoned = _open_part(part)
             if fcntl is None:
                 abandoned = time.time() - part.stat().st_mtime > UNFINISHED_MAX_AGE_SECONDS
-            else:
-                handle = _lock(part)
-                abandoned = handle is not None
             if abandoned and part.is_dir():
                 shutil.rmtree(part, ignore_errors=True)
             elif abandoned:
                 part.unlink(missing_ok=True)
-        except FileNotFoundError:
-            pass  # its writer has just finished
-        finally:
-            if handle is not None:
-                os.close(handle)
+        _close(handle)
 
 
 def check_ending(path: str | Path, known: tuple[str, ...]) -> Path:

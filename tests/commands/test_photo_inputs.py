@@ -14,7 +14,8 @@ from PIL import Image
 from lprnet_utils.commands import photo_inputs
 from lprnet_utils.commands.main import main
 from lprnet_utils.commands.photo_files import DEPTH_PREVIEW, FACE_FILES, FILE_KINDS, OVERLAY
-from lprnet_utils.commands.photo_inputs import NAME_BYTES, NOTES_FOLDER, find_photos
+from lprnet_utils.commands.photo_inputs import AN_OUTPUT, NAME_BYTES, NOTES_FOLDER, find_photos
+from lprnet_utils.commands.photo_notes import fingerprint, write_note
 from lprnet_utils.commands.photos import PhotoOptions, process_photos
 from lprnet_utils.common import images
 from lprnet_utils.common.names import comparable, with_hash
@@ -72,6 +73,126 @@ def test_no_two_photos_share_an_output_file(tmp_path):
     assert names["a b.jpg"] == "a b" and names["a_b.jpg"] == "a_b"
     again = find_photos(sorted(folder.iterdir(), reverse=True), tmp_path / "out")
     assert {job.photo.name: job.name for job in again} == names, "in any order"
+
+
+def finish(job):
+    """Write a note and a picture, as a run would."""
+    name = f"{os.path.basename(job.name)}.{OVERLAY}.jpg"
+    touch(job.files_folder, name)
+    write_note(job, {"photo": fingerprint(job.photo), "settings": {}, "faces": 1}, (OVERLAY,), [name])
+
+
+def finished(inputs, out):
+    """Names by photo, after a run."""
+    jobs = find_photos(inputs, out)
+    for job in jobs:
+        finish(job)
+    return {job.photo.name: job.name for job in jobs}
+
+
+def test_a_photo_keeps_the_name_of_its_files(tmp_path):
+    folder, out = touch(tmp_path / "photos", "y.jpg", "z_jpg.bmp"), tmp_path / "out"
+    assert finished([folder], out) == {"y.jpg": "y", "z_jpg.bmp": "z_jpg"}
+    touch(folder, "y.png", "z.jpg", "z.png")
+    names = finished([folder], out)
+    assert (names["y.jpg"], names["y.png"], names["z.png"], names["z_jpg.bmp"]) == ("y", "y_png", "z_png", "z_jpg")
+    assert names["z.jpg"].startswith("z_jpg-")
+    check_apart(find_photos([folder], out))
+    for gone in ("y.jpg", "z.png", "z_jpg.bmp"):
+        (folder / gone).unlink()
+        del names[gone]
+        assert finished([folder], out) == names
+    (folder / "z.jpg").write_bytes(b"changed")
+    touch(folder, "y.bmp")
+    assert finished([folder], out) == names | {"y.bmp": "y_bmp"}
+    pair = touch(tmp_path / "pair", "x.jpg", "x.png")
+    assert finished([pair], tmp_path / "two") == {"x.jpg": "x_jpg", "x.png": "x_png"}
+    (pair / "x.png").unlink()
+    assert finished([pair], tmp_path / "two") == {"x.jpg": "x_jpg"}
+    assert finished([pair], tmp_path / "new") == {"x.jpg": "x"}
+
+
+def test_the_files_of_a_neighbour_are_not_replaced(tmp_path):
+    folder, out = touch(tmp_path / "photos", "y.jpg", "y.png", "v.jpg", "V.jpg"), tmp_path / "out"
+    assert finished([folder / "y.jpg"], out) == {"y.jpg": "y"}
+    assert finished([folder / "y.png"], out) == {"y.png": "y_png"}
+    assert finished([folder / "y.jpg"], tmp_path / "new") == {"y.jpg": "y"}
+    check_apart(find_photos([folder / "y.png", touch(folder, "y_png.bmp") / "y_png.bmp"], tmp_path / "new"))
+    touch(folder, "Y.PNG")
+    check_apart(jobs := find_photos([folder], out))
+    assert {"y", "y_png"} <= {job.name for job in jobs}
+    for name in ("v.jpg", "V.jpg"):
+        finished([folder / name], out)
+    check_apart(find_photos([folder], out))
+    (folder / "y.jpg").unlink()
+    assert [job.name for job in find_photos([touch(folder, "y.webp") / "y.webp"], out)] == ["y"], "y.jpg is gone"
+    with pytest.raises(ValueError, match="would both become"):
+        find_photos([folder / "y.png", touch(tmp_path / "b", "y.png") / "y.png"], out)
+
+
+def test_notes_of_earlier_versions_keep_names(tmp_path):
+    folder, out = touch(tmp_path / "photos", "y.jpg"), tmp_path / "out"
+    (job,) = find_photos([folder], out)
+    finish(job)
+    note = json.loads(job.note_path.read_text())
+    assert note.pop("name") == "y.jpg"
+    job.note_path.write_text(json.dumps(note))
+    touch(folder, "y.png")
+    os.utime(folder / "y.png", ns=(0, 0))
+    assert finished([folder], out) == {"y.jpg": "y", "y.png": "y_png"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_names_stay_while_photos_come_and_go(seed, tmp_path):
+    rng, folder, out = np.random.default_rng(seed), touch(tmp_path / "photos"), tmp_path / "out"
+    stems = ["y", "y_jpg", "y_jpg_png", "y.avatar", "y.avatar_jpg", "y.face2", "x" * 230]
+    possible = [f"{stem}{ending}" for stem in stems for ending in (".jpg", ".png", ".bmp")]
+    before = {}
+    for _ in range(12):
+        for name in rng.choice(possible, 4, replace=False):
+            if (folder / name).exists():
+                (folder / name).unlink()
+                before.pop(name, None)
+            else:
+                touch(folder, name)
+        if not (there := sorted(folder.iterdir())):
+            continue
+        given = [folder] if rng.random() < 0.5 else list(rng.choice(there, len(there) // 2 + 1, replace=False))
+        check_apart(find_photos(given, out))
+        names = finished(given, out)
+        assert all(before.get(photo, name) == name for photo, name in names.items())
+        before |= names
+        assert len({comparable(name) for name in before.values()}) == len(before)
+
+
+def test_pictures_of_earlier_runs_are_no_photos(face, tmp_path, capsys):
+    folder = touch(tmp_path / "photos", "sub/own.overlay.jpg")
+    for name in ("a.jpg", "sub/own.overlay.jpg", "own.texture.png"):
+        Image.fromarray(face).save(folder / name)
+    kinds = ["--overlay", "--texture", "--depth", "--obj", "--landmarks"]
+    command = ["photo", str(folder), "--weights", "open", "--workers", "1", "-o"]
+    assert main([*command, str(folder / "first"), *kinds]) == 0
+    Image.fromarray(face).save(folder / "first" / "put here.jpg")
+    pictures = {str(p) for p in (folder / "first").rglob("*") if p.suffix in (".jpg", ".png")}
+    pictures -= {str(folder / "first" / "put here.jpg")}
+    capsys.readouterr()
+    assert len(pictures) == 3 * 5 and main([*command, str(folder / "second"), "--landmarks"]) == 0
+    said, report = capsys.readouterr(), json.loads((folder / "second" / "report.json").read_text())
+    assert report["done"] == 4 and report["ignored"] == dict.fromkeys(pictures, AN_OUTPUT)
+    assert "15 not opened (made by an earlier run" in said.err and min(pictures) in said.err
+    # the same in other words
+    third = tmp_path / "third"
+    for inputs in (
+        [folder],
+        sorted(folder.iterdir()),
+        [folder / "first", folder],
+        [*folder.rglob("*.jpg"), *folder.rglob("*.png")],
+    ):
+        assert len({job.photo for job in find_photos(inputs, third)}) == 4
+    names = [job.name for job in find_photos([folder / "a.jpg", folder / "sub", folder / "second"], third)]
+    assert names == ["a", "own.overlay_jpg"], "a folder without photos is not one of several"
+    with pytest.raises(ValueError, match=r"no photo in .*sub that can be read: .*own.*: made by an earlier run"):
+        find_photos([folder / "first" / "sub"], third)
 
 
 @pytest.mark.walk

@@ -19,7 +19,7 @@ from lprnet_utils.commands.photo_files import DEPTH_LEVELS_PER_MM, DEPTH_ZERO_LE
 from lprnet_utils.commands.photos import NOTES_FOLDER, PhotoOptions, find_photos, process_photo, process_photos
 from lprnet_utils.common import data_path, parallel, read_image
 from lprnet_utils.common.assets import sha256
-from lprnet_utils.common.files import UNFINISHED_MAX_AGE_SECONDS, UNFINISHED_PREFIX
+from lprnet_utils.common.files import UNFINISHED_MAX_AGE_SECONDS, UNFINISHED_PREFIX, InUseError
 from lprnet_utils.common.litert import read_weights
 from lprnet_utils.synthetic import rendered_clip, rest, still
 
@@ -133,7 +133,7 @@ def test_notes_keep_their_format_so_that_earlier_work_is_not_repeated(tmp_path, 
     assert process_photos([photo], out, LANDMARKS).done == 1, "a truncated note is ignored"
     (out / "x.landmarks.txt").unlink()
     assert process_photos([photo], out, LANDMARKS).done == 1
-    assert json.loads(path.read_text()) == note
+    assert json.loads(path.read_text()) == note | {"name": "x.jpg"}
 
 
 def test_small_faces_are_found_on_request(tmp_path, capsys):
@@ -157,7 +157,7 @@ def test_the_same_command_continues_after_a_kill(folder, tmp_path):
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         deadline = time.monotonic() + 120
-        while len(list(out.rglob("*.landmarks.txt"))) < 10 and time.monotonic() < deadline:
+        while len(list(out.glob("day*/*.landmarks.txt"))) < 10 and time.monotonic() < deadline:
             assert process.poll() is None, "it ended before it could be killed"
             time.sleep(0.01)
         process.kill()
@@ -254,6 +254,39 @@ def test_bad_arguments_have_status_2(arguments, reason, tmp_path, capsys, faces,
     assert status == 2
     assert reason in capsys.readouterr().err
     assert made(tmp_path / "out") == {}
+
+
+def test_two_runs_at_the_same_time_write_different_names(tmp_path, faces, monkeypatch):
+    photos = {name: write(tmp_path / f"{name}.jpg", faces[0]) for name in ("a/x", "b/x", "b/z")}
+    out, write_landmarks, seen = tmp_path / "out", FACE_FILES["landmarks"].write, []
+
+    def during_the_first_run(face, path):
+        if not seen:
+            seen.append("here")
+            with pytest.raises(InUseError, match="another process works on x: wait until it ends, or use another"):
+                process_photos([photos["b/x"]], out, LANDMARKS)
+            with pytest.raises(InUseError, match="on x"):
+                process_photos([photos["b/x"], photos["b/z"]], out, LANDMARKS)
+            seen.append(process_photos([photos["b/z"]], out, LANDMARKS).done)
+            seen.append(process_photos([photos["b/x"]], tmp_path / "other", LANDMARKS).done)
+        write_landmarks(face, path)
+
+    monkeypatch.setitem(FACE_FILES, "landmarks", FACE_FILES["landmarks"]._replace(write=during_the_first_run))
+    assert process_photos([photos["a/x"]], out, LANDMARKS).done == 1 and seen == ["here", 1, 1]
+    assert set(made(out)) == {"x.landmarks.txt", "z.landmarks.txt"}
+    assert process_photos([photos["b/x"]], out, LANDMARKS).done == 1, "the first run has ended"
+    assert list((out / NOTES_FOLDER / ".runs").iterdir()) == []
+
+
+def test_names_that_are_not_the_photos_are_said(tmp_path, faces, capsys):
+    command = ["photo", str(tmp_path / "p"), "-o", str(tmp_path / "out"), "--landmarks", "--weights", "open"]
+    write(tmp_path / "p" / "y.jpg", faces[0])
+    assert main([*command, "--workers", "1"]) == 0 and "another name" not in capsys.readouterr().out
+    other = write(tmp_path / "p" / "y.png", faces[1])
+    assert main([*command, "--workers", "1"]) == 0
+    text = capsys.readouterr().out
+    assert "1 photo done, 1 had been before" in text and f"in 1: {other} -> y_png (all in report.json)" in text
+    assert set(made(tmp_path / "out")) == {"y.landmarks.txt", "y_png.landmarks.txt"}
 
 
 def test_unknown_kind_of_file_is_refused(tmp_path, faces):

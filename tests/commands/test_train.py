@@ -1,8 +1,14 @@
-"""lprnet train: recipes and data that do not fit together."""
+"""lprnet train: recipes and data that do not fit together, and a run that another process works on."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from processes import another_process_in
 
+from lprnet_utils.commands import train as train_command
 from lprnet_utils.commands.main import main
+from lprnet_utils.common.files import InUseError, only_process
 
 
 def train(recipe, folder, *data):
@@ -35,3 +41,30 @@ def test_what_could_not_be_written_is_refused_before_the_work(words, reason, tmp
     monkeypatch.chdir(tmp_path)
     assert main(words) == 2
     assert reason in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+
+
+def test_a_second_process_is_refused_before_anything_is_loaded(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "keras", None)  # to load it would be an error
+    words = ["train", "--config", "lite-open", "--shards", str(tmp_path), "--run", str(tmp_path / "run")]
+    assert main(words) == 2 and "this needs keras" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists(), "nothing was written"
+    (tmp_path / "run").mkdir()
+    with another_process_in(tmp_path / "run"):
+        assert main(words) == 2
+        assert "another process works in" in capsys.readouterr().err
+        assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
+
+
+def test_no_other_process_may_train_while_the_photos_are_read(tmp_path, monkeypatch):
+    def enter():
+        with pytest.raises(InUseError), only_process(tmp_path / "new" / "run"):
+            pass
+
+    def instead_of_training(*_):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(enter).result()
+        return 0
+
+    monkeypatch.setattr(train_command, "_train", instead_of_training)
+    words = ["train", "--config", "lite-open", "--shards", str(tmp_path), "--run", str(tmp_path / "new" / "run")]
+    assert main(words) == 0

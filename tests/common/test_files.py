@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -86,9 +88,10 @@ def test_an_error_while_writing_leaves_the_previous_file(tmp_path):
 WRITER = """
 import sys, time
 from pathlib import Path
-from lprnet_utils.common.files import atomic_write, only_process, temporary_folder
+from lprnet_utils.common.files import atomic_write, only_process, only_user_of, temporary_folder
 folder = Path(sys.argv[1])
-with only_process(folder), atomic_write(folder / "log.csv") as part, temporary_folder(folder) as inner:
+with (only_process(folder), only_user_of(sys.argv[2:], folder / "names"),
+      atomic_write(folder / "log.csv") as part, temporary_folder(folder) as inner):
     part.write_bytes(b"half"), (inner / "a.glb").write_bytes(b"half")
     print("writing", flush=True)
     time.sleep(60)
@@ -98,6 +101,7 @@ with only_process(folder), atomic_write(folder / "log.csv") as part, temporary_f
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such locks: there the age of a file decides")
 def test_only_files_of_killed_writers_are_removed(tmp_path):
     (tmp_path / "log.csv").write_text("whole")
+    (tmp_path / "names").mkdir()
     writer = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE)
     try:
         assert writer.stdout.readline() == b"writing\n"
@@ -109,9 +113,102 @@ def test_only_files_of_killed_writers_are_removed(tmp_path):
         writer.kill()
         writer.communicate()
     files.remove_unfinished(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".lock", "log.csv"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".lock", "log.csv", "names"]
     with files.only_process(tmp_path):
         assert (tmp_path / "log.csv").read_text() == "whole"
+    assert not (tmp_path / ".lock").exists()
+
+
+@pytest.fixture(params=["as here", "as on Windows"])
+def locks(request, monkeypatch):
+    """Locks of this system, and those of Windows played by them."""
+    if request.param == "as here":
+        return
+    fcntl = pytest.importorskip("fcntl", reason="here Windows need not be played")
+
+    def locking(file, mode, count):
+        assert os.lseek(file, 0, os.SEEK_CUR) > os.fstat(file).st_size and count == 1
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if mode == "LK_NBLCK" else 0))
+        except BlockingIOError as error:
+            raise PermissionError(13, "Permission denied") from error
+
+    played = SimpleNamespace(locking=locking, LK_LOCK="LK_LOCK", LK_NBLCK="LK_NBLCK")
+    monkeypatch.setattr(files, "fcntl", None)
+    monkeypatch.setattr(files, "msvcrt", played, raising=False)
+
+
+def in_another_thread(function):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+def test_a_folder_for_one_process(locks, tmp_path):
+    def enter(wait=False):
+        with files.only_process(tmp_path, wait):
+            return time.monotonic()
+
+    pool = ThreadPoolExecutor(4)
+    with files.only_process(tmp_path):
+        with files.only_process(tmp_path / ".." / tmp_path.name):
+            pass
+        with pytest.raises(files.InUseError, match="another process works in"):
+            in_another_thread(enter)
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"], "the inner one has not ended the outer one"
+        waiting = [pool.submit(enter, True) for _ in range(4)]
+        time.sleep(0.1)
+        assert not any(job.done() for job in waiting)
+        left = time.monotonic()
+    assert all(job.result(timeout=30) > left for job in waiting), "although the file that they wait for was removed"
+    pool.shutdown()
+    assert list(tmp_path.iterdir()) == [] and in_another_thread(enter)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows removes no file that another process has opened")
+def test_who_has_waited_for_a_folder_has_it_alone(tmp_path):
+    entered, leave = threading.Event(), threading.Event()
+
+    def stay():
+        with files.only_process(tmp_path, wait=True):
+            entered.set()
+            leave.wait(30)
+
+    with ThreadPoolExecutor(1) as pool:
+        with files.only_process(tmp_path):
+            pool.submit(stay)
+            time.sleep(0.1)
+        assert entered.wait(30)
+        with pytest.raises(files.InUseError), files.only_process(tmp_path):
+            pass
+        leave.set()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_for_one_process(locks, tmp_path):
+    (tmp_path / "names").mkdir()
+
+    def use(*names):
+        with files.only_user_of(names, tmp_path / "names"):
+            return True
+
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, tmp_path, "x", "y", "sub/\u5c71\n"], stdout=subprocess.PIPE
+    )
+    try:
+        assert writer.stdout.readline() == b"writing\n"
+        assert use("z", "x.2", "sub/x") and use()
+        for names, said in ((["z", "y"], "works on y: wait"), (["x", "y", "a"], "works on x and 1 more: wait")):
+            with pytest.raises(files.InUseError, match=said):
+                use(*names)
+        with pytest.raises(files.InUseError):
+            use("sub/\u5c71\n")
+        with files.only_user_of(["z"], tmp_path / "names"), pytest.raises(files.InUseError, match="works on z"):
+            use("z")
+        assert len(list((tmp_path / "names").iterdir())) == 1
+    finally:
+        writer.kill()
+        writer.communicate()
+    assert use("x", "y") and list((tmp_path / "names").iterdir()) == []
 
 
 def test_without_locks_old_files_are_removed(tmp_path, monkeypatch):

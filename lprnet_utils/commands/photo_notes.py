@@ -1,0 +1,106 @@
+"""The notes of ``lprnet photo``: which photo the files in an output folder were made of, and how.
+
+A note for each finished photo lies in ``.lprnet`` in the output folder. It contains the photo's name, size and time,
+the options, and the names of the files that were made. So a photo is processed once, and again if it has changed; its
+files keep their name; and they are not taken for photos.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..common.files import write_json
+
+NOTES_FOLDER = ".lprnet"  # in the output folder
+KEYS = {"photo", "settings", "faces", "kinds", "files"}  # and "name", which earlier versions did not write
+
+
+@dataclass(frozen=True)
+class PhotoJob:
+    """One photo, and the folder and name of its files. The name has no ending and is relative to the folder."""
+
+    photo: Path
+    folder: Path
+    name: str
+
+    @property
+    def files_folder(self) -> Path:
+        """The folder of the photo's files, which may be inside ``folder``."""
+        return (self.folder / self.name).parent
+
+    @property
+    def note_path(self) -> Path:
+        """The file of the photo's note."""
+        return self.folder / NOTES_FOLDER / f"{self.name}.json"
+
+
+def fingerprint(photo: Path) -> list[int]:
+    """Size and modification time of a photo, which show whether it has changed."""
+    status = photo.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def read_note(path: Path) -> dict[str, Any] | None:
+    """A note, or None if there is none or it is damaged."""
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return note if isinstance(note, dict) and note.keys() >= KEYS else None
+
+
+def write_note(job: PhotoJob, note: dict[str, Any], kinds: Iterable[str], files: list[str]) -> None:
+    """Write a photo's note. Files of the old note are listed in it if they are still valid, and deleted otherwise."""
+    old = read_note(job.note_path)
+    if old and {key: old[key] for key in note} == note:  # further kinds of files of the same faces
+        kinds, files = sorted({*kinds, *old["kinds"]}), sorted({*files, *old["files"]})
+    elif old:
+        for name in set(old["files"]) - set(files):
+            (job.files_folder / name).unlink(missing_ok=True)
+    job.note_path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(note | {"name": job.photo.name, "kinds": list(kinds), "files": files}, job.note_path)
+
+
+def note_if_done(job: PhotoJob, kinds: Iterable[str], settings: dict[str, Any]) -> dict[str, Any] | None:
+    """The note of a photo if all its files exist and would be made in the same way now, else None."""
+    note = read_note(job.note_path)
+    if not note or not set(kinds) <= set(note["kinds"]) or note["settings"] != settings:
+        return None
+    try:
+        complete = all((job.files_folder / name).is_file() for name in note["files"])
+        is_same = note["photo"] == fingerprint(job.photo) and note.get("name", job.photo.name) == job.photo.name
+        return note if complete and is_same else None
+    except OSError:
+        return None
+
+
+def is_of(job: PhotoJob) -> bool:
+    """Whether the files of a job's name were made of its photo, which may have changed since then."""
+    note = read_note(job.note_path)
+    if not note:
+        return False
+    try:
+        return note["name"] == job.photo.name if "name" in note else note["photo"] == fingerprint(job.photo)
+    except OSError:
+        return False
+
+
+def is_of_neighbour(job: PhotoJob) -> bool:
+    """Whether the files of a job's name were made of another photo beside its photo, which is still there."""
+    note = read_note(job.note_path)
+    if not note or note.get("name", job.photo.name) == job.photo.name:
+        return False
+    other = job.photo.with_name(note["name"])
+    return other.exists() and not other.samefile(job.photo)  # one file on a file system that ignores case
+
+
+def made_files(folder: Path) -> Iterator[Path]:
+    """The files in a folder that ``lprnet photo`` has made there, by its notes; none if it is no output folder."""
+    notes = folder / NOTES_FOLDER
+    for place, _, names in os.walk(notes):
+        for name in names:
+            if name.endswith(".json") and (note := read_note(Path(place, name))):
+                yield from (folder / Path(place).relative_to(notes) / file for file in note["files"])
