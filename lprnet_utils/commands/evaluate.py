@@ -37,7 +37,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
         report, predictions = evaluate_aflw2000(net, data, bar, arguments.detector)
     if arguments.photos:  # their depth and pose were fitted, not measured
         report = {name: value for name, value in report.items() if not name.startswith(("nme 3D", "pose"))}
-    print(f"{what} on {report['photos']} photos of {data.folder.name}{', own detector' * arguments.detector}")
+    photos = f"{counted(report['photos'], 'photo')} of {data.folder.name}"
+    print(f"{what} on {photos}{', own detector' * arguments.detector}")
     if arguments.detector:
         print(f"faces found: {100 * (1 - report['missed'] / report['photos']):.1f} %")
     print_evaluation(report)
@@ -71,7 +72,7 @@ def _evaluate_on_synthetic(arguments: argparse.Namespace) -> int:
     for name, samples in sets.items():
         total = count or len(samples)
         reports[name] = evaluate_synthetic(net, tqdm(samples, total=total, unit="photo", leave=False))
-        print_synthetic(f"{arguments.weights} on {total} synthetic photos, {name}", reports[name])
+        print_synthetic(f"{arguments.weights} on {counted(total, 'synthetic photo')}, {name}", reports[name])
     write_report({"weights": arguments.weights, "sets": reports}, arguments.output)
     print(f"report.json in {arguments.output}")
     return 0
@@ -79,9 +80,9 @@ def _evaluate_on_synthetic(arguments: argparse.Namespace) -> int:
 
 def _make_folder(folder: Path) -> None:
     """Make the folder of the report before the work begins: it may be impossible."""
-    from ..common.files import remove_unfinished
+    from ..common.files import make_folder, remove_unfinished
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     remove_unfinished(folder)
 
 

@@ -1,8 +1,9 @@
 """The command ``lprnet``: the package without writing Python.
 
-Exit status: 0 everything was done, 1 some of it failed and the rest was done, 2 nothing was done, 130 stopped by
-Ctrl-C, 143 stopped by SIGTERM. A stopped command leaves no unfinished files. A message that the console cannot show, or
-that nobody reads, is no failure.
+Exit status: 0 all went well; 1 photos could not be done, be it one of several (they are named, the others are done), or
+had no face with ``--require-face``; 2 the command stopped because of an error; 130 it was stopped by Ctrl-C, 143 by
+SIGTERM. A stopped command leaves no unfinished files. A message that the console cannot show, or that nobody reads, is
+no failure.
 """
 
 import argparse

@@ -150,8 +150,8 @@ def _name_jobs(found: dict[Path, Path], folder: Path) -> list[PhotoJob]:
                 job = PhotoJob(path, folder, longer[1])
         other = jobs.setdefault(comparable(job.name), job)
         if other is not job:
-            both = f"{other.photo} and {path} would both become {job.name}"
-            raise ValueError(f"{both}: give each a run and an output folder of its own")
+            both = f"the files of {other.photo} and of {path} would both be called {relative.with_suffix('')}"
+            raise ValueError(f"{both}: run lprnet photo for each of the two, with an output folder of its own")
         if job.files_folder.resolve() == path.parent.resolve():
             raise ValueError(f"{path} lies in the folder that its files would go into: give another one")
     return list(jobs.values())

@@ -21,6 +21,7 @@ from ..common.assets import sha256
 from ..common.files import (
     UNFINISHED_MAX_AGE_SECONDS,
     UNFINISHED_PREFIX,
+    check_folder,
     only_user_of,
     remove_unfinished,
     temporary_folder,
@@ -29,7 +30,7 @@ from ..common.files import (
 from ..common.images import read_image
 from ..common.litert import read_weights
 from ..common.names import comparable
-from ..common.parallel import run_jobs
+from ..common.parallel import check_cluster, run_jobs
 from ..reconstruction.lprnet import DEFAULT_WEIGHTS, LPRNet
 from .options import add_command, add_shared, counted
 from .photo_files import DEFAULT_FILE_KINDS, FACE_FILES, FILE_KINDS, write_photo_files
@@ -150,11 +151,13 @@ def process_photos(
     After an error of :func:`lprnet_utils.common.parallel.run_jobs` the finished photos are kept.
     """
     options = _checked(options or PhotoOptions())
+    check_folder(folder)
     report, todo, folder = PhotoReport(), [], Path(folder)
     jobs = find_photos(inputs, folder, report.ignored)
     LPRNet(options.weights, passes=options.passes)  # raises an error before any work is done
     settings = asdict(options) | {"sha256": sha256(read_weights(options.weights)[1])}
     del settings["kinds"]  # they add up over several runs
+    check_cluster(dask)
     report.renamed = {str(job.photo): job.name for job in jobs if Path(job.name).name != job.photo.stem}
     for name in (UNFINISHED_FOLDER, RUNS_FOLDER):
         (folder / NOTES_FOLDER / name).mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from .options import AT_LEAST_1, SEED, add_command, add_shared, aflw_train_folder, bounded, folder_option
+from .options import AT_LEAST_1, SEED, add_command, add_shared, aflw_train_folder, bounded, counted, folder_option
 
 if TYPE_CHECKING:
     import keras
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 def train(arguments: argparse.Namespace) -> int:
     """Train a network on synthetic or real photos, or continue a run that was stopped."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from ..common.files import only_process
+    from ..common.files import make_folder, only_process
     from ..training.recipes import TrainingConfig
 
     config = TrainingConfig.load(arguments.config, arguments.set)
     photos = _photo_folder(arguments, config)
     is_new = not arguments.run.exists()
-    arguments.run.mkdir(parents=True, exist_ok=True)
+    make_folder(arguments.run)
     try:
         with only_process(arguments.run):  # before Keras is loaded and the photos are fitted, which take long
             return _train(arguments, config, photos)
@@ -72,14 +72,18 @@ def _train(arguments: argparse.Namespace, config: TrainingConfig, photos: Path |
 
 def _photo_folder(arguments: argparse.Namespace, config: TrainingConfig) -> Path | None:
     """The folder of real photos to train on; None for shards alone. ValueError if data do not fit the recipe."""
+    from ..common.assets import existing_folder
+
     mixed = 0 < config.synthetic < 1
     if config.synthetic and not arguments.shards:
         raise ValueError(f"recipe {arguments.config} takes synthetic photos: give --shards (lprnet synthesize)")
+    if arguments.shards:
+        existing_folder(arguments.shards)
     if arguments.shards and not mixed:
         if arguments.photos or arguments.aflw_train:
             raise ValueError("with --shards, the photos would not be used: set the shards' share, synthetic = 0.5")
         return None
-    return arguments.photos or aflw_train_folder(arguments.aflw_train)
+    return existing_folder(arguments.photos) if arguments.photos else aflw_train_folder(arguments.aflw_train)
 
 
 def _set_up_keras(config: TrainingConfig, deterministic: bool) -> None:
@@ -127,9 +131,9 @@ def _fitted_photos(
     if len(photos) < 2:
         raise ValueError(f"{folder} holds one photo: one more is needed, since one is held out to choose by")
     sources = []
-    for chosen in (~photos.held_out, photos.held_out):
+    for chosen, purpose in ((~photos.held_out, "to train on"), (photos.held_out, "held out to choose by")):
         rows = np.flatnonzero(chosen & (photos.trust > 0))
-        print(f"fitting the face model to {len(rows)} photos", flush=True)
+        print(f"fitting the face model to {counted(len(rows), 'photo')} {purpose}", flush=True)
         weights = photos.trust[rows] if config.trust else np.ones(len(rows))
         weights = weights * np.where(np.abs(photos.yaw[rows]) > 60, config.profile_weight, 1.0)  # rare and difficult
         weights = weights * np.where(is_expressive(photos.landmarks[rows]), config.expressive_weight, 1.0)

@@ -18,12 +18,16 @@ exit status: 0 done; 1 done, but no face, with --require-face; 2 IN cannot be re
 
 def video(arguments: argparse.Namespace) -> int:
     """Draw the faces of a video over it and a turning 3D face beside it; the sound is kept."""
+    from ..common.files import check_ending
     from ..reconstruction.lprnet import LPRNet
     from ..video.annotate import RECORD_ENDINGS, VideoOptions, annotate_video
+    from ..video.files import VIDEO_ENDINGS
 
     target, record = arguments.output, arguments.record
-    if target.suffix.lower() in RECORD_ENDINGS and record is None:
-        target, record = None, target
+    if record is None:
+        check_ending(target, (*VIDEO_ENDINGS, *RECORD_ENDINGS))
+        if target.suffix.lower() in RECORD_ENDINGS:
+            target, record = None, target
     options = VideoOptions(
         overlay=arguments.overlay,
         turn=arguments.turn,

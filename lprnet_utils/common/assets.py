@@ -26,6 +26,14 @@ class DatasetError(ValueError):
     """A data file is missing or invalid; the message names the file and the field."""
 
 
+def existing_folder(folder: str | Path) -> Path:
+    """The path of a folder to read from; DatasetError if there is none."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DatasetError(f"{folder} is not a folder" if folder.exists() else f"there is no folder {folder}")
+    return folder
+
+
 @lru_cache(maxsize=1)
 def data_root() -> Path:
     """Folder of the bundled files: ``data`` inside the installed package, or ``data`` of a checkout."""

@@ -235,6 +235,19 @@ def check_ending(path: str | Path, known: tuple[str, ...]) -> Path:
     return path
 
 
+def check_folder(folder: str | Path) -> None:
+    """ValueError if a folder to write into cannot be made, because it or one above it is a file."""
+    for place in (Path(folder), *Path(folder).parents):
+        if os.path.lexists(place) and not place.is_dir():
+            raise ValueError(f"{place} is not a folder, so nothing can be written into it: name another folder")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder to write into, if it does not exist, and those above it; errors as of :func:`check_folder`."""
+    check_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
 def write_json(values: dict[str, Any], path: Path) -> None:
     """Write values as JSON, one per line."""
     write_files({path: (json.dumps(values, indent=1) + "\n").encode()})

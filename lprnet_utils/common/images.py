@@ -6,7 +6,10 @@ import io
 import os
 import re
 import stat
-from collections.abc import Callable
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -43,6 +46,38 @@ FLOAT_TOLERANCE = 1e-3  # filters leave floats a little beyond 0 to 1
 
 class ImageError(ValueError):
     """The source is not a readable image; the message names it."""
+
+
+class _ReadingThread(threading.local):
+    """The pattern of a filter of warnings. It matches any text in the threads that read a picture now."""
+
+    depth = 0
+
+    def match(self, text: str) -> bool:
+        return self.depth > 0
+
+
+_reading = _ReadingThread()
+_PILLOW_FILTER: Any = ("ignore", _reading, Warning, re.compile(r"(PIL|pillow_heif)\b"), 0)
+
+
+@contextmanager
+def _without_pillow_warnings() -> Iterator[None]:
+    """Let Pillow warn of nothing meanwhile: large pictures are refused here, and damaged ones raise an error.
+
+    ``warnings.catch_warnings`` would change the filters of all threads for that time. This filter stays, and holds
+    only for the threads that are in here.
+    """
+    filters: Any = warnings.filters
+    if filters[:1] != [_PILLOW_FILTER]:
+        with suppress(ValueError):
+            filters.remove(_PILLOW_FILTER)
+        filters.insert(0, _PILLOW_FILTER)
+    _reading.depth += 1
+    try:
+        yield
+    finally:
+        _reading.depth -= 1
 
 
 def read_image(source: Any) -> Image:
@@ -131,6 +166,7 @@ def _read_file(path: str | os.PathLike) -> Image:
         raise ImageError(f"cannot read an image file at {name[:200]!r} ({error})") from error
 
 
+@_without_pillow_warnings()
 def _decode(file: IO[bytes], name: str) -> Image:
     from PIL import Image as pil
 
@@ -191,6 +227,7 @@ def _from_16_bits(file: IO[bytes], picture: Any, image: Image) -> Image:
 # ---- pictures and arrays
 
 
+@_without_pillow_warnings()
 def _from_pil(picture: Any, name: str) -> Image:
     size = f"{picture.width} x {picture.height}"
     limit = min(MAX_PIXELS_OF_FORMAT.get(picture.format, MAX_PIXELS), MAX_PIXELS)
@@ -298,7 +335,8 @@ def _from_array(array: NDArray, shift: int | None = None) -> Image:
         array = array.astype(np.uint8) * 255
     elif np.issubdtype(array.dtype, np.floating):
         if not np.isfinite(array).all():
-            raise ImageError(f"the array has {(~np.isfinite(array)).sum()} values that are NaN or infinite")
+            bad = (~np.isfinite(array)).sum()
+            raise ImageError(f"{bad:,} of the array's {array.size:,} values are NaN or infinite")
         if array.min() < -FLOAT_TOLERANCE or array.max() > 1 + FLOAT_TOLERANCE:
             found = f"{array.min():.3g} to {array.max():.3g}"
             raise ImageError(f"a float image must lie in 0 to 1, got {found}; convert an image of 0 to 255 to uint8")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .arrays import Array
-from .assets import AssetError, checksums, data_root, read_asset, sha256
+from .assets import AssetError, data_root, read_asset, sha256
 from .weights_archive import HEAD_ANGLE_FILE, METADATA_FILE, contents_sha256, parse_description, unpack
 
 MAX_FILE_BYTES = 300_000_000  # of a weights file; PRNet in float32 has 54 million
@@ -89,10 +89,10 @@ def _check_models(data: bytes, name: str) -> None:
     stated = parse_description(members[METADATA_FILE], name).get("sha256")
     if stated is not None:
         if stated != contents_sha256(data, length, members):
-            raise AssetError(f"{name} was altered: its SHA-256 is not the one that it states; export it again")
+            raise AssetError(f"{name} was altered: its SHA-256 is not the one that it states; copy or export it again")
         return
     digest = sha256(data)
-    if digest in _tried or digest in checksums().values():  # the latter: a copy of bundled weights
+    if digest in _tried:
         return
     models = [data, *(members[member] for member in members if member == HEAD_ANGLE_FILE)]
     for (inputs, outputs), gives in zip(_try_models(models, name), ("a map", "an angle"), strict=False):

@@ -44,6 +44,13 @@ def run_jobs(
         ) from error
 
 
+def check_cluster(dask: str | None) -> None:
+    """RuntimeError if Dask is missing or no scheduler answers at this address. Before the first file is made."""
+    if dask is not None:
+        with _dask_cluster(dask):
+            pass
+
+
 def _end_with(parent: int) -> None:
     """Let this worker process end when its parent does, however that ends: a killed one cannot tell its workers."""
     threading.Thread(target=_wait_and_exit, args=(parent,), daemon=True).start()

@@ -20,6 +20,19 @@ MAX_DIRECTORY_BYTES = 10_000  # of the archive's table of contents, which has tw
 END_OF_DIRECTORY, LARGE_ARCHIVE = b"PK\5\6", b"PK\6\7"  # records of a zip file, APPNOTE.TXT 4.3.16 and 4.3.15
 
 
+def pack(network: bytes, description: dict[str, Any], head_angle: bytes = b"") -> bytes:
+    """A weights file of one network or two. Its description also states their SHA-256."""
+    members = {HEAD_ANGLE_FILE: head_angle} if head_angle else {}
+    stated = description | {"sha256": contents_sha256(network, len(network), members)}
+    text = json.dumps(stated, indent=1, sort_keys=True, allow_nan=False).encode()
+    file = io.BytesIO(network)
+    with zipfile.ZipFile(file, "a") as archive:
+        for name, content in ({METADATA_FILE: text} | members).items():
+            # with a fixed date, so that equal contents give equal files
+            archive.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), content)
+    return file.getvalue()
+
+
 def unpack(data: bytes, name: str) -> tuple[int, dict[str, bytes]]:
     """Length of the flatbuffer in a weights file, and the files in the archive behind it. AssetError if it is damaged.
 

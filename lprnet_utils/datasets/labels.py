@@ -73,7 +73,8 @@ def fuse_points(
     if shapes != ((n, count, 3), (n, len(groups), 2), (n,), (n,)) or np.shape(mean) != (count, 3):
         raise ValueError(f"labels, points, yaw and fits {shapes} do not fit to {len(groups)} points of {count} labels")
     if not np.isfinite(labels).all():
-        raise ValueError(f"{int((~np.isfinite(labels).all((1, 2))).sum())} faces have labels that are not finite")
+        missing = int((~np.isfinite(labels).all((1, 2))).sum())
+        raise ValueError(f"the labels of {missing} of {len(labels)} faces are not finite")
     group_mean = np.zeros((len(groups), count))
     for row, group in zip(group_mean, groups, strict=True):
         row[list(group)] = 1 / len(group)

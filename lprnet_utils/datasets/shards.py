@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array, Image
-from ..common.assets import DatasetError
-from ..common.files import only_process, read_checked, remove_unfinished
-from ..common.parallel import run_jobs
+from ..common.assets import DatasetError, existing_folder
+from ..common.files import make_folder, only_process, read_checked, remove_unfinished
+from ..common.parallel import check_cluster, run_jobs
 from ..geometry.camera import Camera
 from ..morphable_model.fitting import Fits
 from ..morphable_model.model import MorphableModel
@@ -82,7 +82,8 @@ def fill_folder(folder: str | Path, count: int, make: Callable, workers: int, ba
     InUseError if another process makes shards in this folder: both would do the same work.
     """
     folder = Path(folder).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    check_cluster(dask)
+    make_folder(folder)
     with only_process(folder):
         remove_unfinished(folder)
         paths = {k: folder / f"shard-{k:05d}.bin" for k in range(count)}
@@ -125,9 +126,9 @@ class Shards(Source):
     """
 
     def __init__(self, folder: str | Path, size: int = 128, held_out: bool = False):
-        paths = sorted(Path(folder).glob("shard-*.bin"))
+        paths = sorted(existing_folder(folder).glob("shard-*.bin"))
         if len(paths) < 2:
-            raise DatasetError(f"{folder} holds {len(paths)} shards, at least two are needed (one is held out)")
+            raise DatasetError(f"{folder} holds too few shards ({len(paths)}): two are needed, one of them to hold out")
         for k, path in enumerate(paths):
             expected = path.with_name(f"shard-{k:05d}.bin")
             if path != expected:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array
-from ..common.assets import DatasetError
+from ..common.assets import DatasetError, existing_folder
 from ..common.images import ImageError, read_image
 from ..geometry.landmarks import landmark_box
 from ..morphable_model.fitting import Fits, fit_landmarks
@@ -69,7 +69,7 @@ class PhotoFiles:
 
     def _read_labels(self, folder: str | Path, names: list[str], strict: bool, missing: str, hint: str) -> list[Any]:
         """The labels by ``_read(name)`` of each photo that has good ones."""
-        self.folder = Path(folder)
+        self.folder = existing_folder(folder)
         self.problems: dict[str, str] = {}
         labels = {}
         for name in names:

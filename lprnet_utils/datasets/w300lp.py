@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..common.arrays import Array
 from ..common.assets import DatasetError, read_mat
-from ..common.files import read_checked, write_checked
+from ..common.files import make_folder, read_checked, write_checked
+from ..common.parallel import check_cluster
 from ..geometry.camera import Camera, rotation_matrix
 from ..geometry.crop import crop_matrix, warp_image
 from ..geometry.landmarks import MIRRORED_LANDMARKS, landmark_box
@@ -105,7 +106,8 @@ def convert_300wlp(
     :func:`lprnet_utils.synthetic.synthesize`. DatasetError if a file or a field of it is wrong; the message names both.
     """
     data, folder = W300LP(Path(source).absolute()), Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    check_cluster(dask)
+    make_folder(folder)
     if not is_whole(folder / "model.bin"):
         found = register(basel.mean, basel.triangles, basel.mean[basel.landmark_vertices])
         model, (rotation, shift) = found.transfer(basel), found.frame

@@ -68,10 +68,10 @@ def landmark_report(predictions: ArrayLike, data: AFLW2000, rotations: ArrayLike
     """
     predictions = np.asarray(predictions, float)
     if predictions.shape[:2] != (len(data), 68):
-        raise ValueError(f"predictions of shape {predictions.shape} for {len(data)} photos: (n, 68, 2 or 3) are needed")
+        raise ValueError(f"the predictions have the shape {predictions.shape} instead of ({len(data)}, 68, 2 or 3)")
     found = np.isfinite(predictions).all((1, 2))
     if not found.any():
-        raise ValueError(f"no face was found in {len(data)} photos")
+        raise ValueError("no face was found in any of the photos")
     landmarks, truth, yaw = predictions[found], data.landmarks[found], data.angles[found, 1]
     errors = np.full(len(data), np.inf)
     errors[found] = landmark_nme(landmarks, truth)
@@ -145,7 +145,7 @@ def evaluate_aflw2000(
         faces.append(face)
     if not rows:
         reason = next(iter(problems.values()))
-        raise DatasetError(f"none of the {len(data)} photos of {data.folder} can be used: {reason}")
+        raise DatasetError(f"no photo of {data.folder} can be used: {reason}")
     missed = np.full((68, 3), np.nan), np.full((3, 3), np.nan)
     results = [missed if face is None else (face.landmarks, face.pose.camera.rotation) for face in faces]
     landmarks, rotations = (np.array(columns, float) for columns in zip(*results, strict=True))
@@ -179,7 +179,7 @@ def match_predictions(names: ArrayLike, landmarks: ArrayLike, data: AFLW2000) ->
     place = {name: k for k, name in enumerate(names)}
     rows = [i for i, name in enumerate(data.names) if name in place]
     if not rows:
-        raise ValueError(f"no prediction is of one of the {len(data)} photos of {data.folder}")
+        raise ValueError(f"no prediction is of a photo of {data.folder}")
     missing = {name: "no prediction" for name in data.names if name not in place}
     predicted = data.select(rows)
     matched = landmarks[[place[name] for name in predicted.names]]

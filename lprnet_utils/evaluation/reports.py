@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..common.extras import install_name
-from ..common.files import atomic_write, write_json
+from ..common.files import atomic_write, make_folder, write_json
 from ..geometry.mesh import vertex_normals
 from ..geometry.shading import LAMP
 from ..uv.layout import UVLayout
@@ -55,7 +55,7 @@ def draw_on_face(ax: Axes, values: ArrayLike, label: str, limit: float | None = 
 
 def write_report(report: dict[str, Any], folder: Path) -> str:
     """Write a report as JSON, and its figures if matplotlib is installed. Returns a note on the figures to print."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_json(report, folder / "report.json")
     if "ced" not in report:
         return ""
@@ -107,6 +107,6 @@ def print_evaluation(report: dict[str, Any]) -> None:
         print(f"pose: not measured, since every head is turned by more than {MAX_POSE_DEGREES:.0f} degrees")
     elif "pose" in report:
         angles = ", ".join(f"{name} {value:.2f}" for name, value in report["pose"].items() if name != "photos")
-        print(f"pose, degrees, {report['pose']['photos']} photos: {angles}")
+        print(f"pose, degrees (photos: {report['pose']['photos']}): {angles}")
     if "flip" in report:
         print(f"photo against its mirror image: {report['flip']:.3f} %")

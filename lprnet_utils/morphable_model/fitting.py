@@ -80,7 +80,8 @@ def fit_landmarks(
     if labels.ndim != 3 or labels.shape[1:] != mean.shape or basis.shape[1:] != mean.shape:
         raise ValueError(f"landmarks {labels.shape}, mean {mean.shape} and basis {basis.shape} do not fit together")
     if not np.isfinite(labels).all():
-        raise ValueError(f"{int((~np.isfinite(labels).all((1, 2))).sum())} faces have labels that are not finite")
+        missing = int((~np.isfinite(labels).all((1, 2))).sum())
+        raise ValueError(f"the labels of {missing} of {len(labels)} faces are not finite")
     n, count = len(labels), len(basis)
     w = np.ones(labels.shape[:2]) if weights is None else np.asarray(weights, float)
     deviation = np.where(np.arange(count) < identity_count, 1.0, EXPRESSION_DEVIATION)

@@ -2,20 +2,17 @@
 
 import contextlib
 import io
-import json
 import time
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
-from ..common.assets import sha256
-from ..common.files import write_files
+from ..common.files import make_folder, write_files
 from ..common.litert import LiteRTModel
-from ..common.weights_archive import HEAD_ANGLE_FILE, METADATA_FILE, check_description
+from ..common.weights_archive import check_description, pack
 from ..uv.encoding import SPAN
 from ..uv.layout import UVLayout
 
@@ -139,18 +136,13 @@ def export_litert(
         "pixels_from_keras": round(difference, 4),
     }
     second = b"" if head_angle is None else head_angle if isinstance(head_angle, bytes) else convert_litert(head_angle)
-    description |= metadata | {"sha256": sha256(data + second)}  # which read_weights compares
+    description |= metadata
     check_description(description, str(path))
-    text = json.dumps(description, indent=1, sort_keys=True, allow_nan=False)
-    members: dict[str, str | bytes] = {METADATA_FILE: text} | ({HEAD_ANGLE_FILE: second} if second else {})
-    file = io.BytesIO(data)
-    with zipfile.ZipFile(file, "a") as archive:
-        for name, content in members.items():  # with a fixed date, so that equal contents give equal files
-            archive.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), content)
+    file = pack(data, description, second)
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_files({path: file.getvalue()})
-    return {"bytes": len(file.getvalue()), "difference": difference, "worst": worst}
+    make_folder(path.parent)
+    write_files({path: file})
+    return {"bytes": len(file), "difference": difference, "worst": worst}
 
 
 def load_litert(model: keras.Model, data: bytes) -> None:

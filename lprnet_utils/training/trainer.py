@@ -21,6 +21,7 @@ from ..common.files import (
     CheckpointError,
     atomic_write,
     load_checkpoint,
+    make_folder,
     only_process,
     remove_unfinished,
     save_checkpoint,
@@ -76,7 +77,7 @@ class Trainer:
         origin: dict[str, Any] | None = None,
     ):  # fmt: skip
         self.model, self.config, self.folder = model, config, Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         self.layout = UVLayout(model.output_shape[1])
         optimizer_class = {"adam": keras.optimizers.Adam, "muon": Muon}[config.optimizer]
         optimizer = optimizer_class(config.learning_rate, global_clipnorm=config.gradient_norm or None)
@@ -195,8 +196,8 @@ class Trainer:
         before, counts = self._photo_counts, [len(source), len(validation)]
         if before is not None and before != counts:
             raise CheckpointError(
-                f"{self.folder} holds a run on {before[0]} photos and {before[1]} held out, not "
-                f"{counts[0]} and {counts[1]}: give it the same again, or another folder to a new run"
+                f"{self.folder} holds a run on other photos: {before[0]} to train on and {before[1]} held out, not "
+                f"{counts[0]} and {counts[1]}. Give it the same photos again, or start a new run in another folder"
             )
         self._photo_counts = counts
 

@@ -48,11 +48,15 @@ class ForeignRequest(Matcher):
 class Refusal(RequestHandler):
     """Answers every request by 403."""
 
+    def initialize(self, server: Voila) -> None:
+        """Called by tornado before each request."""
+        self._server = server
+
     def prepare(self) -> None:
         """Refuse."""
         self.set_status(403)
         self.set_header("Content-Type", "text/plain")
-        self.finish(f"This server answers only its own pages, at http://{ADDRESS}.\n")
+        self.finish(f"This server answers only its own pages, at http://{ADDRESS}:{self._server.port}\n")
 
 
 class LocalVoila(Voila):
@@ -65,7 +69,7 @@ class LocalVoila(Voila):
 
     def listen(self) -> None:
         """Refuse foreign requests before any handler sees them."""
-        self.app.default_router.rules.insert(0, Rule(ForeignRequest(self), Refusal))
+        self.app.default_router.rules.insert(0, Rule(ForeignRequest(self), Refusal, {"server": self}))
         super().listen()
 
 

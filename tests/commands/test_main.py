@@ -119,6 +119,35 @@ def test_errors_are_printed_and_have_status_2(capsys, tmp_path):
     assert "no bundled weights 'none'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [
+    "photo me.jpg -o me.jpg",
+    "photo me.jpg -o me.jpg/out",
+    "synthesize me.jpg --samples 1",
+    "train --run me.jpg --config lite-open --shards .",
+    "evaluate --synthetic 1 --output me.jpg/out",
+])  # fmt: skip
+def test_a_file_in_the_place_of_the_output_folder_is_named(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "me.jpg").write_bytes(b"a photo")
+    assert main(words.split()) == 2
+    assert "me.jpg is not a folder, so nothing can be written into it: name another" in capsys.readouterr().err
+    assert (tmp_path / "me.jpg").read_bytes() == b"a photo" and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("words", [
+    "train --run run --config published-wild --photos nofolder",
+    "train --run run --config lite-open --shards nofolder",
+    "evaluate --photos nofolder",
+])  # fmt: skip
+def test_a_folder_of_data_that_does_not_exist_is_named(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(words.split()) == 2
+    assert capsys.readouterr().err == "lprnet: there is no folder nofolder\n" and list(tmp_path.iterdir()) == []
+    (tmp_path / "nofolder").touch()
+    assert main(words.split()) == 2
+    assert capsys.readouterr().err == "lprnet: nofolder is not a folder\n"
+
+
 # ---- packages that are not installed
 
 
@@ -132,6 +161,17 @@ def test_a_missing_package_is_named_with_its_extra(module, words, extra, tmp_pat
     text = process.communicate()[1].decode()
     assert process.returncode == 2 and "Traceback" not in text
     assert f"this needs {module}, which is not installed: pip install 'lprnet_utils[{extra}]'" in text
+
+
+@pytest.mark.parametrize("words", ["photo photos -o out", "synthesize out"])
+def test_without_dask_nothing_is_written(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "me.jpg").touch()
+    monkeypatch.setitem(sys.modules, "dask.distributed", None)  # importing it fails
+    assert main([*words.split(), "--dask", "tcp://127.0.0.1:9"]) == 2
+    assert "a Dask cluster needs Dask: pip install" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
 # ---- consoles and signals

@@ -223,7 +223,7 @@ def test_output_names_are_unique(tmp_path, faces):
     assert found("a") == ["sub/x", "x", "y_jpg", "y_png", "z.face2_jpg"]
     assert found("a/x.jpg", "a/x.jpg") == ["x"]
     assert found("a", "b") == ["a/sub/x", "a/x", "a/y_jpg", "a/y_png", "a/z.face2_jpg", "b/x"]
-    with pytest.raises(ValueError, match="would both become x_jpg"):
+    with pytest.raises(ValueError, match="would both be called x:"):
         found("a/x.jpg", "b/x.jpg")
     # the output folder is not searched for photos
     write(tmp_path / "a" / "out" / "x.overlay.jpg", faces[0])

@@ -28,6 +28,18 @@ def test_video_with_and_without_a_face(tmp_path, capsys):
     assert "in.mp4 is not a video" in capsys.readouterr().err and not (tmp_path / "c.mp4").exists()
 
 
+@pytest.mark.parametrize(("words", "offered"), [
+    (["x.txt"], ".mp4, .mov, .m4v, .mkv, .csv, .npz"),
+    (["x.txt", "--record", "x.csv"], ".mp4, .mov, .m4v, .mkv"),
+    (["x.csv", "--record", "y.csv"], ".mp4, .mov, .m4v, .mkv"),
+])  # fmt: skip
+def test_a_wrong_ending_offers_those_that_can_be_written(words, offered, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_video([np.full((48, 64, 3), 99, np.uint8)], tmp_path / "in.mp4", 10)
+    assert main(["video", "in.mp4", *words, "--weights", "open"]) == 2
+    assert f"choose one of {offered}\n" in capsys.readouterr().err and len(list(tmp_path.iterdir())) == 1
+
+
 def test_without_pyav_the_command_says_what_to_install(tmp_path, monkeypatch, capsys):
     (tmp_path / "in.mp4").write_bytes(b"a video")
     monkeypatch.setitem(sys.modules, "av", None)  # importing it fails

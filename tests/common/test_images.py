@@ -3,6 +3,10 @@
 import io
 import os
 import struct
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import cv2
 import numpy as np
@@ -91,7 +95,7 @@ def test_a_float_a_little_beyond_its_range_is_accepted():
 def test_a_float_that_is_not_finite_is_refused(value):
     image = PHOTO / 255
     image[2, 3, 1] = value
-    with pytest.raises(ImageError, match="1 values that are NaN or infinite"):
+    with pytest.raises(ImageError, match="1 of the array's .* values are NaN or infinite"):
         read_image(image)
 
 
@@ -160,11 +164,57 @@ def test_orientation_by_xmp_alone():
     assert read_image(encoded(Image.fromarray(PHOTO), "TIFF", tiffinfo={700: xmp})).shape == (8, 6, 3)
 
 
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_a_damaged_exif_block_does_not_hide_the_picture():
     for block in (b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\0\x01"):
         data = encoded(Image.fromarray(np.repeat(PHOTO, 8, 1)), "JPEG", exif=block)
         assert read_image(data).shape == (6, 64, 3)
+
+
+@pytest.fixture
+def seen():
+    """Warnings that reach the user."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        yield found
+
+
+def test_pillow_does_not_warn_of_large_and_damaged_pictures(seen, monkeypatch, tmp_path):
+    data = encoded(Image.fromarray(PHOTO), "PNG")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", PHOTO[..., 0].size - 1)
+    Image.open(io.BytesIO(data))
+    assert [warning.category for warning in seen] == [Image.DecompressionBombWarning], "as in other programs"
+    seen.clear()
+    assert (read_image(data) == PHOTO).all() and (read_image(Image.fromarray(PHOTO)) == PHOTO).all()
+    raw = tmp_path / "a.dng"
+    for length in range(8, len(tiff := encoded(Image.fromarray(PHOTO), "TIFF")), 7):
+        raw.write_bytes(tiff[:length])
+        with suppress(ImageError):
+            read_image(raw)
+    exif = b"Exif\0\0II*\0\x08\0\0\0\xff\0"
+    assert read_image(encoded(Image.fromarray(PHOTO), "JPEG", exif=exif)).shape == PHOTO.shape
+    assert seen == []
+    with pytest.warns(Image.DecompressionBombWarning):
+        Image.open(io.BytesIO(data))
+
+
+def test_other_threads_get_their_warnings_while_one_reads(seen, monkeypatch):
+    data = encoded(Image.fromarray(PHOTO), "PNG")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", PHOTO[..., 0].size - 1)
+    inside, go_on = threading.Event(), threading.Event()
+
+    class Slow(io.BytesIO):
+        def read(self, *count):
+            inside.set()
+            go_on.wait(10)
+            return super().read(*count)
+
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(images._decode, Slow(data), "slow.png")
+        assert inside.wait(10)
+        Image.open(io.BytesIO(data))
+        assert len(seen) == 1
+        go_on.set()
+        assert (reading.result() == PHOTO).all() and len(seen) == 1
 
 
 def linear_profile():

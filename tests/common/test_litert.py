@@ -1,6 +1,5 @@
 """Weights files: what is in them is checked, and a damaged one is refused by its name."""
 
-import json
 import os
 import struct
 import time
@@ -11,18 +10,19 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 from benchmark_peers import peak_megabytes
-from weights_files import archive, mutated, with_description
+from update_checksums import state_sha256
+from weights_files import archive, mutated, with_description, without_checksum
 
 from lprnet_utils import LPRNet
 from lprnet_utils.common import AssetError, litert
-from lprnet_utils.common.litert import read_head_angle_network, read_metadata, read_weights, weights_terms
-from lprnet_utils.common.weights_archive import (
-    HEAD_ANGLE_FILE,
-    MAX_MEMBER_BYTES,
-    METADATA_FILE,
-    contents_sha256,
-    unpack,
+from lprnet_utils.common.litert import (
+    bundled_weights,
+    read_head_angle_network,
+    read_metadata,
+    read_weights,
+    weights_terms,
 )
+from lprnet_utils.common.weights_archive import HEAD_ANGLE_FILE, MAX_MEMBER_BYTES, METADATA_FILE, unpack
 
 MAX_SECONDS, MAX_MEGABYTES = 10, 1500  # to load a damaged file
 
@@ -122,37 +122,50 @@ def test_files_in_the_archive_are_bounded(whole, tmp_path):
         LPRNet(monstrous)
 
 
-def test_a_damaged_network_is_refused_by_its_checksum(whole, tmp_path, monkeypatch):
-    length, members = unpack(whole, "wild")
-    known = read_metadata(whole, "wild") | {"sha256": contents_sha256(whole, length, members)}
-    stated = with_description(whole, known)
+@pytest.mark.parametrize("name", bundled_weights())
+def test_a_damaged_copy_of_bundled_weights_is_refused_by_its_checksum(name, tmp_path, monkeypatch):
+    data = read_weights(name)[1]
+    length, _ = unpack(data, name)
 
     def fail(*arguments):
-        raise AssertionError("it is known to be whole, so it needs no trial")
+        raise AssertionError("the file states its checksum, so it needs no trial")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(litert, "_try_models", fail)
-        assert load(stated, tmp_path).metadata["sha256"] == known["sha256"]
-        assert load(whole, tmp_path).size == 128, "a copy of bundled weights"
-        for place in (100, length // 2, length - 10):
-            broken = bytearray(stated)
-            broken[place] ^= 1
-            refused(bytes(broken), tmp_path, "was altered")
+    monkeypatch.setattr(litert, "_try_models", fail)
+    assert load(data, tmp_path).size == 128
+    for place in (100, length // 2, length - 10):
+        broken = bytearray(data)
+        broken[place] ^= 1
+        refused(bytes(broken), tmp_path, "was altered")
+
+
+def test_another_head_angle_network_is_refused_by_the_checksum(whole, tmp_path):
+    length, members = unpack(whole, "wild")
     other = read_head_angle_network(whole)[:-4] + b"else"
-    swapped = whole[:length] + archive([(METADATA_FILE, json.dumps(known)), (HEAD_ANGLE_FILE, other)])
+    swapped = whole[:length] + archive([(METADATA_FILE, members[METADATA_FILE]), (HEAD_ANGLE_FILE, other)])
     refused(swapped, tmp_path, "was altered")
 
 
+@pytest.mark.parametrize("name", bundled_weights())
+def test_the_checksum_is_added_to_an_older_file_and_nothing_else_changes(name, tmp_path):
+    data, path = read_weights(name)[1], tmp_path / "older.tflite"
+    path.write_bytes(without_checksum(data))
+    state_sha256(path)
+    assert path.read_bytes() == data
+    state_sha256(path)
+    assert path.read_bytes() == data, "a file that has it stays as it is"
+
+
 def test_networks_of_a_file_without_a_checksum_are_tried_in_another_process(whole, tmp_path):
-    known = read_metadata(whole, "wild")
-    assert load(with_description(whole, known | {"licence": "Mine."}), tmp_path).metadata["licence"] == "Mine."
-    length, members = unpack(whole, "wild")
+    older = without_checksum(whole)
+    known = read_metadata(older, "wild")
+    assert load(with_description(older, known | {"licence": "Mine."}), tmp_path).metadata["licence"] == "Mine."
+    length, members = unpack(older, "wild")
     head, text = members[HEAD_ANGLE_FILE], members[METADATA_FILE]
     refused(head + archive([(METADATA_FILE, text)]), tmp_path, "no network from a crop to a map")
     refused(
         whole[:length] + archive([(METADATA_FILE, text), (HEAD_ANGLE_FILE, whole[:length])]), tmp_path, "to an angle"
     )
-    nonsense = bytearray(whole)
+    nonsense = bytearray(older)
     nonsense[:4] = struct.pack("<I", length - 5)
     refused(bytes(nonsense), tmp_path, "LiteRT")
 
@@ -188,8 +201,8 @@ def load_and_use(path):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="memory is measured by a module that Windows lacks")
 def test_damaged_weights_are_refused_or_work(tmp_path):
-    """300 files, each damaged in one of eight ways: no crash, no hang, no errors but the package's own."""
-    originals = [read_weights(name)[1] for name in ("open", "wild")]
+    """300 files without a checksum, each damaged in one of eight ways: no crash, no hang, only the package's errors."""
+    originals = [without_checksum(read_weights(name)[1]) for name in ("open", "wild")]
     paths = []
     for seed in range(300):
         paths.append(tmp_path / f"{seed}.tflite")

@@ -143,7 +143,8 @@ def test_training_on_your_own_photos(folder, tmp_path, capsys, monkeypatch):
         arguments += ["--set", f"{name} = {value}"]
     assert main(arguments) == 0
     text = capsys.readouterr().out
-    assert "fitting the face model to 5 photos" in text and "best held-out NME" in text
+    assert "fitting the face model to 5 photos to train on" in text
+    assert "fitting the face model to 1 photo held out to choose by" in text and "best held-out NME" in text
     monkeypatch.setattr("lprnet_utils.commands.export.CHECK_IMAGES", 40)
     options = ["--photos", str(path), "--licence", "Mine.", "--output", str(weights)]
     assert main(["export", "--run", str(run), *options]) == 0

@@ -193,7 +193,7 @@ def test_broken_photos_are_named_and_the_rest_is_evaluated(two_photos, capsys):
     command = ["evaluate", "--weights", "open", "--aflw2000", str(folder), "--output", str(folder / "out")]
     assert main(command) == 1
     out, err = capsys.readouterr()
-    assert "on 1 photos" in out and "4 photos left out" in err
+    assert "on 1 photo of" in out and "4 photos left out" in err
     reasons = ("image00001.jpg", "image00002.mat is missing", "image00003.jpg is missing", "pt3d_68 (3, 60)")
     for number, reason in enumerate(reasons, 1):
         assert any(f"image0000{number} left out" in line and reason in line for line in err.splitlines()), number
@@ -202,7 +202,7 @@ def test_broken_photos_are_named_and_the_rest_is_evaluated(two_photos, capsys):
     assert main([*command, "--keep-going"]) == 0
     (folder / "image00000.jpg").write_bytes(b"no picture")
     assert main(command) == 2
-    assert "none of the 2 photos" in capsys.readouterr().err
+    assert "no photo of" in capsys.readouterr().err
     with pytest.raises(DatasetError, match="can be used"):
         evaluate_aflw2000(None, AFLW2000(folder, strict=False))
 
@@ -267,8 +267,8 @@ def test_predictions_of_another_method(two_photos):
 @pytest.mark.parametrize(("names", "landmarks", "reason"), [
     (["image00000"] * 2, 68, "1 different of 2 names"),
     (["image00000"], 68, "2 predictions"),
-    (["x", "y"], 68, "no prediction is of one"),
-    (["image00000", "image00001"], 60, "for 2 photos"),
+    (["x", "y"], 68, "no prediction is of a photo"),
+    (["image00000", "image00001"], 60, r"shape \(2, 60, 3\) instead of \(2, 68, 2 or 3\)"),
 ])  # fmt: skip
 def test_predictions_that_do_not_fit_the_photos_are_refused(two_photos, names, landmarks, reason):
     data, truth = two_photos

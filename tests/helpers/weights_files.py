@@ -32,6 +32,12 @@ def with_description(data, text):
     return file.getvalue()
 
 
+def without_checksum(data):
+    """A weights file as earlier versions wrote it, whose description does not state the SHA-256 of its networks."""
+    known = json.loads(unpack(data, "a test's file")[1][METADATA_FILE])
+    return with_description(data, {name: value for name, value in known.items() if name != "sha256"})
+
+
 def mutated(data, seed):
     """A weights file with one of eight kinds of damage."""
     rng = np.random.default_rng(seed)

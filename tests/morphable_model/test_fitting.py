@@ -47,5 +47,5 @@ def test_bad_labels_are_refused(landmark_model):
         fit_landmarks(mean, basis, 80, np.zeros((2, 67, 3)))
     labels = np.ones((2, 68, 3))
     labels[1, 5] = np.nan
-    with pytest.raises(ValueError, match="1 faces"):
+    with pytest.raises(ValueError, match="the labels of 1 of 2 faces are not finite"):
         fit_landmarks(mean, basis, 80, labels)

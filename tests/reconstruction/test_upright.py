@@ -1,14 +1,12 @@
 """Leaning heads are turned upright before they reach the network."""
 
-import shutil
-import zipfile
-
 import numpy as np
 import pytest
 
 from lprnet_utils import LPRNet
 from lprnet_utils.common.assets import data_root
-from lprnet_utils.common.litert import HEAD_ANGLE_FILE, read_head_angle_network
+from lprnet_utils.common.litert import read_head_angle_network, read_metadata, read_weights
+from lprnet_utils.common.weights_archive import pack, unpack
 from lprnet_utils.geometry import landmark_box, transform_points, warp_image
 from lprnet_utils.geometry.crop import view_matrix
 from lprnet_utils.networks import head_angle_network
@@ -22,9 +20,9 @@ def leaning_weights(folder, angle):
     last = angle_network.layers[-1]
     answer = np.array([np.sin(np.deg2rad(angle)), np.cos(np.deg2rad(angle))])
     last.set_weights([np.zeros(last.kernel.shape), answer])
-    shutil.copy(data_root() / "weights/open.tflite", path)
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(HEAD_ANGLE_FILE, convert_litert(angle_network))
+    data = read_weights("open")[1]
+    network = data[: unpack(data, "open")[0]]
+    path.write_bytes(pack(network, read_metadata(data, "open"), convert_litert(angle_network)))
     return LPRNet(path)
 
 

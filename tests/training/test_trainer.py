@@ -85,7 +85,7 @@ def test_a_run_resumes_only_with_the_same_network_and_photos(tmp_path):
     other = keras.Model(inputs, keras.layers.Conv2D(3, 1)(inputs))
     with pytest.raises(CheckpointError, match="another network"):
         Trainer(other, CONFIG, tmp_path)
-    with pytest.raises(CheckpointError, match="a run on 6 photos and 2 held out, not 7 and 2"):
+    with pytest.raises(CheckpointError, match="a run on other photos: 6 to train on and 2 held out, not 7 and 2"):
         Trainer(tiny_network(), CONFIG, tmp_path).run(ToySource(7), ToySource(2, seed=9))
     assert run(tmp_path).step == 8
 

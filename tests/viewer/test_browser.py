@@ -167,17 +167,22 @@ def test_only_pages_of_this_server_are_answered():
         port = urlsplit(address).port
         assert urlsplit(address).hostname == "127.0.0.1"
 
-        def status(path="/voila/static/voila-style.js", **headers):
+        def answer(path="/voila/static/voila-style.js", **headers):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
             names = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request("GET", path, headers=names)
-            return connection.getresponse().status
+            return connection.getresponse()
+
+        def status(*path, **headers):
+            return answer(*path, **headers).status
 
         good = [f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]", "LOCALHOST")]
         assert 403 not in [status(Host=host) for host in good]
         bad = ("evil.example", f"evil.example:{port}", "127.0.0.1", "127.0.0.1:1", f"127.0.0.1.evil.example:{port}", "")
         for path in ("/", "/voila/static/voila-style.js", "/api/kernels/a-b-c-d-e/channels"):
             assert [status(path, Host=host) for host in bad] == [403] * len(bad)
+        text = answer(Host=bad[0]).read().decode()
+        assert text == f"This server answers only its own pages, at http://127.0.0.1:{port}\n"
         other = {"Host": good[0], "Sec_Fetch_Site": "cross-site"}
         assert status("/", **other, Sec_Fetch_Dest="image") == 403, "another page's picture starts no process"
         assert status(**other, Sec_Fetch_Dest="document") != 403, "a link does"
