@@ -131,7 +131,7 @@ def test_a_killed_command_goes_on_as_if_nothing_had_been(command, tmp_path):
             wait_until(lambda left=process.pid: not running_in_session(left), 5)
         finally:
             end_session(process)
-        run(command, inputs, out)
+        seconds = min(seconds, run(command, inputs, out))  # on a busy machine the first run may have been slow
         assert contents(out) == whole, f"after kill {number}"
         shutil.rmtree(out)
     assert killed > KILLS // 2, "the other runs had ended before"
