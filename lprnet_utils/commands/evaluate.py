@@ -19,6 +19,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     from ..datasets.aflw import AFLW2000
     from ..datasets.photo_folder import PhotoFolder
     from ..evaluation.protocols import evaluate_aflw2000, match_predictions
+    from ..evaluation.readout import Readout
     from ..evaluation.reports import print_evaluation, write_report
     from ..reconstruction.lprnet import LPRNet
 
@@ -34,7 +35,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
         net = LPRNet(arguments.weights, passes=arguments.passes)
         _make_folder(arguments.output)
         bar = partial(tqdm, unit="photo", leave=False)
-        report, predictions = evaluate_aflw2000(net, data, bar, arguments.detector)
+        readout = None if arguments.photos else Readout.find(arguments.weights)
+        report, predictions = evaluate_aflw2000(net, data, bar, arguments.detector, readout)
     if arguments.photos:  # their depth and pose were fitted, not measured
         report = {name: value for name, value in report.items() if not name.startswith(("nme 3D", "pose"))}
     photos = f"{counted(report['photos'], 'photo')} of {data.folder.name}"
@@ -60,18 +62,22 @@ def _evaluate_on_synthetic(arguments: argparse.Namespace) -> int:
     from ..reconstruction.lprnet import LPRNet
     from ..synthetic.faces import SyntheticFaces
     from ..synthetic.heldout import HELD_OUT_FILES, held_out_faces
+    from ..synthetic.population import Population
 
     net, count, seed = LPRNet(arguments.weights, passes=arguments.passes), arguments.synthetic, arguments.seed
     _make_folder(arguments.output)
     if count:
         faces = SyntheticFaces(seed, net.size)
         sets = {f"seed {seed}": (faces.sample(k) for k in range(count))}
+        populations = {f"seed {seed}": Population.load("makehuman", net.size)}
     else:
         sets = {kind: held_out_faces(kind) for kind in HELD_OUT_FILES}
+        populations = {kind: Population.load(kind) for kind in HELD_OUT_FILES}
     reports = {}
     for name, samples in sets.items():
         total = count or len(samples)
-        reports[name] = evaluate_synthetic(net, tqdm(samples, total=total, unit="photo", leave=False))
+        bar = tqdm(samples, total=total, unit="photo", leave=False)
+        reports[name] = evaluate_synthetic(net, bar, populations[name])
         print_synthetic(f"{arguments.weights} on {counted(total, 'synthetic photo')}, {name}", reports[name])
     write_report({"weights": arguments.weights, "sets": reports}, arguments.output)
     print(f"report.json in {arguments.output}")

@@ -45,6 +45,7 @@ def _train(arguments: argparse.Namespace, config: TrainingConfig, photos: Path |
     """Train by a recipe on the photos in a folder, on shards, or on both."""
     from .. import networks
     from ..datasets.sources import Mixture
+    from ..training.device import accelerator
     from ..training.trainer import Trainer
 
     _set_up_keras(config, arguments.deterministic)
@@ -54,7 +55,8 @@ def _train(arguments: argparse.Namespace, config: TrainingConfig, photos: Path |
     if arguments.shards:
         origin["data"].append("300W-LP" if (arguments.shards / "model.bin").exists() else "synthetic")
     # made before the photos are fitted, which takes long: it may refuse the run
-    trainer = Trainer(model, config, arguments.run, arguments.tensorboard, origin)
+    device = accelerator()
+    trainer = Trainer(model, config, arguments.run, arguments.tensorboard, origin, on_device=device is not None)
     size = model.input_shape[1]
     if arguments.shards:
         from ..datasets.shards import Shards
@@ -63,6 +65,7 @@ def _train(arguments: argparse.Namespace, config: TrainingConfig, photos: Path |
     if photos:
         real, validation = _fitted_photos(photos, arguments, config, size)
         source = Mixture([real, source], [1 - config.synthetic, config.synthetic]) if arguments.shards else real
+    print(f"training on {device or 'the processor'}, with batches made there; the bar says how long it will take")
     print(f"training from sample {trainer.sample} of {config.samples}; after Ctrl-C or a kill the same command goes on "
           f"from the last checkpoint, one every {config.checkpoint_every} samples", flush=True)  # fmt: skip
     best = trainer.run(source, validation, stop_after=arguments.stop_after)
@@ -159,7 +162,9 @@ def synthesize(arguments: argparse.Namespace) -> int:
 
     shards = -(-arguments.samples // SHARD_SIZE)
     bar = partial(tqdm, total=shards, unit="shard")
-    synthesize(arguments.folder, arguments.samples, arguments.seed, arguments.workers, bar, arguments.dask)
+    synthesize(
+        arguments.folder, arguments.samples, arguments.seed, arguments.workers, bar, arguments.dask, arguments.generator
+    )
     print(f"{shards * SHARD_SIZE} pairs in {arguments.folder}")
     return 0
 
@@ -209,6 +214,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     count = "number of pairs, rounded up to shards (%(default)s)"
     parser.add_argument("--samples", type=bounded(1, 10**9), default=51_200, help=count)
     parser.add_argument("--seed", type=SEED, default=0)
+    kinds = "mixed: also shapes of scanned people and the light of real places; plain: without these (%(default)s)"
+    parser.add_argument("--generator", choices=("mixed", "plain"), default="mixed", help=kinds)
     add_shared(parser, "--workers", "--dask")
 
     parser = add_command(commands, "convert-300wlp", convert_300wlp, "300W-LP to training data")

@@ -7,12 +7,12 @@ noise, something in front of the face.
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..common.arrays import Array, Image
-from ..geometry.crop import crop_matrix, transform_points
+from ..geometry.crop import crop_matrix, view_matrix
+from .pictures import PictureChange
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Augmentation:
     noise: float = 0.0
     occlusion: float = 0.0
     quarter_turns: float = 0.0  # share of stored crops rotated by 90, 180 or 270 degrees, which needs no margin
+    random_convolution: float = 0.0
+    moved: float = 0.0  # share of stored crops that are rotated, scaled and shifted a little, by the numbers above
 
 
 # "prnet": the PRNet paper's (Feng et al., ECCV 2018, section 3.4). "wide": stronger, for most trainings.
@@ -55,15 +57,21 @@ AUGMENTATIONS["light"] = replace(
     AUGMENTATIONS["wide"], rotation=12, rotation_limit=40, any_rotation=0.02, scale=(0.9, 1.12), shift=0.05,
     brightness=0.1, contrast=0.2, gamma=0.2, blur=0.05, low_resolution=0.05, noise=0.1, occlusion=0.12,
 )  # fmt: skip
+# "synthetic": for synthetic crops. They move a little and change colours and textures, so that the network learns less
+# of what only rendered pictures have
+AUGMENTATIONS["synthetic"] = Augmentation(
+    flip=0.5, rotation=8, rotation_limit=24, any_rotation=0, scale=(0.914, 1.094), shift=0.04, moved=0.6,
+    channel_gain=(0.8, 1.2), brightness=0.15, contrast=0.3, gamma=0.3, grey=0.1,
+    blur=0.1, low_resolution=0.1, noise=0.2, occlusion=0.25, random_convolution=0.35,
+)  # fmt: skip
 
 
-def rotate_quarter_turns(crop: Image, position_map: Array, turns: int) -> tuple[Image, Array]:
-    """A square crop (N, N, 3) and its map, rotated counter-clockwise by ``turns`` times 90 degrees."""
-    last = len(crop) - 1
+def quarter_turn_matrix(turns: int, size: int) -> Array:
+    """The matrix (2, 3) that rotates a stored crop (N, N) counter-clockwise by ``turns`` times 90 degrees."""
+    turn, matrix = np.array([[0.0, 1, 0], [-1, 0, size - 1], [0, 0, 1]]), np.eye(3)
     for _ in range(turns % 4):
-        crop = np.rot90(crop)
-        position_map = transform_points(np.array([[0.0, 1, 0], [-1, 0, last]]), position_map)
-    return crop, position_map
+        matrix = turn @ matrix
+    return matrix[:2]
 
 
 def sample_matrix(
@@ -100,53 +108,15 @@ def mirror_crop(crop: Image) -> Image:
 
 
 def augment_picture(rng: np.random.Generator, crop: Image, setting: Augmentation) -> Image:
-    """A copy of a crop (N, N, 3) uint8 with random occlusion, resolution, blur, colour and noise."""
-    if rng.random() < setting.occlusion:
-        crop = occlude(rng, crop)
-    size = crop.shape[0]
-    if rng.random() < setting.low_resolution:
-        small = max(int(size * rng.uniform(0.25, 0.8)), 8)
-        crop = cv2.resize(crop, (small, small), interpolation=cv2.INTER_AREA)
-        crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_LINEAR)
-    if rng.random() < setting.blur:
-        crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.5, 1.8))
-    gain = rng.uniform(*setting.channel_gain, 3) * (1 + rng.uniform(-1, 1) * setting.contrast)
-    exponent = np.exp(rng.uniform(-1, 1) * setting.gamma)
-    lift = rng.uniform(-1, 1) * setting.brightness
-    levels = np.linspace(0, 1, 256)[:, None] ** exponent
-    levels = (levels - 0.5) * gain + 0.5 + lift
-    table = np.clip(np.rint(levels * 255), 0, 255).astype(np.uint8)
-    crop = cv2.LUT(crop, table[None])
-    if rng.random() < setting.grey:
-        crop = np.repeat(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
-    if rng.random() < setting.noise:
-        noise = rng.standard_normal(crop.shape, np.float32) * rng.uniform(2, 14)
-        crop = np.clip(crop + noise, 0, 255).astype(np.uint8)
-    return crop
+    """A copy of a crop (N, N, 3) uint8 with random occlusion, texture, resolution, blur, colour and noise."""
+    return PictureChange.draw(rng, setting, crop.shape[0]).apply(crop)
 
 
-def occlude(rng: np.random.Generator, crop: Image) -> Image:
-    """A copy of a crop with one or two rectangles or ellipses in front: plain, patterned or cut from the crop."""
-    crop = crop.copy()
-    size = crop.shape[0]
-    for _ in range(rng.integers(1, 3)):
-        half = rng.uniform(0.06, 0.22, 2) * size
-        centre = rng.uniform(0.05, 0.95, 2) * size
-        mask = np.zeros(crop.shape[:2], np.uint8)
-        angle = float(rng.uniform(0, 180))
-        if rng.random() < 0.5:
-            corners = cv2.boxPoints((centre.tolist(), (2 * half).tolist(), angle))
-            cv2.fillConvexPoly(mask, np.rint(corners).astype(np.int32), 1)
-        else:
-            cv2.ellipse(mask, (centre.tolist(), (2 * half).tolist(), angle), 1, -1)
-        kind = rng.random()
-        if kind < 0.4:
-            texture = np.broadcast_to(rng.integers(0, 256, 3, np.uint8), crop.shape)
-        elif kind < 0.7:
-            count = int(rng.integers(2, size // 2))
-            cells = rng.integers(0, 256, (count, count, 3), np.uint8)
-            texture = cv2.resize(cells, (size, size), interpolation=cv2.INTER_LINEAR)
-        else:
-            texture = np.roll(crop, rng.integers(size // 4, 3 * size // 4, 2), (0, 1))
-        crop = np.where(mask[..., None] > 0, texture, crop)
-    return crop
+def move_matrix(rng: np.random.Generator, setting: Augmentation, size: int) -> Array:
+    """A random similarity (2, 3) that rotates a stored crop about its middle, scales and shifts it a little."""
+    angle = np.clip(rng.normal(0, setting.rotation), -setting.rotation_limit, setting.rotation_limit)
+    scale = np.exp(rng.uniform(*np.log(setting.scale)))
+    middle = (size - 1) / 2
+    matrix = view_matrix([middle, middle], size / scale, size, angle)
+    matrix[:, 2] += rng.uniform(-setting.shift, setting.shift, 2) * size
+    return matrix

@@ -133,7 +133,8 @@ class Shards(Source):
             expected = path.with_name(f"shard-{k:05d}.bin")
             if path != expected:
                 raise DatasetError(f"{expected} is missing: the command that made the others fills the gap")
-        shards = [read_checked(path) for path in (paths[-1:] if held_out else paths[:-1])]
+        paths = paths[-1:] if held_out else paths[:-1]
+        shards = [read_checked(path) for path in paths]
         self._data = [s["data"] for s in shards]
         # shard, start and end of each JPEG
         self._spans = [(k, a, b) for k, s in enumerate(shards) for a, b in pairwise(s["offset"])]
@@ -145,12 +146,8 @@ class Shards(Source):
             zoom = np.float32(size / stored)
             translation = (self.fits.translation + [0.5, 0.5, 0]) * zoom - [0.5, 0.5, 0]
             self.fits = replace(self.fits, scale=self.fits.scale * zoom, translation=translation.astype(np.float32))
-        model = MorphableModel.load()
-        if (Path(folder) / "model.bin").exists():
-            arrays = read_checked(Path(folder) / "model.bin")
-            model = replace(model, **{n: arrays[n] for n in ("mean", "identity", "expression")})
-        self._mean, self._basis = self.layout.position_basis(model)
-        self._landmark_basis = landmark_basis(self.layout, self._mean, self._basis)
+        self.mean, self.basis = self.layout.position_basis(_shard_model(Path(folder), shards, paths))
+        self._landmark_basis = landmark_basis(self.layout, self.mean, self.basis)
         self.weights = np.ones(len(self))
 
     def __len__(self) -> int:
@@ -174,10 +171,29 @@ class Shards(Source):
 
     def maps(self, indices: ArrayLike) -> NDArray[np.float32]:
         """Position maps (B, N, N, 3) in pixels of the images, with mean z 0 over the valid texels."""
-        maps = self.fits[np.asarray(indices)].evaluate(self._mean, self._basis)
+        maps = self.fits[np.asarray(indices)].evaluate(self.mean, self.basis)
         return self.layout.centre_depth(maps.reshape(-1, self.size, self.size, 3))
 
     def __iter__(self) -> Iterator[tuple[Image, NDArray[np.float32]]]:
         """The pairs in their order."""
         for i in range(len(self)):
             yield self.image(i), self.maps([i])[0]
+
+
+def _shard_model(folder: Path, shards: list[dict[str, NDArray]], paths: list[Path]) -> MorphableModel:
+    """The face model of the coefficients in shards. DatasetError for an unknown one, or if they have several."""
+    if (folder / "model.bin").exists():  # a model that does not ship with the package, such as the Basel Face Model
+        arrays = read_checked(folder / "model.bin")
+        return replace(MorphableModel.load(), **{n: arrays[n] for n in ("mean", "identity", "expression")})
+    names = [str(shard.get("model", "makehuman")) for shard in shards]
+    for path, name in zip(paths, names, strict=False):
+        if name != names[0]:
+            raise DatasetError(f"{path} is of the face model {name!r}, those before it of {names[0]!r}")
+    try:
+        model = MorphableModel.load(names[0])
+    except ValueError as error:
+        raise DatasetError(f"{paths[0]} was made with another version of lprnet_utils: {error}") from error
+    count = len(model.identity) + len(model.expression)
+    if shards[0]["coefficients"].shape[1] != count:
+        raise DatasetError(f"{paths[0]} has {shards[0]['coefficients'].shape[1]} coefficients a face, not {count}")
+    return model

@@ -116,7 +116,7 @@ class FittedPhotos(Source):
         self.photos, self.rows, self.fits = photos, np.asarray(rows), fits
         self.weights = np.asarray(weights, float)
         self.size = size
-        self._mean, self._basis = UVLayout(size).position_basis(MorphableModel.load())
+        self.mean, self.basis = UVLayout(size).position_basis(MorphableModel.load())
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -131,7 +131,7 @@ class FittedPhotos(Source):
 
     def maps(self, indices: ArrayLike) -> NDArray[np.float32]:
         """Position maps (B, N, N, 3), z of mean 0 over the valid texels."""
-        maps = self.fits[np.asarray(indices)].evaluate(self._mean, self._basis)
+        maps = self.fits[np.asarray(indices)].evaluate(self.mean, self.basis)
         return maps.reshape(-1, self.size, self.size, 3)
 
 
@@ -161,7 +161,7 @@ class Mixture:
     def __init__(self, sources: list[Source], shares: list[float]):
         if len(sources) != len(shares) or min(shares) < 0 or sum(shares) <= 0:
             raise ValueError(f"{len(sources)} sources need as many shares, none negative: {shares}")
-        self.sources = sources
+        self.sources, self.shares = sources, np.array(shares, float) / sum(shares)
         self.starts = np.cumsum([0, *map(len, sources)])
         parts = [share * s.weights / s.weights.sum() for s, share in zip(sources, shares, strict=True)]
         self.weights = np.concatenate(parts) / sum(shares)
@@ -169,6 +169,13 @@ class Mixture:
 
     def __len__(self) -> int:
         return int(self.starts[-1])
+
+    def counts(self, total: int) -> list[int]:
+        """How many of ``total`` samples each source gives: by its share, and together exactly as many."""
+        exact = self.shares * total
+        counts = np.floor(exact).astype(int)
+        counts[np.argsort(counts - exact, kind="stable")[: total - counts.sum()]] += 1
+        return counts.tolist()
 
     def _place(self, i: int) -> tuple[Source, int]:
         k = int(np.searchsorted(self.starts, i, "right")) - 1

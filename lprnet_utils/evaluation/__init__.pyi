@@ -13,11 +13,13 @@ from .metrics import (
     surface_error,
 )
 from .protocols import evaluate_aflw2000, evaluate_synthetic, landmark_report
+from .readout import benchmark_landmarks
 from .reports import draw_ced, draw_on_face
 
 __all__ = [
     "NORMALISERS",
     "YAW_BINS",
+    "benchmark_landmarks",
     "confidence_interval",
     "cumulative_error",
     "draw_ced",

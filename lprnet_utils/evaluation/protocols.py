@@ -15,6 +15,7 @@ from ..geometry.landmarks import MIRRORED_LANDMARKS, landmark_box, overlap
 from ..geometry.mesh import surface_angles
 from ..uv.encoding import decode_map
 from ..uv.layout import UVLayout
+from .identity import summarise_identity
 from .metrics import (
     confidence_interval,
     cumulative_error,
@@ -30,12 +31,15 @@ if TYPE_CHECKING:
     from ..datasets.shards import Sample
     from ..reconstruction.face import Face
     from ..reconstruction.lprnet import LPRNet
+    from ..synthetic.population import Population
+    from .readout import Readout
 
 MISSED_NME_PERCENT = 100.0  # NME of a missed face in a mean over all photos
 MIN_DETECTION_OVERLAP = 0.3  # intersection over union of a detected box and the true one; below it a face is missed
 MAX_LABEL_RATIO = 4  # of a face's box to the photo
 MAX_POSE_DEGREES = 99.0  # photos with a larger angle have no pose error (Ruiz et al., CVPR Workshops 2018)
 
+IDENTITY_PHOTOS = 120  # of a set, in which the identity is measured, because that takes long
 ERROR_NAMES = ("mm", "95 % mm", "aligned mm", "nme")  # errors of a synthetic photo, in the order of tables
 # Groups of synthetic faces: a label and its range for each group. A face without the label is in none of them.
 GROUPS_BY_LABEL = {
@@ -101,7 +105,7 @@ def landmark_report(predictions: ArrayLike, data: AFLW2000, rotations: ArrayLike
 
 
 def evaluate_aflw2000(
-    net: LPRNet, data: AFLW2000, progress: Any = iter, detector: bool = False
+    net: LPRNet, data: AFLW2000, progress: Any = iter, detector: bool = False, readout: Readout | None = None
 ) -> tuple[dict[str, Any], dict[str, NDArray]]:
     """Evaluate a network on AFLW2000-3D, with crops around the true landmarks or with the detector.
 
@@ -112,15 +116,18 @@ def evaluate_aflw2000(
     detector : bool
         Find the face with the network's own detector. Of several faces, the one that overlaps the true box most counts.
         A face is missed if it is not found, or its box overlaps the true one by less than 0.3.
+    readout : Readout, optional
+        Of these weights: the landmarks are measured a second time, where the labels have them.
 
     Returns
     -------
     report : dict
         As of :func:`landmark_report`, and two more entries. ``flip`` (without ``detector``): mean distance in % of the
         box between the landmarks of a photo and those of its mirror image, mirrored back; it is low for a consistent
-        network. ``problems``: for each photo that could not be used, and is not counted elsewhere, the reason.
+        network. ``nme by readout``, ``interval by readout``: the same two of the readout's points, if one is given.
+        ``problems``: for each photo that could not be used, and is not counted elsewhere, the reason.
     predictions : dict
-        ``names``, ``landmarks`` (n, 68, 3), ``rotations`` (n, 3, 3).
+        ``names``, ``landmarks`` (n, 68, 3), ``rotations`` (n, 3, 3); with a readout ``benchmark_landmarks`` (n, 68, 3).
 
     Raises
     ------
@@ -152,8 +159,13 @@ def evaluate_aflw2000(
     report = landmark_report(landmarks, data.select(rows), rotations)
     if differences:
         report["flip"] = float(100 * np.mean(differences))
-    names = np.array([data.names[i] for i in rows])
-    return report | {"problems": problems}, {"names": names, "landmarks": landmarks, "rotations": rotations}
+    predictions = {"names": np.array([data.names[i] for i in rows]), "landmarks": landmarks, "rotations": rotations}
+    if readout:
+        points = [missed[0] if face is None else readout([face.position_map])[0] for face in faces]
+        predictions["benchmark_landmarks"] = np.array(points)
+        measured = landmark_report(predictions["benchmark_landmarks"], data.select(rows))
+        report |= {f"{name} by readout": measured[name] for name in ("nme", "interval")}
+    return report | {"problems": problems}, predictions
 
 
 def _labelled_box(landmarks: Array, image: Image) -> Array:
@@ -204,7 +216,7 @@ def landmarks_from_mirror_image(net: LPRNet, image: Image, box: Array) -> Array:
     return face.landmarks[MIRRORED_LANDMARKS] * [-1, 1, 1] + [last, 0, 0]
 
 
-def evaluate_synthetic(net: LPRNet, samples: Iterable[Sample]) -> dict[str, Any]:
+def evaluate_synthetic(net: LPRNet, samples: Iterable[Sample], population: Population | None = None) -> dict[str, Any]:
     """Evaluate a network on synthetic photos, for which every texel and the properties of the person are known.
 
     The network has the size of the samples. Its input is a sample's crop, in which size and place of the face vary. The
@@ -220,7 +232,8 @@ def evaluate_synthetic(net: LPRNet, samples: Iterable[Sample]) -> dict[str, Any]
         known. ``roughness``: mean angle in degrees between neighbouring triangles, of the ``prediction`` and of the
         ``truth``. ``normals``: mean angle in degrees between predicted and true normals. ``people``: for each group of
         people the number of ``photos``, ``mm`` and ``nme``, both as means of the bins of yaw, so that groups with
-        different poses can be compared. ``photos``: number of samples.
+        different poses can be compared. ``photos``: number of samples. ``identity``, if the ``population`` is given: of
+        the first 120 photos, see :func:`lprnet_utils.evaluation.identity.summarise_identity`.
 
     Raises
     ------
@@ -228,13 +241,15 @@ def evaluate_synthetic(net: LPRNet, samples: Iterable[Sample]) -> dict[str, Any]
         If there is no sample.
     """
     layout, true_layout = UVLayout(net.size, net.metadata.get("landmark_uv")), UVLayout(net.size)
-    rows, mean_face_rows, labels = [], [], []
+    rows, mean_face_rows, labels, identities = [], [], [], []
     for sample in samples:
         position_map, truth = decode_map(net.predict_uv(sample.image)), sample.position_map
         errors = _map_errors(position_map, layout, sample, true_layout)
         rows.append(errors | _surface_quality(layout, position_map, truth))
         mean_face = sample.camera.project(true_layout.mean_map.reshape(-1, 3)).reshape(truth.shape)
         mean_face_rows.append(_map_errors(mean_face, true_layout, sample, true_layout))
+        if population and len(identities) < IDENTITY_PHOTOS:
+            identities.append(population.measure(position_map, sample))
         label = dict(sample.labels)
         if "male" in label:  # one number for the age: -1 for a child, 1 for an old person
             label["age"] = float(label["old"]) - float(label["child"])
@@ -253,6 +268,8 @@ def evaluate_synthetic(net: LPRNet, samples: Iterable[Sample]) -> dict[str, Any]
         for group, chosen in _groups(labels).items()
         if chosen.any()
     }
+    if identities:
+        report["identity"] = summarise_identity(identities)
     return report | {"photos": len(rows)}
 
 

@@ -85,6 +85,9 @@ def print_synthetic(title: str, report: dict[str, Any]) -> None:
     rough = report["roughness"]
     print(f"roughness {rough['prediction']:.2f} degrees, of the truth {rough['truth']:.2f}")
     print(f"normals are off by {report['normals']:.1f} degrees")
+    if known := report.get("identity"):
+        print(f"who it is, {known['photos']} photos: {known['map']:.2f} mm after alignment, nobody's face "
+              f"{known['nobody']:.2f} mm; correlation of the identity {known['correlation']:.2f}")  # fmt: skip
     print(f"{'':18s}{'photos':>18s}{'mm':>18s}{'nme':>18s}")
     for kind, row in report["people"].items():
         print(f"  {kind:16s}{row['photos']:18d}{row['mm']:18.2f}{row['nme']:18.2f}")
@@ -108,5 +111,14 @@ def print_evaluation(report: dict[str, Any]) -> None:
     elif "pose" in report:
         angles = ", ".join(f"{name} {value:.2f}" for name, value in report["pose"].items() if name != "photos")
         print(f"pose, degrees (photos: {report['pose']['photos']}): {angles}")
+    if "nme by readout" in report:
+        print(
+            "the same, of points that a readout learned from the labels of training photos: it knows where the labels"
+        )
+        print("have their points; do not compare with figures of methods that are not read so")
+        for name, value in report["nme by readout"].items():
+            print(f"  {name:18s}{value:8.3f}")
+        low, high = report["interval by readout"]
+        print(f"mean of bins on other photos of this kind: {low:.2f} to {high:.2f} (95 %, bootstrap)")
     if "flip" in report:
         print(f"photo against its mirror image: {report['flip']:.3f} %")

@@ -7,7 +7,7 @@ UV layout; :func:`lprnet_utils.uv.register_model` brings other models into it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array
 from ..common.assets import read_bundled_arrays, read_sparse
+from ..geometry.camera import similarity_alignment
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 EXPRESSION_DEVIATION = 0.3  # standard deviation of an expression weight in real faces; identity coefficients have 1
-BUNDLED_MODELS = ("makehuman", "ict")
+BUNDLED_MODELS = ("makehuman", "ict", "mixed")
+LEFT_OUT_INTERVAL = 10  # every tenth identity mode of the scanned people is left out of ``mixed``
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,11 @@ class MorphableModel:
 
         ``makehuman`` (CC0) has 80 identity modes and 51 expressions. Its file holds a coarse mesh; one step of
         Catmull-Clark subdivision, a sparse matrix, makes it dense. ``ict`` is the face of ICT-FaceKit (MIT), made from
-        scanned people, with 100 identity modes and 55 expressions, registered to the topology. ValueError for another
-        name, AssetError if the file is missing, truncated or altered.
+        scanned people, with 100 identity modes and 55 expressions, registered to the topology. ``mixed`` is the first
+        one with 90 modes of the second besides. The second one's mean and every tenth of its modes are left out, so
+        that no training sees the like of the people in ``held_out_faces("ict")``.
+
+        ValueError for another name, AssetError if the file is missing, truncated or altered.
         """
         if name not in BUNDLED_MODELS:
             raise ValueError(f"no bundled face model {name!r}; there are {', '.join(BUNDLED_MODELS)}")
@@ -137,8 +142,10 @@ def transform_basis(matrix: csr_matrix, basis: Array) -> Array:
     return np.ascontiguousarray((matrix @ flat).reshape(-1, len(basis), 3).transpose(1, 0, 2))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def _load(name: str) -> MorphableModel:
+    if name == "mixed":
+        return _mix(_load("makehuman"), _load("ict"))
     topology = read_bundled_arrays("face_model.npz")
     if name == "makehuman":
         file = topology
@@ -156,3 +163,13 @@ def _load(name: str) -> MorphableModel:
         **{k: topology[k] for k in ("triangles", "membrane", "mirror", "uv")},
         **fields,
     )
+
+
+def _mix(base: MorphableModel, scanned: MorphableModel) -> MorphableModel:
+    """A model with some identity modes of another one besides its own."""
+    # in the axes and size of our mean face, so that a mode is a change of shape and no movement
+    scale, rotation, _ = similarity_alignment(scanned.mean, base.mean)
+    kept = np.arange(len(scanned.identity)) % LEFT_OUT_INTERVAL != LEFT_OUT_INTERVAL - 1
+    modes = scale * scanned.identity[kept] @ rotation.T
+    modes -= modes.mean(1, keepdims=True)
+    return replace(base, identity=np.concatenate([base.identity, modes.astype(np.float32)]))

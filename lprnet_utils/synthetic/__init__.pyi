@@ -1,7 +1,8 @@
 from .accessories import glasses
 from .clips import look_around, nod, rendered_clip, rest, still, talk
 from .effects import background, simulate_camera
-from .faces import SyntheticFaces, synthesize
+from .faces import SyntheticFaces
+from .folders import synthesize
 from .heldout import held_out_faces
 from .renderer import Surface, draw_head
 

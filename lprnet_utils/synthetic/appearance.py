@@ -1,5 +1,7 @@
 """What a synthetic head looks like: skin, brows, beard, clothes, and what it wears."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +10,7 @@ from ..common.arrays import Array
 from ..common.compiled import compiled
 from ..geometry.landmarks import CHIN, LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, OUTER_LIPS, RIGHT_EYE, UNDER_NOSE
 from .accessories import glasses, hat
-from .head import EYE_SEGMENTS, Head, Part, skin_sheets
+from .head import CLOTHES_TOP, EYE_SEGMENTS, Head, Part, skin_sheets
 from .renderer import Surface
 
 JAW_BY_EAR, NOSE_BRIDGE_LOW, LOWER_INNER_LIP = 16, 29, 66  # landmarks
@@ -24,6 +26,9 @@ IRIS_COLORS = np.array(
 # relative frequency of each hair; bob01 and Braid01 have a fringe before one eye
 HAIR_FREQUENCY = np.array([1.2, 0.25, 0.8, 0.5, 1.0, 1.0, 1.6, 1.6, 1.6, 1.6]) / 11.15
 HAIR_BRIGHTNESS = 150.0  # mean of every hair's texture, 0 to 255
+CLOTHES_TOP_RANGE = (-95.0, -18.0)  # mm, see CLOTHES_TOP
+HAIR_SIZE_RANGES = ((0.94, 1.12), (0.95, 1.3), (0.95, 1.12))  # factors in x, y and z
+HAIR_SHIFT_RANGE = (-6.0, 6.0)  # mm, up
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear RGB, ITU-R BT.709
 DARK_SKIN_LUMINANCE, DARK_SKIN_TONE = 0.15, 0.45  # upper limits: of a bundled skin (linear), of the drawn one (gamma)
 
@@ -129,12 +134,13 @@ class Appearance:
         self._paint_face(rng, skin[: head.face_count], hair_color, labels)
         albedo = np.full((head.count, 3), 0.5, np.float32)
         albedo[: len(skin)] = skin
-        mask_color = self._dress(rng, albedo, labels)
+        clothed = self._clothed(rng)
+        mask_color = self._dress(rng, albedo, clothed, labels)
         self._color_eyes_and_teeth(rng, albedo, tone, dark)
         if mask_color is not None:
             albedo[head.kind["mouth"]] = albedo[head.teeth] = mask_color
         gloss = np.ones(head.count, np.float32)
-        gloss[head.clothed] = 0.2
+        gloss[clothed] = 0.2
         gloss[head.kind["right eye"]] = gloss[head.kind["left eye"]] = 4.0
         return Surface(albedo, gloss), hair_color
 
@@ -169,14 +175,18 @@ class Appearance:
                 opacity = np.exp(-(((mean - middle) / rng.uniform(3, 18, 3).astype(np.float32)) ** 2).sum(1))
                 blend(face, opacity * rng.uniform(0.2, 1), rng.uniform(0, 0.7, 3))
 
-    def _dress(self, rng: np.random.Generator, albedo: Array, labels: dict) -> Array | None:
+    def _clothed(self, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Vertices of the head that clothes cover."""
+        return self.head.clothed
+
+    def _dress(self, rng: np.random.Generator, albedo: Array, clothed: NDArray[np.intp], labels: dict) -> Array | None:
         """Colour clothes, scarf and mask in ``albedo`` (n, 3), in place. Returns the mask's colour (3,), if any."""
         head = self.head
         cloth = rng.uniform(0.01, 0.8, 3) ** 1.5
-        albedo[head.clothed] = cloth
+        albedo[clothed] = cloth
         if rng.random() < 0.3:
-            stripes = np.sin(head.file["mean"][head.clothed - head.face_count, 1] * rng.uniform(0.2, 1)) > 0
-            albedo[head.clothed[stripes]] = rng.uniform(0.01, 0.8, 3)
+            stripes = np.sin(head.file["mean"][clothed - head.face_count, 1] * rng.uniform(0.2, 1)) > 0
+            albedo[clothed[stripes]] = rng.uniform(0.01, 0.8, 3)
         if rng.random() < 0.06:
             labels["scarf"] = 1.0
             albedo[self.scarf_vertices(rng)] = cloth
@@ -223,4 +233,22 @@ class Appearance:
         if rng.random() < 0.22:
             parts += glasses(rng, landmarks)
             labels["glasses"] = 1.0
+        return parts
+
+
+class VariedAppearance(Appearance):
+    """The same with collars and necklines of many heights, and hair that reaches further or less far."""
+
+    def _clothed(self, rng: np.random.Generator) -> NDArray[np.intp]:
+        top = rng.uniform(*CLOTHES_TOP_RANGE) if rng.random() < 0.5 else CLOTHES_TOP
+        return self.head.face_count + np.flatnonzero(self.head.file["height"] < top)
+
+    def accessories(self, rng: np.random.Generator, vertices: Array, hair_color: Array, labels: dict) -> list[Part]:
+        """Random hair, hat and glasses for a head with vertices (n, 3); ``labels`` is added to."""
+        parts = super().accessories(rng, vertices, hair_color, labels)
+        if "hair" in labels and rng.random() < 0.6:
+            hair, middle = parts[0], vertices[self.head.kind["head"]].mean(0)
+            size = rng.uniform(*np.transpose(HAIR_SIZE_RANGES)).astype(np.float32)
+            moved = (hair.vertices - middle) * size + middle + [0, rng.uniform(*HAIR_SHIFT_RANGE), 0]
+            parts[0] = replace(hair, vertices=moved.astype(np.float32))
         return parts

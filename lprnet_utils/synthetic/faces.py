@@ -1,17 +1,9 @@
-"""Synthetic photos of faces with exact position maps, and folders of them."""
+"""Synthetic photos of faces with exact position maps."""
 
-import threading
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
-
-import cv2
 import numpy as np
 
 from ..common.arrays import Array
-from ..common.assets import DatasetError
-from ..common.files import read_checked, write_checked
-from ..datasets.shards import SHARD_SIZE, Sample, fill_folder, is_whole, pack
+from ..datasets.shards import Sample
 from ..geometry.camera import Camera, rotation_angles, rotation_matrix
 from ..geometry.crop import crop_side
 from ..geometry.shading import Light
@@ -79,8 +71,7 @@ class SyntheticFaces:
         camera = self.camera(rng, self.landmark_weights @ face, rotation_matrix(0, 0, picture_rotation) @ pose)
         position_map = self.layout.vertices_to_map(camera.project(face).astype(np.float32))
         mean_depth = position_map[..., 2][self.layout.mask].mean()
-        light = Light.sample(rng)
-        picture = background(rng, self.size)
+        light, picture = self.scene(rng)
         if rng.random() < 0.12:
             picture = self._add_bystander(rng, picture, heads[(k + 1) % BLOCK_SIZE], camera)
         drawn = self._render_person(rng, vertices, camera, light, labels)
@@ -99,6 +90,10 @@ class SyntheticFaces:
             picture = obstacle(rng, picture)
         image = simulate_camera(rng, picture)
         return Sample(image, position_map, coefficients[k], camera, labels, *optional)
+
+    def scene(self, rng: np.random.Generator) -> tuple[Light, Array]:
+        """The light, and the picture (N, N, 3) behind the person in linear light."""
+        return Light.sample(rng), background(rng, self.size)
 
     def block(self, number: int) -> tuple[Array, tuple[dict, ...], Array]:
         """Coefficients, labels and vertices of a block of samples, by one matrix product for all of them."""
@@ -144,50 +139,3 @@ class SyntheticFaces:
         rotation = rotation_matrix(0, 0, sample_picture_rotation(rng)) @ sample_pose(rng)
         other = Camera(rotation, camera.scale * rng.uniform(0.5, 1.0), shift)
         return self._render_person(rng, vertices, other, Light.sample(rng), {}).over(picture)
-
-
-def synthesize(
-    folder: str | Path, count: int, seed: int = 0, workers: int = 1, bar: Callable = iter, dask: str | None = None
-) -> None:
-    """Fill a folder with shards of synthetic pairs. Whole shards are kept, so a killed run can be continued.
-
-    Parameters
-    ----------
-    folder : path
-    count : int
-        Pairs, rounded up to whole shards of 1,024.
-    seed : int
-    workers : int
-        Processes.
-    bar : callable
-        Wraps the iterator over shards, for a progress bar.
-    dask : str, optional
-        Address of a Dask cluster that does the work instead, see :func:`lprnet_utils.common.parallel.run_jobs`.
-
-    Raises
-    ------
-    DatasetError
-        If the folder holds shards of another seed.
-    """
-    if first := next(filter(is_whole, sorted(Path(folder).glob("shard-*.bin"))), None):
-        made = int(read_checked(first).get("seed", seed))
-        if made != seed:
-            raise DatasetError(f"{first} was made with seed {made}, not {seed}: take another folder, or that seed")
-    fill_folder(folder, -(-count // SHARD_SIZE), partial(_synthesize_shard, seed=seed), workers, bar, dask)
-
-
-_per_thread = threading.local()  # threads cannot share a generator, and a Dask worker may have several of them
-
-
-def faces_of_thread(seed: int) -> SyntheticFaces:
-    """The generator with this seed of the current thread."""
-    if getattr(_per_thread, "seed", None) != seed:
-        _per_thread.faces, _per_thread.seed = SyntheticFaces(seed), seed
-    return _per_thread.faces
-
-
-def _synthesize_shard(path: Path, number: int, seed: int) -> None:
-    cv2.setNumThreads(1)
-    faces = faces_of_thread(seed)
-    pairs = pack(faces.sample(number * SHARD_SIZE + k) for k in range(SHARD_SIZE))
-    write_checked(path, pairs | {"seed": np.array(seed)})

@@ -2,46 +2,62 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import cv2
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.augmentation import AUGMENTATIONS, augment_picture, mirror_crop, rotate_quarter_turns, sample_matrix
+from ..common.arrays import Array, Image
+from ..datasets.augmentation import mirror_crop
 from ..datasets.sources import Source
 from ..geometry.crop import transform_points, warp_image
 from ..uv.encoding import encode_map, mirror_map
+from .plan import parts_of, plan_batch
 from .recipes import TrainingConfig
 
+MIN_PLAIN_SCALE = 0.7  # of a crop to its photo; below it, a plain bilinear warp would alias
 BATCHES_AHEAD = 4  # of the training step, made or in the making
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def make_batch(source: Source, config: TrainingConfig, number: int) -> Batch:
     """Batch ``number`` of a run: crops, 0 to 1, and encoded maps, both (B, N, N, 3)."""
-    rng = np.random.default_rng([config.seed, number])
-    setting = AUGMENTATIONS[config.augmentation]
-    share = source.weights / source.weights.sum()
-    indices = rng.choice(len(source), config.batch_size, p=share)
-    maps = source.maps(indices)
-    size, cropped = maps.shape[1], np.broadcast_to(source.cropped, len(source))
-    crops = np.empty((len(indices), size, size, 3), np.uint8)
-    for k, i in enumerate(indices):
-        if cropped[i]:
-            crop, flip = source.image(i), rng.random() < setting.flip
-            if setting.quarter_turns and rng.random() < setting.quarter_turns:
-                crop, maps[k] = rotate_quarter_turns(crop, maps[k], int(rng.integers(1, 4)))
-        else:
-            matrix, flip = sample_matrix(rng, source.box(i), setting, size)
-            crop = warp_image(source.image(i), matrix, size)
-            maps[k] = transform_points(matrix.astype(np.float32), maps[k])
-        if flip:
-            crop, maps[k] = mirror_crop(crop), mirror_map(maps[k], size)
-        crops[k] = crop if cropped[i] else augment_picture(rng, crop, setting)
+    parts = parts_of(source, config.batch_size)
+    made = [_make_part(s, config, number, count, k) for k, (s, count) in enumerate(parts)]
+    crops, maps = (np.concatenate(arrays) for arrays in zip(*made, strict=True))
     return crops.astype(np.float32) / np.float32(255), encode_map(maps)
+
+
+def _make_part(
+    source: Source, config: TrainingConfig, number: int, count: int, part: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Crops and maps, both (count, N, N, 3), of one source of a batch, in pixels."""
+    size = source.maps(np.array([0])).shape[1]
+    plan = plan_batch(source, config, number, size, count, part)
+    maps = source.maps(plan.rows)
+    crops = np.empty((len(maps), size, size, 3), np.uint8)
+    for k, row in enumerate(plan.rows):
+        crop = source.image(int(row))
+        if plan.cut[k]:
+            crop = cut_out(crop, plan.matrices[k], size)
+            maps[k] = transform_points(plan.matrices[k].astype(np.float32), maps[k])
+        if plan.mirrored[k]:
+            crop, maps[k] = mirror_crop(crop), mirror_map(maps[k], size)
+        change = plan.changes[k]
+        crops[k] = change.apply(crop) if change else crop
+    return crops, maps
+
+
+def cut_out(image: Image, matrix: Array, size: int) -> Image:
+    """A crop (N, N, 3) by a matrix (2, 3); averaged over areas only where many pixels become one."""
+    if math.hypot(matrix[0, 0], matrix[1, 0]) < MIN_PLAIN_SCALE:
+        return warp_image(image, matrix, size)
+    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def prefetch(make: Callable[[int], Batch], numbers: range, workers: int) -> Iterator[Batch]:

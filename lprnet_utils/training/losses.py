@@ -12,6 +12,8 @@ from ..uv.layout import UVLayout
 
 Tensor = Any  # of the backend
 
+SHAPE_STEP = 4  # every fourth texel in each direction: neighbours have nearly the same errors
+
 # w and epsilon of the Wing loss: 4 % and 0.8 % of the side of the crop
 WING_WIDTH, WING_EPSILON = 0.04 / SPAN, 0.008 / SPAN
 
@@ -25,9 +27,9 @@ def wing(x: Tensor) -> Tensor:
 
 def map_loss(
     layout: UVLayout, kind: str = "l1", landmark_weight: float = 1.0, similarity_weight: float = 0.0,
-    edge_weight: float = 0.0, gap_weight: float = 0.0,
+    edge_weight: float = 0.0, gap_weight: float = 0.0, shape_weight: float = 0.0,
 ) -> Callable[[Tensor, Tensor], Tensor]:  # fmt: skip
-    """Make the loss between encoded maps, a weighted sum of five terms.
+    """Make the loss between encoded maps, a weighted sum of six terms.
 
     It takes true and predicted maps (B, N, N, 3) to losses (B,). They are scaled so that 1 is a mean error of 1 % of
     the side of the crop (for ``l2``, its square).
@@ -49,12 +51,16 @@ def map_loss(
     gap_weight : float
         Of the mean over seven gaps: upper to lower lid, two per eye, and upper to lower lip, three. A blink hardly
         changes the mean over a face (Feng et al., SIGGRAPH 2021, use such a term for the same reason).
+    shape_weight : float
+        Of the mean over every fourth texel in each direction, after the similarity in space that best aligns the two
+        faces, to first order. Place, size and pose have the largest errors and hide that of the shape.
     """
     penalty = {"l1": ops.abs, "l2": ops.square, "wing": wing}[kind]
     unit = (100 * SPAN) ** 2 if kind == "l2" else 100 * SPAN
     weights = layout.weights / layout.weights.sum()
     weights = ops.convert_to_tensor(weights[..., None].astype(np.float32) / 3)
     read_landmarks, edge_loss = _landmark_reader(layout), _edge_loss(layout, penalty)
+    texel_rows = np.flatnonzero(layout.mask[::SHAPE_STEP, ::SHAPE_STEP].ravel())
 
     def loss(y_true: Tensor, y_pred: Tensor) -> Tensor:
         y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
@@ -68,6 +74,11 @@ def map_loss(
             total = total + gap_weight * ops.mean(penalty(gaps), axis=(1, 2))
         if edge_weight:
             total = total + edge_loss(difference, edge_weight)
+        if shape_weight:
+            grids = (maps[:, ::SHAPE_STEP, ::SHAPE_STEP] for maps in (y_true, difference))
+            points, offsets = (ops.take(ops.reshape(g, (-1, (layout.size // SHAPE_STEP) ** 2, 3)), texel_rows, axis=1)
+                               for g in grids)  # fmt: skip
+            total = total + shape_weight * ops.mean(penalty(_without_similarity(points, offsets)), axis=(1, 2))
         if similarity_weight:
             transform = _similarity(read_landmarks(y_true)[..., :2], landmarks)
             total = total + similarity_weight * ops.mean(penalty(transform), axis=1)
@@ -106,6 +117,20 @@ def _edge_loss(layout: UVLayout, penalty: Callable[[Tensor], Tensor]) -> Callabl
         return weight / count * (ops.sum(u, axis=(1, 2, 3)) + ops.sum(v, axis=(1, 2, 3)))
 
     return edge_loss
+
+
+def _without_similarity(points: Tensor, offsets: Tensor) -> Tensor:
+    """Offsets (B, P, 3) of points (B, P, 3) less the shift, scale and rotation that explain most of them."""
+    points = points - ops.mean(points, axis=1, keepdims=True)
+    offsets = offsets - ops.mean(offsets, axis=1, keepdims=True)
+    square = ops.sum(points * points, axis=(1, 2))
+    scale = ops.sum(points * offsets, axis=(1, 2)) / square
+    outer = ops.matmul(ops.transpose(points, (0, 2, 1)), points)
+    inertia = square[:, None, None] * ops.eye(3) - outer
+    moment = ops.sum(ops.cross(points, offsets), axis=1)
+    rotation = ops.matmul(ops.inv(inertia), moment[..., None])[..., 0]  # axis times angle
+    turned = ops.cross(ops.broadcast_to(rotation[:, None], ops.shape(points)), points)
+    return offsets - scale[:, None, None] * points - turned
 
 
 def _similarity(points: Tensor, offsets: Tensor) -> Tensor:

@@ -23,6 +23,9 @@ def learning_rate(config: TrainingConfig, sample: int) -> float:
         return config.learning_rate * (sample + config.batch_size) / (config.warmup + config.batch_size)
     if config.halve_every:
         return config.learning_rate * 0.5 ** (sample // config.halve_every)
+    if config.linear_decay:
+        left = 1 - sample / config.samples
+        return config.learning_rate * min(max(left / config.linear_decay, 0.0), 1.0)
     t = min((sample - config.warmup) / max(config.samples - config.warmup, 1), 1.0)
     return config.learning_rate * 0.5 * (1 + np.cos(np.pi * t))
 

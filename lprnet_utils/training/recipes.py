@@ -21,6 +21,7 @@ CHOICES = {
     "optimizer": ("adam", "muon"),
     "loss": ("l1", "l2", "wing"),
     "augmentation": AUGMENTATIONS,
+    "crop_augmentation": AUGMENTATIONS,
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
     "network": NETWORK_OPTIONS,
 }
@@ -29,10 +30,12 @@ LARGEST = 1e9  # of the numbers in a recipe
 BOUNDS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("samples", "batch_size", "checkpoint_every", "validate_every"), (1, LARGEST)),
     **dict.fromkeys(("warmup", "halve_every", "gradient_norm"), (0, LARGEST)),
-    **dict.fromkeys(("landmark_weight", "similarity_weight", "edge_weight", "gap_weight"), (0, LARGEST)),
+    **dict.fromkeys(
+        ("landmark_weight", "similarity_weight", "edge_weight", "gap_weight", "shape_weight"), (0, LARGEST)
+    ),
     **dict.fromkeys(("profile_weight", "expressive_weight"), (0, LARGEST)),
     "learning_rate": (1e-12, LARGEST),
-    **dict.fromkeys(("average", "synthetic"), (0, 1)),
+    **dict.fromkeys(("average", "synthetic", "linear_decay"), (0, 1)),
     "seed": (0, 2**32 - 1),  # Keras takes no other
 }
 MAX_NETWORK_SIZE, MAX_CODE = 1024, 65_536
@@ -60,16 +63,19 @@ class TrainingConfig:
     learning_rate: float = 1e-3
     warmup: int = 10_000  # samples over which the learning rate rises
     halve_every: int = 0  # samples after which the learning rate halves repeatedly; 0: a cosine instead
+    linear_decay: float = 0.0  # last share of the run, over which a constant rate falls to 0; 0: a cosine instead
     optimizer: str = "adam"  # or "muon"
     loss: str = "l1"  # or "l2", "wing"
     landmark_weight: float = 1.0  # of the mean over the landmarks, against the texels
     similarity_weight: float = 0.0  # of the face's shift, scale and rotation, against the texels
     edge_weight: float = 0.0  # of the vectors between neighbouring texels, against the texels
     gap_weight: float = 0.0  # of the gaps between lids and between lips, against the texels
+    shape_weight: float = 0.0  # of the texels after alignment: the shape without place, size and pose
     gradient_norm: float = 1.0  # larger gradients are clipped to it; 0: no clipping
     precision: str = "float32"  # Keras' policy: or "mixed_bfloat16", "mixed_float16"
     average: float = 0.998  # momentum of the running average of the weights, which is validated and saved
-    augmentation: str = "wide"
+    augmentation: str = "wide"  # of photos
+    crop_augmentation: str = "none"  # of synthetic crops, varied when they were made; none: only mirrored like photos
     profile_weight: float = 2.0  # how often real photos beyond 60 degrees of yaw are drawn, against the others
     expressive_weight: float = 1.0  # the same for photos with the mouth wide open or the eyes shut
     trust: bool = True  # draw real photos with doubtful labels less often

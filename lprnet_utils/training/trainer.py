@@ -39,6 +39,7 @@ from .recipes import TrainingConfig
 
 COLUMNS = ("sample", "loss", "learning_rate", "images_per_second", "nme", "outside")
 VALIDATION_BATCH = 32
+OUTSIDE_EVERY = 50  # steps, between two maps from a device that are looked at
 
 
 class Trainer:
@@ -54,6 +55,8 @@ class Trainer:
         Write the log for TensorBoard too, into ``tensorboard/``.
     origin : dict, optional
         Training data and initial weights of the run. The checkpoint keeps it for the description of the weights.
+    on_device : bool
+        Keep the photos in the memory of the accelerator and make the batches there.
 
     Attributes
     ----------
@@ -74,14 +77,16 @@ class Trainer:
 
     def __init__(
         self, model: keras.Model, config: TrainingConfig, folder: str | Path, tensorboard: bool = False,
-        origin: dict[str, Any] | None = None,
+        origin: dict[str, Any] | None = None, on_device: bool = False,
     ):  # fmt: skip
+        self.on_device = on_device
         self.model, self.config, self.folder = model, config, Path(folder)
         make_folder(self.folder)
         self.layout = UVLayout(model.output_shape[1])
         optimizer_class = {"adam": keras.optimizers.Adam, "muon": Muon}[config.optimizer]
         optimizer = optimizer_class(config.learning_rate, global_clipnorm=config.gradient_norm or None)
         terms = config.landmark_weight, config.similarity_weight, config.edge_weight, config.gap_weight
+        terms += (config.shape_weight,)
         loss = map_loss(self.layout, config.loss, *terms)
         model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
         self.optimizer = model.optimizer  # half precision wraps the optimizer to scale the loss
@@ -135,7 +140,12 @@ class Trainer:
         steps_per_validation = max(config.validate_every // config.batch_size, 1)
         losses, outside = self._since_log["losses"], self._since_log["outside"]
         log_step, log_time = self.step, time.perf_counter()  # of the last log in this call
-        batches = prefetch(partial(make_batch, source, config), range(self.step, last), workers)
+        make = partial(make_batch, source, config)
+        if self.on_device:
+            from .device import DeviceMixture
+
+            make, workers = DeviceMixture(source, config, self.layout.size), 1
+        batches = prefetch(make, range(self.step, last), workers)
         bar = partial(tqdm, total=config.samples, unit="img", smoothing=0.02, mininterval=5)
         with only_process(self.folder), closing(batches), bar(initial=self.sample) as progress:
             self._check_unchanged()
@@ -155,7 +165,8 @@ class Trainer:
 
                 # 4. statistics for the log and the progress bar
                 losses.append(loss)
-                outside.append(fraction_outside(codes))
+                if not self.on_device or self.step % OUTSIDE_EVERY == 0:  # from there it would have to be fetched
+                    outside.append(fraction_outside(ops.convert_to_numpy(codes)))
                 progress.update(config.batch_size)
                 progress.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
 
@@ -164,7 +175,7 @@ class Trainer:
                     speed = (self.step - log_step) * config.batch_size / (time.perf_counter() - log_time)
                     error, mean_loss = self._validate(validation), np.mean(losses)
                     row = {"sample": self.sample, "loss": mean_loss, "learning_rate": rate}
-                    row |= {"images_per_second": speed, "nme": error, "outside": np.mean(outside)}
+                    row |= {"images_per_second": speed, "nme": error, "outside": np.mean(outside or [0.0])}
                     self.log.append(row)
                     progress.write(f"{self.sample} samples: loss {mean_loss:.3f}, held-out NME {error:.3f} %")
                     losses.clear()

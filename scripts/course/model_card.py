@@ -48,6 +48,9 @@ def with_dense_numbers(card: str, sets: dict) -> str:
                 card = replaced(card, face + name + ending, [f"{errors[name][c]:.2f}" for c in COLUMNS])
     for kind, row in sets["makehuman"]["people"].items():
         card = replaced(card, kind, [str(row["photos"]), f"{row['mm']:.2f}", f"{row['nme']:.2f}"])
+    for kind, ending in (("makehuman", ""), ("ict", ", scans")):
+        known = sets[kind]["identity"]
+        card = replaced(card, "identity" + ending, [f"{known[n]:.2f}" for n in ("map", "nobody", "correlation")])
     rough = sets["makehuman"]["roughness"]
     stated = f"roughness {rough['prediction']:.2f} degrees (truth {rough['truth']:.2f})"
     return re.sub(r"roughness [\d.]+ degrees \(truth [\d.]+\)", stated, card)
@@ -55,6 +58,8 @@ def with_dense_numbers(card: str, sets: dict) -> str:
 
 def with_photo_numbers(card: str, photos: dict) -> str:
     """A card with the numbers of AFLW2000-3D."""
+    if "nme by readout" in photos:
+        card = replaced(card, "readout", [f"{photos['nme by readout'][c]:.2f}" for c in COLUMNS])
     figures = [f"{photos['nme'][c]:.2f}" for c in COLUMNS]
     row = f"| {' | '.join([*figures, format(photos['flip'], '.2f')])} |"
     return re.sub(r"^\| [\d. |]+ \|$", row, card, count=1, flags=re.M)

@@ -18,7 +18,7 @@ from lprnet_utils.common.parallel import run_jobs
 from lprnet_utils.datasets import pack
 from lprnet_utils.datasets.shards import fill_folder
 from lprnet_utils.synthetic import rendered_clip
-from lprnet_utils.synthetic.faces import faces_of_thread
+from lprnet_utils.synthetic.folders import faces_of_thread
 
 JOBS = [(k, 3) for k in range(50)]
 RESULTS = sorted(k // 3 for k in range(50))

@@ -9,6 +9,7 @@ from lprnet_utils.common import DatasetError, write_checked
 from lprnet_utils.common.files import read_checked
 from lprnet_utils.datasets import Shards, pack
 from lprnet_utils.synthetic import SyntheticFaces, synthesize
+from lprnet_utils.synthetic.mixed import MixedFaces
 from lprnet_utils.training import Batches, TrainingConfig
 from lprnet_utils.training.batches import make_batch, tf_batches
 from lprnet_utils.uv import decode_map
@@ -92,12 +93,14 @@ def test_shards_in_another_size(folder, samples):
 
 
 def test_a_killed_synthesis_can_be_continued(tmp_path, monkeypatch):
-    monkeypatch.setattr("lprnet_utils.synthetic.faces.SHARD_SIZE", 6)
+    monkeypatch.setattr("lprnet_utils.synthetic.folders.SHARD_SIZE", 6)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     synthesize(whole, 18, seed=2)
     synthesize(parts, 12, seed=2)
-    with pytest.raises(DatasetError, match="was made with seed 2, not 3"):
+    with pytest.raises(DatasetError, match="was made with seed 2 by the generator 'mixed', not 3 and 'mixed'"):
         synthesize(parts, 12, seed=3)
+    with pytest.raises(DatasetError, match="not 2 and 'plain'"):
+        synthesize(parts, 12, seed=2, generator="plain")
     first = parts / "shard-00000.bin"
     before = first.stat().st_mtime_ns
     # killed while it wrote: an unfinished file under its temporary name, and a truncated shard
@@ -116,3 +119,27 @@ def test_two_processes_do_not_fill_one_folder(tmp_path, capsys):
         assert main(["synthesize", str(tmp_path), "--samples", "1"]) == 2
     assert "another process works in" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_shards_know_their_face_model(tmp_path, monkeypatch):
+    monkeypatch.setattr("lprnet_utils.synthetic.folders.SHARD_SIZE", 4)
+    synthesize(tmp_path, 12, seed=2)
+    shards, made = Shards(tmp_path), MixedFaces(2)
+    assert shards.fits.coefficients.shape == (8, 80 + 90 + 51)
+    for k in (0, 5):
+        sample = made.sample(k)
+        assert np.abs(shards.maps([k])[0] - sample.position_map)[shards.layout.mask].max() < 0.02
+    second, arrays = tmp_path / "shard-00001.bin", read_checked(tmp_path / "shard-00001.bin")
+    for other in ("makehuman", "unheard-of"):
+        write_checked(second, arrays | {"model": np.array(other)})
+        with pytest.raises(DatasetError, match=f"00001.bin is of the face model '{other}', those before it of 'mixed'"):
+            Shards(tmp_path)
+    first = tmp_path / "shard-00000.bin"
+    write_checked(first, read_checked(first) | {"model": np.array("unheard-of")})
+    write_checked(second, arrays | {"model": np.array("unheard-of")})
+    with pytest.raises(DatasetError, match="was made with another version"):
+        Shards(tmp_path)
+    for path in (first, second):
+        write_checked(path, read_checked(path) | {"model": np.array("makehuman")})
+    with pytest.raises(DatasetError, match="221 coefficients a face, not 131"):
+        Shards(tmp_path)

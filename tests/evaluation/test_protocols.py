@@ -16,9 +16,11 @@ from lprnet_utils.common import DatasetError
 from lprnet_utils.common.assets import load_arrays
 from lprnet_utils.datasets import AFLW2000
 from lprnet_utils.evaluation import evaluate_aflw2000, evaluate_synthetic
+from lprnet_utils.evaluation.identity import summarise_identity
 from lprnet_utils.evaluation.protocols import ERROR_NAMES, match_predictions
 from lprnet_utils.geometry import rotation_matrix
 from lprnet_utils.synthetic import SyntheticFaces
+from lprnet_utils.synthetic.population import Population
 from lprnet_utils.uv import encode_map
 
 
@@ -130,9 +132,34 @@ def test_the_command_agrees_with_a_computation_by_hand(real, album, request, tmp
     assert np.mean(report["landmarks"]) == pytest.approx(expected["mean over photos"], abs=1e-6)
     assert report["ced"]["share"][-1] == pytest.approx(1 - report["failures"])
     assert Image.open(tmp_path / "report.png").size == (1100, 500)
+    points = load_arrays(tmp_path / "predictions.npz", "benchmark_landmarks")[0]
+    expected = by_hand(names, points, folder)
+    assert {name: report["nme by readout"][name] for name in expected} == pytest.approx(expected, abs=1e-6)
+    if real:  # on photos that neither the network nor the readout has seen
+        assert report["nme"]["mean of bins"] < 4.15 and report["nme by readout"]["mean of bins"] < 3.75
     # the written predictions have the same errors
     assert main([*command, str(tmp_path / "again"), "--predictions", str(tmp_path / "predictions.npz")]) == 0
     assert json.loads((tmp_path / "again" / "report.json").read_text())["nme"] == report["nme"]
+
+
+def test_a_true_map_is_somebody_and_the_mean_face_is_nobody(layout, samples):
+    people = Population.load("makehuman")
+    known, rows = [], []
+    for sample in samples:
+        mean = people.fitter.model.vertices(people.mean, sample.coefficients[80:])
+        nobody = layout.vertices_to_map(sample.camera.project(mean).astype(np.float32))
+        known.append(people.measure(sample.position_map, sample))
+        rows.append(people.measure(nobody, sample))
+    found, empty = summarise_identity(known), summarise_identity(rows)
+    assert found["map"] < 0.01 and found["correlation"] > 0.999 and found["photos"] == len(samples)
+    # the map of the mean face with the true expression is what its own expression's fit makes of nobody
+    assert empty["map"] > 1.5 and abs(empty["map"] - empty["nobody"]) < 0.3 * empty["map"]
+    report = evaluate_synthetic(
+        SimpleNamespace(size=128, metadata={}, predict_uv=lambda image: encode_map(samples[0].position_map)),
+        samples[:1],
+        people,
+    )
+    assert report["identity"]["map"] < 0.01
 
 
 def fixed_network(answers):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from lprnet_utils.geometry import rotation_matrix
 from lprnet_utils.training import map_loss
-from lprnet_utils.uv import SPAN
+from lprnet_utils.uv import SPAN, encode_map
 
 
 def test_loss_by_hand(layout):
@@ -70,3 +71,19 @@ def test_loss_of_the_gaps_between_lids_and_lips_by_hand(layout):
     pairs = [(37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65)]  # iBUG's upper and lower
     grown = np.mean([abs(points[a] - points[b]) for a, b in pairs])
     assert grown > 0.001 and extra(ramp) == pytest.approx(3 * grown / 3, rel=1e-2), "y, of x, y and z"
+
+
+def test_loss_of_the_shape_ignores_place_size_and_pose(layout):
+    true = layout.mean_map * [1, -1, 1] * 0.5 + [64, 64, 0]
+    codes = encode_map(true[None].astype(np.float32))
+    rotation = rotation_matrix(1.0, 1.5, 1.0)
+    moved = (1.01 * (true - [64, 64, 0]) @ rotation.T + [65, 63, 2])[None]
+    bent = true[None].copy()
+    bent[..., 2] += 3 * np.sin(true[..., 0] / 10)
+    plain, shape = map_loss(layout, "l1"), map_loss(layout, "l1", shape_weight=1.0)
+
+    def term(maps):
+        predicted = encode_map(maps.astype(np.float32))
+        return float(np.asarray(shape(codes, predicted) - plain(codes, predicted))[0])
+
+    assert term(moved) < 0.03 * term(bent) and term(true[None]) < 1e-6

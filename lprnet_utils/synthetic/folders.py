@@ -1,0 +1,78 @@
+"""Folders of synthetic training pairs, in shards."""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..common.assets import DatasetError
+from ..common.files import read_checked, write_checked
+from ..datasets.shards import SHARD_SIZE, fill_folder, is_whole, pack
+from .faces import SyntheticFaces
+from .mixed import MixedFaces
+
+# the generators by name, and the face models of their coefficients
+GENERATORS = {"plain": (SyntheticFaces, "makehuman"), "mixed": (MixedFaces, "mixed")}
+
+
+def synthesize(
+    folder: str | Path, count: int, seed: int = 0, workers: int = 1, bar: Callable = iter, dask: str | None = None,
+    generator: str = "mixed",
+) -> None:  # fmt: skip
+    """Fill a folder with shards of synthetic pairs. Whole shards are kept, so a killed run can be continued.
+
+    Parameters
+    ----------
+    folder : path
+    count : int
+        Pairs, rounded up to whole shards of 1,024.
+    seed : int
+    workers : int
+        Processes.
+    bar : callable
+        Wraps the iterator over shards, for a progress bar.
+    dask : str, optional
+        Address of a Dask cluster that does the work instead, see :func:`lprnet_utils.common.parallel.run_jobs`.
+    generator : {"mixed", "plain"}
+        ``mixed`` has the shapes of scanned people and the light of real places besides those of ``plain``.
+
+    Raises
+    ------
+    DatasetError
+        If the folder holds shards of another seed or generator.
+    ValueError
+        If there is no such generator.
+    """
+    if generator not in GENERATORS:
+        raise ValueError(f"no generator {generator!r}; there are {', '.join(GENERATORS)}")
+    if first := next(filter(is_whole, sorted(Path(folder).glob("shard-*.bin"))), None):
+        shard = read_checked(first)
+        made = int(shard.get("seed", seed)), str(shard.get("generator", "plain"))
+        if made != (seed, generator):
+            raise DatasetError(
+                f"{first} was made with seed {made[0]} by the generator {made[1]!r}, not {seed} and {generator!r}: "
+                "take another folder, or these"
+            )
+    make = partial(_synthesize_shard, seed=seed, generator=generator)
+    fill_folder(folder, -(-count // SHARD_SIZE), make, workers, bar, dask)
+
+
+_per_thread = threading.local()  # threads cannot share a generator, and a Dask worker may have several of them
+
+
+def faces_of_thread(seed: int, generator: str = "mixed") -> SyntheticFaces:
+    """The generator with this seed of the current thread."""
+    if getattr(_per_thread, "made", None) != (seed, generator):
+        _per_thread.faces, _per_thread.made = GENERATORS[generator][0](seed), (seed, generator)
+    return _per_thread.faces
+
+
+def _synthesize_shard(path: Path, number: int, seed: int, generator: str) -> None:
+    cv2.setNumThreads(1)
+    faces = faces_of_thread(seed, generator)
+    pairs = pack(faces.sample(number * SHARD_SIZE + k) for k in range(SHARD_SIZE))
+    marks = {"seed": np.array(seed), "generator": np.array(generator), "model": np.array(GENERATORS[generator][1])}
+    write_checked(path, pairs | marks)

@@ -1,0 +1,130 @@
+"""People with the shapes of scans: ICT-FaceKit's faces, to evaluate on, and its modes mixed into ours, to train on."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..common.arrays import Array
+from ..morphable_model.model import MorphableModel
+from .head import Head
+from .people import People
+
+NEIGHBOURS = 8  # vertices of the face that a vertex of the head follows
+FOLLOW_DISTANCE = 40.0  # mm from the face at which the head follows it by a factor 1/e
+TEETH_SHIFT = 3.0  # mm backward: the lips of ICT-FaceKit are thinner than those of MakeHuman
+RIDGE = 1e-3  # of the fit of MakeHuman's modes to a scanned face, relative to the modes' mean square
+SCANNED_SHARE = 0.5  # of the people of a mixed generator
+OWN_VARIATION = (0.0, 0.6)  # range of the factor on MakeHuman's modes where scanned modes are added
+SCANNED_VARIATION = (0.6, 1.2)  # range of the scanned modes' standard deviation
+
+
+class ScannedHead(Head):
+    """A head around a face of ICT-FaceKit: MakeHuman's head that fits it best, deformed to meet the face."""
+
+    def __init__(self):
+        super().__init__()
+        self.scanned = MorphableModel.load("ict")
+        self._modes = np.concatenate([self.scanned.identity, self.scanned.expression]).astype(np.float32)
+        square = self._face @ self._face.T
+        square += RIDGE * np.trace(square) / len(square) * np.eye(len(square), dtype=np.float32)
+        self._solve = np.linalg.solve(square, self._face).T.astype(np.float32)  # (3 V, K + E)
+        self._nearest, self._weight = self._bind_to_face()
+
+    def _bind_to_face(self) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Vertices of the face (m, 8) that each other vertex follows, and their weights: smaller far from the face."""
+        from scipy.spatial import cKDTree
+
+        tree = cKDTree(self.mean[self.kind["face"]])
+        distance, nearest = tree.query(self.mean[self.face_count :], NEIGHBOURS)
+        weight = 1 / np.maximum(distance, 0.5)
+        weight *= np.exp(-distance[:, :1] / FOLLOW_DISTANCE) / weight.sum(1, keepdims=True)
+        # all vertices of an eyeball follow the same vertices, so it keeps its shape
+        for name, centre in zip(("right eye", "left eye"), self.file["eye_centre"], strict=True):
+            ball = slice(self.kind[name].start - self.face_count, self.kind[name].stop - self.face_count)
+            nearest[ball] = tree.query(centre + [0, 0, float(self.file["eye_radius"])], NEIGHBOURS)[1]
+            weight[ball] = 1 / NEIGHBOURS
+        return nearest, weight.astype(np.float32)
+
+    def vertices(self, coefficients: Array, gaze: ArrayLike) -> NDArray[np.float32]:
+        """Vertices (B, n, 3) in mm; ``coefficients`` (B, 155) are ICT-FaceKit's identity, then its expression."""
+        c = np.asarray(coefficients, np.float32)
+        face = self.scanned.mean.astype(np.float32) + np.tensordot(c, self._modes, 1)
+        out = super().vertices((face - self.model.mean).reshape(len(c), -1) @ self._solve, gaze)
+        missing = face - out[:, self.kind["face"]]
+        out[:, self.face_count :] += np.einsum("nk,bnkd->bnd", self._weight, missing[:, self._nearest])
+        out[:, self.kind["face"]] = face
+        out[:, self.teeth, 2] -= TEETH_SHIFT
+        self.place_mouth_pocket(out)
+        return out
+
+
+class ScannedPeople(People):
+    """Draws identities of ICT-FaceKit, ``scanned``, with the expressions of the bundled ``model``."""
+
+    def __init__(self, model: MorphableModel, scanned: MorphableModel):
+        super().__init__(model)
+        self.scanned = scanned
+        known = model.expression_names
+        # ICT-FaceKit tells left from right where the bundled model has one expression for both sides
+        names = [n if n in known else n.removesuffix("Left").removesuffix("Right") for n in scanned.expression_names]
+        self._source = np.array([known.index(n) if n in known else -1 for n in names])
+
+    def sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], dict]:
+        """Identity and expression weights (155,) of ICT-FaceKit, and no labels."""
+        coefficients, _ = super().sample(rng)
+        expression = coefficients[len(self.model.identity) :]
+        expression = np.where(self._source >= 0, expression[self._source], 0.0)
+        identity = rng.standard_normal(len(self.scanned.identity))
+        return np.r_[identity, np.clip(expression, 0, 1.1)].astype(np.float32), {}
+
+
+class MixedHead(ScannedHead):
+    """A head around a face of ``MorphableModel.load("mixed")``."""
+
+    def __init__(self):
+        super().__init__()
+        base, self.model = self.model, MorphableModel.load("mixed")
+        own = len(base.identity)
+        added = self.model.identity[own:]
+        # the nearest of MakeHuman's shapes moves the head; the rest moves what is near the face
+        face = self._face[:own]
+        square = face @ face.T
+        square += RIDGE * np.trace(square) / own * np.eye(own, dtype=np.float32)
+        nearest = np.linalg.solve(square, face @ added.reshape(len(added), -1).T).T.astype(np.float32)
+        rest = added - (nearest @ face).reshape(added.shape)
+        follow = np.einsum("nk,bnkd->bnd", self._weight, rest[:, self._nearest])
+        around = (nearest @ self._around[:own]).reshape(len(added), -1, 3)
+        heads = self.kind["head"].stop - self.kind["head"].start
+        around += follow[:, :heads]
+        eyes = (nearest @ self._eyes[:own]).reshape(len(added), 2, 3)
+        for k, name in enumerate(("right eye", "left eye")):  # all vertices of an eyeball move alike
+            eyes[:, k] += follow[:, self.kind[name].start - self.face_count]
+        self._face = _inserted(self._face, own, added)
+        self._around, self._eyes = _inserted(self._around, own, around), _inserted(self._eyes, own, eyes)
+
+    vertices = Head.vertices
+
+
+def _inserted(basis: NDArray[np.float32], row: int, added: NDArray) -> NDArray[np.float32]:
+    """A basis (n, m) with more rows (k, ...) put in before one of them."""
+    return np.concatenate([basis[:row], added.reshape(len(added), -1).astype(np.float32), basis[row:]])
+
+
+class MixedPeople(People):
+    """Draws people of the mixed model: half of them as before, the others mainly by the modes of scans."""
+
+    def __init__(self):
+        super().__init__(MorphableModel.load())
+        self.mixed = MorphableModel.load("mixed")
+
+    def sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], dict]:
+        """Identity and expression weights (K + E,) of the mixed model, and the labels as for other people."""
+        coefficients, labels = super().sample(rng)
+        own = len(self.model.identity)
+        identity, expression = coefficients[:own], coefficients[own:]
+        added = np.zeros(len(self.mixed.identity) - own, np.float32)
+        if rng.random() < SCANNED_SHARE:
+            mean = self.statistics["mean"][:own]
+            identity = mean + rng.uniform(*OWN_VARIATION) * (identity - mean)
+            added = rng.standard_normal(len(added)) * rng.uniform(*SCANNED_VARIATION)
+            labels = labels | {"scan": 1.0}
+        return np.concatenate([identity, added, expression]).astype(np.float32), labels

@@ -1,0 +1,161 @@
+"""Batches made on a device are those of the reference: each step, and the whole, on two backends."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import cv2
+import keras
+import numpy as np
+import pytest
+from checkout import ROOT
+from keras import ops
+
+from lprnet_utils.common import write_checked
+from lprnet_utils.datasets import AUGMENTATIONS, Shards, pack
+from lprnet_utils.datasets.pictures import PictureChange, noise_bank
+from lprnet_utils.datasets.sources import FittedPhotos, Mixture, fit_photos
+from lprnet_utils.geometry.crop import transform_points, view_matrix
+from lprnet_utils.networks import lprnet_lite
+from lprnet_utils.synthetic import held_out_faces
+from lprnet_utils.synthetic.mixed import MixedFaces
+from lprnet_utils.training import Trainer, TrainingConfig
+from lprnet_utils.training.batches import make_batch
+from lprnet_utils.training.device import (
+    DeviceBatches,
+    DeviceMixture,
+    change_pictures,
+    pack_changes,
+    transform_maps,
+    warp,
+)
+from lprnet_utils.uv import decode_map
+
+CONFIG = TrainingConfig(network="lprnet_lite", batch_size=8, synthetic=1.0, crop_augmentation="synthetic", seed=3)
+MAX_PIXELS, MAX_LEVELS = 0.02, 1.0
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path, faces = tmp_path_factory.mktemp("shards"), MixedFaces(3)
+    for k in range(2):
+        pairs = pack(faces.sample(12 * k + i) for i in range(12))
+        write_checked(path / f"shard-{k:05d}.bin", pairs | {"model": np.array("mixed")})
+    return path
+
+
+def tensors(arrays):
+    return {name: ops.convert_to_tensor(value) for name, value in arrays.items()}
+
+
+def test_warps_are_those_of_opencv():
+    rng = np.random.default_rng(0)
+    images = [cv2.GaussianBlur(rng.integers(0, 256, (150, 170, 3), np.uint8), (0, 0), 1.5) for _ in range(5)]
+    matrices = [view_matrix([85, 75], rng.uniform(100, 180), 128, rng.uniform(-60, 60)) for _ in images]
+    inverse = np.array([np.linalg.inv(np.vstack([m, [0, 0, 1]]))[:2] for m in matrices], np.float32)
+    found = np.asarray(warp(ops.convert_to_tensor(np.stack(images)), ops.convert_to_tensor(inverse), 128))
+    for picture, image, matrix in zip(found, images, matrices, strict=True):
+        options = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
+        assert np.abs(np.rint(picture) - cv2.warpAffine(image, matrix, (128, 128), **options)).max() <= MAX_LEVELS
+
+
+def test_maps_move_with_their_crops():
+    rng = np.random.default_rng(0)
+    maps = rng.uniform(0, 128, (4, 100, 3)).astype(np.float32)
+    matrices = np.array([view_matrix([60, 70], 140, 128, angle) for angle in (0, 20, -90, 170)], np.float32)
+    found = np.asarray(transform_maps(ops.convert_to_tensor(matrices), ops.convert_to_tensor(maps)))
+    for points, matrix, before in zip(found, matrices, maps, strict=True):
+        assert np.abs(points - transform_points(matrix, before)).max() < MAX_PIXELS
+
+
+# a setting that does one thing to every picture
+@pytest.mark.parametrize(
+    "step", ["occlusion", "random_convolution", "low_resolution", "blur", "grey", "noise", "gamma"]
+)
+def test_each_change_of_a_picture(step):
+    setting = replace(AUGMENTATIONS["none"], **{step: 1.0})
+    rng = np.random.default_rng(1)
+    faces = MixedFaces(3)
+    crops = [faces.sample(k).image for k in range(6)]
+    changes = [PictureChange.draw(rng, setting, 128) for _ in crops]
+    numbers = tensors(pack_changes(changes, 128))
+    bank = ops.convert_to_tensor(noise_bank())
+    found = np.asarray(change_pictures(ops.convert_to_tensor(np.stack(crops).astype(np.float32)), numbers, bank))
+    expected = np.stack([change.apply(crop) for crop, change in zip(crops, changes, strict=True)])
+    assert np.abs(found - expected).max() <= MAX_LEVELS and (expected != np.stack(crops)).mean() > 0.02
+
+
+@pytest.mark.parametrize("augmentation", ["none", "synthetic"])
+def test_a_batch_on_the_device_is_the_reference(folder, augmentation):
+    source, config = Shards(folder), replace(CONFIG, crop_augmentation=augmentation)
+    on_device = DeviceBatches(source, config, 128)
+    for number in range(2):
+        x, y = make_batch(source, config, number)
+        found_x, found_y = (np.asarray(a) for a in on_device(number))
+        assert np.abs(decode_map(found_y) - decode_map(y)).max() < MAX_PIXELS
+        assert (np.abs(found_x - x) * 255 > MAX_LEVELS + 0.01).mean() < 1e-4, "rounding adds up at single pixels"
+        assert np.abs(found_x - x).mean() * 255 < 0.01
+
+
+@pytest.mark.parametrize("enlarged", [1, 3])
+def test_photos_on_the_device_are_those_of_the_reference(enlarged, layout):
+    """Small photos exactly; of large ones the part around the face is kept, at a resolution that hardly shows."""
+    samples = held_out_faces("makehuman")[:12]
+    images = [cv2.resize(s.image, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_CUBIC) for s in samples]
+    landmarks = np.array([layout.landmarks(s.position_map) for s in samples])
+    landmarks = (landmarks + [0.5, 0.5, 0]) * enlarged - [0.5, 0.5, 0]
+    photos = SimpleNamespace(image=lambda i: images[i], landmarks=landmarks)
+    source = FittedPhotos(photos, range(12), fit_photos(landmarks), np.ones(12))
+    config = replace(CONFIG, augmentation="light", synthetic=0.0)
+    (x, y), (found_x, found_y) = make_batch(source, config, 0), DeviceMixture(source, config, 128)(0)
+    assert np.abs(decode_map(np.asarray(found_y)) - decode_map(y)).max() < MAX_PIXELS
+    difference = np.abs(np.asarray(found_x) - x) * 255
+    assert difference.mean() < (0.05 if enlarged == 1 else 2.5)
+
+
+def test_a_mixture_on_the_device(folder):
+    shards = Shards(folder)
+    both, config = Mixture([shards, Shards(folder, held_out=True)], [3, 1]), CONFIG
+    (x, y), (found_x, found_y) = make_batch(both, config, 2), DeviceMixture(both, config, 128)(2)
+    assert np.abs(np.asarray(found_x) - x).mean() * 255 < 0.01
+    assert np.abs(decode_map(np.asarray(found_y)) - decode_map(y)).max() < MAX_PIXELS
+
+
+def test_a_training_on_the_device_is_that_of_the_reference(folder, tmp_path):
+    losses = []
+    for on_device in (False, True):
+        keras.utils.set_random_seed(0)
+        config = replace(CONFIG, samples=32, validate_every=16, checkpoint_every=16, warmup=8)
+        trainer = Trainer(lprnet_lite(), config, tmp_path / str(on_device), on_device=on_device)
+        trainer.run(Shards(folder), Shards(folder, held_out=True))
+        rows = (tmp_path / str(on_device) / "log.csv").read_text().splitlines()[1:]
+        losses.append([float(row.split(",")[1]) for row in rows])
+    assert len(losses[0]) == 2 and losses[0] == pytest.approx(losses[1], rel=0.1), "rounding grows in training"
+
+
+PROGRAM = """
+import sys
+import numpy as np
+from test_device import CONFIG
+from lprnet_utils.datasets import Shards
+from lprnet_utils.training.batches import make_batch
+from lprnet_utils.training.device import DeviceBatches
+import keras
+assert keras.backend.backend() == "jax"
+source = Shards(sys.argv[1])
+(x, y), (a, b) = make_batch(source, CONFIG, 1), map(np.asarray, DeviceBatches(source, CONFIG, 128)(1))
+print(abs(a - x).mean() * 255, abs(b - y).max())
+"""
+
+
+def test_the_same_on_jax(folder):
+    pytest.importorskip("jax")
+    paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "helpers", ROOT / "tests" / "training")))
+    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": paths, "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", PROGRAM, str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    levels, codes = map(float, done.stdout.split())
+    assert levels < 0.01 and codes < 1e-4
