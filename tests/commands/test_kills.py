@@ -32,12 +32,12 @@ LPRNET = "import sys; from lprnet_utils.commands.main import main; sys.exit(main
 SMALL_SHARDS = """
 import sys
 from lprnet_utils.commands.main import main
-from lprnet_utils.synthetic import faces
-def small(path, number, seed):
-    from lprnet_utils.synthetic import faces
-    faces.SHARD_SIZE = 12
-    faces._synthesize_shard(path, number, seed)
-faces._synthesize_shard = small
+from lprnet_utils.synthetic import folders
+def small(path, number, seed, generator):
+    from lprnet_utils.synthetic import folders
+    folders.SHARD_SIZE = 12
+    folders._synthesize_shard(path, number, seed, generator)
+folders._synthesize_shard = small
 sys.exit(main())
 """
 
