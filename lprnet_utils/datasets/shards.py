@@ -186,7 +186,7 @@ def _shard_model(folder: Path, shards: list[dict[str, NDArray]], paths: list[Pat
         arrays = read_checked(folder / "model.bin")
         return replace(MorphableModel.load(), **{n: arrays[n] for n in ("mean", "identity", "expression")})
     names = [str(shard.get("model", "makehuman")) for shard in shards]
-    for path, name in zip(paths, names, strict=False):
+    for path, name in zip(paths, names, strict=True):
         if name != names[0]:
             raise DatasetError(f"{path} is of the face model {name!r}, those before it of {names[0]!r}")
     try:

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array, Image
 from ..common.assets import DatasetError
-from ..geometry.camera import rotation_matrix, similarity_alignment
+from ..geometry.camera import rotation_matrix
 from ..geometry.landmarks import MIRRORED_LANDMARKS, landmark_box, overlap
 from ..geometry.mesh import surface_angles
 from ..uv.encoding import decode_map
 from ..uv.layout import UVLayout
-from .identity import summarise_identity
+from .identity import aligned_error, summarise_identity
 from .metrics import (
     confidence_interval,
     cumulative_error,
@@ -279,10 +279,9 @@ def _map_errors(position_map: Array, layout: UVLayout, sample: Sample, true_layo
     error = points - true
     error[:, 2] -= error[:, 2].mean()
     distance = np.linalg.norm(error, axis=1) / sample.camera.scale
-    factor, rotation, shift = similarity_alignment(points, true)
-    aligned = np.linalg.norm(factor * points @ rotation.T + shift - true, axis=1) / sample.camera.scale
+    aligned = aligned_error(points, true) / sample.camera.scale
     nme = landmark_nme(layout.landmarks(position_map), true_layout.landmarks(sample.position_map))
-    return {"mm": distance.mean(), "aligned mm": aligned.mean(), "95 % mm": np.percentile(distance, 95), "nme": nme}
+    return {"mm": distance.mean(), "aligned mm": aligned, "95 % mm": np.percentile(distance, 95), "nme": nme}
 
 
 def _surface_quality(layout: UVLayout, position_map: Array, truth: Array) -> dict[str, float]:

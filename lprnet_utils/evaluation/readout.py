@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 FITTING_COMMAND = "python scripts/calibration/fit_readout.py"
 TEXELS = 500  # that describe a shape
 COMPONENTS = 250  # of the shapes; chosen on held-out photos of AFLW, as the next two
+MODE_SHAPES = 4000  # about as many shapes have their components computed
 RIDGE = 0.1  # relative to the variance of the features, which is 1
 DROPPED_SHARE = 0.08  # of the photos whose labels are farthest from the map: most of these are wrong
 
@@ -88,9 +89,9 @@ class Readout:
         kept = miss <= np.quantile(miss, 1 - DROPPED_SHARE)
         shapes = frame.texels.reshape(len(labels), -1)[kept]
         mean = shapes.mean(0)
-        _, deviation, modes = np.linalg.svd(shapes[:: max(len(shapes) // 4000, 1)] - mean, full_matrices=False)
-        rows = len(shapes[:: max(len(shapes) // 4000, 1)])
-        scaled = modes[:components] / deviation[:components, None] * np.sqrt(rows)
+        some = shapes[:: max(len(shapes) // MODE_SHAPES, 1)]
+        _, deviation, modes = np.linalg.svd(some - mean, full_matrices=False)
+        scaled = modes[:components] / deviation[:components, None] * np.sqrt(len(some))
         features = _features(shapes, mean, scaled, frame.turns()[kept])
         middle, spread = features.mean(0), features.std(0) + 1e-9
         x = (features - middle) / spread

@@ -17,16 +17,11 @@ OWN_VARIATION = (0.0, 0.6)  # range of the factor on MakeHuman's modes where sca
 SCANNED_VARIATION = (0.6, 1.2)  # range of the scanned modes' standard deviation
 
 
-class ScannedHead(Head):
-    """A head around a face of ICT-FaceKit: MakeHuman's head that fits it best, deformed to meet the face."""
+class BoundHead(Head):
+    """A head whose vertices near the face follow it where it differs from MakeHuman's shapes."""
 
     def __init__(self):
         super().__init__()
-        self.scanned = MorphableModel.load("ict")
-        self._modes = np.concatenate([self.scanned.identity, self.scanned.expression]).astype(np.float32)
-        square = self._face @ self._face.T
-        square += RIDGE * np.trace(square) / len(square) * np.eye(len(square), dtype=np.float32)
-        self._solve = np.linalg.solve(square, self._face).T.astype(np.float32)  # (3 V, K + E)
         self._nearest, self._weight = self._bind_to_face()
 
     def _bind_to_face(self) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
@@ -44,13 +39,34 @@ class ScannedHead(Head):
             weight[ball] = 1 / NEIGHBOURS
         return nearest, weight.astype(np.float32)
 
+    def follow(self, missing: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How the other vertices (B, m, 3) move with a difference (B, V, 3) of the face."""
+        return np.einsum("nk,bnkd->bnd", self._weight, missing[:, self._nearest])
+
+
+def _coefficients_solver(basis: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The matrix (3 V, K) from differences of a face to the coefficients of a basis (K, 3 V) that fit them best."""
+    square = basis @ basis.T
+    square += RIDGE * np.trace(square) / len(square) * np.eye(len(square), dtype=np.float32)
+    return np.linalg.solve(square, basis).T.astype(np.float32)
+
+
+class ScannedHead(BoundHead):
+    """A head around a face of ICT-FaceKit: MakeHuman's head that fits it best, deformed to meet the face."""
+
+    def __init__(self):
+        super().__init__()
+        self.scanned = MorphableModel.load("ict")
+        self._modes = np.concatenate([self.scanned.identity, self.scanned.expression]).astype(np.float32)
+        self._solve = _coefficients_solver(self._face)
+
     def vertices(self, coefficients: Array, gaze: ArrayLike) -> NDArray[np.float32]:
         """Vertices (B, n, 3) in mm; ``coefficients`` (B, 155) are ICT-FaceKit's identity, then its expression."""
         c = np.asarray(coefficients, np.float32)
         face = self.scanned.mean.astype(np.float32) + np.tensordot(c, self._modes, 1)
         out = super().vertices((face - self.model.mean).reshape(len(c), -1) @ self._solve, gaze)
         missing = face - out[:, self.kind["face"]]
-        out[:, self.face_count :] += np.einsum("nk,bnkd->bnd", self._weight, missing[:, self._nearest])
+        out[:, self.face_count :] += self.follow(missing)
         out[:, self.kind["face"]] = face
         out[:, self.teeth, 2] -= TEETH_SHIFT
         self.place_mouth_pocket(out)
@@ -77,7 +93,7 @@ class ScannedPeople(People):
         return np.r_[identity, np.clip(expression, 0, 1.1)].astype(np.float32), {}
 
 
-class MixedHead(ScannedHead):
+class MixedHead(BoundHead):
     """A head around a face of ``MorphableModel.load("mixed")``."""
 
     def __init__(self):
@@ -86,12 +102,8 @@ class MixedHead(ScannedHead):
         own = len(base.identity)
         added = self.model.identity[own:]
         # the nearest of MakeHuman's shapes moves the head; the rest moves what is near the face
-        face = self._face[:own]
-        square = face @ face.T
-        square += RIDGE * np.trace(square) / own * np.eye(own, dtype=np.float32)
-        nearest = np.linalg.solve(square, face @ added.reshape(len(added), -1).T).T.astype(np.float32)
-        rest = added - (nearest @ face).reshape(added.shape)
-        follow = np.einsum("nk,bnkd->bnd", self._weight, rest[:, self._nearest])
+        nearest = added.reshape(len(added), -1) @ _coefficients_solver(self._face[:own])
+        follow = self.follow(added - (nearest @ self._face[:own]).reshape(added.shape))
         around = (nearest @ self._around[:own]).reshape(len(added), -1, 3)
         heads = self.kind["head"].stop - self.kind["head"].start
         around += follow[:, :heads]
@@ -100,8 +112,6 @@ class MixedHead(ScannedHead):
             eyes[:, k] += follow[:, self.kind[name].start - self.face_count]
         self._face = _inserted(self._face, own, added)
         self._around, self._eyes = _inserted(self._around, own, around), _inserted(self._eyes, own, eyes)
-
-    vertices = Head.vertices
 
 
 def _inserted(basis: NDArray[np.float32], row: int, added: NDArray) -> NDArray[np.float32]:

@@ -37,14 +37,22 @@ class DeviceSource:
 
     def __init__(self, source: Source, size: int):
         self.source, self.size, self.layout = source, size, UVLayout(size)
-        shapes = {source.image(k).shape for k in range(min(len(source), 100))}
         self.matrices: Array | None = None  # from photos to their stored parts, if these are not the whole photos
-        if len(shapes) == 1 and max(shapes.copy().pop()) <= MAX_STORED_SIZE:
-            images = np.stack([source.image(k) for k in range(len(source))])
-        else:
+        images = self._whole_photos()
+        if images is None:
             parts = [self._part(k) for k in range(len(source))]
             images, self.matrices = np.stack([p for p, _ in parts]), np.stack([m for _, m in parts])
         self.images = ops.convert_to_tensor(images)
+
+    def _whole_photos(self) -> NDArray[np.uint8] | None:
+        """All photos (n, h, w, 3); None if one is large, or of another size than the first."""
+        images: list[NDArray[np.uint8]] = []
+        for k in range(len(self.source)):
+            image = self.source.image(k)
+            if max(image.shape) > MAX_STORED_SIZE or (images and image.shape != images[0].shape):
+                return None
+            images.append(image)
+        return np.stack(images)
 
     def _part(self, k: int) -> tuple[NDArray[np.uint8], Array]:
         """The part of a photo around the face, and the matrix from the photo to it."""
@@ -132,7 +140,7 @@ def change_pictures(crops: Tensor, numbers: dict[str, Tensor], bank: Tensor) -> 
     crops = _look_up(crops, numbers["levels"])
     weights = ops.convert_to_tensor(GREY_WEIGHTS)
     grey = _levels(ops.sum(crops * weights, axis=-1, keepdims=True))
-    crops = ops.where(numbers["grey"][:, None, None, None], grey + 0 * crops, crops)
+    crops = ops.where(numbers["grey"][:, None, None, None], grey, crops)
     index = numbers["noise_start"][:, None] + ops.arange(3 * size * size, dtype="int32")
     noise = ops.reshape(ops.take(bank, index, axis=0), (-1, size, size, 3))
     return _levels(crops + numbers["noise"][:, None, None, None] * noise)

@@ -7,7 +7,7 @@
 ``fit`` makes pairs of views: of one person (the frames of rendered clips, compressed, flashed, dimmed, fast, under
 other lamps; and altered photos of AFLW) and of two people in about the same pose. It prints the weights of a logistic
 regression, which go into the module by hand. ``check`` runs the tracker on other people: it counts the cuts that get a
-new id, those that get a new ``look``, and the clips of one person that get more than one id. Each takes five minutes.
+new id, those that get a new ``look``, and the clips of one person that get more than one id. Each takes two minutes.
 """
 
 import argparse

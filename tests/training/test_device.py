@@ -26,6 +26,7 @@ from lprnet_utils.training.batches import make_batch
 from lprnet_utils.training.device import (
     DeviceBatches,
     DeviceMixture,
+    DeviceSource,
     change_pictures,
     pack_changes,
     transform_maps,
@@ -113,6 +114,24 @@ def test_photos_on_the_device_are_those_of_the_reference(enlarged, layout):
     assert np.abs(decode_map(np.asarray(found_y)) - decode_map(y)).max() < MAX_PIXELS
     difference = np.abs(np.asarray(found_x) - x) * 255
     assert difference.mean() < (0.05 if enlarged == 1 else 2.5)
+
+
+def test_one_photo_of_another_size_is_no_reason_to_fail():
+    images = [np.full((128, 128, 3), 50, np.uint8)] * 150 + [np.full((128, 140, 3), 90, np.uint8)]
+
+    class Photos:
+        def __len__(self):
+            return len(images)
+
+        def image(self, k):
+            return images[k]
+
+        def box(self, k):
+            return np.array([30.0, 30.0, 90.0, 90.0])
+
+    stored = DeviceSource(Photos(), 128)
+    assert stored.images.shape == (151, 192, 192, 3) and stored.matrices.shape == (151, 2, 3)
+    assert (np.asarray(stored.images[-1]) == 90).all()
 
 
 def test_a_mixture_on_the_device(folder):
