@@ -105,6 +105,7 @@ def _from_run(arguments: argparse.Namespace) -> tuple[keras.Model, dict[str, Any
         crops = _crops(photos, range(len(photos))[:CHECK_IMAGES])  # of all photos: too few of them are held out
     elif kind == "AFLW":
         crops = _held_out_crops(arguments.aflw_train)
+        origin["landmark_uv"] = _places_of_labels()
     config = TrainingConfig(**info["config"])
     model = getattr(networks, config.network)(**config.network_options)
     model.load_weights(arguments.run / arguments.weights)
@@ -119,7 +120,16 @@ def _from_statement(arguments: argparse.Namespace) -> tuple[keras.Model, dict[st
     origin = read_statement(arguments.origin)
     model = getattr(networks, origin.pop("network"))(**origin.pop("network_options"))
     model.load_weights(arguments.weights)
-    return model, origin, _held_out_crops(arguments.aflw_train) if origin.pop("photos") else []
+    if not origin.pop("photos"):
+        return model, origin, []
+    return model, origin | {"landmark_uv": _places_of_labels()}, _held_out_crops(arguments.aflw_train)
+
+
+def _places_of_labels() -> list[list[float]]:
+    """Where the maps of a network that learned from labelled photos have the landmarks: where the labels had them."""
+    from ..uv.layout import UVLayout
+
+    return UVLayout.of_labels().landmark_uv.round(6).tolist()
 
 
 def _held_out_crops(folder: str | None) -> list[Image]:

@@ -127,8 +127,10 @@ def _fitted_photos(
     from ..datasets.photo_folder import PhotoFolder
     from ..datasets.sources import FittedPhotos, fit_photos
     from ..geometry.landmarks import is_expressive
+    from ..uv.layout import UVLayout
 
     photos = PhotoFolder(folder) if arguments.photos else AFLWTrain(folder, labels=arguments.labels)
+    layout = UVLayout() if arguments.photos else UVLayout.of_labels()
     for name, problem in getattr(photos, "problems", {}).items():
         print(f"lprnet: {name} left out: {problem}", file=sys.stderr)
     if len(photos) < 2:
@@ -140,7 +142,7 @@ def _fitted_photos(
         weights = photos.trust[rows] if config.trust else np.ones(len(rows))
         weights = weights * np.where(np.abs(photos.yaw[rows]) > 60, config.profile_weight, 1.0)  # rare and difficult
         weights = weights * np.where(is_expressive(photos.landmarks[rows]), config.expressive_weight, 1.0)
-        sources.append(FittedPhotos(photos, rows, fit_photos(photos.landmarks[rows]), weights, size))
+        sources.append(FittedPhotos(photos, rows, fit_photos(photos.landmarks[rows], layout), weights, size))
     return sources
 
 

@@ -140,12 +140,14 @@ def landmark_basis(layout: UVLayout, mean: Array, basis: Array) -> tuple[Array, 
     return layout.landmark_matrix @ mean, np.stack([layout.landmark_matrix @ direction for direction in basis])
 
 
-def fit_photos(landmarks: ArrayLike) -> Fits:
+def fit_photos(landmarks: ArrayLike, layout: UVLayout | None = None) -> Fits:
     """Fit the bundled face model to the landmarks (n, 68, 3) of photos, in a minute for 18,000.
 
-    The landmarks are in the photo frame, and z may have any zero. The fits' position maps have mean z 0.
+    The landmarks are in the photo frame, and z may have any zero. The fits' position maps have mean z 0. ``layout`` has
+    the landmarks where the photos' labels have them: by default where people mark them, ``UVLayout.of_labels()`` for
+    the labels of AFLW.
     """
-    model, layout = MorphableModel.load(), UVLayout()
+    model, layout = MorphableModel.load(), layout or UVLayout()
     mean, basis = layout.position_basis(model)
     fits = fit_landmarks(*landmark_basis(layout, mean, basis), len(model.identity), landmarks)
     # choose t_z such that the mean z over the valid texels is 0

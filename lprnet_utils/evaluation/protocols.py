@@ -240,14 +240,14 @@ def evaluate_synthetic(net: LPRNet, samples: Iterable[Sample], population: Popul
     ValueError
         If there is no sample.
     """
-    layout, true_layout = UVLayout(net.size, net.metadata.get("landmark_uv")), UVLayout(net.size)
+    layout = UVLayout(net.size, net.metadata.get("landmark_uv"))
     rows, mean_face_rows, labels, identities = [], [], [], []
     for sample in samples:
         position_map, truth = decode_map(net.predict_uv(sample.image)), sample.position_map
-        errors = _map_errors(position_map, layout, sample, true_layout)
+        errors = _map_errors(position_map, layout, sample)
         rows.append(errors | _surface_quality(layout, position_map, truth))
-        mean_face = sample.camera.project(true_layout.mean_map.reshape(-1, 3)).reshape(truth.shape)
-        mean_face_rows.append(_map_errors(mean_face, true_layout, sample, true_layout))
+        mean_face = sample.camera.project(layout.mean_map.reshape(-1, 3)).reshape(truth.shape)
+        mean_face_rows.append(_map_errors(mean_face, layout, sample))
         if population and len(identities) < IDENTITY_PHOTOS:
             identities.append(population.measure(position_map, sample))
         label = dict(sample.labels)
@@ -273,14 +273,14 @@ def evaluate_synthetic(net: LPRNet, samples: Iterable[Sample], population: Popul
     return report | {"photos": len(rows)}
 
 
-def _map_errors(position_map: Array, layout: UVLayout, sample: Sample, true_layout: UVLayout) -> dict[str, float]:
+def _map_errors(position_map: Array, layout: UVLayout, sample: Sample) -> dict[str, float]:
     """The ``ERROR_NAMES`` of a map (N, N, 3), see :func:`evaluate_synthetic`."""
     points, true = layout.points(position_map), layout.points(sample.position_map)
     error = points - true
     error[:, 2] -= error[:, 2].mean()
     distance = np.linalg.norm(error, axis=1) / sample.camera.scale
     aligned = aligned_error(points, true) / sample.camera.scale
-    nme = landmark_nme(layout.landmarks(position_map), true_layout.landmarks(sample.position_map))
+    nme = landmark_nme(layout.landmarks(position_map), layout.landmarks(sample.position_map))
     return {"mm": distance.mean(), "aligned mm": aligned, "95 % mm": np.percentile(distance, 95), "nme": nme}
 
 

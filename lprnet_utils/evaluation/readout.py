@@ -134,7 +134,7 @@ def _load(weights: str) -> Readout:
             f"`{FITTING_COMMAND} {weights}` makes one"
         )
     arrays = {key: value.astype(np.float32) for key, value in read_bundled_arrays(name).items()}
-    return Readout(UVLayout(), **arrays)
+    return Readout(UVLayout.of_labels(), **arrays)
 
 
 def _features(shapes: Array, mean: Array, components: Array, turns: Array) -> Array:

@@ -131,7 +131,7 @@ def export_litert(
         "size": layout.size,
         "network": model.name,
         "parameters": model.count_params(),
-        "landmark_uv": layout.landmark_uv.round(6).tolist(),  # as they were when the network was trained
+        "landmark_uv": layout.landmark_uv.round(6).tolist(),  # where they were when it was exported
         "precision": precision,
         "pixels_from_keras": round(difference, 4),
     }
@@ -152,6 +152,11 @@ def load_litert(model: keras.Model, data: bytes) -> None:
     ``lprnet_lite(normalised=False)``. Half precision becomes float32. ValueError if the layers of the file do not match
     those of the network, or its weights are ``int8``, which is too coarse for further training.
     """
+    if any("normalization" in type(layer).__name__.lower() for layer in model.layers):
+        raise ValueError(
+            f"{model.name} has batch normalisation, which a .tflite file has folded into its convolutions: make the "
+            "network with normalised=False (in a recipe: network_options = {normalised = false})"
+        )
     unused = _read_layers(data)
     count = len(unused)
     for layer in model.layers:

@@ -29,6 +29,8 @@ HAIR_BRIGHTNESS = 150.0  # mean of every hair's texture, 0 to 255
 CLOTHES_TOP_RANGE = (-95.0, -18.0)  # mm, see CLOTHES_TOP
 HAIR_SIZE_RANGES = ((0.94, 1.12), (0.95, 1.3), (0.95, 1.12))  # factors in x, y and z
 HAIR_SHIFT_RANGE = (-6.0, 6.0)  # mm, up
+BROW_STRENGTH = 1.5  # factor on the opacity of the sheets
+BROW_RAISED = (0, 13)  # texels of 0.8 mm: MakeHuman's brows lie 12 mm above the pupils, people's about 18
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear RGB, ITU-R BT.709
 DARK_SKIN_LUMINANCE, DARK_SKIN_TONE = 0.15, 0.45  # upper limits: of a bundled skin (linear), of the drawn one (gamma)
 
@@ -116,7 +118,7 @@ class Appearance:
         linear = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
         self.skins = np.concatenate([linear[skins[:, texel[:, 1], texel[:, 0]]], linear[head.file["head_colors"]]], 1)
         self.is_dark = (self.skins[:, : len(texel)] @ LUMINANCE).mean(1) < DARK_SKIN_LUMINANCE
-        self.brows = brows[:, texel[:, 1], texel[:, 0]].astype(np.float32) / 255
+        self._brow_sheets, self._texel = brows, texel
         self.hairs = [Hair(head.file, k) for k in range(len(HAIR_FREQUENCY))]
         self.landmarks = landmark_weights @ model.mean
         self.lashes = lash_opacity(model.mean, self.landmarks)
@@ -161,7 +163,7 @@ class Appearance:
     def _paint_face(self, rng: np.random.Generator, face: Array, hair_color: Array, labels: dict) -> None:
         """Paint brows, lashes, beard and make-up on the face's colours (V, 3), in place."""
         mean = self.head.model.mean
-        brow = self.brows[rng.integers(len(self.brows))] * rng.uniform(0.3, 1.2)
+        brow = self._brow(rng) * rng.uniform(0.3, 1.2)
         blend(face, np.clip(brow, 0, 1), hair_color * rng.uniform(0.5, 1.2))
         blend(face, self.lashes * rng.uniform(0.2, 0.9), np.zeros(3))
         can_grow_beard = labels.get("male", 1.0) > 0.5 and not labels.get("child", 0.0) > 0.1
@@ -174,6 +176,12 @@ class Appearance:
             for middle in mean[rng.integers(len(face), size=rng.integers(1, 6))]:
                 opacity = np.exp(-(((mean - middle) / rng.uniform(3, 18, 3).astype(np.float32)) ** 2).sum(1))
                 blend(face, opacity * rng.uniform(0.2, 1), rng.uniform(0, 0.7, 3))
+
+    def _brow(self, rng: np.random.Generator, raised: int = 0) -> NDArray[np.float32]:
+        """Opacity (V,) of a pair of brows, ``raised`` by texels of their sheet."""
+        sheet = self._brow_sheets[rng.integers(len(self._brow_sheets))]
+        column, row = self._texel.T
+        return sheet[np.minimum(row + raised, len(sheet) - 1), column].astype(np.float32) / 255
 
     def _clothed(self, rng: np.random.Generator) -> NDArray[np.intp]:
         """Vertices of the head that clothes cover."""
@@ -237,7 +245,10 @@ class Appearance:
 
 
 class VariedAppearance(Appearance):
-    """The same with collars and necklines of many heights, and hair that reaches further or less far."""
+    """The same with brows and collars of many heights, and hair that reaches further or less far."""
+
+    def _brow(self, rng: np.random.Generator, raised: int = 0) -> NDArray[np.float32]:
+        return BROW_STRENGTH * super()._brow(rng, int(rng.integers(*BROW_RAISED)))
 
     def _clothed(self, rng: np.random.Generator) -> NDArray[np.intp]:
         top = rng.uniform(*CLOTHES_TOP_RANGE) if rng.random() < 0.5 else CLOTHES_TOP

@@ -31,13 +31,13 @@ class SyntheticFaces:
         Another head than the bundled one.
     people : People, optional
         Draws the coefficients of that head.
+    layout : UVLayout, optional
+        Of the position maps. By default it has the landmarks of labels, as when the bundled photos were made.
 
     Attributes
     ----------
     model : MorphableModel
         The bundled face model.
-    layout : UVLayout
-        Of the position maps.
     landmark_weights : (68, V) sparse matrix
         From the face's vertices to its 68 landmarks.
 
@@ -49,11 +49,15 @@ class SyntheticFaces:
     ((128, 128, 3), (128, 128, 3))
     """
 
-    def __init__(self, seed: int = 0, size: int = 128, head: Head | None = None, people: People | None = None):
+    def __init__(
+        self, seed: int = 0, size: int = 128, head: Head | None = None, people: People | None = None,
+        layout: UVLayout | None = None,
+    ):  # fmt: skip
         self.seed, self.size = seed, size
         self.head = head or Head()
         self.model = self.head.model
-        self.layout = UVLayout(size)
+        # crops, lashes and beards went by the landmarks of labels when the bundled photos were made
+        self.layout = layout or UVLayout.of_labels(size)
         self.landmark_weights = self.layout.landmark_matrix @ self.layout.matrix
         self.people = people or People(self.model)
         self.appearance = Appearance(self.head, self.landmark_weights)
@@ -63,10 +67,10 @@ class SyntheticFaces:
         """Sample ``number`` of this seed, with depth, normals and visibility if ``geometry``."""
         coefficients, labels, heads = self.block(number // BLOCK_SIZE)
         k = number % BLOCK_SIZE
-        rng = np.random.default_rng([self.seed, number, 1])
+        rng = self.picture_rng(number)
         vertices, labels = heads[k], dict(labels[k])
         face = vertices[: self.head.face_count]
-        picture_rotation, pose = sample_picture_rotation(rng), sample_pose(rng)
+        picture_rotation, pose = self.pose(rng)
         labels["yaw"] = rotation_angles(pose)[1]
         camera = self.camera(rng, self.landmark_weights @ face, rotation_matrix(0, 0, picture_rotation) @ pose)
         position_map = self.layout.vertices_to_map(camera.project(face).astype(np.float32))
@@ -101,11 +105,24 @@ class SyntheticFaces:
             drawn = []
             for k in range(BLOCK_SIZE):
                 rng = np.random.default_rng([self.seed, number * BLOCK_SIZE + k, 0])
-                drawn.append((*self.people.sample(rng), rng.normal(0, [6, 12])))
+                (person, labels), gaze = self.people.sample(rng), self.gaze(rng, number * BLOCK_SIZE + k)
+                drawn.append((self.people.look(person, gaze), labels, gaze))
             coefficients, labels, gaze = zip(*drawn, strict=True)
             vertices = self.head.vertices(np.array(coefficients), gaze)
             self._cached_block = number, (np.array(coefficients), labels, vertices)
         return self._cached_block[1]
+
+    def picture_rng(self, number: int) -> np.random.Generator:
+        """What draws all of a sample but its person."""
+        return np.random.default_rng([self.seed, number, 1])
+
+    def pose(self, rng: np.random.Generator) -> tuple[float, Array]:
+        """Rotation of the picture in degrees, and the head's pose (3, 3): the first that a sample draws."""
+        return sample_picture_rotation(rng), sample_pose(rng)
+
+    def gaze(self, rng: np.random.Generator, number: int) -> Array:
+        """Pitch and yaw (2,) of a sample's eyes, in degrees from the head's front; up and to the head's right."""
+        return rng.normal(0, [6, 12])
 
     def camera(self, rng: np.random.Generator, landmarks: Array, rotation: Array) -> Camera:
         """Camera for which the picture is the network's crop, with the scale and shift of an inexact face box."""

@@ -27,6 +27,8 @@ TEETH_OCCLUSION = 0.55
 class Head:
     """Mesh of a head around a face model, the bundled one by default: V vertices of the face, n in all."""
 
+    eye_rings = EYE_RINGS
+
     def __init__(self, model: MorphableModel | None = None):
         self.model = model or MorphableModel.load()
         self.file = file = read_bundled_arrays("head.npz")
@@ -51,7 +53,7 @@ class Head:
         self._around = file["basis"].astype(np.float32).reshape(len(self._face), -1)
         self._eyes = file["eye_basis"].reshape(len(self._face), -1)
         angle = np.arange(EYE_SEGMENTS) * 2 * np.pi / EYE_SEGMENTS
-        polar = EYE_RINGS[:, None]
+        polar = self.eye_rings[:, None]
         ball = [np.sin(polar) * np.cos(angle), np.sin(polar) * np.sin(angle), np.cos(polar) + 0 * angle]
         self._ball = np.stack(ball, -1).reshape(-1, 3) * float(file["eye_radius"])
         self.teeth = v + np.unique(file["teeth_triangles"])

@@ -4,15 +4,20 @@ import numpy as np
 
 from ..common.arrays import Array
 from ..geometry.shading import Light
+from ..uv.layout import UVLayout
 from .appearance import VariedAppearance
 from .effects import background
 from .faces import SyntheticFaces
-from .scans import MixedHead, MixedPeople
+from .mixed_people import MixedPeople
+from .scans import MixedHead
 from .surroundings import Surroundings
 
 PLACE_SHARE = 0.5  # of the photos that are lit by a real place
 PLACE_SEEN_SHARE = 0.8  # of these, with the same place behind the person
 LAMP_SHARE = 0.5  # of these, with a lamp besides
+INTO_CAMERA_SHARE = 0.5  # of the people, who look there as far as their eyes turn
+GAZE_DEVIATION = (8.0, 14.0)  # degrees, up and aside, of the others' gaze from the head's front
+MAX_GAZE = (25.0, 35.0)  # degrees
 
 
 class MixedFaces(SyntheticFaces):
@@ -23,7 +28,7 @@ class MixedFaces(SyntheticFaces):
     """
 
     def __init__(self, seed: int = 0, size: int = 128):
-        super().__init__(seed, size, MixedHead(), MixedPeople())
+        super().__init__(seed, size, MixedHead(), MixedPeople(), UVLayout(size))
         self.appearance = VariedAppearance(self.head, self.landmark_weights)
 
     def scene(self, rng: np.random.Generator) -> tuple[Light, Array]:
@@ -36,3 +41,11 @@ class MixedFaces(SyntheticFaces):
         light = Light(sky, light.lamp, light.color * (rng.random() < LAMP_SHARE), light.gloss)
         seen = rng.random() < PLACE_SEEN_SHARE
         return light, (place.background if seen else background)(rng, self.size)
+
+    def gaze(self, rng: np.random.Generator, number: int) -> Array:
+        """Pitch and yaw (2,) of a sample's eyes, in degrees from the head's front."""
+        if rng.random() >= INTO_CAMERA_SHARE:
+            return np.clip(rng.normal(0, GAZE_DEVIATION), *np.multiply.outer([-1, 1], MAX_GAZE))
+        x, y, z = self.pose(self.picture_rng(number))[1][2]  # the camera's direction in the head's frame
+        toward = np.degrees([np.arctan2(y, max(z, 0.1)), np.arcsin(np.clip(-x, -1, 1))])
+        return np.clip(toward + rng.normal(0, 2, 2), *np.multiply.outer([-1, 1], MAX_GAZE))

@@ -45,13 +45,19 @@ class People:
         if rng.random() < 0.5:
             identity, expression = self._like_photos(rng)
         else:
-            identity, labels = self._by_settings(rng)
+            identity, labels = self.by_settings(rng)
+            # photographed heads are deeper than MakeHuman's average
+            identity = identity + self.statistics["mean"][: len(identity)]
             expression = np.zeros(len(self.model.expression))
         if rng.random() < 0.6:
             expression = expression + self.posed_expression(rng)
         if rng.random() < 0.25:
-            expression = expression + self._odd_expression(rng)
+            expression = expression + self.odd_expression(rng)
         return np.r_[identity, np.clip(expression, -0.5, 1.1)].astype(np.float32), labels
+
+    def look(self, coefficients: NDArray[np.float32], gaze: Array) -> NDArray[np.float32]:
+        """The coefficients of a person who looks in a direction (2,), pitch and yaw in degrees: here, as they were."""
+        return coefficients
 
     def _like_photos(self, rng: np.random.Generator) -> tuple[Array, Array]:
         """Identity (K,) and expression (E,) with the mean and covariance of fits to real photos."""
@@ -64,7 +70,7 @@ class People:
         c[k:] *= rng.uniform(1.0, 2.5)  # the regularisation of the fit made expressions smaller than they were
         return c[:k] + mean[:k], c[k:] + mean[k:]
 
-    def _by_settings(self, rng: np.random.Generator) -> tuple[Array, dict]:
+    def by_settings(self, rng: np.random.Generator) -> tuple[Array, dict]:
         """Identity (K,) for random settings of the face model, and these settings."""
         settings = {
             "male": float(rng.beta(0.5, 0.5)),
@@ -72,9 +78,7 @@ class People:
             "old": float(rng.random() < 0.3) * rng.uniform(0.2, 1),
             **dict(zip(("african", "asian", "caucasian"), rng.dirichlet([0.5] * 3).tolist(), strict=True)),
         }
-        identity, labels = self.model.sample_identity(rng, settings)
-        # photographed heads are deeper than MakeHuman's average
-        return identity + self.statistics["mean"][: len(self.model.identity)], labels
+        return self.model.sample_identity(rng, settings)
 
     def posed_expression(self, rng: np.random.Generator) -> Array:
         """One of :data:`EXPRESSION_TYPES` as weights (E,), nearly symmetric; one in five closes the eyes."""
@@ -90,7 +94,7 @@ class People:
             out[[names.index("eyeBlinkLeft"), names.index("eyeBlinkRight")]] += rng.uniform(0.2, 1)
         return out
 
-    def _odd_expression(self, rng: np.random.Generator) -> Array:
+    def odd_expression(self, rng: np.random.Generator) -> Array:
         """Weights (E,) of one to four random expressions, mostly on both sides of the face."""
         count = len(self.model.expression)
         chosen = rng.choice(count, rng.integers(1, 5), replace=False)

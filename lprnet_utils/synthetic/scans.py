@@ -12,9 +12,6 @@ NEIGHBOURS = 8  # vertices of the face that a vertex of the head follows
 FOLLOW_DISTANCE = 40.0  # mm from the face at which the head follows it by a factor 1/e
 TEETH_SHIFT = 3.0  # mm backward: the lips of ICT-FaceKit are thinner than those of MakeHuman
 RIDGE = 1e-3  # of the fit of MakeHuman's modes to a scanned face, relative to the modes' mean square
-SCANNED_SHARE = 0.5  # of the people of a mixed generator
-OWN_VARIATION = (0.0, 0.6)  # range of the factor on MakeHuman's modes where scanned modes are added
-SCANNED_VARIATION = (0.6, 1.2)  # range of the scanned modes' standard deviation
 
 
 class BoundHead(Head):
@@ -94,7 +91,9 @@ class ScannedPeople(People):
 
 
 class MixedHead(BoundHead):
-    """A head around a face of ``MorphableModel.load("mixed")``."""
+    """A head around a face of ``MorphableModel.load("mixed")``, with eyes whose irises are as large as people's."""
+
+    eye_rings = np.deg2rad([0, 7, 8.5, 20, 22.5, 25, 55, 90, 130])  # the iris is 11 mm wide; MakeHuman's is 14
 
     def __init__(self):
         super().__init__()
@@ -117,24 +116,3 @@ class MixedHead(BoundHead):
 def _inserted(basis: NDArray[np.float32], row: int, added: NDArray) -> NDArray[np.float32]:
     """A basis (n, m) with more rows (k, ...) put in before one of them."""
     return np.concatenate([basis[:row], added.reshape(len(added), -1).astype(np.float32), basis[row:]])
-
-
-class MixedPeople(People):
-    """Draws people of the mixed model: half of them as before, the others mainly by the modes of scans."""
-
-    def __init__(self):
-        super().__init__(MorphableModel.load())
-        self.mixed = MorphableModel.load("mixed")
-
-    def sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], dict]:
-        """Identity and expression weights (K + E,) of the mixed model, and the labels as for other people."""
-        coefficients, labels = super().sample(rng)
-        own = len(self.model.identity)
-        identity, expression = coefficients[:own], coefficients[own:]
-        added = np.zeros(len(self.mixed.identity) - own, np.float32)
-        if rng.random() < SCANNED_SHARE:
-            mean = self.statistics["mean"][:own]
-            identity = mean + rng.uniform(*OWN_VARIATION) * (identity - mean)
-            added = rng.standard_normal(len(added)) * rng.uniform(*SCANNED_VARIATION)
-            labels = labels | {"scan": 1.0}
-        return np.concatenate([identity, added, expression]).astype(np.float32), labels

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 OUTSIDE, SURFACE, MEMBRANE = 0, 1, 2  # kinds of texels; the membrane closes the openings of eyes and mouth
 SMOOTHING_TEXELS = 1.0  # standard deviation of the Gaussian; held-out landmarks lose no accuracy by it
 
+# (u, v) of the pupils of somebody who looks straight ahead, the right one first: where the axes of the eyeballs
+# (data/head.npz) cross the membrane of the mean face
+PUPILS = (0.3262, 0.3535), (0.6738, 0.3535)
+
 # weight mask of PRNet (Feng et al., ECCV 2018, section 3.3), later regions over earlier ones
 FACE_WEIGHT, FEATURE_WEIGHT, LANDMARK_WEIGHT = 3.0, 4.0, 16.0
 # the convex hull of each group of landmarks is a region of weight FEATURE_WEIGHT
@@ -83,6 +87,15 @@ class UVLayout:
         self._vertices, self._weights, self.kind = texels
         self.mask = self.kind != OUTSIDE
         self.texels = np.flatnonzero(self.kind == SURFACE)
+
+    @classmethod
+    def of_labels(cls, size: int = 128) -> UVLayout:
+        """The layout with the landmarks where the labels of 300W-LP, AFLW2000-3D and their like have them.
+
+        These labels are vertices of another face model. The default places are those that people mark, see
+        :func:`lprnet_utils.evaluation.benchmark_landmarks`. ``scripts/calibration/calibrate_landmarks.py`` found them.
+        """
+        return cls(size, read_bundled_arrays("face_model.npz")["landmarks_of_labels"][:, 1:3])
 
     @cached_property
     def matrix(self) -> csr_matrix:
@@ -238,6 +251,13 @@ class UVLayout:
     def landmarks(self, position_map: ArrayLike) -> NDArray[np.float32]:
         """The iBUG landmarks (68, 3) of a position map (N, N, 3), in the map's unit."""
         return self.landmark_matrix @ self.flat(position_map)
+
+    def pupils(self, position_map: ArrayLike) -> NDArray[np.float32]:
+        """Where the right and the left pupil (2, 3) of a position map (N, N, 3) are if the person looks straight ahead.
+
+        The map has no irises, so these points do not follow the gaze.
+        """
+        return bilinear_matrix(np.array(PUPILS), self.size) @ self.flat(position_map)
 
     def points(self, position_map: ArrayLike, step: int = 1) -> NDArray[np.float32]:
         """The surface texels (M, 3) of a position map (N, N, 3): the vertices that ``triangles`` joins.

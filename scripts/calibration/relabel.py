@@ -72,8 +72,8 @@ class Corrector:
     """Correction of labels by the human points; it replaces the landmarks of ``photos``."""
 
     def __init__(self, photos: AFLWTrain):
-        self.photos, layout = photos, UVLayout()
-        self.mean, self.basis = landmark_basis(layout, *layout.position_basis(MorphableModel.load()))
+        self.photos, self.layout = photos, UVLayout.of_labels()
+        self.mean, self.basis = landmark_basis(self.layout, *self.layout.position_basis(MorphableModel.load()))
         self.points, self.groups = photos.human_points()
 
     def corrected(self, labels: np.ndarray, points: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -83,7 +83,7 @@ class Corrector:
         """
         photos, points = self.photos, self.points if points is None else points
         photos.landmarks = labels.astype(np.float32)
-        fits = fit_photos(photos.landmarks)
+        fits = fit_photos(photos.landmarks, self.layout)
         human = HumanPoints(points, self.groups, photos.trust > 0)
         return fuse_points(self.mean, self.basis, fits, labels, human, photos.yaw)
 

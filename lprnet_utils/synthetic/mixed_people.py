@@ -1,0 +1,80 @@
+"""The people of the mixed generator.
+
+Their shapes vary as MakeHuman's and ICT-FaceKit's do, by amounts that are chosen here. A face at rest is the neutral
+face with small weights of many expressions, and the lids follow the gaze. Their mean shape is a statistic of photos.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..common.arrays import Array
+from ..morphable_model.model import MorphableModel
+from .people import People
+
+SCANNED_SHARE = 0.5  # of the people: mainly ICT-FaceKit's modes
+OWN_VARIATION = (0.0, 0.6)  # their factor on MakeHuman's modes
+SCANNED_VARIATION = (0.6, 1.2)  # range of the scanned modes' standard deviation
+SETTINGS_SHARE = 0.5  # of the others: by MakeHuman's settings (age, sex, ...); the rest by its modes
+MODE_VARIATION = (0.5, 1.1)  # range of the standard deviation of MakeHuman's modes
+# Standard deviation of the weights of a face at rest, each on both sides ("*") of the face
+RESTING = {
+    "eyeBlink*": 0.12, "eyeWide*": 0.1, "eyeSquint*": 0.12, "browDown*": 0.1, "browInnerUp": 0.12, "browOuterUp*": 0.1,
+    "cheekPuff": 0.06, "jawForward": 0.06, "jawOpen": 0.05, "mouthFrown*": 0.08, "mouthLeft": 0.05, "mouthRight": 0.05,
+    "mouthPress*": 0.1, "mouthPucker": 0.06, "mouthRollLower": 0.08, "mouthRollUpper": 0.06, "mouthShrugLower": 0.1,
+    "mouthShrugUpper": 0.08, "mouthSmile*": 0.1, "mouthUpperUp*": 0.06, "mouthLowerDown*": 0.06,
+}  # fmt: skip
+# The lids and the skin around the eyes follow the gaze: degrees at which these expressions have a weight of 1
+LOOK_DOWN, LOOK_UP, LOOK_ASIDE = 30.0, 30.0, 40.0
+
+
+class MixedPeople(People):
+    """Draws people of the mixed model: half of them mainly by the modes of scans."""
+
+    def __init__(self):
+        super().__init__(MorphableModel.load())
+        self.mixed = MorphableModel.load("mixed")
+        self.own, self.count = len(self.model.identity), len(self.mixed.identity)
+        self._places = {name: self.count + k for k, name in enumerate(self.model.expression_names)}
+
+    def sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], dict]:
+        """Identity and expression weights (K + E,) of the mixed model, and the labels of people drawn by settings."""
+        identity, labels = np.zeros(self.count), {}
+        if rng.random() < SCANNED_SHARE:
+            identity[: self.own] = self._own_modes(rng) * rng.uniform(*OWN_VARIATION)
+            identity[self.own :] = rng.standard_normal(self.count - self.own) * rng.uniform(*SCANNED_VARIATION)
+            labels = {"scan": 1.0}
+        elif rng.random() < SETTINGS_SHARE:
+            identity[: self.own], labels = self.by_settings(rng)
+        else:
+            identity[: self.own] = self._own_modes(rng)
+        # MakeHuman's average is flatter than people: without this mean, scanned faces came out 0.4 mm worse
+        identity[: self.own] += self.statistics["mean"][: self.own]
+        expression = self._at_rest(rng)
+        if rng.random() < 0.6:
+            expression += self.posed_expression(rng)
+        if rng.random() < 0.25:
+            expression += self.odd_expression(rng)
+        return np.r_[identity, np.clip(expression, -0.2, 1.1)].astype(np.float32), labels
+
+    def look(self, coefficients: NDArray[np.float32], gaze: Array) -> NDArray[np.float32]:
+        """The coefficients of a person who looks in a direction (2,), pitch and yaw in degrees: the lids follow."""
+        pitch, yaw = gaze  # up, and toward the person's own right
+        out = coefficients.copy()
+        for side, inward in (("Left", yaw), ("Right", -yaw)):
+            for name, weight in (("Up", pitch / LOOK_UP), ("Down", -pitch / LOOK_DOWN)):
+                out[self._places[f"eyeLook{name}{side}"]] += max(weight, 0)
+            for name, weight in (("In", inward / LOOK_ASIDE), ("Out", -inward / LOOK_ASIDE)):
+                out[self._places[f"eyeLook{name}{side}"]] += max(weight, 0)
+        return out
+
+    def _own_modes(self, rng: np.random.Generator) -> Array:
+        return rng.standard_normal(self.own) * rng.uniform(*MODE_VARIATION)
+
+    def _at_rest(self, rng: np.random.Generator) -> Array:
+        """Expression weights (E,) of a face that shows nothing."""
+        out = np.zeros(len(self._places))
+        for name, deviation in RESTING.items():
+            value = abs(rng.normal(0, deviation))
+            for side in ("Left", "Right") if "*" in name else ("",):
+                out[self._places[name.replace("*", side)] - self.count] = value * np.exp(rng.normal(0, 0.2))
+        return out

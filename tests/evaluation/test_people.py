@@ -1,0 +1,64 @@
+"""The landmarks of ``open`` lie where people mark them: 12 bundled faces, of which nothing was used in training."""
+
+import numpy as np
+import pytest
+
+from lprnet_utils import LPRNet, UVLayout
+from lprnet_utils.common.assets import DatasetError
+from lprnet_utils.evaluation import MarkedPeople, offsets_from_people
+from lprnet_utils.evaluation.people import WholeSet, reconstruct_people
+from lprnet_utils.geometry.landmarks import EYES, MOUTH
+
+
+@pytest.fixture(scope="module")
+def people():
+    return MarkedPeople()
+
+
+@pytest.fixture(scope="module")
+def faces(people):
+    return reconstruct_people(LPRNet("open"), people)
+
+
+def test_landmarks_lie_where_people_mark_them(people, faces):
+    off = offsets_from_people(faces, people)
+    lips = off["landmarks"][MOUTH]
+    lips = lips[np.isfinite(lips).all(1)]
+    assert len(lips) == 18 and np.linalg.norm(lips, axis=1).max() < 1, "the outlines of the lips, % of the box"
+    assert np.linalg.norm(off["pupils"]) < 1.5, "% of the distance of the pupils"
+    # the middle of the lids lies below the pupils, for people and for the network
+    assert np.linalg.norm(off["eyes"] - off["people's eyes"]) < 1
+    assert np.abs(off["landmarks"][EYES, 1]).max() < 1.5, "height of each point of the lids, % of the box"
+    assert np.nanmean(off["scatter"]) < 3.5
+
+
+def test_moved_points_are_found_to_be_moved(people, faces):
+    """The measure itself: marks that are the landmarks, moved by 2 % of the pupils' distance to the right."""
+    marks = MarkedPeople()
+    marks.landmarks = np.array([face.landmarks[:, :2] for face in faces], float)
+    marks.pupils = np.array([face.layout.pupils(face.position_map)[:, :2] for face in faces], float)
+    aside = (marks.pupils[:, 1] - marks.pupils[:, 0])[:, None] * 0.02
+    marks.landmarks, marks.pupils = marks.landmarks - aside, marks.pupils - aside
+    off = offsets_from_people(faces, marks)
+    assert np.allclose(off["pupils"], [2, 0], atol=1e-3)
+    assert np.allclose(off["landmarks"][:, 1], 0, atol=1e-3) and np.ptp(off["landmarks"][:, 0]) < 1e-3
+    assert off["scatter"].max() < 1e-2
+
+
+def test_pupils_of_the_layout_lie_on_the_axes_of_the_eyes():
+    from lprnet_utils.synthetic.head import Head
+
+    layout = UVLayout()
+    assert np.abs(layout.pupils(layout.mean_map) - Head().file["eye_centre"])[:, :2].max() < 0.5, "mm"
+
+
+def test_a_missing_set_and_a_missed_face_are_named(tmp_path, people, monkeypatch):
+    with pytest.raises(DatasetError, match="nowhere"):
+        WholeSet(tmp_path / "nowhere")
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(DatasetError, match="london-points"):
+        WholeSet(tmp_path / "photos")
+    net = LPRNet("open")
+    monkeypatch.setattr(net, "reconstruct", lambda image: [])
+    with pytest.raises(DatasetError, match="neutral-001"):
+        reconstruct_people(net, people)
