@@ -39,7 +39,9 @@ def test_mixed_people_are_ours_and_scanned_ones():
 
 def test_a_mixed_face_sits_in_its_head():
     head, model = MixedHead(), MorphableModel.load("mixed")
-    coefficients = np.array([MixedPeople().sample(np.random.default_rng(k))[0] for k in range(8)])
+    people = MixedPeople()
+    drawn = (people.sample(np.random.default_rng(k)) for k in range(40))
+    coefficients = np.array([c for c, labels in drawn if "scan" in labels][:8])  # the others are MakeHuman's own heads
     coefficients[:, 170:] = 0
     found = head.vertices(coefficients, np.zeros((8, 2)))
     border = max(border_loops(model.triangles[~model.membrane]), key=len)
@@ -49,7 +51,7 @@ def test_a_mixed_face_sits_in_its_head():
 
     for vertices, c in zip(found, coefficients, strict=True):
         assert np.abs(vertices[head.kind["face"]] - model.vertices(c[:170])).max() < 1e-3
-        assert gap(vertices) < gap(head.mean) + 3, "no tear"
+        assert gap(vertices) < gap(head.mean) + 2.5, "no tear"
         for eye in ("right eye", "left eye"):
             ball = vertices[head.kind[eye]]
             radius = np.linalg.norm(ball - ball.mean(0), axis=1)
