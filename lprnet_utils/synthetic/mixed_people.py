@@ -34,7 +34,7 @@ class MixedPeople(People):
         super().__init__(MorphableModel.load())
         self.mixed = MorphableModel.load("mixed")
         self.own, self.count = len(self.model.identity), len(self.mixed.identity)
-        self._places = {name: self.count + k for k, name in enumerate(self.model.expression_names)}
+        self._places = {name: k for k, name in enumerate(self.model.expression_names)}
 
     def sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], dict]:
         """Identity and expression weights (K + E,) of the mixed model, and the labels of people drawn by settings."""
@@ -60,11 +60,12 @@ class MixedPeople(People):
         """The coefficients of a person who looks in a direction (2,), pitch and yaw in degrees: the lids follow."""
         pitch, yaw = gaze  # up, and toward the person's own right
         out = coefficients.copy()
+        expression = out[self.count :]
         for side, inward in (("Left", yaw), ("Right", -yaw)):
             for name, weight in (("Up", pitch / LOOK_UP), ("Down", -pitch / LOOK_DOWN)):
-                out[self._places[f"eyeLook{name}{side}"]] += max(weight, 0)
+                expression[self._places[f"eyeLook{name}{side}"]] += max(weight, 0)
             for name, weight in (("In", inward / LOOK_ASIDE), ("Out", -inward / LOOK_ASIDE)):
-                out[self._places[f"eyeLook{name}{side}"]] += max(weight, 0)
+                expression[self._places[f"eyeLook{name}{side}"]] += max(weight, 0)
         return out
 
     def _own_modes(self, rng: np.random.Generator) -> Array:
@@ -76,5 +77,5 @@ class MixedPeople(People):
         for name, deviation in RESTING.items():
             value = abs(rng.normal(0, deviation))
             for side in ("Left", "Right") if "*" in name else ("",):
-                out[self._places[name.replace("*", side)] - self.count] = value * np.exp(rng.normal(0, 0.2))
+                out[self._places[name.replace("*", side)]] = value * np.exp(rng.normal(0, 0.2))
         return out

@@ -92,8 +92,8 @@ class UVLayout:
     def of_labels(cls, size: int = 128) -> UVLayout:
         """The layout with the landmarks where the labels of 300W-LP, AFLW2000-3D and their like have them.
 
-        These labels are vertices of another face model. The default places are those that people mark, see
-        :func:`lprnet_utils.evaluation.benchmark_landmarks`. ``scripts/calibration/calibrate_landmarks.py`` found them.
+        These labels are vertices of another face model; ``scripts/calibration/calibrate_landmarks.py`` found where they
+        are on this one. The default places are those that people mark.
         """
         return cls(size, read_bundled_arrays("face_model.npz")["landmarks_of_labels"][:, 1:3])
 
