@@ -18,7 +18,7 @@ from .options import AT_LEAST_1, SEED, add_command, add_shared, aflw_train_folde
 if TYPE_CHECKING:
     import keras
 
-    from ..datasets.sources import FittedPhotos
+    from ..datasets.sources import FittedPhotos, Source
     from ..training.recipes import TrainingConfig
 
 
@@ -59,9 +59,7 @@ def _train(arguments: argparse.Namespace, config: TrainingConfig, photos: Path |
     trainer = Trainer(model, config, arguments.run, arguments.tensorboard, origin, on_device=device is not None)
     size = model.input_shape[1]
     if arguments.shards:
-        from ..datasets.shards import Shards
-
-        source, validation = Shards(arguments.shards, size), Shards(arguments.shards, size, held_out=True)
+        source, validation = _shards(arguments, size)
     if photos:
         real, validation = _fitted_photos(photos, arguments, config, size)
         source = Mixture([real, source], [1 - config.synthetic, config.synthetic]) if arguments.shards else real
@@ -71,6 +69,19 @@ def _train(arguments: argparse.Namespace, config: TrainingConfig, photos: Path |
     best = trainer.run(source, validation, stop_after=arguments.stop_after)
     print(f"best held-out NME {best:.3f} %; weights in {arguments.run}")
     return 0
+
+
+def _shards(arguments: argparse.Namespace, size: int) -> tuple[Source, Source]:
+    """The pairs to train on and the held-out pairs of a folder of shards."""
+    if arguments.stream is None:
+        from ..datasets.shards import Shards
+
+        return Shards(arguments.shards, size), Shards(arguments.shards, size, held_out=True)
+    from ..datasets.shard_stream import ShardStream
+
+    print(f"waiting for {arguments.stream + 1} shards in {arguments.shards}", flush=True)
+    stream = ShardStream(arguments.shards, size, arguments.stream, arguments.keep, record=arguments.run / "shards.csv")
+    return stream, stream.held_out
 
 
 def _photo_folder(arguments: argparse.Namespace, config: TrainingConfig) -> Path | None:
@@ -194,6 +205,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--photos", type=Path, help="your own photos instead, each with 68 points: anna.jpg, anna.pts")
     add("--labels", type=Path, help="landmarks of the training photos (a file of relabel.py)")
     add("--shards", type=Path, help="train on shards (lprnet synthesize), or mix them with photos as the recipe says")
+    more = (
+        "read the shards while it trains, also those that are still being made: begin when N are there (%(const)s), "
+        "and keep the newest in memory"
+    )
+    add("--stream", type=AT_LEAST_1, nargs="?", const=16, metavar="N", help=more)
+    add("--keep", type=AT_LEAST_1, default=500, metavar="N", help="shards to keep, 50 MB each on a GPU (%(default)s)")
     start = (
         "weights to begin with: best.weights.h5 of a run or, if the recipe's network is not normalised, bundled "
         "weights by name or a .tflite file"

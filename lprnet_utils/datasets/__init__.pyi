@@ -2,6 +2,7 @@ from .aflw import AFLW2000, AFLWTrain
 from .augmentation import AUGMENTATIONS, Augmentation, augment_picture, mirror_crop, sample_matrix
 from .labels import HumanPoints, fuse_points, graft_parts
 from .photo_folder import PhotoFolder
+from .shard_stream import ShardStream
 from .shards import Shards, pack
 from .sources import FittedPhotos, fit_photos
 from .w300lp import W300LP, convert_300wlp
@@ -14,6 +15,7 @@ __all__ = [
     "HumanPoints",
     "PhotoFolder",
     "AUGMENTATIONS",
+    "ShardStream",
     "Shards",
     "W300LP",
     "augment_picture",

@@ -20,16 +20,22 @@ if TYPE_CHECKING:
     from .augmentation import Augmentation
 
 NOISE_COUNT = 1 << 20  # numbers in the bank that noise is taken from: drawing new ones would be slow
+MAX_SIGMA = 1.8  # of a blur, in pixels
 GREY_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 @dataclass(frozen=True)
 class Cover:
-    """Something in front of the face: a mask (N, N), and a picture (N, N, 3) of it, or a shift of the crop itself."""
+    """Something in front of the face: a mask (N, N), and coloured cells (n, n, 3), or a shift of the crop itself."""
 
     mask: NDArray[np.bool_]
-    texture: Image | None
-    shift: tuple[int, int] = (0, 0)  # rows, columns; if there is no texture
+    cells: Image | None  # enlarged to the crop; one cell is a plain colour
+    shift: tuple[int, int] = (0, 0)  # rows, columns; if there are no cells
+
+    def texture(self, size: int) -> Image:
+        """The cells as a picture (N, N, 3)."""
+        cells = self.cells.astype(np.float32)
+        return _levels(cv2.resize(cells, (size, size), interpolation=cv2.INTER_LINEAR))
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,8 @@ class PictureChange:
     covers: tuple[Cover, ...]
     kernels: NDArray[np.float32] | None  # (3, 3, 3, 3): output channel, input channel, rows, columns
     kernel_share: float  # weight of the convolved picture
-    filters: NDArray[np.float32] | None  # (N, N) from rows to rows, and the same for columns: resolution and blur
+    small: int  # side to which the picture is shrunk and enlarged again; 0: not
+    sigma: float  # standard deviation of a blur in pixels, after that; 0: none
     levels: NDArray[np.uint8]  # (256, 3), what each level of each channel becomes
     grey: bool
     noise: float  # standard deviation in grey levels
@@ -52,12 +59,11 @@ class PictureChange:
         kernels, share = None, 0.0
         if rng.random() < setting.random_convolution:
             kernels, share = rng.standard_normal((3, 3, 3, 3), np.float32), float(rng.uniform(0, 0.9))
-        filters = None
+        small, sigma = 0, 0.0
         if rng.random() < setting.low_resolution:
-            filters = resolution_filter(size, max(int(size * rng.uniform(0.25, 0.8)), 8))
+            small = max(int(size * rng.uniform(0.25, 0.8)), 8)
         if rng.random() < setting.blur:
-            blur = blur_filter(size, rng.uniform(0.5, 1.8))
-            filters = blur if filters is None else blur @ filters
+            sigma = float(rng.uniform(0.5, MAX_SIGMA))
         gain = rng.uniform(*setting.channel_gain, 3) * (1 + rng.uniform(-1, 1) * setting.contrast)
         exponent = np.exp(rng.uniform(-1, 1) * setting.gamma)
         lift = rng.uniform(-1, 1) * setting.brightness
@@ -66,18 +72,24 @@ class PictureChange:
         noise = float(rng.uniform(2, 14)) if rng.random() < setting.noise else 0.0
         start = int(rng.integers(NOISE_COUNT - 3 * size * size))
         table = np.clip(np.rint(levels * 255), 0, 255).astype(np.uint8)
-        return cls(covers, kernels, share, filters, table, grey, noise, start)
+        return cls(covers, kernels, share, small, sigma, table, grey, noise, start)
+
+    def filters(self, size: int) -> NDArray[np.float32]:
+        """The matrix (N, N) from rows to rows, and from columns to columns, of resolution and blur."""
+        filters = resolution_filter(size, self.small) if self.small else np.eye(size, dtype=np.float32)
+        return blur_filter(size, self.sigma) @ filters if self.sigma else filters
 
     def apply(self, crop: Image) -> Image:
         """A changed copy of a crop (N, N, 3)."""
         for cover in self.covers:
-            front = np.roll(crop, cover.shift, (0, 1)) if cover.texture is None else cover.texture
+            front = np.roll(crop, cover.shift, (0, 1)) if cover.cells is None else cover.texture(len(crop))
             crop = np.where(cover.mask[..., None], front, crop)
         if self.kernels is not None:
             crop = convolve(crop, self.kernels, self.kernel_share)
-        if self.filters is not None:
-            rows = np.tensordot(self.filters, crop.astype(np.float32), (1, 0))
-            crop = _levels(np.tensordot(rows, self.filters, (1, 1)).transpose(0, 2, 1))
+        if self.small or self.sigma:
+            filters = self.filters(len(crop))
+            rows = np.tensordot(filters, crop.astype(np.float32), (1, 0))
+            crop = _levels(np.tensordot(rows, filters, (1, 1)).transpose(0, 2, 1))
         crop = cv2.LUT(crop, self.levels[None])
         if self.grey:
             crop = np.repeat(_levels(crop @ GREY_WEIGHTS)[..., None], 3, 2)
@@ -124,16 +136,28 @@ def resolution_filter(size: int, small: int) -> NDArray[np.float32]:
     return cv2.resize(shrunk, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
+@lru_cache(maxsize=4)
+def mirrored_shifts(size: int) -> NDArray[np.float32]:
+    """Matrices (O, N, N) that shift a row of pixels, mirrored at its ends, by -O // 2 and so on."""
+    reach = int(np.ceil(3 * MAX_SIGMA))
+    index = np.abs(np.arange(size)[:, None] + np.arange(-reach, reach + 1))
+    index = np.where(index >= size, 2 * (size - 1) - index, index)
+    return np.eye(size, dtype=np.float32)[index].transpose(1, 0, 2).copy()
+
+
+def blur_weights(sigma: float) -> NDArray[np.float32]:
+    """Weights (O,) of the shifts of :func:`mirrored_shifts` that make a Gaussian blur; without one, of the middle."""
+    reach = int(np.ceil(3 * MAX_SIGMA))
+    offsets = np.arange(-reach, reach + 1)
+    if not sigma:
+        return (offsets == 0).astype(np.float32)
+    weights = np.where(np.abs(offsets) <= np.ceil(3 * sigma), np.exp(-(offsets**2) / (2 * sigma**2)), 0)
+    return (weights / weights.sum()).astype(np.float32)
+
+
 def blur_filter(size: int, sigma: float) -> NDArray[np.float32]:
     """The matrix (N, N) of a Gaussian blur of a row of pixels, which is mirrored at its ends."""
-    reach = int(np.ceil(3 * sigma))
-    offsets = np.arange(-reach, reach + 1)
-    weights = np.exp(-(offsets**2) / (2 * sigma**2))
-    index = np.abs(np.arange(size)[:, None] + offsets)
-    index = np.where(index >= size, 2 * (size - 1) - index, index)
-    matrix = np.zeros((size, size))
-    np.add.at(matrix, (np.arange(size)[:, None], index), weights / weights.sum())
-    return matrix.astype(np.float32)
+    return np.tensordot(blur_weights(sigma), mirrored_shifts(size), 1)
 
 
 def draw_covers(rng: np.random.Generator, size: int) -> tuple[Cover, ...]:
@@ -151,14 +175,13 @@ def draw_covers(rng: np.random.Generator, size: int) -> tuple[Cover, ...]:
             cv2.ellipse(mask, (centre.tolist(), (2 * half).tolist(), angle), 1, -1)
         kind = rng.random()
         if kind < 0.4:
-            texture = np.broadcast_to(rng.integers(0, 256, 3, np.uint8), (size, size, 3))
+            cells = rng.integers(0, 256, (1, 1, 3), np.uint8)
         elif kind < 0.7:
             count = int(rng.integers(2, size // 2))
             cells = rng.integers(0, 256, (count, count, 3), np.uint8)
-            texture = cv2.resize(cells, (size, size), interpolation=cv2.INTER_LINEAR)
         else:
             rows, columns = (int(k) for k in rng.integers(size // 4, 3 * size // 4, 2))
             covers.append(Cover(mask > 0, None, (rows, columns)))
             continue
-        covers.append(Cover(mask > 0, texture))
+        covers.append(Cover(mask > 0, cells))
     return tuple(covers)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 import cv2
 import numpy as np
@@ -133,7 +135,16 @@ class Shards(Source):
             expected = path.with_name(f"shard-{k:05d}.bin")
             if path != expected:
                 raise DatasetError(f"{expected} is missing: the command that made the others fills the gap")
-        paths = paths[-1:] if held_out else paths[:-1]
+        self._read(paths[-1:] if held_out else paths[:-1], size)
+
+    @classmethod
+    def of_files(cls, paths: list[Path], size: int = 128) -> Self:
+        """The pairs of these shards alone."""
+        shards = cls.__new__(cls)
+        shards._read(paths, size)
+        return shards
+
+    def _read(self, paths: list[Path], size: int) -> None:
         shards = [read_checked(path) for path in paths]
         self._data = [s["data"] for s in shards]
         # shard, start and end of each JPEG
@@ -146,8 +157,14 @@ class Shards(Source):
             zoom = np.float32(size / stored)
             translation = (self.fits.translation + [0.5, 0.5, 0]) * zoom - [0.5, 0.5, 0]
             self.fits = replace(self.fits, scale=self.fits.scale * zoom, translation=translation.astype(np.float32))
-        self.mean, self.basis = self.layout.position_basis(_shard_model(Path(folder), shards, paths))
-        self._landmark_basis = landmark_basis(self.layout, self.mean, self.basis)
+        self.model_name = _shard_model_name(shards, paths)
+        own = paths[0].parent / "model.bin"  # of a model that does not ship with the package, such as the Basel one
+        stamp = own.stat().st_mtime_ns if own.exists() else None
+        found = _position_basis(paths[0].parent, self.model_name, size, stamp)
+        self.mean, self.basis, self._landmark_basis = found
+        if len(self.basis) != self.fits.coefficients.shape[1]:
+            found = self.fits.coefficients.shape[1]
+            raise DatasetError(f"{paths[0]} has {found} coefficients a face, not {len(self.basis)}")
         self.weights = np.ones(len(self))
 
     def __len__(self) -> int:
@@ -180,20 +197,28 @@ class Shards(Source):
             yield self.image(i), self.maps([i])[0]
 
 
-def _shard_model(folder: Path, shards: list[dict[str, NDArray]], paths: list[Path]) -> MorphableModel:
-    """The face model of the coefficients in shards. DatasetError for an unknown one, or if they have several."""
-    if (folder / "model.bin").exists():  # a model that does not ship with the package, such as the Basel Face Model
-        arrays = read_checked(folder / "model.bin")
-        return replace(MorphableModel.load(), **{n: arrays[n] for n in ("mean", "identity", "expression")})
+def _shard_model_name(shards: list[dict[str, NDArray]], paths: list[Path]) -> str:
+    """The name of the face model of the coefficients in shards. DatasetError if they have several."""
     names = [str(shard.get("model", "makehuman")) for shard in shards]
     for path, name in zip(paths, names, strict=True):
         if name != names[0]:
             raise DatasetError(f"{path} is of the face model {name!r}, those before it of {names[0]!r}")
+    return names[0]
+
+
+@lru_cache(maxsize=2)  # a stream reads many shards one by one
+def _position_basis(folder: Path, name: str, size: int, stamp: int | None) -> tuple[Array, Array, tuple[Array, Array]]:
+    """Mean and basis of the position maps of shards, and those of their landmarks. DatasetError for an unknown model.
+
+    ``stamp`` is the time of the model in the folder, None without one.
+    """
     try:
-        model = MorphableModel.load(names[0])
+        model = MorphableModel.load(name)
     except ValueError as error:
-        raise DatasetError(f"{paths[0]} was made with another version of lprnet_utils: {error}") from error
-    count = len(model.identity) + len(model.expression)
-    if shards[0]["coefficients"].shape[1] != count:
-        raise DatasetError(f"{paths[0]} has {shards[0]['coefficients'].shape[1]} coefficients a face, not {count}")
-    return model
+        raise DatasetError(f"{folder} was made with another version of lprnet_utils: {error}") from error
+    if stamp is not None:
+        arrays = read_checked(folder / "model.bin")
+        model = replace(model, **{n: arrays[n] for n in ("mean", "identity", "expression")})
+    layout = UVLayout(size)
+    mean, basis = layout.position_basis(model)
+    return mean, basis, landmark_basis(layout, mean, basis)

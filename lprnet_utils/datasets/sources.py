@@ -27,6 +27,7 @@ class Source(Protocol):
 
     weights: Array  # (n,): how often each pair is drawn, relative to the others
     cropped: Any  # bool, or (n,) of bool: the photo is a crop that was augmented when it was made
+    size: int  # N, side of the position maps
 
     def __len__(self) -> int: ...
 

@@ -86,8 +86,8 @@ class MorphableModel:
         ``makehuman`` (CC0) has 80 identity modes and 51 expressions. Its file holds a coarse mesh; one step of
         Catmull-Clark subdivision, a sparse matrix, makes it dense. ``ict`` is the face of ICT-FaceKit (MIT), made from
         scanned people, with 100 identity modes and 55 expressions, registered to the topology. ``mixed`` is the first
-        one with 90 modes of the second besides. The second one's mean and every tenth of its modes are left out, so
-        that no training sees the like of the people in ``held_out_faces("ict")``.
+        one with 91 modes besides: from its mean to that of the second, and 90 modes of the second. Every tenth of
+        these is left out, so that no training sees all of the people in ``held_out_faces("ict")``.
 
         ValueError for another name, AssetError if the file is missing, truncated or altered.
         """
@@ -166,10 +166,11 @@ def _load(name: str) -> MorphableModel:
 
 
 def _mix(base: MorphableModel, scanned: MorphableModel) -> MorphableModel:
-    """A model with some identity modes of another one besides its own."""
+    """A model with some identity modes of another one besides its own, and before them the difference of the means."""
     # in the axes and size of our mean face, so that a mode is a change of shape and no movement
-    scale, rotation, _ = similarity_alignment(scanned.mean, base.mean)
+    scale, rotation, shift = similarity_alignment(scanned.mean, base.mean)
+    difference = scale * scanned.mean @ rotation.T + shift - base.mean
     kept = np.arange(len(scanned.identity)) % LEFT_OUT_INTERVAL != LEFT_OUT_INTERVAL - 1
-    modes = scale * scanned.identity[kept] @ rotation.T
+    modes = np.concatenate([difference[None], scale * scanned.identity[kept] @ rotation.T])
     modes -= modes.mean(1, keepdims=True)
     return replace(base, identity=np.concatenate([base.identity, modes.astype(np.float32)]))

@@ -10,7 +10,7 @@ from keras import layers
 from ..geometry.crop import crop_side
 from ..uv.encoding import SPAN
 from ..uv.layout import UVLayout
-from .layers import BatchNormalization, Conv2D
+from .layers import BatchNormalization, Conv2D, Rescaling, UpSampling2D
 
 # (stride, width) of L-PRNet's separable convolutions, and widths of its transposed convolutions
 LPRNET_ENCODER = ((2, 64), (1, 64), (2, 128), (1, 128), (2, 256), (1, 256), (2, 512), (1, 512))
@@ -175,7 +175,7 @@ def lprnet_lite(
         x = pointwise(x, 128)
         face_code = layers.GlobalAveragePooling2D()(x)
     for width in (128, 96, 64, 24):  # sides 8, 16, 32, 64 of 128
-        x = layers.UpSampling2D(2, interpolation="bilinear")(pointwise(x, width))
+        x = UpSampling2D(2, interpolation="bilinear")(pointwise(x, width))
         x = depthwise(x) if width < 128 else inverted_residual(x, width, 2)
     small = keras.initializers.RandomNormal(stddev=1e-3)
     # the last layers compute in float32 under any policy
@@ -183,8 +183,8 @@ def lprnet_lite(
     if posed:
         x = layers.Add(dtype="float32")([x, _posed_mean_face(face_code, size // 2)])
     # a layer of its own: as part of earlier numbers, 0.5 would cost these precision in float16
-    x = layers.Rescaling(1.0, offset=0.5, dtype="float32")(x)
-    outputs = layers.UpSampling2D(2, interpolation="bilinear", dtype="float32")(x)
+    x = Rescaling(1.0, offset=0.5, dtype="float32")(x)
+    outputs = UpSampling2D(2, interpolation="bilinear", dtype="float32")(x)
     return keras.Model(inputs, outputs, name=name)
 
 

@@ -1,4 +1,4 @@
-"""Two Keras layers that train faster on TensorFlow, and the cost of layers in multiply-adds."""
+"""Keras layers that train faster on TensorFlow or torch, and the cost of layers in multiply-adds."""
 
 import keras
 import numpy as np
@@ -6,16 +6,22 @@ from keras import layers, ops
 
 
 class BatchNormalization(layers.BatchNormalization):
-    """Keras' batch normalisation, trained with the fused kernel on TensorFlow (1.2 times the speed).
+    """Keras' batch normalisation, trained with one fused kernel on TensorFlow (1.2 times the speed) and on torch.
 
     Weight files use the class name as a key, so the name is that of the parent class: files fit both classes.
     """
 
     def call(self, inputs, training=None, mask=None):
         """Normalise (B, H, W, C) over all axes but the channels."""
-        unfused = keras.backend.backend() != "tensorflow" or self.compute_dtype != "float32"
-        if unfused or not (training and self.trainable):
-            return super().call(inputs, training=training, mask=mask)
+        backend = keras.backend.backend()
+        if training and self.trainable:
+            if backend == "torch" and self.compute_dtype != "float16":
+                return self._train_on_torch(inputs)
+            if backend == "tensorflow" and self.compute_dtype == "float32":
+                return self._train_on_tensorflow(inputs)
+        return super().call(inputs, training=training, mask=mask)
+
+    def _train_on_tensorflow(self, inputs):
         import tensorflow as tf
 
         outputs, mean, variance, *_ = tf.compat.v1.nn.fused_batch_norm(
@@ -26,6 +32,40 @@ class BatchNormalization(layers.BatchNormalization):
         for moving, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + tf.stop_gradient(new) * (1 - self.momentum))
         return outputs
+
+    def _train_on_torch(self, inputs):
+        import torch
+
+        gamma, beta = (ops.cast(v, "float32") for v in (self.gamma, self.beta))
+        outputs, mean, inverse = torch.native_batch_norm(
+            inputs.movedim(-1, 1), gamma, beta, None, None, True, 0.0, self.epsilon
+        )
+        if inputs.device.type != "meta":  # Keras asks for the shape of the output alone
+            with torch.no_grad():
+                self.moving_mean.value.lerp_(mean, 1 - self.momentum)
+                self.moving_variance.value.lerp_(inverse**-2 - self.epsilon, 1 - self.momentum)
+        return outputs.movedim(1, -1)
+
+
+class UpSampling2D(layers.UpSampling2D):
+    """Keras' upsampling, which on torch stays in half precision (Keras converts to float32 and back)."""
+
+    def call(self, inputs):
+        """Enlarge (B, H, W, C)."""
+        if keras.backend.backend() != "torch" or self.interpolation != "bilinear":
+            return super().call(inputs)
+        import torch
+
+        sizes = {"scale_factor": tuple(float(s) for s in self.size), "mode": "bilinear", "align_corners": False}
+        return torch.nn.functional.interpolate(inputs.movedim(-1, 1), **sizes).movedim(1, -1)
+
+
+class Rescaling(layers.Rescaling):
+    """Keras' rescaling by plain numbers, which on torch would be copied to the device at every step."""
+
+    def call(self, inputs):
+        """Scale and offset an array of any shape."""
+        return ops.cast(inputs, self.compute_dtype) * self.scale + self.offset
 
 
 class Conv2D(layers.Conv2D):

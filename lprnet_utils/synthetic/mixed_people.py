@@ -12,6 +12,7 @@ from ..morphable_model.model import MorphableModel
 from .people import People
 
 SCANNED_SHARE = 0.5  # of the people: mainly ICT-FaceKit's modes
+SCANNED_MEAN = (0.0, 1.2)  # how far their mean is from MakeHuman's to ICT-FaceKit's
 OWN_VARIATION = (0.0, 0.6)  # their factor on MakeHuman's modes
 SCANNED_VARIATION = (0.6, 1.2)  # range of the scanned modes' standard deviation
 SETTINGS_SHARE = 0.5  # of the others: by MakeHuman's settings (age, sex, ...); the rest by its modes
@@ -34,21 +35,26 @@ class MixedPeople(People):
         super().__init__(MorphableModel.load())
         self.mixed = MorphableModel.load("mixed")
         self.own, self.count = len(self.model.identity), len(self.mixed.identity)
+        self.mean = self.statistics["mean"][: self.own]
         self._places = {name: k for k, name in enumerate(self.model.expression_names)}
 
     def sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], dict]:
         """Identity and expression weights (K + E,) of the mixed model, and the labels of people drawn by settings."""
         identity, labels = np.zeros(self.count), {}
+        share = 0.0  # of the way from our mean face to that of the scanned people
         if rng.random() < SCANNED_SHARE:
+            share = rng.uniform(*SCANNED_MEAN)
             identity[: self.own] = self._own_modes(rng) * rng.uniform(*OWN_VARIATION)
-            identity[self.own :] = rng.standard_normal(self.count - self.own) * rng.uniform(*SCANNED_VARIATION)
+            identity[self.own] = share
+            scanned = self.count - self.own - 1
+            identity[self.own + 1 :] = rng.standard_normal(scanned) * rng.uniform(*SCANNED_VARIATION)
             labels = {"scan": 1.0}
         elif rng.random() < SETTINGS_SHARE:
             identity[: self.own], labels = self.by_settings(rng)
         else:
             identity[: self.own] = self._own_modes(rng)
         # MakeHuman's average is flatter than people: without this mean, scanned faces came out 0.4 mm worse
-        identity[: self.own] += self.statistics["mean"][: self.own]
+        identity[: self.own] += self.mean * (1 - min(share, 1.0))
         expression = self._at_rest(rng)
         if rng.random() < 0.6:
             expression += self.posed_expression(rng)

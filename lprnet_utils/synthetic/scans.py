@@ -111,6 +111,14 @@ class MixedHead(BoundHead):
             eyes[:, k] += follow[:, self.kind[name].start - self.face_count]
         self._face = _inserted(self._face, own, added)
         self._around, self._eyes = _inserted(self._around, own, around), _inserted(self._eyes, own, eyes)
+        self._mean_mode = own
+
+    def vertices(self, coefficients: Array, gaze: ArrayLike) -> NDArray[np.float32]:
+        """Vertices (B, n, 3) in mm; ``coefficients`` (B, K + E) are those of the mixed model."""
+        out = super().vertices(coefficients, gaze)
+        if hasattr(self, "_mean_mode"):  # not yet while the head is made
+            out[:, self.teeth, 2] -= TEETH_SHIFT * np.asarray(coefficients, np.float32)[:, self._mean_mode, None]
+        return out
 
 
 def _inserted(basis: NDArray[np.float32], row: int, added: NDArray) -> NDArray[np.float32]:

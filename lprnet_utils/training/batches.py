@@ -37,7 +37,7 @@ def _make_part(
     source: Source, config: TrainingConfig, number: int, count: int, part: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Crops and maps, both (count, N, N, 3), of one source of a batch, in pixels."""
-    size = source.maps(np.array([0])).shape[1]
+    size = source.size
     plan = plan_batch(source, config, number, size, count, part)
     maps = source.maps(plan.rows)
     crops = np.empty((len(maps), size, size, 3), np.uint8)

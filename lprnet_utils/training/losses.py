@@ -60,7 +60,8 @@ def map_loss(
     weights = layout.weights / layout.weights.sum()
     weights = ops.convert_to_tensor(weights[..., None].astype(np.float32) / 3)
     read_landmarks, edge_loss = _landmark_reader(layout), _edge_loss(layout, penalty)
-    texel_rows = np.flatnonzero(layout.mask[::SHAPE_STEP, ::SHAPE_STEP].ravel())
+    texel_rows = ops.convert_to_tensor(np.flatnonzero(layout.mask[::SHAPE_STEP, ::SHAPE_STEP].ravel()))
+    upper, lower = (ops.convert_to_tensor(np.array(rows)) for rows in LID_AND_LIP_PAIRS)
 
     def loss(y_true: Tensor, y_pred: Tensor) -> Tensor:
         y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
@@ -69,7 +70,6 @@ def map_loss(
         landmarks = read_landmarks(difference)
         total = texels + landmark_weight * ops.mean(penalty(landmarks), axis=(1, 2))
         if gap_weight:
-            upper, lower = LID_AND_LIP_PAIRS
             gaps = ops.take(landmarks, upper, axis=1) - ops.take(landmarks, lower, axis=1)
             total = total + gap_weight * ops.mean(penalty(gaps), axis=(1, 2))
         if edge_weight:
@@ -94,11 +94,11 @@ def _landmark_reader(layout: UVLayout) -> Callable[[Tensor], Tensor]:
     index, weight = np.zeros((68, width), int), np.zeros((68, width, 1), np.float32)
     for k, row in enumerate(layout.landmark_matrix):
         index[k, : row.nnz], weight[k, : row.nnz, 0] = row.indices, row.data
-    weight = ops.convert_to_tensor(weight)
+    weight, rows = ops.convert_to_tensor(weight), ops.convert_to_tensor(index.ravel())
 
     def read_landmarks(maps: Tensor) -> Tensor:
         flat = ops.reshape(maps, (-1, layout.size**2, 3))
-        values = ops.reshape(ops.take(flat, index.ravel(), axis=1), (-1, 68, width, 3))
+        values = ops.reshape(ops.take(flat, rows, axis=1), (-1, 68, width, 3))
         return ops.sum(values * weight, axis=2)
 
     return read_landmarks
@@ -127,9 +127,13 @@ def _without_similarity(points: Tensor, offsets: Tensor) -> Tensor:
     scale = ops.sum(points * offsets, axis=(1, 2)) / square
     outer = ops.matmul(ops.transpose(points, (0, 2, 1)), points)
     inertia = square[:, None, None] * ops.eye(3) - outer
-    moment = ops.sum(ops.cross(points, offsets), axis=1)
-    rotation = ops.matmul(ops.inv(inertia), moment[..., None])[..., 0]  # axis times angle
-    turned = ops.cross(ops.broadcast_to(rotation[:, None], ops.shape(points)), points)
+    moment = ops.sum(ops.cross(points, offsets, axis=-1), axis=1)
+    # Cramer's rule: on a GPU, the library's inverse would wait for the device
+    x, y, z = (inertia[:, k] for k in range(3))
+    minors = ops.stack([ops.cross(a, b, axis=-1) for a, b in ((y, z), (z, x), (x, y))], axis=1)
+    determinant = ops.sum(x * minors[:, 0], axis=1)
+    rotation = ops.matmul(minors, moment[..., None])[..., 0] / determinant[:, None]  # axis times angle
+    turned = ops.cross(ops.broadcast_to(rotation[:, None], ops.shape(points)), points, axis=-1)
     return offsets - scale[:, None, None] * points - turned
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 import time
@@ -10,7 +9,7 @@ from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import keras
 import numpy as np
@@ -27,19 +26,20 @@ from ..common.files import (
     save_checkpoint,
     temporary_folder,
 )
+from ..datasets.shard_stream import ShardStream
 from ..datasets.sources import Source
-from ..evaluation.metrics import landmark_nme
-from ..geometry.crop import crop_matrix, invert_similarity, transform_points, warp_image
-from ..uv.encoding import decode_map, fraction_outside
+from ..uv.encoding import fraction_outside
 from ..uv.layout import UVLayout
 from .batches import make_batch, prefetch
+from .compiled import explain_full_memory
 from .losses import map_loss
 from .optimizer import Muon, learning_rate
 from .recipes import TrainingConfig
+from .training_log import TrainingLog, duration
+from .validation import mean_nme
 
-COLUMNS = ("sample", "loss", "learning_rate", "images_per_second", "nme", "outside")
-VALIDATION_BATCH = 32
-OUTSIDE_EVERY = 50  # steps, between two maps from a device that are looked at
+FIRST_STEPS = 30  # after which the run says how long it will take
+FETCH_EVERY = 50  # steps, after which losses are fetched from a device
 
 
 class Trainer:
@@ -64,8 +64,6 @@ class Trainer:
         Steps done so far.
     best : float
         Lowest validation NME in %.
-    average : list of arrays
-        Running average of the weights. It is validated and saved; the optimizer does not see it.
 
     Raises
     ------
@@ -92,7 +90,12 @@ class Trainer:
         self.optimizer = model.optimizer  # half precision wraps the optimizer to scale the loss
         self.optimizer.build(model.trainable_variables)
         self.step, self.best, self.origin = 0, float("inf"), origin
-        self.average = [np.array(w) for w in model.get_weights()]
+        self._average, self._step_on_torch = [np.array(w) for w in model.get_weights()], None
+        if on_device and keras.backend.backend() == "torch" and type(self.optimizer) is optimizer_class:
+            from .torch_step import TorchStep
+
+            self._step_on_torch = TorchStep(model, loss)
+            self._average = self._step_on_torch.average
         self._photo_counts: list[int] | None = None  # to train on, and held out
         self._since_log: dict[str, list[float]] = {"losses": [], "outside": []}  # one value per step since the last log
         with only_process(self.folder):
@@ -100,6 +103,11 @@ class Trainer:
             self.log = TrainingLog(self.folder, tensorboard)
             self._resume()
             self._stamp = self._checkpoint_stamp()  # of the checkpoint that this object goes on from
+
+    @property
+    def average(self) -> list[Array]:
+        """Running average of the weights. It is validated and saved; the optimizer does not see it."""
+        return [np.asarray(ops.convert_to_numpy(a)) for a in self._average]
 
     @property
     def sample(self) -> int:
@@ -126,7 +134,7 @@ class Trainer:
         InUseError
             If another process trains in this folder.
         RuntimeError
-            If the loss is not finite.
+            If the loss is not finite, or the device's memory is full.
         """
         import cv2
         from tqdm import tqdm
@@ -139,59 +147,72 @@ class Trainer:
         steps_per_checkpoint = max(config.checkpoint_every // config.batch_size, 1)
         steps_per_validation = max(config.validate_every // config.batch_size, 1)
         losses, outside = self._since_log["losses"], self._since_log["outside"]
+        waiting: list[Any] = []  # losses that are still on the device
         log_step, log_time = self.step, time.perf_counter()  # of the last log in this call
         make = partial(make_batch, source, config)
         if self.on_device:
             from .device import DeviceMixture
 
-            make, workers = DeviceMixture(source, config, self.layout.size), 1
+            with explain_full_memory():
+                make, workers = DeviceMixture(source, config, self.layout.size), 1
         batches = prefetch(make, range(self.step, last), workers)
         bar = partial(tqdm, total=config.samples, unit="img", smoothing=0.02, mininterval=5)
-        with only_process(self.folder), closing(batches), bar(initial=self.sample) as progress:
+        first = self.step + FIRST_STEPS
+        with only_process(self.folder), closing(batches), explain_full_memory(), bar(initial=self.sample) as progress:
             self._check_unchanged()
             for crops, codes in batches:  # (B, N, N, 3) in 0 to 1, and (B, N, N, 3) encoded maps
                 # 1. the learning rate of this step
                 rate = learning_rate(config, self.sample)
-                self.optimizer.learning_rate = rate
 
-                # 2. Keras computes the prediction (B, N, N, 3), the loss and its gradients, and updates the weights
-                loss = float(self.model.train_on_batch(crops, codes))
-                if not np.isfinite(loss):
-                    raise RuntimeError(f"the loss is {loss} at step {self.step}: lower the learning rate")
+                # 2. the prediction (B, N, N, 3), the loss and its gradients; they update the weights and their average
+                waiting.append(self._train(crops, codes, rate))
                 self.step += 1
 
-                # 3. the running average of the weights
-                self._update_average()
-
-                # 4. statistics for the log and the progress bar
-                losses.append(loss)
-                if not self.on_device or self.step % OUTSIDE_EVERY == 0:  # from there it would have to be fetched
+                # 3. statistics for the log and the progress bar; from a device they are fetched at some steps only
+                validates = self.step % steps_per_validation == 0 or self.step == steps
+                saves = self.step % steps_per_checkpoint == 0 or self.step == last
+                if not self.on_device or self.step % FETCH_EVERY == 0 or validates or saves:
+                    losses.extend(self._finite(waiting))
+                    waiting.clear()
                     outside.append(fraction_outside(ops.convert_to_numpy(codes)))
+                    progress.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
                 progress.update(config.batch_size)
-                progress.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
+                if self.step == min(first, last):
+                    seconds = (time.perf_counter() - log_time) / (self.step - log_step)  # a step
+                    left = duration((last - self.step) * seconds)
+                    progress.write(f"{config.batch_size / seconds:.0f} images a second: {left} to go")
 
-                # 5. validation, and a line of the log
-                if self.step % steps_per_validation == 0 or self.step == steps:
+                # 4. validation, and a line of the log
+                if validates:
                     speed = (self.step - log_step) * config.batch_size / (time.perf_counter() - log_time)
-                    error, mean_loss = self._validate(validation), np.mean(losses)
-                    row = {"sample": self.sample, "loss": mean_loss, "learning_rate": rate}
-                    row |= {"images_per_second": speed, "nme": error, "outside": np.mean(outside or [0.0])}
-                    self.log.append(row)
-                    progress.write(f"{self.sample} samples: loss {mean_loss:.3f}, held-out NME {error:.3f} %")
-                    losses.clear()
-                    outside.clear()
+                    row = {"learning_rate": rate, "images_per_second": speed, "nme": self._validate(validation)}
+                    progress.write(self._log(row))
                     log_step, log_time = self.step, time.perf_counter()
 
-                # 6. a checkpoint
-                if self.step % steps_per_checkpoint == 0 or self.step == last:
+                # 5. a checkpoint
+                if saves:
                     self.save()
         return self.best
 
+    def _log(self, row: dict[str, float]) -> str:
+        """Write a line of the log, with means since the last one; returns it in words."""
+        losses, outside = self._since_log["losses"], self._since_log["outside"]
+        row |= {"sample": self.sample, "loss": float(np.mean(losses)), "outside": float(np.mean(outside or [0.0]))}
+        self.log.append(row)
+        losses.clear()
+        outside.clear()
+        return f"{self.sample} samples: loss {row['loss']:.3f}, held-out NME {row['nme']:.3f} %"
+
     def save(self) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint. RuntimeError if a weight is not finite: the one before is kept."""
         info = {"step": self.step, "best": self.best, "config": asdict(self.config), "since": self._since_log}
         info |= {"photos": self._photo_counts, "origin": self.origin}
-        save_checkpoint(self.folder / "checkpoint.bin", self._state(), info)
+        arrays = self._state()
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise RuntimeError(
+                f"weights are not finite after step {self.step}: lower the learning rate; {self._kept()}"
+            )
+        save_checkpoint(self.folder / "checkpoint.bin", arrays, info)
         self._stamp = self._checkpoint_stamp()
 
     def _checkpoint_stamp(self) -> int | None:
@@ -204,7 +225,8 @@ class Trainer:
             raise CheckpointError(f"another process has gone on with the run in {self.folder}: run the command again")
 
     def _check_photos(self, source: Source, validation: Source) -> None:
-        before, counts = self._photo_counts, [len(source), len(validation)]
+        count = 0 if isinstance(source, ShardStream) else len(source)  # a stream may grow
+        before, counts = self._photo_counts, [count, len(validation)]
         if before is not None and before != counts:
             raise CheckpointError(
                 f"{self.folder} holds a run on other photos: {before[0]} to train on and {before[1]} held out, not "
@@ -212,12 +234,30 @@ class Trainer:
             )
         self._photo_counts = counts
 
-    def _update_average(self) -> None:
+    def _train(self, crops: Any, codes: Any, rate: float) -> Any:
+        """One step of the optimizer and of the average; the loss, perhaps on the device."""
         # early in the run, a long average would consist mostly of the random initial weights
-        momentum = min(self.config.average, (1 + self.step) / (10 + self.step))
-        for average, weight in zip(self.average, self.model.get_weights(), strict=True):
+        momentum = min(self.config.average, (2 + self.step) / (11 + self.step))
+        if self._step_on_torch:
+            return self._step_on_torch(crops, codes, rate, momentum, self.step)
+        self.optimizer.learning_rate = rate
+        loss = self.model.train_on_batch(crops, codes)
+        for average, weight in zip(self._average, self.model.get_weights(), strict=True):
             average *= momentum
             average += (1 - momentum) * weight
+        return loss
+
+    def _finite(self, losses: list[Any]) -> list[float]:
+        """Losses as numbers. RuntimeError if one is not finite."""
+        values = [float(loss) for loss in losses]
+        for k, value in enumerate(values):
+            if not np.isfinite(value):
+                step = self.step - len(values) + k
+                raise RuntimeError(f"the loss is {value} at step {step}: lower the learning rate; {self._kept()}")
+        return values
+
+    def _kept(self) -> str:
+        return "the last good checkpoint is kept" if self._stamp else "there is no checkpoint yet"
 
     def _validate(self, validation: Source) -> float:
         """Validation NME of the averaged weights, which become ``last.weights.h5`` and perhaps ``best.weights.h5``."""
@@ -237,6 +277,8 @@ class Trainer:
         """The arrays of a checkpoint: weights, their running average, and the optimizer's variables."""
         arrays = {f"weight_{k}": np.asarray(w) for k, w in enumerate(self.model.get_weights())}
         arrays |= {f"average_{k}": w for k, w in enumerate(self.average)}
+        if self._step_on_torch:
+            self.optimizer.iterations.assign(self.step)
         return arrays | {f"optimizer_{k}": ops.convert_to_numpy(v) for k, v in enumerate(self.optimizer.variables)}
 
     def _resume(self) -> None:
@@ -248,9 +290,11 @@ class Trainer:
             state = self._state()
             if {n: a.shape for n, a in arrays.items()} != {n: a.shape for n, a in state.items()}:
                 raise CheckpointError(f"{path} holds another network's weights, {len(arrays)} arrays, not {len(state)}")
-            count = len(self.average)
+            count = len(self._average)
             self.model.set_weights([arrays[f"weight_{k}"] for k in range(count)])
-            self.average = [arrays[f"average_{k}"] for k in range(count)]
+            for k, average in enumerate(self._average):
+                array = arrays[f"average_{k}"]
+                average[...] = ops.convert_to_tensor(array) if self._step_on_torch else array
             for k, variable in enumerate(self.optimizer.variables):
                 variable.assign(arrays[f"optimizer_{k}"])
             self.step, self.best = info["step"], info["best"]
@@ -289,64 +333,3 @@ def save_weights(model: keras.Model, path: Path) -> None:
     with temporary_folder(path.parent) as folder:  # HDF5 would not write into a file that atomic_write has locked
         model.save_weights(folder / path.name)
         os.replace(folder / path.name, path)
-
-
-class TrainingLog:
-    """``log.csv`` in the folder of a run. With ``tensorboard``, the values also go into its folder ``tensorboard``."""
-
-    def __init__(self, folder: Path, tensorboard: bool = False):
-        self.path = folder / "log.csv"
-        self._board = None
-        if tensorboard:
-            from tensorboard.summary import Writer
-
-            self._board = Writer(str(folder / "tensorboard"))
-
-    def append(self, row: dict[str, Any]) -> None:
-        """Add a line with the values of some or all ``COLUMNS``, and flush it for TensorBoard."""
-        new = not self.path.exists()
-        with open(self.path, "a", newline="", encoding="utf-8") as file:
-            _write_rows(file, [row], header=new)
-        if self._board:
-            for name, value in row.items():
-                if name != "sample":
-                    self._board.add_scalar(name, float(value), step=int(row["sample"]))
-            self._board.flush()
-
-    def truncate(self, sample: int) -> None:
-        """Drop the lines after this sample: a run that resumes from a checkpoint logs them again."""
-        if not self.path.exists():
-            return
-        with open(self.path, newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if int(float(row["sample"])) <= sample]
-        if not rows:
-            self.path.unlink()
-            return
-        with atomic_write(self.path) as part, open(part, "w", newline="", encoding="utf-8") as file:
-            _write_rows(file, rows, header=True)
-
-
-def _write_rows(file: TextIO, rows: list[dict[str, Any]], header: bool) -> None:
-    writer = csv.DictWriter(file, COLUMNS)
-    if header:
-        writer.writeheader()
-    writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
-
-
-def nme_per_photo(model: keras.Model, source: Source, layout: UVLayout) -> list[float]:
-    """2D NME in % of the 68 landmarks of each photo, from one pass over a crop around the labelled box."""
-    errors = []
-    for start in range(0, len(source), VALIDATION_BATCH):
-        indices = range(start, min(start + VALIDATION_BATCH, len(source)))
-        matrices = [crop_matrix(source.box(i), layout.size) for i in indices]
-        crops = np.stack([warp_image(source.image(i), m, layout.size) for i, m in zip(indices, matrices, strict=True)])
-        codes = np.asarray(model.predict_on_batch(crops.astype(np.float32) / 255))  # (B, N, N, 3)
-        for i, matrix, code in zip(indices, matrices, codes, strict=True):
-            points = transform_points(invert_similarity(matrix), layout.landmarks(decode_map(code)))
-            errors.append(landmark_nme(points, source.landmarks(i)))
-    return errors
-
-
-def mean_nme(model: keras.Model, source: Source, layout: UVLayout) -> float:
-    """Mean 2D NME, in %, of a network on held-out photos with labelled landmarks; the layout has the network's size."""
-    return float(np.mean(nme_per_photo(model, source, layout)))

@@ -26,7 +26,7 @@ from lprnet_utils import UVLayout, networks
 from lprnet_utils.datasets import AFLWTrain, FittedPhotos, Shards, fit_photos
 from lprnet_utils.evaluation import summarise_by_yaw
 from lprnet_utils.training import TrainingConfig, mean_nme
-from lprnet_utils.training.trainer import nme_per_photo
+from lprnet_utils.training.validation import nme_per_photo
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = ["samples = 25600", "validate_every = 25600"]

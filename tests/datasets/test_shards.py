@@ -125,7 +125,7 @@ def test_shards_know_their_face_model(tmp_path, monkeypatch):
     monkeypatch.setattr("lprnet_utils.synthetic.folders.SHARD_SIZE", 4)
     synthesize(tmp_path, 12, seed=2)
     shards, made = Shards(tmp_path), MixedFaces(2)
-    assert shards.fits.coefficients.shape == (8, 80 + 90 + 51)
+    assert shards.fits.coefficients.shape == (8, 80 + 91 + 51)
     for k in (0, 5):
         sample = made.sample(k)
         assert np.abs(shards.maps([k])[0] - sample.position_map)[shards.layout.mask].max() < 0.02
@@ -141,5 +141,5 @@ def test_shards_know_their_face_model(tmp_path, monkeypatch):
         Shards(tmp_path)
     for path in (first, second):
         write_checked(path, read_checked(path) | {"model": np.array("makehuman")})
-    with pytest.raises(DatasetError, match="221 coefficients a face, not 131"):
+    with pytest.raises(DatasetError, match="222 coefficients a face, not 131"):
         Shards(tmp_path)

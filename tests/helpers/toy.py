@@ -15,7 +15,7 @@ AUGMENTATIONS["geometry"] = Augmentation(0.5, 20, 60, 0.1, (0.85, 1.2), 0.08, (1
 class ToySource:
     """Faces of the model, drawn as one bright dot at the tip of the nose of a 160 x 160 photo."""
 
-    cropped = False
+    cropped, size = False, 128
 
     def __init__(self, count, seed=0):
         rng = np.random.default_rng(seed)

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from lprnet_utils import MorphableModel, UVLayout
+from lprnet_utils.evaluation.identity import aligned_error
 from lprnet_utils.geometry import border_loops
 from lprnet_utils.geometry.camera import rotation_matrix
 from lprnet_utils.geometry.shading import sh_basis
@@ -17,12 +18,13 @@ from lprnet_utils.synthetic.surroundings import Surroundings, panoramas
 
 def test_the_mixed_model_keeps_ours_and_leaves_scans_for_evaluation():
     base, scanned, mixed = MorphableModel.load(), MorphableModel.load("ict"), MorphableModel.load("mixed")
-    own, added = len(base.identity), mixed.identity[len(base.identity) :]
+    own, (difference, *added) = len(base.identity), mixed.identity[len(base.identity) :]
     assert np.array_equal(mixed.identity[:own], base.identity) and np.array_equal(mixed.mean, base.mean)
     assert len(added) == len(scanned.identity) * (LEFT_OUT_INTERVAL - 1) // LEFT_OUT_INTERVAL
+    assert aligned_error(base.mean + difference, scanned.mean) < 1e-3 < aligned_error(base.mean, scanned.mean) - 1
     # most of a left-out mode cannot be mixed from the kept ones
     left_out = scanned.identity[LEFT_OUT_INTERVAL - 1].ravel().astype(float)
-    kept = added.reshape(len(added), -1).T.astype(float)
+    kept = np.reshape(added, (len(added), -1)).T.astype(float)
     rest = left_out - kept @ np.linalg.lstsq(kept, left_out, rcond=None)[0]
     assert np.linalg.norm(rest) > 0.6 * np.linalg.norm(left_out)
 
@@ -32,9 +34,11 @@ def test_mixed_people_are_ours_and_scanned_ones():
     drawn = [people.sample(np.random.default_rng(k)) for k in range(200)]
     scanned = np.array(["scan" in labels for _, labels in drawn])
     assert 0.35 < scanned.mean() < 0.65
-    added = np.array([c[own : own + 90] for c, _ in drawn])
-    assert (added[~scanned] == 0).all() and 0.7 < added[scanned].std() < 1.1
-    assert {len(c) for c, _ in drawn} == {own + 90 + 51}
+    added = np.array([c[own : own + 91] for c, _ in drawn])
+    assert (added[~scanned] == 0).all() and 0.7 < added[scanned, 1:].std() < 1.1
+    shares = added[scanned, 0]
+    assert 0 <= shares.min() < 0.2 and 1 < shares.max() < 1.2, "between the two means, and a little beyond"
+    assert {len(c) for c, _ in drawn} == {own + 91 + 51}
 
 
 def test_a_mixed_face_sits_in_its_head():
@@ -42,7 +46,7 @@ def test_a_mixed_face_sits_in_its_head():
     people = MixedPeople()
     drawn = (people.sample(np.random.default_rng(k)) for k in range(40))
     coefficients = np.array([c for c, labels in drawn if "scan" in labels][:8])  # the others are MakeHuman's own heads
-    coefficients[:, 170:] = 0
+    coefficients[:, 171:] = 0
     found = head.vertices(coefficients, np.zeros((8, 2)))
     border = max(border_loops(model.triangles[~model.membrane]), key=len)
 
@@ -50,7 +54,7 @@ def test_a_mixed_face_sits_in_its_head():
         return cKDTree(vertices[head.kind["head"]]).query(vertices[border])[0].max()
 
     for vertices, c in zip(found, coefficients, strict=True):
-        assert np.abs(vertices[head.kind["face"]] - model.vertices(c[:170])).max() < 1e-3
+        assert np.abs(vertices[head.kind["face"]] - model.vertices(c[:171])).max() < 1e-3
         assert gap(vertices) < gap(head.mean) + 2.5, "no tear"
         for eye in ("right eye", "left eye"):
             ball = vertices[head.kind[eye]]
@@ -90,11 +94,11 @@ def test_light_and_background_are_of_one_place():
 
 def test_lids_follow_the_gaze_and_half_of_the_people_look_into_the_camera():
     made = MixedFaces(seed=5)
-    people, rest = made.people, np.zeros(170 + 51, np.float32)
+    people, rest = made.people, np.zeros(171 + 51, np.float32)
     rim = [37, 38, 43, 44]  # the upper lids
 
     def heights(pitch, yaw=0.0):
-        vertices = made.model.vertices(np.zeros(170), people.look(rest, [pitch, yaw])[170:])
+        vertices = made.model.vertices(np.zeros(171), people.look(rest, [pitch, yaw])[171:])
         return (made.landmark_weights @ vertices)[rim, 1].mean()
 
     assert heights(-25) < heights(0) - 1 and heights(20) > heights(0) + 0.3, "mm"

@@ -14,24 +14,24 @@ from checkout import ROOT
 from keras import ops
 
 from lprnet_utils.common import write_checked
-from lprnet_utils.datasets import AUGMENTATIONS, Shards, pack
-from lprnet_utils.datasets.pictures import PictureChange, noise_bank
+from lprnet_utils.datasets import AUGMENTATIONS, Shards, ShardStream, pack, shard_stream
+from lprnet_utils.datasets.pictures import PictureChange
 from lprnet_utils.datasets.sources import FittedPhotos, Mixture, fit_photos
 from lprnet_utils.geometry.crop import transform_points, view_matrix
+from lprnet_utils.morphable_model.fitting import Fits
 from lprnet_utils.networks import lprnet_lite
 from lprnet_utils.synthetic import held_out_faces
 from lprnet_utils.synthetic.mixed import MixedFaces
-from lprnet_utils.training import Trainer, TrainingConfig
+from lprnet_utils.training import Trainer, TrainingConfig, store
 from lprnet_utils.training.batches import make_batch
 from lprnet_utils.training.device import (
     DeviceBatches,
     DeviceMixture,
-    DeviceSource,
-    change_pictures,
-    pack_changes,
     transform_maps,
     warp,
 )
+from lprnet_utils.training.device_pictures import PictureChanger, pack_changes
+from lprnet_utils.training.store import DeviceStore
 from lprnet_utils.uv import decode_map
 
 CONFIG = TrainingConfig(network="lprnet_lite", batch_size=8, synthetic=1.0, crop_augmentation="synthetic", seed=3)
@@ -81,9 +81,9 @@ def test_each_change_of_a_picture(step):
     faces = MixedFaces(3)
     crops = [faces.sample(k).image for k in range(6)]
     changes = [PictureChange.draw(rng, setting, 128) for _ in crops]
-    numbers = tensors(pack_changes(changes, 128))
-    bank = ops.convert_to_tensor(noise_bank())
-    found = np.asarray(change_pictures(ops.convert_to_tensor(np.stack(crops).astype(np.float32)), numbers, bank))
+    numbers = tensors(pack_changes(changes, 128, (0.5, 0.5)))
+    pictures = ops.convert_to_tensor(np.stack(crops).astype(np.float32))
+    found = np.asarray(PictureChanger.apply(pictures, numbers, PictureChanger(128).constants))
     expected = np.stack([change.apply(crop) for crop, change in zip(crops, changes, strict=True)])
     assert np.abs(found - expected).max() <= MAX_LEVELS and (expected != np.stack(crops)).mean() > 0.02
 
@@ -120,6 +120,8 @@ def test_one_photo_of_another_size_is_no_reason_to_fail():
     images = [np.full((128, 128, 3), 50, np.uint8)] * 150 + [np.full((128, 140, 3), 90, np.uint8)]
 
     class Photos:
+        fits = Fits(np.zeros((151, 5)), np.tile(np.eye(3), (151, 1, 1)), np.ones(151), np.zeros((151, 3)))
+
         def __len__(self):
             return len(images)
 
@@ -129,9 +131,9 @@ def test_one_photo_of_another_size_is_no_reason_to_fail():
         def box(self, k):
             return np.array([30.0, 30.0, 90.0, 90.0])
 
-    stored = DeviceSource(Photos(), 128)
-    assert stored.images.shape == (151, 192, 192, 3) and stored.matrices.shape == (151, 2, 3)
-    assert (np.asarray(stored.images[-1]) == 90).all()
+    stored = DeviceStore(Photos(), 128)
+    assert stored.arrays[0].shape == (151, 192, 192, 3) and stored.matrices.shape == (151, 2, 3)
+    assert (np.asarray(stored.arrays[0][-1]) == 90).all()
 
 
 def test_a_mixture_on_the_device(folder):
@@ -154,26 +156,56 @@ def test_a_training_on_the_device_is_that_of_the_reference(folder, tmp_path):
     assert len(losses[0]) == 2 and losses[0] == pytest.approx(losses[1], rel=0.1), "rounding grows in training"
 
 
+def test_a_stream_on_the_device_is_that_of_the_reference(tmp_path, monkeypatch):
+    """Also after new photos have taken the place of the oldest."""
+    for module in (shard_stream, store):
+        monkeypatch.setattr(module, "SHARD_SIZE", 4)
+    monkeypatch.setattr(shard_stream, "PASSES", 4)
+    faces = MixedFaces(3)
+    for k in range(4):
+        pairs = pack(faces.sample(4 * k + i) for i in range(4))
+        write_checked(tmp_path / f"shard-{k:05d}.bin", pairs | {"model": np.array("mixed")})
+    on_device = DeviceMixture(ShardStream(tmp_path, begin=1, keep=2), CONFIG, 128)
+    stream = ShardStream(tmp_path, begin=1, keep=2)
+    seen = set()
+    for number in range(6):
+        (x, y), (found_x, found_y) = make_batch(stream, CONFIG, number), on_device(number)
+        assert np.abs(np.asarray(found_x) - x).mean() * 255 < 0.01, number
+        assert np.abs(decode_map(np.asarray(found_y)) - decode_map(y)).max() < MAX_PIXELS
+        seen.add(stream.window(number, 8))
+    assert len(seen) > 2 and max(stop for _, stop in seen) > 12
+
+
+def test_few_covers_and_many_have_room():
+    setting = replace(AUGMENTATIONS["none"], occlusion=1.0, blur=1.0)
+    rng = np.random.default_rng(1)
+    changes = [PictureChange.draw(rng, setting, 128) for _ in range(16)]
+    assert len(pack_changes(changes, 128, (0.1, 0.0))["covers"]) == 18, "usually room for 9, here for 16"
+    assert len(pack_changes([None] * 16, 128, (0.1, 0.0))["covers"]) == 9
+    assert len(pack_changes([None] * 16, 128, (0.1, 0.0))["filters"]) == 0
+
+
 PROGRAM = """
 import sys
+import keras
 import numpy as np
 from test_device import CONFIG
 from lprnet_utils.datasets import Shards
 from lprnet_utils.training.batches import make_batch
-from lprnet_utils.training.device import DeviceBatches
-import keras
-assert keras.backend.backend() == "jax"
+from lprnet_utils.training.device import DeviceMixture
+assert keras.backend.backend() == sys.argv[2]
 source = Shards(sys.argv[1])
-(x, y), (a, b) = make_batch(source, CONFIG, 1), map(np.asarray, DeviceBatches(source, CONFIG, 128)(1))
+(x, y), (a, b) = make_batch(source, CONFIG, 1), map(np.asarray, DeviceMixture(source, CONFIG, 128)(1))
 print(abs(a - x).mean() * 255, abs(b - y).max())
 """
 
 
-def test_the_same_on_jax(folder):
-    pytest.importorskip("jax")
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_the_same_on_other_backends(folder, backend):
+    pytest.importorskip(backend, reason=f"{backend} is not installed: pip install {backend}")
     paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "helpers", ROOT / "tests" / "training")))
-    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": paths, "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, "-c", PROGRAM, str(folder)]
+    environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": paths, "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", PROGRAM, str(folder), backend]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     levels, codes = map(float, done.stdout.split())

@@ -90,6 +90,49 @@ def test_a_run_resumes_only_with_the_same_network_and_photos(tmp_path):
     assert run(tmp_path).step == 8
 
 
+def test_a_loss_or_weights_that_are_not_finite_stop_the_run_with_the_last_good_checkpoint(tmp_path, monkeypatch):
+    run(tmp_path, stop_after=3)
+    good, broken = (tmp_path / "checkpoint.bin").read_bytes(), ToySource(6)
+    for k, position_map in enumerate(broken._maps):
+        broken._maps[k] = position_map * np.nan
+    trainer = Trainer(tiny_network(), CONFIG, tmp_path)
+    with pytest.raises(RuntimeError, match="the loss is nan at step 3: lower the learning rate; the last good check"):
+        trainer.run(broken, ToySource(2, seed=9))
+    assert (tmp_path / "checkpoint.bin").read_bytes() == good
+    # the update of a step breaks the weights, but its own loss was finite
+    trainer = Trainer(tiny_network(), CONFIG, tmp_path)
+    monkeypatch.setattr(
+        trainer, "_train", lambda *_: trainer.model.set_weights([w * np.inf for w in trainer.average]) or 1
+    )
+    with pytest.raises(RuntimeError, match="weights are not finite after step 4.*the last good checkpoint is kept"):
+        trainer.run(ToySource(6), ToySource(2, seed=9))
+    assert (tmp_path / "checkpoint.bin").read_bytes() == good
+    trainer = Trainer(tiny_network(), CONFIG, tmp_path / "new")
+    with pytest.raises(RuntimeError, match="the loss is nan at step 0.*there is no checkpoint yet"):
+        trainer.run(broken, ToySource(2, seed=9))
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), MemoryError(),
+              ValueError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 5 bytes")]
+)  # fmt: skip
+def test_full_memory_is_explained(tmp_path, monkeypatch, error):
+    trainer = Trainer(tiny_network(), CONFIG, tmp_path)
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(trainer, "_train", fail)
+    with pytest.raises(RuntimeError, match="the memory is full: lower batch_size .*--keep"):
+        trainer.run(ToySource(6), ToySource(2, seed=9))
+
+
+def test_the_run_says_how_long_it_will_take(tmp_path, capsys):
+    run(tmp_path, replace(CONFIG, samples=400, validate_every=400, checkpoint_every=400))
+    printed = capsys.readouterr()
+    assert re.search(r"\d+ images a second: \d+ seconds to go", printed.out + printed.err)
+
+
 def test_two_processes_do_not_train_in_one_folder(tmp_path):
     trainer = Trainer(tiny_network(), CONFIG, tmp_path)
     with another_process_in(tmp_path):

@@ -1,0 +1,159 @@
+"""Shards that are read while a network trains on them: while they are still made, or more than the memory holds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import bisect_right
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..common.arrays import Array, Image
+from ..common.assets import DatasetError, existing_folder
+from ..morphable_model.fitting import Fits
+from .shards import FIT_ARRAYS, SHARD_SIZE, Shards
+from .sources import Source
+
+POLL_SECONDS = 0.5  # between two looks for a shard
+SETTLE_SECONDS = 30.0  # after its last change, for which a damaged shard may still be in the making
+PASSES = 8  # how often a photo is drawn, on average, before another takes its place
+MARGIN = 4  # shards kept beyond the newest ones: batches that other threads are making may use them
+
+
+class ShardStream(Source):
+    """Pairs of a folder of shards, of which the newest are kept in memory. A batch is drawn from what is there then.
+
+    Shards are taken up in their order as soon as they are there. If ``keep`` of them are there, each further one
+    replaces the oldest, after its photos have been drawn often enough; after the last one the first ones follow again.
+    Shard 0 is held out. Rows count the pairs in the order in which they were taken up.
+
+    Parameters
+    ----------
+    folder : path
+    size : int
+        N, side of crops and maps.
+    begin : int
+        Shards that must be there for the first batch. They are waited for.
+    keep : int
+        Shards that are kept.
+    record : path, optional
+        A file that gets a line for each shard: the batch from which it is used, and its number. A stream with the same
+        file gives the same batches again, so that a training that was killed goes on as it would have.
+
+    Attributes
+    ----------
+    held_out : Shards
+        The pairs of shard 0.
+    stop : int
+        How many shards have been taken up. On going on with a record, those before the kept ones are not read.
+
+    Raises
+    ------
+    DatasetError
+        If a shard is damaged and does not change any more, or has another face model than shard 0.
+    """
+
+    weights = None  # each pair of the window is drawn equally often
+
+    def __init__(
+        self, folder: str | Path, size: int = 128, begin: int = 16, keep: int = 500, record: Path | None = None
+    ):
+        self.folder, self.size, self.begin, self.keep = existing_folder(folder), size, begin, max(keep, begin)
+        self._model_name: str | None = None
+        self.held_out = self._read(0)
+        self.mean, self.basis, self.cropped = self.held_out.mean, self.held_out.basis, self.held_out.cropped
+        self._record, self._lock = record, threading.Lock()
+        lines = record.read_text().split() if record is not None and record.exists() else []
+        # of each shard that was taken up: the first batch, and the number of the file
+        self._since, self._files = ([int(line.split(",")[k]) for line in lines] for k in range(2))
+        self.stop = 0
+        self._kept: deque[Shards] = deque(maxlen=self.keep + MARGIN)
+
+    def __len__(self) -> int:
+        return len(self._files) * SHARD_SIZE
+
+    def window(self, number: int, batch_size: int) -> tuple[int, int]:
+        """The rows, from the first to before the second, of which batch ``number`` is made."""
+        with self._lock:
+            self._take_up(number, batch_size)
+            stop = bisect_right(self._since, number)
+            start = max(stop - self.keep, 0)
+            if not self._kept:
+                self.stop = start
+            while self.stop < stop:
+                self._kept.append(self._read(self._files[self.stop]))
+                self.stop += 1
+            return start * SHARD_SIZE, stop * SHARD_SIZE
+
+    @property
+    def start(self) -> int:
+        """The number of the first kept shard, in the order of taking up."""
+        return max(self.stop - self.keep, 0)
+
+    def _take_up(self, number: int, batch_size: int) -> None:
+        """Note further shards, from this batch on, if they are there and their time has come."""
+        while len(self._files) < self.begin:
+            self._note(0, len(self._files) + 1)
+        new, stay = len(self._files) + 1, PASSES * SHARD_SIZE // batch_size
+        full = len(self._files) >= self.keep
+        if number <= self._since[-1] or (full and number - self._since[-1] < stay):
+            return
+        if not self._path(new).exists():
+            if not full:
+                return
+            new = self._files[-1] + 1
+            if not self._path(new).exists():  # the folder holds no more: from the beginning again
+                new = 1
+        self._note(number, new)
+
+    def _note(self, number: int, file: int) -> None:
+        self._since.append(number)
+        self._files.append(file)
+        if self._record is not None:
+            with open(self._record, "a", encoding="utf-8") as record:
+                record.write(f"{number},{file}\n")
+
+    def _path(self, file: int) -> Path:
+        return self.folder / f"shard-{file:05d}.bin"
+
+    def _read(self, file: int) -> Shards:
+        """A shard; waits for it while it is missing or in the making."""
+        path = self._path(file)
+        while not path.exists():
+            time.sleep(POLL_SECONDS)
+        while True:
+            try:
+                shards = Shards.of_files([path], self.size)
+                break
+            except DatasetError:
+                if time.time() - path.stat().st_mtime > SETTLE_SECONDS:
+                    raise
+                time.sleep(POLL_SECONDS)
+        if self._model_name not in (None, shards.model_name):
+            raise DatasetError(f"{path} is of the face model {shards.model_name!r}, shard 0 of {self._model_name!r}")
+        self._model_name = shards.model_name
+        if len(shards) != SHARD_SIZE:
+            raise DatasetError(f"{path} holds {len(shards)} pairs, not {SHARD_SIZE}")
+        return shards
+
+    def shard(self, index: int) -> Shards:
+        """A kept shard, by its number in the order of taking up."""
+        return self._kept[index - self.stop + len(self._kept)]
+
+    def image(self, i: int) -> Image:
+        """Crop i, (N, N, 3) uint8 RGB."""
+        return self.shard(i // SHARD_SIZE).image(i % SHARD_SIZE)
+
+    def landmarks(self, i: int) -> Array:
+        """Landmarks (68, 3) of crop i, in its pixels."""
+        return self.shard(i // SHARD_SIZE).landmarks(i % SHARD_SIZE)
+
+    def maps(self, indices: ArrayLike) -> NDArray[np.float32]:
+        """Position maps (B, N, N, 3) in pixels of the images, with mean z 0 over the valid texels."""
+        rows = [(self.shard(i // SHARD_SIZE).fits, i % SHARD_SIZE) for i in np.asarray(indices)]
+        fits = Fits(*(np.stack([getattr(fits, name)[k] for fits, k in rows]) for name in FIT_ARRAYS))
+        maps = fits.evaluate(self.mean, self.basis).reshape(-1, self.size, self.size, 3)
+        return self.held_out.layout.centre_depth(maps)

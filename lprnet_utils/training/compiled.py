@@ -1,0 +1,75 @@
+"""Work on a device: compiled on JAX, beside the training on CUDA; and what to do if its memory is full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import keras
+
+Tensor = Any  # of the backend
+
+
+def on_cuda() -> bool:
+    """Whether Keras runs on torch, and torch has a CUDA device."""
+    if keras.backend.backend() != "torch":
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def compiled(function: Callable) -> Callable:
+    """A function of tensors, perhaps in tuples and dictionaries; on JAX compiled, once for each set of shapes."""
+    if keras.backend.backend() != "jax":
+        return function
+    import jax
+
+    return jax.jit(function)
+
+
+@contextmanager
+def explain_full_memory() -> Iterator[None]:
+    """RuntimeError that names the settings that need less, if the memory of the device, or of the machine, is full."""
+    try:
+        yield
+    except Exception as error:
+        text = str(error).lower()  # each backend has a class of its own
+        if not isinstance(error, MemoryError) and "out of memory" not in text and "resource_exhausted" not in text:
+            raise
+        raise RuntimeError(
+            "the memory is full: lower batch_size (--set 'batch_size = 32'), or keep fewer photos there (--stream with "
+            "a lower --keep)"
+        ) from error
+
+
+@contextmanager
+def beside_the_training() -> Iterator[Callable]:
+    """Make tensors on a CUDA stream of their own, so that copies to the device do not wait for the training.
+
+    Gives a function to call with the tensors at the end; it waits for them, and returns them.
+    """
+    if not on_cuda():
+        yield lambda *tensors: tensors
+        return
+    import torch
+
+    stream = _stream()
+    with torch.cuda.stream(stream), torch.no_grad():
+
+        def use(*tensors: Tensor) -> tuple[Tensor, ...]:
+            stream.synchronize()
+            for tensor in tensors:
+                tensor.record_stream(torch.cuda.default_stream())
+            return tensors
+
+        yield use
+
+
+@lru_cache(maxsize=1)
+def _stream() -> Any:
+    import torch
+
+    return torch.cuda.Stream()

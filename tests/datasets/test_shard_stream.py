@@ -1,0 +1,127 @@
+"""Shards that are read while a network trains: growing folders, more than the memory holds, and exact repeats."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from lprnet_utils.common import write_checked
+from lprnet_utils.common.assets import DatasetError
+from lprnet_utils.datasets import Shards, pack
+from lprnet_utils.datasets import shard_stream as module
+from lprnet_utils.datasets.shard_stream import ShardStream
+from lprnet_utils.synthetic import SyntheticFaces
+from lprnet_utils.training import TrainingConfig
+from lprnet_utils.training.batches import make_batch
+
+SIZE, BATCH = 4, 8  # pairs in a shard, and in a batch
+
+
+@pytest.fixture(scope="module")
+def shards():
+    """The arrays of six small shards."""
+    faces = SyntheticFaces(3)
+    return [pack(faces.sample(SIZE * k + i) for i in range(SIZE)) for k in range(6)]
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(module, "SHARD_SIZE", SIZE)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.02)
+
+
+def write(folder, shards, numbers):
+    for k in numbers:
+        write_checked(folder / f"shard-{k:05d}.bin", shards[k])
+
+
+def config(**options):
+    return TrainingConfig(network="lprnet_lite", batch_size=BATCH, synthetic=1.0, **options)
+
+
+def test_a_growing_folder(tmp_path, shards):
+    write(tmp_path, shards, range(3))
+    stream = ShardStream(tmp_path, begin=2, keep=10)
+    assert stream.window(0, BATCH) == stream.window(1, BATCH) == (0, 2 * SIZE)
+    assert np.array_equal(stream.held_out.image(0), Shards.of_files([tmp_path / "shard-00000.bin"]).image(0))
+    all_ = Shards.of_files([tmp_path / f"shard-{k:05d}.bin" for k in (1, 2)])
+    for row in range(2 * SIZE):
+        assert np.array_equal(stream.image(row), all_.image(row)) and np.allclose(
+            stream.landmarks(row), all_.landmarks(row)
+        )
+    assert np.allclose(stream.maps([5, 1, 6]), all_.maps([5, 1, 6]), atol=1e-3)
+    write(tmp_path, shards, (4,))
+    assert stream.window(2, BATCH) == (0, 2 * SIZE), "shards are taken up in their order: 3 is missing"
+    write(tmp_path, shards, (3,))
+    assert stream.window(3, BATCH) == (0, 3 * SIZE) and stream.window(4, BATCH) == (0, 4 * SIZE)
+    assert stream.window(2, BATCH) == (0, 2 * SIZE), "as it was for this batch"
+    assert len(stream) == 4 * SIZE
+
+
+def test_shards_that_are_not_there_yet_are_waited_for(tmp_path, shards):
+    write(tmp_path, shards, range(2))
+    stream = ShardStream(tmp_path, begin=2)
+    threading.Timer(0.2, write, (tmp_path, shards, (2,))).start()
+    start = time.monotonic()
+    assert stream.window(0, BATCH) == (0, 2 * SIZE) and time.monotonic() - start > 0.1
+
+
+def test_a_shard_that_is_half_written_is_waited_for(tmp_path, shards, monkeypatch):
+    write(tmp_path, shards, range(3))
+    path = tmp_path / "shard-00002.bin"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000])
+    threading.Timer(0.2, path.write_bytes, (whole,)).start()
+    stream = ShardStream(tmp_path, begin=2)
+    stream.window(0, BATCH)
+    assert np.array_equal(stream.image(SIZE), Shards.of_files([path]).image(0))
+    # one that does not change any more is named
+    path.write_bytes(whole[:1000])
+    monkeypatch.setattr(module, "SETTLE_SECONDS", 0.1)
+    with pytest.raises(DatasetError, match="shard-00002.bin is truncated or altered"):
+        ShardStream(tmp_path, begin=2).window(0, BATCH)
+
+
+def test_shards_that_do_not_fit_are_named(tmp_path, shards):
+    write(tmp_path, shards, range(3))
+    path = tmp_path / "shard-00001.bin"
+    write_checked(path, shards[1] | {"model": np.array("ict")})
+    with pytest.raises(DatasetError, match="00001.bin has 131 coefficients a face, not 155"):
+        ShardStream(tmp_path, begin=2).window(0, BATCH)
+    more = {"coefficients": np.zeros((SIZE, 155), np.float32), "model": np.array("ict")}
+    write_checked(path, shards[1] | more)
+    with pytest.raises(DatasetError, match="00001.bin is of the face model 'ict', shard 0 of 'makehuman'"):
+        ShardStream(tmp_path, begin=2).window(0, BATCH)
+    short = pack(SyntheticFaces(1).sample(k) for k in range(SIZE - 1))
+    write_checked(path, short)
+    with pytest.raises(DatasetError, match="00001.bin holds 3 pairs, not 4"):
+        ShardStream(tmp_path, begin=2).window(0, BATCH)
+
+
+def test_more_shards_than_the_memory_holds_take_turns(tmp_path, shards, monkeypatch):
+    write(tmp_path, shards, range(5))
+    monkeypatch.setattr(module, "PASSES", 4)  # a shard is replaced every 4 * 4 / 8 = 2 batches
+    stream, record = ShardStream(tmp_path, begin=1, keep=2, record=tmp_path / "shards.csv"), tmp_path / "shards.csv"
+    windows = [stream.window(number, BATCH) for number in range(12)]
+    assert windows[0] == (0, SIZE) and windows[1] == (0, 2 * SIZE), "the memory fills at once"
+    assert all(stop - start == 2 * SIZE for start, stop in windows[1:])
+    files = [int(line.split(",")[1]) for line in record.read_text().split()]
+    assert files == [1, 2, 3, 4, 1, 2, 3], "after the last shard the first one again; never the held-out one"
+    assert len(stream._kept) <= 2 + module.MARGIN
+
+
+def test_a_record_gives_the_same_batches_again(tmp_path, shards):
+    """Also those after it, and without reading the shards that are no longer used."""
+    write(tmp_path, shards, range(3))
+    record = tmp_path / "shards.csv"
+    stream = ShardStream(tmp_path, begin=1, keep=2, record=record)
+    before = [make_batch(stream, config(), number) for number in range(3)]
+    write(tmp_path, shards, range(3, 6))
+    again = ShardStream(tmp_path, begin=1, keep=2, record=record)
+    for number in range(3):
+        for one, other in zip(before[number], make_batch(again, config(), number), strict=True):
+            assert np.array_equal(one, other)
+    (tmp_path / "shard-00001.bin").unlink()
+    later = ShardStream(tmp_path, begin=1, keep=1, record=record)
+    assert later.window(5, BATCH) == (2 * SIZE, 3 * SIZE), "the record's last shard, and a new one"
