@@ -17,13 +17,16 @@ OWN_VARIATION = (0.0, 0.6)  # their factor on MakeHuman's modes
 SCANNED_VARIATION = (0.6, 1.2)  # range of the scanned modes' standard deviation
 SETTINGS_SHARE = 0.5  # of the others: by MakeHuman's settings (age, sex, ...); the rest by its modes
 MODE_VARIATION = (0.5, 1.1)  # range of the standard deviation of MakeHuman's modes
-# Standard deviation of the weights of a face at rest, each on both sides ("*") of the face
+# Standard deviation of the weights of a face at rest, of both signs, each on both sides ("*") of the face: MakeHuman's
+# neutral face is one among others
 RESTING = {
     "eyeBlink*": 0.12, "eyeWide*": 0.1, "eyeSquint*": 0.12, "browDown*": 0.1, "browInnerUp": 0.12, "browOuterUp*": 0.1,
     "cheekPuff": 0.06, "jawForward": 0.06, "jawOpen": 0.05, "mouthFrown*": 0.08, "mouthLeft": 0.05, "mouthRight": 0.05,
     "mouthPress*": 0.1, "mouthPucker": 0.06, "mouthRollLower": 0.08, "mouthRollUpper": 0.06, "mouthShrugLower": 0.1,
     "mouthShrugUpper": 0.08, "mouthSmile*": 0.1, "mouthUpperUp*": 0.06, "mouthLowerDown*": 0.06,
 }  # fmt: skip
+RESTING_FACTOR = 1.25
+WEIGHT_RANGE = (-0.3, 1.1)  # of all expressions
 # The lids and the skin around the eyes follow the gaze: degrees at which these expressions have a weight of 1
 LOOK_DOWN, LOOK_UP, LOOK_ASIDE = 30.0, 30.0, 40.0
 
@@ -60,7 +63,7 @@ class MixedPeople(People):
             expression += self.posed_expression(rng)
         if rng.random() < 0.25:
             expression += self.odd_expression(rng)
-        return np.r_[identity, np.clip(expression, -0.2, 1.1)].astype(np.float32), labels
+        return np.r_[identity, np.clip(expression, *WEIGHT_RANGE)].astype(np.float32), labels
 
     def look(self, coefficients: NDArray[np.float32], gaze: Array) -> NDArray[np.float32]:
         """The coefficients of a person who looks in a direction (2,), pitch and yaw in degrees: the lids follow."""
@@ -81,7 +84,8 @@ class MixedPeople(People):
         """Expression weights (E,) of a face that shows nothing."""
         out = np.zeros(len(self._places))
         for name, deviation in RESTING.items():
-            value = abs(rng.normal(0, deviation))
+            value = rng.normal(0, deviation) * RESTING_FACTOR
+            value = abs(value) if name == "eyeBlink*" else value  # the neutral face has its eyes wide open
             for side in ("Left", "Right") if "*" in name else ("",):
                 out[self._places[name.replace("*", side)]] = value * np.exp(rng.normal(0, 0.2))
         return out
