@@ -1,4 +1,5 @@
-"""Measure the times that the course states; write ``docs/benchmark.json`` and, from it, README.md's part about speed.
+"""Measure the times that the course states; write ``docs/benchmark.json``, and from it README.md's part about speed
+and ``docs/speed.md``. The networks on a GPU, where there is one, are measured by ``benchmark_gpu.py``.
 
     make benchmark                                       # the same as without options
     python scripts/benchmarks/benchmark.py --table       # measures nothing: README.md from docs/benchmark.json
@@ -25,6 +26,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import benchmark_gpu
 import benchmark_table
 import cv2
 import numpy as np
@@ -110,7 +112,6 @@ def network_costs(repeats: int) -> Numbers:
             model = getattr(networks, name)()
             crops = np.random.default_rng(0).random((2, *model.input_shape[1:]), np.float32)
             rows[name] = {"parameters": model.count_params(), "multiply-adds": networks.count_multiply_adds(model)}
-            rows[name] |= gpu_milliseconds(model, repeats)
             for precision, paths in files.items():
                 paths[name] = Path(folder) / f"{name}-{precision}.tflite"
                 paths[name].write_bytes(convert_litert(model, precision, crops))
@@ -145,18 +146,6 @@ def int8_difference(count: int = 32) -> float:
     crops = np.stack([faces.sample(k).image for k in range(count)]).astype(np.float32) / 255
     with tempfile.TemporaryDirectory() as folder:
         return export_litert(model, Path(folder) / "open.tflite", {}, crops, "int8")["difference"]
-
-
-def gpu_milliseconds(model, repeats: int, batch: int = 32) -> dict[str, float]:
-    """Milliseconds an image by Keras, in batches on TensorFlow's first GPU; empty without a GPU."""
-    import tensorflow as tf
-
-    if not tf.config.list_physical_devices("GPU"):
-        return {}
-    run = tf.function(lambda x: model(x, training=False))
-    crops = tf.zeros((batch, *model.input_shape[1:]))
-    seconds = medians(repeats, run=lambda: run(crops).numpy())["run"]
-    return {f"ms an image on the GPU, batches of {batch}": 1000 * seconds / batch}
 
 
 # ---- a photo, and the packages of others
@@ -210,6 +199,11 @@ def video_parts(frames: int = 150) -> Numbers:
 def use(face: Face) -> tuple:
     """Compute the parts of a face that most users read: they are computed when first read."""
     return face.landmarks, face.vertices, face.colors
+
+
+def gpu_networks() -> str:
+    """Times the networks on a GPU with each backend that has one, into their own file; says with how many."""
+    return f"measured with {benchmark_gpu.measure_backends(['torch', 'jax'], [])} backends, see benchmark_gpu.json"
 
 
 def networks_alone(repeats: int) -> Numbers:
@@ -290,11 +284,11 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="measure nothing: write README.md from the output file")
     parser.add_argument("--only", metavar="PART", help="measure this part, and keep the numbers of the others")
     options = parser.parse_args()
-    readme, begun = ROOT / "README.md", time.perf_counter()
+    begun = time.perf_counter()
     kept = options.table or options.only
     report = json.loads(options.output.read_text(encoding="utf-8")) if kept else {"machine": machine()}
     if options.table:
-        benchmark_table.write_block(readme, report)
+        benchmark_table.write_tables(ROOT, report, benchmark_gpu.known_runs())
         return
     cv2.setNumThreads(1)
     steps = {
@@ -306,6 +300,7 @@ def main() -> None:
         "synthetic samples a second, 1 thread": synthetic_rate,
         "networks": lambda: network_costs(4 * options.repeats),
         "networks alone": lambda: networks_alone(4 * options.repeats),
+        "gpu": gpu_networks,
     }
     if options.only:
         if options.only not in steps:
@@ -323,7 +318,7 @@ def main() -> None:
     print(text)
     print(f"{time.perf_counter() - begun:.0f} s in all")
     if options.output == parser.get_default("output"):
-        benchmark_table.write_block(readme, report)
+        benchmark_table.write_tables(ROOT, report, benchmark_gpu.known_runs())
 
 
 if __name__ == "__main__":

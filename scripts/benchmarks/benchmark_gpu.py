@@ -1,12 +1,14 @@
-"""Measure training and inference on a GPU, for docs/training-speed.md; write ``docs/benchmark_gpu.json``.
+"""Measure inference and training on a GPU; write ``docs/benchmark_gpu.json`` and, from it, tables of README and docs.
 
     lprnet synthesize runs/synthetic --samples 20480 --workers 8
-    python scripts/benchmarks/benchmark_gpu.py runs/synthetic --backends torch jax
+    python scripts/benchmarks/benchmark_gpu.py --backends torch jax --shards runs/synthetic
+    python scripts/benchmarks/benchmark.py --table      # the tables
 
-Each backend is measured in a process of its own. It must be installed beside Keras; TensorFlow is not needed. Times
-are medians. Training is of ``lprnet_lite`` by the recipe ``lite-open``: the network's step alone on one batch that
-stays on the device, the making of batches alone, and both together, as in ``lprnet train``. Inference is from crops on
-the device to position maps on the device.
+``make benchmark`` runs it without training for each backend that has a GPU. Each backend is measured in a process of
+its own. It must be installed beside Keras; TensorFlow is not needed. Times are medians. Inference is in float32, from
+crops on the device to position maps on the device, compiled on JAX. Training is of ``lprnet_lite`` by the recipe
+``lite-open``: the network's step alone on one batch that stays on the device, by Keras and as ``lprnet train`` does it,
+the making of batches alone, and both together.
 """
 
 import argparse
@@ -23,6 +25,8 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
+OUTPUT = ROOT / "docs" / "benchmark_gpu.json"
+MARK = "MEASURED "  # before the result of a process
 SIZES = {"prnet": 256, "lprnet": 128, "lprnet_lite": 128}
 BATCHES = (1, 64)
 
@@ -58,7 +62,6 @@ def inference(repeats: int) -> dict[str, dict[str, float]]:
     from keras import ops
 
     from lprnet_utils import networks
-    from lprnet_utils.training.compiled import compiled
 
     rows: dict[str, dict[str, float]] = {}
     for name, size in SIZES.items():
@@ -71,15 +74,13 @@ def inference(repeats: int) -> dict[str, dict[str, float]]:
             compiled = jax.jit(lambda x, t, n, m=model: m.stateless_call(t, n, x, training=False)[0])
             run = lambda x, c=compiled, w=weights: c(x, *w)  # noqa: E731
         else:
-            import torch
+            run = lambda x, m=model: m(x, training=False)  # noqa: E731
+            if keras.backend.backend() == "torch":
+                import torch
 
-            with torch.no_grad():
-                graph = compiled(lambda x, _=(), m=model: m(x, training=False))
-            run = torch.no_grad()(lambda x, g=graph: g(x))
+                run = torch.no_grad()(run)
         for batch in BATCHES:
             x = ops.convert_to_tensor(np.random.default_rng(0).random((batch, size, size, 3), np.float32))
-            for _ in range(4):
-                run(x)
             rows[name][f"ms, batch {batch}"] = 1000 * median_seconds(lambda: run(x), repeats, inner=10)  # noqa: B023
     return rows
 
@@ -122,44 +123,68 @@ def training(shards: Path, batch: int, precision: str, repeats: int) -> dict[str
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """All of one backend, in this process."""
+    """All of one backend, in this process; empty without a GPU."""
     import keras
 
     from lprnet_utils.training.device import accelerator
 
-    backend = keras.backend.backend()
-    report: dict[str, Any] = {"device": accelerator() or "processor", "keras": version("keras")}
-    report[backend] = version(backend)
-    if not options.training_only:
-        report["inference"] = inference(options.repeats)
-    for precision in options.precisions:
-        report[f"training, {precision}"] = training(options.shards, options.batch, precision, options.repeats)
-    return report
+    backend, device = keras.backend.backend(), accelerator()
+    if device is None:
+        return {}
+    run: dict[str, Any] = {"device": device, "software": f"Keras {version('keras')} on {backend} {version(backend)}"}
+    run |= {"conditions": options.conditions, "by": "this command"}
+    run["inference"] = inference(options.repeats)
+    if options.shards:
+        run["training"] = {p: training(options.shards, options.batch, p, options.repeats) for p in options.precisions}
+    return run
+
+
+def measured(backend: str, words: list[str]) -> dict[str, Any]:
+    """What a process of its own measures for a backend; empty if the backend, or a GPU for it, is missing."""
+    command = [sys.executable, __file__, *words, "--here"]
+    done = subprocess.run(command, env=os.environ | {"KERAS_BACKEND": backend}, stdout=subprocess.PIPE, text=True)
+    lines = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
+    return json.loads(lines[0].removeprefix(MARK)) if lines else {}
+
+
+def merged(runs: list[dict[str, Any]], new: dict[str, Any]) -> list[dict[str, Any]]:
+    """The runs with a new one, which takes the place of one on the same device, software and conditions."""
+    keys = "device", "software", "conditions"
+    return [run for run in runs if any(run[key] != new[key] for key in keys)] + [new]
+
+
+def known_runs(path: Path = OUTPUT) -> list[dict[str, Any]]:
+    """The runs in a file; the oldest come first."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+
+
+def measure_backends(backends: list[str], words: list[str], output: Path = OUTPUT) -> int:
+    """Measure backends with the words of a command line, and add what was measured to a file; returns how many."""
+    count = 0
+    for backend in backends:
+        run = measured(backend, words)
+        print(backend, json.dumps(run, indent=1) if run else "has no GPU here, or is not installed", flush=True)
+        if run:
+            output.write_text(json.dumps(merged(known_runs(output), run), indent=2) + "\n", encoding="utf-8")
+            count += 1
+    return count
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shards", type=Path)
-    parser.add_argument("--backends", nargs="+", default=["torch"])
+    parser.add_argument("--shards", type=Path, help="five shards at least; without them no training is measured")
+    parser.add_argument("--backends", nargs="+", default=["torch", "jax"])
     parser.add_argument("--precisions", nargs="+", default=["mixed_bfloat16", "float32"])
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--repeats", type=int, default=10)
-    parser.add_argument("--training-only", action="store_true", help="no inference")
-    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmark_gpu.json")
+    parser.add_argument("--conditions", default="nothing else ran", help="said in the tables (%(default)s)")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)  # one backend, in this process
     options = parser.parse_args()
     if options.here:
-        print("REPORT " + json.dumps(measure(options)), flush=True)
+        print(MARK + json.dumps(measure(options)), flush=True)
         return
-    report = {}
-    for backend in options.backends:
-        command = [sys.executable, __file__, *sys.argv[1:], "--here"]
-        environment = os.environ | {"KERAS_BACKEND": backend}
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
-        lines = [line for line in done.stdout.splitlines() if line.startswith("REPORT ")]
-        report[backend] = json.loads(lines[0].removeprefix("REPORT ")) if lines else {"failed": done.returncode}
-        print(backend, json.dumps(report[backend], indent=1), flush=True)
-    options.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    measure_backends(options.backends, sys.argv[1:], options.output)
 
 
 if __name__ == "__main__":

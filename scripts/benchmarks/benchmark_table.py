@@ -21,6 +21,7 @@ SUBJECTS = {
 # parts of a frame, and their names in README.md
 FRAME_PARTS = {name: name for name in ("detect", "network", "check", "smooth", "landmarks")}
 FRAME_PARTS["network"] = "crop, network and map"
+KERAS_STEP = "network alone, Keras' step"
 INT8_COST = "moves the points of open by, pixels of the crop"
 
 Report = dict[str, Any]
@@ -42,15 +43,32 @@ def markdown_table(rows: list[tuple[str, ...]]) -> str:
     return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
 
 
-def network_table(networks: Report) -> str:
+def gpu_inference(gpu: list[Report]) -> Report:
+    """The newest run on a GPU that has times of the networks."""
+    return [run for run in gpu if "inference" in run][-1]
+
+
+def network_table(networks: Report, gpu: list[Report]) -> str:
     heads = ("network", "parameters", "multiply-adds", "MB", "ms, 1 thread", "ms, 2 threads", "times as fast as PRNet")
-    rows = [heads]
+    rows, on_gpu = [(*heads, "GPU: ms, 1 / 64 faces")], gpu_inference(gpu)["inference"]
     for name, title in NETWORKS.items():
         costs = networks[name]
         cells = [" / ".join(number(costs[p][column]) for p in PRECISIONS) for column in heads[3:6]]
         ratio = costs["float32"].get("times as fast as prnet, 1 thread")
         work = costs["parameters"] / 1e6, costs["multiply-adds"] / 1e6
-        rows.append((title, *(f"{number(w)} M" for w in work), *cells, number(ratio) if ratio else "1"))
+        cells += [number(ratio) if ratio else "1", " / ".join(number(on_gpu[name][f"ms, batch {b}"]) for b in (1, 64))]
+        rows.append((title, *(f"{number(w)} M" for w in work), *cells))
+    return markdown_table(rows)
+
+
+def training_table(gpu: list[Report]) -> str:
+    """Images a second of trainings on GPUs, by their parts."""
+    parts = KERAS_STEP, "network alone", "batches alone", "together"
+    rows = [("GPU", "software, precision", *parts, "conditions", "measured by")]
+    for run in gpu:
+        for precision, rates in run.get("training", {}).items():
+            cells = (f"{rates[part]:,.0f}" if part in rates else "" for part in parts)
+            rows.append((run["device"], f"{run['software']}, {precision}", *cells, run["conditions"], run["by"]))
     return markdown_table(rows)
 
 
@@ -82,7 +100,8 @@ writes this part of the page.
 
 MB and ms: float32 / float16 / int8. The last column is float32 on one thread, where `lprnet_lite` is {over_lprnet}
 times as fast as `lprnet`. The bundled weights are float16. int8 is the smallest, and moves the points of `open` by
-{int8_cost} pixels of the crop on average.
+{int8_cost} pixels of the crop on average. The GPU is a {gpu} ({gpu_software}; by {gpu_by}). One face hardly uses it:
+what differs between 1 and 64 faces, and how fast it trains, is in [docs/speed.md](docs/speed.md).
 
 **A photo** of {width} x {height} pixels, one thread: {parts}
 (the map in the photo, its check, landmarks, vertices, colours); the whole {whole} ms. **Start**, one core: import
@@ -107,8 +126,69 @@ The networks alone, LiteRT, one thread: MediaPipe's face landmark model {theirs}
 """
 
 
-def block(report: Report) -> str:
-    """Text of README.md between the marks, from the content of ``docs/benchmark.json``."""
+PAGE = """
+# How fast the networks are, on processors and on GPUs
+
+The table that the original L-PRNet left open: PRNet, L-PRNet as published, and ours.
+
+{networks}
+
+Processor: {processor}, LiteRT {litert}, float32 / float16 / int8, one face at a time. GPU: {gpu}, {gpu_software},
+float32, from crops on the GPU to maps on the GPU; measured by {gpu_by}. One face takes as long as the launches of its
+computations, about as long for each network; with 64 faces at once, `lprnet_lite` does {lite_faces} faces a second,
+`lprnet` {lprnet_faces} and PRNet {prnet_faces}.
+
+## Training
+
+Images a second of `lprnet_lite` on crops of 128 pixels, batches of 512:
+
+{training}
+
+"Network alone" is a step on one batch that lies on the GPU: forward pass, gradients and update. What Keras loses on
+torch is time in Python: each plain number in its step (momenta, rates, epsilons) is copied to the GPU, and each copy
+waits for all that was computed before. The step of `lprnet train` does the same arithmetic without a copy
+(`lprnet_utils/training/torch_step.py`). In one run, with 13 rendering processes beside it, that was {gain} times as
+fast. Busy processors slow both: starting a step's computations is the processor's work.
+
+On a processor, training runs on TensorFlow. Keras on torch, and more so on JAX, are slower there.
+
+## Measure it again
+
+`make benchmark` measures the processor, and the networks on a GPU where torch or JAX finds one. With training:
+
+    lprnet synthesize runs/synthetic --samples 20480 --workers 8
+    python scripts/benchmarks/benchmark_gpu.py --shards runs/synthetic
+    python scripts/benchmarks/benchmark.py --table
+
+The figures are in `docs/benchmark.json` and `docs/benchmark_gpu.json`; this page and README are made from them.
+"""
+
+
+def page(report: Report, gpu: list[Report]) -> str:
+    """The text of ``docs/speed.md``."""
+    run, machine = gpu_inference(gpu), report["machine"]
+    faces = {name: number(64_000 / times["ms, batch 64"]) for name, times in run["inference"].items()}
+    rates = next(
+        r for run in gpu[::-1] for r in run.get("training", {}).values() if {"network alone", KERAS_STEP} <= r.keys()
+    )
+    return PAGE.lstrip().format(
+        networks=network_table(report["networks"], gpu),
+        processor=machine["processor"],
+        litert=machine["packages"]["ai-edge-litert"],
+        gpu=run["device"],
+        gpu_software=run["software"],
+        gpu_by=run["by"],
+        lite_faces=faces["lprnet_lite"],
+        lprnet_faces=faces["lprnet"],
+        prnet_faces=faces["prnet"],
+        training=training_table(gpu),
+        gain=number(rates["network alone"] / rates[KERAS_STEP]),
+    )
+
+
+def block(report: Report, gpu: list[Report]) -> str:
+    """Text of README.md between the marks, from ``docs/benchmark.json`` and ``docs/benchmark_gpu.json``."""
+    run = gpu_inference(gpu)
     machine, photo, start, video = (report[k] for k in ("machine", "photo", "start", "video"))
     lite, alone = report["networks"]["lprnet_lite"], report["networks alone"]
     models = (
@@ -125,7 +205,10 @@ def block(report: Report) -> str:
         processor=machine["processor"],
         python=machine["python"],
         litert=machine["packages"]["ai-edge-litert"],
-        networks=network_table(report["networks"]),
+        networks=network_table(report["networks"], gpu),
+        gpu=run["device"],
+        gpu_software=run["software"],
+        gpu_by=run["by"],
         over_lprnet=number(lite["float32"]["times as fast as lprnet, 1 thread"]),
         int8_cost=number(lite["int8"][INT8_COST]),
         width=photo["width"],
@@ -158,6 +241,8 @@ def with_block(text: str, content: str) -> str:
     return f"{before}{BLOCK_START}\n{content}\n{BLOCK_END}{after}"
 
 
-def write_block(readme: Path, report: Report) -> None:
-    """Write the report's numbers into README.md."""
-    readme.write_text(with_block(readme.read_text(encoding="utf-8"), block(report)), encoding="utf-8")
+def write_tables(root: Path, report: Report, gpu: list[Report]) -> None:
+    """Write the numbers into README.md and docs/speed.md of a checkout."""
+    readme = root / "README.md"
+    readme.write_text(with_block(readme.read_text(encoding="utf-8"), block(report, gpu)), encoding="utf-8")
+    (root / "docs" / "speed.md").write_text(page(report, gpu), encoding="utf-8")

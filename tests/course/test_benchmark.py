@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import benchmark
+import benchmark_gpu
 import benchmark_peers
 import benchmark_table
 import numpy as np
@@ -16,6 +17,8 @@ import pytest
 from checkout import ROOT, text_of
 
 from lprnet_utils import UVLayout
+
+GPU = benchmark_gpu.known_runs()
 
 
 @pytest.fixture
@@ -26,9 +29,35 @@ def report():
 
 def test_the_readme_has_the_measured_numbers(report):
     text = text_of(ROOT / "README.md")
-    assert benchmark_table.with_block(text, benchmark_table.block(report)) == text, (
+    assert benchmark_table.with_block(text, benchmark_table.block(report, GPU)) == text, (
         "README.md and docs/benchmark.json differ: python scripts/benchmarks/benchmark.py --table"
     )
+    assert text_of(ROOT / "docs" / "speed.md") == benchmark_table.page(report, GPU)
+
+
+def test_runs_on_gpus_have_rows(tmp_path):
+    run = {"device": "GPU 9", "software": "some", "conditions": "none", "by": "a test", "training": {}}
+    run["training"] = {"float32": {"network alone": 12345.6, "batches alone": 7.0}}
+    row = benchmark_table.training_table([*GPU, run]).splitlines()[-1]
+    assert row == "| GPU 9 | some, float32 |  | 12,346 | 7 |  | none | a test |"
+    again = run | {"training": {}}
+    assert benchmark_gpu.merged([*GPU, run], again) == [*GPU, again], "the same device, software and conditions"
+    assert benchmark_gpu.known_runs(tmp_path / "none.json") == []
+
+
+def test_without_a_gpu_nothing_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    output = tmp_path / "gpu.json"
+    assert benchmark_gpu.measure_backends(["jax"], ["--output", str(output)], output) == 0 and not output.exists()
+
+
+def test_parts_of_a_run_on_a_gpu_are_measured(monkeypatch):
+    """On the processor, with a small network."""
+    monkeypatch.setattr(benchmark_gpu, "SIZES", {"lprnet_lite": 64})
+    monkeypatch.setattr(benchmark_gpu, "BATCHES", (1, 2))
+    found = benchmark_gpu.inference(1)["lprnet_lite"]
+    assert 0 < found["ms, batch 1"] and 0 < found["ms, batch 2"] and found["parameters"] > 1_000_000
 
 
 def test_a_frame_of_a_video_took_less_than_20_ms_on_one_core_without_encoding(report):
@@ -59,20 +88,20 @@ def test_the_record_does_not_identify_the_owner_of_the_machine(report):
     ],
 )
 def test_a_changed_number_changes_the_text(report, path):
-    before = benchmark_table.block(report)
+    before = benchmark_table.block(report, GPU)
     *folders, name = path.split("/")
     inner = report
     for folder in folders:
         inner = inner[folder]
     inner[name] *= 1.5
-    assert benchmark_table.block(report) != before
+    assert benchmark_table.block(report, GPU) != before
 
 
 def test_a_package_that_is_not_installed_has_a_row(report):
     report["peers"]["dlib"] = {"status": "not installed"}
     report["networks alone"] = {"status": "Without MediaPipe none."}
     report["start"]["peak memory, MB"] = None
-    text = benchmark_table.block(report)
+    text = benchmark_table.block(report, GPU)
     lines = [line for line in text.splitlines() if line.startswith("| dlib")]
     assert len(lines) == 1 and "not installed" in lines[0] and "peaks at ? MB" in text
     widths = {line.count("|") for line in text.split("\n\n")[4].splitlines()}
@@ -91,8 +120,9 @@ def test_only_the_text_between_the_marks_is_replaced(tmp_path, report):
     assert once == old.replace("old", "new") and benchmark_table.with_block(once, "new") == once
     readme = tmp_path / "README.md"
     readme.write_text(old, encoding="utf-8")
-    benchmark_table.write_block(readme, report)
-    assert benchmark_table.block(report) in text_of(readme)
+    (tmp_path / "docs").mkdir()
+    benchmark_table.write_tables(tmp_path, report, GPU)
+    assert benchmark_table.block(report, GPU) in text_of(readme)
     for wrong in ("no marks", benchmark_table.BLOCK_END + benchmark_table.BLOCK_START, old + old):
         with pytest.raises(ValueError, match="once each"):
             benchmark_table.with_block(wrong, "new")
