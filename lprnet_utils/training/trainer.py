@@ -38,7 +38,7 @@ from .recipes import TrainingConfig
 from .training_log import TrainingLog, duration
 from .validation import mean_nme
 
-FIRST_STEPS = 30  # after which the run says how long it will take
+SECONDS_TO_TELL = 10  # after which the run says how long it will take
 FETCH_EVERY = 50  # steps, after which losses are fetched from a device
 
 
@@ -157,7 +157,8 @@ class Trainer:
                 make, workers = DeviceMixture(source, config, self.layout.size), 1
         batches = prefetch(make, range(self.step, last), workers)
         bar = partial(tqdm, total=config.samples, unit="img", smoothing=0.02, mininterval=5)
-        first = self.step + FIRST_STEPS
+        begun: tuple[int, float] | None = None
+        told = False
         with only_process(self.folder), closing(batches), explain_full_memory(), bar(initial=self.sample) as progress:
             self._check_unchanged()
             for crops, codes in batches:  # (B, N, N, 3) in 0 to 1, and (B, N, N, 3) encoded maps
@@ -177,8 +178,10 @@ class Trainer:
                     outside.append(fraction_outside(ops.convert_to_numpy(codes)))
                     progress.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
                 progress.update(config.batch_size)
-                if self.step == min(first, last):
-                    seconds = (time.perf_counter() - log_time) / (self.step - log_step)  # a step
+                if begun is None:
+                    begun = self.step, time.perf_counter()  # without the first step, in which functions are compiled
+                elif not told and time.perf_counter() - begun[1] > SECONDS_TO_TELL:
+                    seconds, told = (time.perf_counter() - begun[1]) / (self.step - begun[0]), True  # a step
                     left = duration((last - self.step) * seconds)
                     progress.write(f"{config.batch_size / seconds:.0f} images a second: {left} to go")
 
