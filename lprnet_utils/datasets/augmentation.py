@@ -6,6 +6,7 @@ noise, something in front of the face.
 """
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -38,6 +39,23 @@ class Augmentation:
     random_convolution: float = 0.0
     moved: float = 0.0  # share of stored crops that are rotated, scaled and shifted a little, by the numbers above
 
+    def scaled(self, strength: float) -> Self:
+        """The setting with ``strength`` times as much change of the picture; places, poses and mirroring stay.
+
+        Examples
+        --------
+        >>> weak = AUGMENTATIONS["wide"].scaled(0.5)
+        >>> weak.noise, weak.channel_gain, weak.rotation
+        (0.125, (0.9, 1.1), 20)
+        """
+        gain = tuple(1 + strength * (g - 1) for g in self.channel_gain)
+        ranges = {name: strength * getattr(self, name) for name in RANGES}
+        shares = {name: min(strength * getattr(self, name), 1.0) for name in SHARES}
+        return replace(self, channel_gain=(max(gain[0], 0.0), gain[1]), **ranges, **shares)
+
+
+RANGES = "brightness", "contrast", "gamma"
+SHARES = "grey", "blur", "low_resolution", "noise", "occlusion", "random_convolution"
 
 # "prnet": the PRNet paper's (Feng et al., ECCV 2018, section 3.4). "wide": stronger, for most trainings.
 AUGMENTATIONS = {

@@ -13,7 +13,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..datasets.augmentation import AUGMENTATIONS
 from ..datasets.sources import Source
 from ..uv.encoding import SPAN
 from ..uv.layout import UVLayout
@@ -88,7 +87,7 @@ class DeviceBatches:
         constants = source.mean.reshape(1, -1), basis, UVLayout(size).mask.ravel(), [1, -1, 1]
         self._constants = tuple(ops.convert_to_tensor(np.asarray(a, np.float32)) for a in constants)
         self._pictures = PictureChanger(size)
-        setting = AUGMENTATIONS[config.crop_augmentation if np.all(source.cropped) else config.augmentation]
+        setting = config.setting(cropped=bool(np.all(source.cropped)))
         filtered = 1 - (1 - setting.low_resolution) * (1 - setting.blur)
         self._shares = setting.occlusion, filtered
         self._make = compiled(self._batch)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.arrays import Array
-from ..datasets.augmentation import AUGMENTATIONS, Augmentation, move_matrix, quarter_turn_matrix, sample_matrix
+from ..datasets.augmentation import Augmentation, move_matrix, quarter_turn_matrix, sample_matrix
 from ..datasets.pictures import PictureChange
 from ..datasets.shard_stream import ShardStream
 from ..datasets.sources import Mixture, Source
@@ -38,7 +38,7 @@ def plan_batch(
 ) -> BatchPlan:
     """Draw batch ``number`` of a run, of crops of a size; or its ``count`` samples of one ``part`` of the batch."""
     rng = np.random.default_rng([config.seed, number, part] if part else [config.seed, number])
-    photo_setting, crop_setting = AUGMENTATIONS[config.augmentation], AUGMENTATIONS[config.crop_augmentation]
+    photo_setting, crop_setting = config.setting(cropped=False), config.setting(cropped=True)
     varies = config.crop_augmentation != "none"
     count = config.batch_size if count is None else count
     if isinstance(source, ShardStream):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ..common.assets import data_path
-from ..datasets.augmentation import AUGMENTATIONS
+from ..datasets.augmentation import AUGMENTATIONS, Augmentation
 
 # parameters of each network's function that a recipe may set, and their types; the functions themselves need Keras
 NETWORK_OPTIONS = {
@@ -35,6 +35,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     ),
     **dict.fromkeys(("profile_weight", "expressive_weight"), (0, LARGEST)),
     "learning_rate": (1e-12, LARGEST),
+    "strength": (0, 3),
     **dict.fromkeys(("average", "synthetic", "linear_decay"), (0, 1)),
     "seed": (0, 2**32 - 1),  # Keras takes no other
 }
@@ -76,6 +77,7 @@ class TrainingConfig:
     average: float = 0.998  # momentum of the running average of the weights, which is validated and saved
     augmentation: str = "wide"  # of photos
     crop_augmentation: str = "none"  # of synthetic crops, varied when they were made; none: only mirrored like photos
+    strength: float = 1.0  # of both on pictures: shares and ranges of what changes in them, times this
     profile_weight: float = 2.0  # how often real photos beyond 60 degrees of yaw are drawn, against the others
     expressive_weight: float = 1.0  # the same for photos with the mouth wide open or the eyes shut
     trust: bool = True  # draw real photos with doubtful labels less often
@@ -126,6 +128,10 @@ class TrainingConfig:
             if not low <= getattr(self, key) <= high:  # NaN is not
                 raise ValueError(f"{key} is a number from {low:g} to {high:g}, not {getattr(self, key)}")
         self._check_network()
+
+    def setting(self, cropped: bool) -> Augmentation:
+        """How photos, or crops that were varied when they were made, are augmented."""
+        return AUGMENTATIONS[self.crop_augmentation if cropped else self.augmentation].scaled(self.strength)
 
     def _check_network(self) -> None:
         """ValueError for options that the network's function does not take."""

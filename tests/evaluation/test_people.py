@@ -7,7 +7,9 @@ from lprnet_utils import LPRNet, UVLayout
 from lprnet_utils.common.assets import DatasetError
 from lprnet_utils.evaluation import MarkedPeople, offsets_from_people
 from lprnet_utils.evaluation.people import WholeSet, reconstruct_people
-from lprnet_utils.geometry.landmarks import EYES, MOUTH
+from lprnet_utils.geometry.landmarks import EYES, MOUTH, NOSE
+from lprnet_utils.synthetic import held_out_faces
+from lprnet_utils.uv import decode_map
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +32,22 @@ def test_landmarks_lie_where_people_mark_them(people, faces):
     assert np.linalg.norm(off["eyes"] - off["people's eyes"]) < 1
     assert np.abs(off["landmarks"][EYES, 1]).max() < 1.5, "height of each point of the lids, % of the box"
     assert np.nanmean(off["scatter"]) < 3.5
+
+
+def test_no_steady_offset_on_rendered_faces_by_yaw():
+    """Where the truth is known: eyes, lips and nose, mean offset from the true points, in % of the box, by yaw."""
+    layout, net, samples = UVLayout(), LPRNet("open"), held_out_faces("makehuman")[:300]
+    found = np.array([layout.landmarks(decode_map(net.predict_uv(s.image))) for s in samples])
+    true = np.array([layout.landmarks(s.position_map) for s in samples])
+    side = np.sqrt(np.prod(np.ptp(true[..., :2], axis=1), axis=1))[:, None, None]
+    yaw = np.array([s.labels["yaw"] for s in samples])
+    off = 100 * ((found - true)[..., :2] / side)
+    off[yaw < 0, :, 0] *= -1  # the horizontal direction in which the face is turned
+    for low, high in ((0, 30), (30, 60), (60, 100)):
+        chosen = off[(np.abs(yaw) >= low) & (np.abs(yaw) < high)]
+        assert len(chosen) > 50
+        for name, rows in (("eyes", EYES), ("mouth", MOUTH), ("nose", NOSE)):
+            assert np.linalg.norm(chosen[:, rows].mean((0, 1))) < 1, (name, low)
 
 
 def test_moved_points_are_found_to_be_moved(people, faces):

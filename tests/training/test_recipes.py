@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from lprnet_utils import networks
+from lprnet_utils.datasets import AUGMENTATIONS
 from lprnet_utils.training import TrainingConfig
 from lprnet_utils.training.recipes import NETWORK_OPTIONS
 
@@ -22,6 +23,17 @@ def test_recipes_are_loaded_and_changed(tmp_path):
     path.write_text("sampels = 5")
     with pytest.raises(ValueError, match="r.toml sets sampels"):
         TrainingConfig.load(path)
+
+
+def test_the_strength_of_augmentation_is_set_by_the_recipe():
+    config = TrainingConfig(augmentation="wide", crop_augmentation="synthetic")
+    assert config.setting(cropped=False) == AUGMENTATIONS["wide"]
+    weak, strong = (replace(config, strength=s).setting(cropped=True) for s in (0.0, 3.0))
+    assert weak.random_convolution == weak.occlusion == weak.brightness == 0 and weak.channel_gain == (1, 1)
+    assert strong.random_convolution == 1 and strong.noise == pytest.approx(0.6)
+    assert weak.moved == strong.moved == AUGMENTATIONS["synthetic"].moved
+    with pytest.raises(ValueError, match="strength is a number from 0 to 3"):
+        replace(config, strength=-1.0)
 
 
 @pytest.mark.parametrize(("setting", "message"), [
