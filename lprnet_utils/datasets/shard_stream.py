@@ -66,7 +66,7 @@ class ShardStream(Source):
         self.held_out = self._read(0)
         self.mean, self.basis, self.cropped = self.held_out.mean, self.held_out.basis, self.held_out.cropped
         self._record, self._lock = record, threading.Lock()
-        lines = record.read_text().split() if record is not None and record.exists() else []
+        lines = self._recorded()
         # of each shard that was taken up: the first batch, and the number of the file
         self._since, self._files = ([int(line.split(",")[k]) for line in lines] for k in range(2))
         self.stop = 0
@@ -74,6 +74,23 @@ class ShardStream(Source):
 
     def __len__(self) -> int:
         return len(self._files) * SHARD_SIZE
+
+    def _recorded(self) -> list[str]:
+        """The lines of the record, after its first one, which says how many shards are kept."""
+        if self._record is None:
+            return []
+        if not self._record.exists():
+            self._record.write_text(f"keep {self.keep}\n", encoding="utf-8")
+        text = self._record.read_text(encoding="utf-8")
+        if not text.endswith("\n"):  # killed while a line was written
+            text = text[: text.rfind("\n") + 1]
+            self._record.write_text(text, encoding="utf-8")
+        first, *lines = text.splitlines() or [""]
+        if first != f"keep {self.keep}":
+            raise DatasetError(
+                f"{self._record} began with {first!r}, not {self.keep}: its batches would not be the same"
+            )
+        return lines
 
     def window(self, number: int, batch_size: int) -> tuple[int, int]:
         """The rows, from the first to before the second, of which batch ``number`` is made."""

@@ -159,19 +159,15 @@ def fit_photos(landmarks: ArrayLike, layout: UVLayout | None = None) -> Fits:
 
 
 class Mixture:
-    """Several sources as one :class:`Source`, with the share of the samples from each, up to a common factor."""
+    """Several sources together, with the share of the samples from each, up to a common factor."""
 
     def __init__(self, sources: list[Source], shares: list[float]):
         if len(sources) != len(shares) or min(shares) < 0 or sum(shares) <= 0:
             raise ValueError(f"{len(sources)} sources need as many shares, none negative: {shares}")
         self.sources, self.shares = sources, np.array(shares, float) / sum(shares)
-        self.starts = np.cumsum([0, *map(len, sources)])
-        parts = [share * s.weights / s.weights.sum() for s, share in zip(sources, shares, strict=True)]
-        self.weights = np.concatenate(parts) / sum(shares)
-        self.cropped = np.concatenate([np.broadcast_to(s.cropped, len(s)) for s in sources])
 
     def __len__(self) -> int:
-        return int(self.starts[-1])
+        return sum(map(len, self.sources))
 
     def counts(self, total: int) -> list[int]:
         """How many of ``total`` samples each source gives: by its share, and together exactly as many."""
@@ -179,32 +175,3 @@ class Mixture:
         counts = np.floor(exact).astype(int)
         counts[np.argsort(counts - exact, kind="stable")[: total - counts.sum()]] += 1
         return counts.tolist()
-
-    def _place(self, i: int) -> tuple[Source, int]:
-        k = int(np.searchsorted(self.starts, i, "right")) - 1
-        return self.sources[k], int(i - self.starts[k])
-
-    def image(self, i: int) -> NDArray[np.uint8]:
-        """Photo i, (h, w, 3) uint8 RGB."""
-        source, row = self._place(i)
-        return source.image(row)
-
-    def box(self, i: int) -> Array:
-        """The box (4,) of its landmarks."""
-        source, row = self._place(i)
-        return source.box(row)
-
-    def landmarks(self, i: int) -> Array:
-        """Its labelled landmarks (68, 2 or 3)."""
-        source, row = self._place(i)
-        return source.landmarks(row)
-
-    def maps(self, indices: Array) -> Array:
-        """Position maps (B, N, N, 3), z of mean 0 over the valid texels."""
-        indices = np.asarray(indices)
-        which = np.searchsorted(self.starts, indices, "right") - 1
-        found = {k: self.sources[k].maps(indices[which == k] - self.starts[k]) for k in np.unique(which)}
-        out = np.empty((len(indices), *next(iter(found.values())).shape[1:]), np.float32)
-        for k, maps in found.items():
-            out[which == k] = maps
-        return out

@@ -26,6 +26,11 @@ class BatchPlan:
     changes: list[PictureChange | None]
 
 
+def sources_of(source: Source | Mixture) -> list[Source]:
+    """The sources of a mixture, or the one source."""
+    return source.sources if isinstance(source, Mixture) else [source]
+
+
 def parts_of(source: Source, batch_size: int) -> list[tuple[Source, int]]:
     """The sources that a batch is taken from, and how many samples of each: those of a mixture by their shares."""
     if isinstance(source, Mixture):

@@ -34,6 +34,7 @@ from .batches import make_batch, prefetch
 from .compiled import explain_full_memory
 from .losses import map_loss
 from .optimizer import Muon, learning_rate
+from .plan import sources_of
 from .recipes import TrainingConfig
 from .training_log import TrainingLog, duration
 from .validation import mean_nme
@@ -228,7 +229,8 @@ class Trainer:
             raise CheckpointError(f"another process has gone on with the run in {self.folder}: run the command again")
 
     def _check_photos(self, source: Source, validation: Source) -> None:
-        count = 0 if isinstance(source, ShardStream) else len(source)  # a stream may grow
+        # a stream may grow, and is not counted
+        count = sum(len(s) for s in sources_of(source) if not isinstance(s, ShardStream))
         before, counts = self._photo_counts, [count, len(validation)]
         if before is not None and before != counts:
             raise CheckpointError(

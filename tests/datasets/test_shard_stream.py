@@ -106,7 +106,9 @@ def test_more_shards_than_the_memory_holds_take_turns(tmp_path, shards, monkeypa
     windows = [stream.window(number, BATCH) for number in range(12)]
     assert windows[0] == (0, SIZE) and windows[1] == (0, 2 * SIZE), "the memory fills at once"
     assert all(stop - start == 2 * SIZE for start, stop in windows[1:])
-    files = [int(line.split(",")[1]) for line in record.read_text().split()]
+    first, *lines = record.read_text().splitlines()
+    files = [int(line.split(",")[1]) for line in lines]
+    assert first == "keep 2"
     assert files == [1, 2, 3, 4, 1, 2, 3], "after the last shard the first one again; never the held-out one"
     assert len(stream._kept) <= 2 + module.MARGIN
 
@@ -122,6 +124,11 @@ def test_a_record_gives_the_same_batches_again(tmp_path, shards):
     for number in range(3):
         for one, other in zip(before[number], make_batch(again, config(), number), strict=True):
             assert np.array_equal(one, other)
+    whole = record.read_text()
+    record.write_text(whole + "7,")  # a kill in the middle of a line
+    assert len(ShardStream(tmp_path, begin=1, keep=2, record=record)) == 2 * SIZE and record.read_text() == whole
     (tmp_path / "shard-00001.bin").unlink()
-    later = ShardStream(tmp_path, begin=1, keep=1, record=record)
-    assert later.window(5, BATCH) == (2 * SIZE, 3 * SIZE), "the record's last shard, and a new one"
+    later = ShardStream(tmp_path, begin=1, keep=2, record=record)
+    assert later.window(5, BATCH)[1] == 3 * SIZE, "the record's shards, and a new one"
+    with pytest.raises(DatasetError, match="shards.csv began with 'keep 2', not 3: its batches would not be the same"):
+        ShardStream(tmp_path, begin=1, keep=3, record=record)
