@@ -93,6 +93,8 @@ def _photo_folder(arguments: argparse.Namespace, config: TrainingConfig) -> Path
         raise ValueError(f"recipe {arguments.config} takes synthetic photos: give --shards (lprnet synthesize)")
     if arguments.shards:
         existing_folder(arguments.shards)
+    elif arguments.stream:
+        raise ValueError("--stream reads shards: give --shards (lprnet synthesize)")
     if arguments.shards and not mixed:
         if arguments.photos or arguments.aflw_train:
             raise ValueError("with --shards, the photos would not be used: set the shards' share, synthetic = 0.5")

@@ -232,6 +232,9 @@ class Trainer:
         # a stream may grow, and is not counted
         count = sum(len(s) for s in sources_of(source) if not isinstance(s, ShardStream))
         before, counts = self._photo_counts, [count, len(validation)]
+        if before is not None and (before[0] == 0) != (count == 0):
+            how = "with" if before[0] == 0 else "without"
+            raise CheckpointError(f"{self.folder} holds a run that began {how} --stream: go on with it in the same way")
         if before is not None and before != counts:
             raise CheckpointError(
                 f"{self.folder} holds a run on other photos: {before[0]} to train on and {before[1]} held out, not "

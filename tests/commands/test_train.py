@@ -8,7 +8,9 @@ from processes import another_process_in
 
 from lprnet_utils.commands import train as train_command
 from lprnet_utils.commands.main import main
-from lprnet_utils.common.files import InUseError, only_process
+from lprnet_utils.common.files import InUseError, only_process, write_checked
+from lprnet_utils.datasets import pack, shard_stream
+from lprnet_utils.synthetic import SyntheticFaces
 
 
 def train(recipe, folder, *data):
@@ -41,6 +43,28 @@ def test_what_could_not_be_written_is_refused_before_the_work(words, reason, tmp
     monkeypatch.chdir(tmp_path)
     assert main(words) == 2
     assert reason in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+
+
+def test_a_training_on_a_stream_of_shards_goes_on_as_it_began(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(shard_stream, "SHARD_SIZE", 4)
+    faces, shards = SyntheticFaces(3), tmp_path / "shards"
+    shards.mkdir()
+    for k in range(3):
+        write_checked(shards / f"shard-{k:05d}.bin", pack(faces.sample(4 * k + i) for i in range(4)))
+    recipe = "\n".join([
+        'network = "lprnet_lite"', "network_options = {size = 64}", "synthetic = 1.0", "samples = 12", "batch_size = 4",
+        "checkpoint_every = 4", "validate_every = 12",
+    ])  # fmt: skip
+    stream = ["--shards", str(shards), "--stream", "1", "--keep", "2"]
+    assert train(recipe, tmp_path, *stream, "--stop-after", "1") == 0
+    assert train(recipe, tmp_path, *stream[:2]) == 2
+    assert "holds a run that began with --stream: go on with it in the same way" in capsys.readouterr().err
+    assert train(recipe, tmp_path, *stream[:-1], "3") == 2 and "began with 'keep 2', not 3" in capsys.readouterr().err
+    assert train(recipe, tmp_path, *stream) == 0
+    assert "going on" not in capsys.readouterr().err and (tmp_path / "run" / "best.weights.h5").exists()
+    assert (tmp_path / "run" / "shards.csv").read_text().splitlines()[:2] == ["keep 2", "0,1"]
+    assert train(recipe.replace("1.0", "0.0"), tmp_path, "--photos", ".", "--stream") == 2
+    assert "--stream reads shards: give --shards" in capsys.readouterr().err
 
 
 def test_a_second_process_is_refused_before_anything_is_loaded(tmp_path, monkeypatch, capsys):
