@@ -78,9 +78,13 @@ def _shards(arguments: argparse.Namespace, size: int) -> tuple[Source, Source]:
 
         return Shards(arguments.shards, size), Shards(arguments.shards, size, held_out=True)
     from ..datasets.shard_stream import ShardStream
+    from ..training.store import shards_that_fit
 
-    print(f"waiting for {arguments.stream + 1} shards in {arguments.shards}", flush=True)
-    stream = ShardStream(arguments.shards, size, arguments.stream, arguments.keep, record=arguments.run / "shards.csv")
+    record = arguments.run / "shards.csv"
+    keep = arguments.keep or ShardStream.kept_before(record) or shards_that_fit(size)
+    begin = min(arguments.stream, keep)
+    print(f"waiting for {begin + 1} shards in {arguments.shards}; up to {keep} are kept in memory", flush=True)
+    stream = ShardStream(arguments.shards, size, begin, keep, record)
     return stream, stream.held_out
 
 
@@ -212,7 +216,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "and keep the newest in memory"
     )
     add("--stream", type=AT_LEAST_1, nargs="?", const=16, metavar="N", help=more)
-    add("--keep", type=AT_LEAST_1, default=500, metavar="N", help="shards to keep, 50 MB each on a GPU (%(default)s)")
+    add("--keep", type=AT_LEAST_1, metavar="N", help="shards to keep, 50 MB each on a GPU (what fits, at most 500)")
     start = (
         "weights to begin with: best.weights.h5 of a run or, if the recipe's network is not normalised, bundled "
         "weights by name or a .tflite file"

@@ -75,6 +75,12 @@ class ShardStream(Source):
     def __len__(self) -> int:
         return len(self._files) * SHARD_SIZE
 
+    @staticmethod
+    def kept_before(record: Path) -> int | None:
+        """How many shards a stream with this record keeps; None if there is no record."""
+        words = record.read_text(encoding="utf-8").split()[:2] if record.exists() else []
+        return int(words[1]) if words[:1] == ["keep"] and len(words) == 2 and words[1].isdigit() else None
+
     def _recorded(self) -> list[str]:
         """The lines of the record, after its first one, which says how many shards are kept."""
         if self._record is None:

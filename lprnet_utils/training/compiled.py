@@ -21,6 +21,21 @@ def on_cuda() -> bool:
     return torch.cuda.is_available()
 
 
+def free_device_memory() -> int | None:
+    """Free bytes on the accelerator; None if there is none, or it does not say."""
+    if on_cuda():
+        import torch
+
+        return torch.cuda.mem_get_info()[0]
+    if keras.backend.backend() == "jax":
+        import jax
+
+        stats = jax.devices()[0].memory_stats() or {}
+        if "bytes_limit" in stats:
+            return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
+    return None
+
+
 def compiled(function: Callable) -> Callable:
     """A function of tensors, perhaps in tuples and dictionaries; on JAX compiled, once for each set of shapes."""
     if keras.backend.backend() != "jax":

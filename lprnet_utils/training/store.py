@@ -18,11 +18,22 @@ from ..datasets.shards import SHARD_SIZE
 from ..datasets.sources import Source
 from ..geometry.crop import crop_side, view_matrix, warp_image
 from ..morphable_model.fitting import Fits
+from .compiled import free_device_memory
 
 Tensor = Any  # of the backend
 MAX_STORED_SIZE = 256  # side of photos that are kept whole
 STORED_MARGIN = 1.5  # side of the kept part of a larger photo, in sides of the network's crop
 DECODERS = 8  # threads
+FIT_BYTES = 1000  # of a face, about
+MAX_SHARDS = 500  # that are kept if nobody says how many: 25 GB on a device, 3 GB as JPEGs in a computer's memory
+
+
+def shards_that_fit(size: int) -> int:
+    """How many shards of crops of a size a stream can keep in half of the device's memory, or in that of a computer."""
+    free = free_device_memory()
+    return (
+        MAX_SHARDS if free is None else max(min(free // 2 // (SHARD_SIZE * (3 * size**2 + FIT_BYTES)), MAX_SHARDS), 1)
+    )
 
 
 class DeviceStore:

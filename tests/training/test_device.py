@@ -176,6 +176,17 @@ def test_a_stream_on_the_device_is_that_of_the_reference(tmp_path, monkeypatch):
     assert len(seen) > 2 and max(stop for _, stop in seen) > 12
 
 
+def test_a_stream_keeps_as_many_shards_as_fit(monkeypatch, tmp_path):
+    for free, expected in ((None, 500), (15 * 10**9, 146), (140 * 10**9, 500), (10**6, 1)):
+        monkeypatch.setattr(store, "free_device_memory", lambda free=free: free)
+        assert store.shards_that_fit(128) == expected
+    record = tmp_path / "shards.csv"
+    assert ShardStream.kept_before(record) is None
+    for text, expected in (("keep 7\n0,1\n", 7), ("", None), ("0,1\n", None)):
+        record.write_text(text)
+        assert ShardStream.kept_before(record) == expected
+
+
 def test_few_covers_and_many_have_room():
     setting = replace(AUGMENTATIONS["none"], occlusion=1.0, blur=1.0)
     rng = np.random.default_rng(1)
