@@ -69,7 +69,7 @@ class Head:
 
         ``gaze`` (B, 2) is pitch and yaw of the eyes in degrees.
         """
-        c = np.asarray(coefficients, np.float32)
+        c = np.asarray(coefficients, self._face.dtype)
         out = np.empty((len(c), self.count, 3), np.float32)
         out[:, self.kind["face"]] = self.model.mean + (c @ self._face).reshape(len(c), -1, 3)
         out[:, self.kind["head"]] = self.file["mean"] + (c @ self._around).reshape(len(c), -1, 3)

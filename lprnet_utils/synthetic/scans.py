@@ -41,11 +41,11 @@ class BoundHead(Head):
         return np.einsum("nk,bnkd->bnd", self._weight, missing[:, self._nearest])
 
 
-def _coefficients_solver(basis: NDArray[np.float32]) -> NDArray[np.float32]:
+def _coefficients_solver(basis: Array) -> Array:
     """The matrix (3 V, K) from differences of a face to the coefficients of a basis (K, 3 V) that fit them best."""
     square = basis @ basis.T
-    square += RIDGE * np.trace(square) / len(square) * np.eye(len(square), dtype=np.float32)
-    return np.linalg.solve(square, basis).T.astype(np.float32)
+    square += RIDGE * np.trace(square) / len(square) * np.eye(len(square), dtype=basis.dtype)
+    return np.linalg.solve(square, basis).T.astype(basis.dtype)
 
 
 class ScannedHead(BoundHead):
@@ -100,9 +100,11 @@ class MixedHead(BoundHead):
         base, self.model = self.model, MorphableModel.load("mixed")
         own = len(base.identity)
         added = self.model.identity[own:]
-        # the nearest of MakeHuman's shapes moves the head; the rest moves what is near the face
-        nearest = added.reshape(len(added), -1) @ _coefficients_solver(self._face[:own])
-        follow = self.follow(added - (nearest @ self._face[:own]).reshape(added.shape))
+        # the nearest of MakeHuman's shapes moves the head; the rest moves what is near the face. In float64: photos of
+        # one seed are the same on any number of threads, and the order in which these add changes float32's last digits
+        face = self._face[:own].astype(float)
+        nearest = added.reshape(len(added), -1) @ _coefficients_solver(face)
+        follow = self.follow(added - (nearest @ face).reshape(added.shape))
         around = (nearest @ self._around[:own]).reshape(len(added), -1, 3)
         heads = self.kind["head"].stop - self.kind["head"].start
         around += follow[:, :heads]
@@ -121,6 +123,6 @@ class MixedHead(BoundHead):
         return out
 
 
-def _inserted(basis: NDArray[np.float32], row: int, added: NDArray) -> NDArray[np.float32]:
-    """A basis (n, m) with more rows (k, ...) put in before one of them."""
-    return np.concatenate([basis[:row], added.reshape(len(added), -1).astype(np.float32), basis[row:]])
+def _inserted(basis: NDArray[np.float32], row: int, added: NDArray) -> Array:
+    """A basis (n, m) with more rows (k, ...) put in before one of them, in float64."""
+    return np.concatenate([basis[:row], added.reshape(len(added), -1), basis[row:]], dtype=float)
