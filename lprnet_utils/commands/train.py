@@ -91,14 +91,19 @@ def _shards(arguments: argparse.Namespace, size: int) -> tuple[Source, Source]:
 def _photo_folder(arguments: argparse.Namespace, config: TrainingConfig) -> Path | None:
     """The folder of real photos to train on; None for shards alone. ValueError if data do not fit the recipe."""
     from ..common.assets import existing_folder
+    from ..common.files import make_folder
 
     mixed = 0 < config.synthetic < 1
     if config.synthetic and not arguments.shards:
         raise ValueError(f"recipe {arguments.config} takes synthetic photos: give --shards (lprnet synthesize)")
-    if arguments.shards:
+    if arguments.keep and not arguments.stream:
+        raise ValueError("--keep is how many shards --stream keeps: give --stream too")
+    if arguments.stream:
+        if not arguments.shards:
+            raise ValueError("--stream reads shards: give --shards (lprnet synthesize)")
+        make_folder(arguments.shards)  # the command that fills it may only just have started
+    elif arguments.shards:
         existing_folder(arguments.shards)
-    elif arguments.stream:
-        raise ValueError("--stream reads shards: give --shards (lprnet synthesize)")
     if arguments.shards and not mixed:
         if arguments.photos or arguments.aflw_train:
             raise ValueError("with --shards, the photos would not be used: set the shards' share, synthetic = 0.5")

@@ -138,7 +138,7 @@ def resolution_filter(size: int, small: int) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=4)
 def mirrored_shifts(size: int) -> NDArray[np.float32]:
-    """Matrices (O, N, N) that shift a row of pixels, mirrored at its ends, by -O // 2 and so on."""
+    """Matrices (O, N, N) that shift a row of pixels, mirrored at its ends, by -(O // 2) to O // 2."""
     reach = int(np.ceil(3 * MAX_SIGMA))
     index = np.abs(np.arange(size)[:, None] + np.arange(-reach, reach + 1))
     index = np.where(index >= size, 2 * (size - 1) - index, index)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_right
-from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +27,8 @@ class ShardStream(Source):
 
     Shards are taken up in their order as soon as they are there. If ``keep`` of them are there, each further one
     replaces the oldest, after its photos have been drawn often enough; after the last one the first ones follow again.
-    Shard 0 is held out. Rows count the pairs in the order in which they were taken up.
+    Shard 0 is held out, and a last shard with fewer pairs than the others is left out. Rows count the pairs in the
+    order in which they were taken up.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class ShardStream(Source):
     size : int
         N, side of crops and maps.
     begin : int
-        Shards that must be there for the first batch. They are waited for.
+        Shards that must be there at the beginning. They are waited for.
     keep : int
         Shards that are kept.
     record : path, optional
@@ -53,7 +53,8 @@ class ShardStream(Source):
     Raises
     ------
     DatasetError
-        If a shard is damaged and does not change any more, or has another face model than shard 0.
+        If a shard is damaged and does not change any more, has another face model than shard 0, or is named by the
+        record and missing.
     """
 
     weights = None  # each pair of the window is drawn equally often
@@ -63,14 +64,22 @@ class ShardStream(Source):
     ):
         self.folder, self.size, self.begin, self.keep = existing_folder(folder), size, begin, max(keep, begin)
         self._model_name: str | None = None
-        self.held_out = self._read(0)
+        self.held_out = self._read(0, wait=True)
         self.mean, self.basis, self.cropped = self.held_out.mean, self.held_out.basis, self.held_out.cropped
         self._record, self._lock = record, threading.Lock()
         lines = self._recorded()
         # of each shard that was taken up: the first batch, and the number of the file
         self._since, self._files = ([int(line.split(",")[k]) for line in lines] for k in range(2))
-        self.stop = 0
-        self._kept: deque[Shards] = deque(maxlen=self.keep + MARGIN)
+        self.stop, self._highest = 0, -1  # the highest batch so far
+        self._short: set[int] = set()
+        self._kept: dict[int, Shards] = {}  # replaced as a whole: other threads read it
+        if not self._files:
+            for file in range(1, begin + 1):
+                self._kept[file - 1] = self._whole(file, self._read(file, wait=True))
+                self._note(0, file)
+        for file in self._files[-self.keep :]:
+            if not self._path(file).exists():
+                raise DatasetError(f"{self._path(file)} is missing, and {record} names it")
 
     def __len__(self) -> int:
         return len(self._files) * SHARD_SIZE
@@ -94,22 +103,24 @@ class ShardStream(Source):
         first, *lines = text.splitlines() or [""]
         if first != f"keep {self.keep}":
             raise DatasetError(
-                f"{self._record} began with {first!r}, not {self.keep}: its batches would not be the same"
+                f"{self._record} began with {first!r}, not {self.keep}, so its batches would not be the same: give "
+                "--keep as then, or leave it out"
             )
         return lines
 
     def window(self, number: int, batch_size: int) -> tuple[int, int]:
         """The rows, from the first to before the second, of which batch ``number`` is made."""
         with self._lock:
-            self._take_up(number, batch_size)
+            if number > self._highest:  # what batches before it are made of has been said
+                self._take_up(number, batch_size)
+                self._highest = number
             stop = bisect_right(self._since, number)
-            start = max(stop - self.keep, 0)
-            if not self._kept:
-                self.stop = start
-            while self.stop < stop:
-                self._kept.append(self._read(self._files[self.stop]))
-                self.stop += 1
-            return start * SHARD_SIZE, stop * SHARD_SIZE
+            top = max(self.stop, stop)
+            low = max(top - self.keep - MARGIN, 0)
+            missing = {k: self._read(self._files[k]) for k in range(low, top) if k not in self._kept}
+            self._kept = {k: shards for k, shards in self._kept.items() if k >= low} | missing
+            self.stop = top
+            return max(stop - self.keep, 0) * SHARD_SIZE, stop * SHARD_SIZE
 
     @property
     def start(self) -> int:
@@ -117,20 +128,27 @@ class ShardStream(Source):
         return max(self.stop - self.keep, 0)
 
     def _take_up(self, number: int, batch_size: int) -> None:
-        """Note further shards, from this batch on, if they are there and their time has come."""
-        while len(self._files) < self.begin:
-            self._note(0, len(self._files) + 1)
-        new, stay = len(self._files) + 1, PASSES * SHARD_SIZE // batch_size
-        full = len(self._files) >= self.keep
-        if number <= self._since[-1] or (full and number - self._since[-1] < stay):
+        """Note a further shard, from this batch on, if it is there and there is room, or the oldest has been used."""
+        count, last, stay = len(self._files), self._since[-1], PASSES * SHARD_SIZE // batch_size
+        full = count >= self.keep
+        if number <= last or (full and number - last < stay):
             return
-        if not self._path(new).exists():
+        new = count + 1 if not full else self._files[-1] + 1
+        if not self._is_there(new):
             if not full:
                 return
-            new = self._files[-1] + 1
-            if not self._path(new).exists():  # the folder holds no more: from the beginning again
-                new = 1
+            new = 1  # the folder holds no more: from the beginning again
+        self._kept = self._kept | {count: self._read(new)}
         self._note(number, new)
+
+    def _is_there(self, file: int) -> bool:
+        """Whether a shard exists and has as many pairs as the others."""
+        if file in self._short or not self._path(file).exists():
+            return False
+        if len(self._read(file)) < SHARD_SIZE:
+            self._short.add(file)
+            return False
+        return True
 
     def _note(self, number: int, file: int) -> None:
         self._since.append(number)
@@ -142,29 +160,32 @@ class ShardStream(Source):
     def _path(self, file: int) -> Path:
         return self.folder / f"shard-{file:05d}.bin"
 
-    def _read(self, file: int) -> Shards:
-        """A shard; waits for it while it is missing or in the making."""
+    def _read(self, file: int, wait: bool = False) -> Shards:
+        """A shard. One in the making is waited for, a missing one only if ``wait``."""
         path = self._path(file)
-        while not path.exists():
+        while wait and not path.exists():
             time.sleep(POLL_SECONDS)
         while True:
             try:
                 shards = Shards.of_files([path], self.size)
                 break
             except DatasetError:
-                if time.time() - path.stat().st_mtime > SETTLE_SECONDS:
+                if not path.exists() or time.time() - path.stat().st_mtime > SETTLE_SECONDS:
                     raise
                 time.sleep(POLL_SECONDS)
         if self._model_name not in (None, shards.model_name):
             raise DatasetError(f"{path} is of the face model {shards.model_name!r}, shard 0 of {self._model_name!r}")
         self._model_name = shards.model_name
+        return shards
+
+    def _whole(self, file: int, shards: Shards) -> Shards:
         if len(shards) != SHARD_SIZE:
-            raise DatasetError(f"{path} holds {len(shards)} pairs, not {SHARD_SIZE}")
+            raise DatasetError(f"{self._path(file)} holds {len(shards)} pairs, not {SHARD_SIZE}")
         return shards
 
     def shard(self, index: int) -> Shards:
         """A kept shard, by its number in the order of taking up."""
-        return self._kept[index - self.stop + len(self._kept)]
+        return self._kept[index]
 
     def image(self, i: int) -> Image:
         """Crop i, (N, N, 3) uint8 RGB."""

@@ -150,6 +150,13 @@ class Shards(Source):
         # shard, start and end of each JPEG
         self._spans = [(k, a, b) for k, s in enumerate(shards) for a, b in pairwise(s["offset"])]
         self.cropped = bool(shards[0].get("cropped", True))
+        for path, shard in zip(paths, shards, strict=True):
+            count, first = (s["coefficients"].shape[1] for s in (shard, shards[0]))
+            if count != first:
+                raise DatasetError(
+                    f"{path} has {count} coefficients a face, those before it {first}: another version of lprnet_utils "
+                    "made one of them; make all again in a new folder"
+                )
         self.fits = Fits(*(np.concatenate([s[n] for s in shards]) for n in FIT_ARRAYS))
         self.size, self.layout = size, UVLayout(size)
         stored = len(self._stored(0))

@@ -86,8 +86,8 @@ class MorphableModel:
         ``makehuman`` (CC0) has 80 identity modes and 51 expressions. Its file holds a coarse mesh; one step of
         Catmull-Clark subdivision, a sparse matrix, makes it dense. ``ict`` is the face of ICT-FaceKit (MIT), made from
         scanned people, with 100 identity modes and 55 expressions, registered to the topology. ``mixed`` is the first
-        one with 91 modes besides: from its mean to that of the second, and 90 modes of the second. Every tenth of
-        these is left out, so that no training sees all of the people in ``held_out_faces("ict")``.
+        one with 91 modes besides: from its mean to that of the second, and nine in ten modes of the second. The tenth
+        stays out, so that the faces of ``held_out_faces("ict")`` cannot be made from the others completely.
 
         ValueError for another name, AssetError if the file is missing, truncated or altered.
         """

@@ -17,8 +17,8 @@ OWN_VARIATION = (0.0, 0.6)  # their factor on MakeHuman's modes
 SCANNED_VARIATION = (0.6, 1.2)  # range of the scanned modes' standard deviation
 SETTINGS_SHARE = 0.5  # of the others: by MakeHuman's settings (age, sex, ...); the rest by its modes
 MODE_VARIATION = (0.5, 1.1)  # range of the standard deviation of MakeHuman's modes
-# Standard deviation of the weights of a face at rest, of both signs, each on both sides ("*") of the face: MakeHuman's
-# neutral face is one among others
+# Standard deviation of the weights of a face at rest, in units of RESTING_FACTOR, each on both sides ("*") of the face.
+# They have both signs, because MakeHuman's neutral face is one among others; only eyes are never wider open
 RESTING = {
     "eyeBlink*": 0.12, "eyeWide*": 0.1, "eyeSquint*": 0.12, "browDown*": 0.1, "browInnerUp": 0.12, "browOuterUp*": 0.1,
     "cheekPuff": 0.06, "jawForward": 0.06, "jawOpen": 0.05, "mouthFrown*": 0.08, "mouthLeft": 0.05, "mouthRight": 0.05,

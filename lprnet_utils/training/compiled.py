@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 Tensor = Any  # of the backend
+FULL = "out of memory", "resource_exhausted", "oom when allocating"  # in errors of torch, JAX and TensorFlow
 
 
 def on_cuda() -> bool:
@@ -52,11 +53,11 @@ def explain_full_memory() -> Iterator[None]:
         yield
     except Exception as error:
         text = str(error).lower()  # each backend has a class of its own
-        if not isinstance(error, MemoryError) and "out of memory" not in text and "resource_exhausted" not in text:
+        if not isinstance(error, MemoryError) and not any(w in text for w in FULL):
             raise
         raise RuntimeError(
-            "the memory is full: lower batch_size (--set 'batch_size = 32'), or keep fewer photos there (--stream with "
-            "a lower --keep)"
+            "the memory is full: lower batch_size (--set 'batch_size = ...'), or keep fewer there (--stream with "
+            "a lower --keep); both need a new --run"
         ) from error
 
 
@@ -87,4 +88,5 @@ def beside_the_training() -> Iterator[Callable]:
 def _stream() -> Any:
     import torch
 
+    torch.cuda.synchronize()  # what was made so far, such as room for photos, is there before this stream uses it
     return torch.cuda.Stream()

@@ -77,7 +77,7 @@ class TrainingConfig:
     average: float = 0.998  # momentum of the running average of the weights, which is validated and saved
     augmentation: str = "wide"  # of photos
     crop_augmentation: str = "none"  # of synthetic crops, varied when they were made; none: only mirrored like photos
-    strength: float = 1.0  # of both on pictures: shares and ranges of what changes in them, times this
+    strength: float = 1.0  # factor on all changes of the pictures, of photos and of crops
     profile_weight: float = 2.0  # how often real photos beyond 60 degrees of yaw are drawn, against the others
     expressive_weight: float = 1.0  # the same for photos with the mouth wide open or the eyes shut
     trust: bool = True  # draw real photos with doubtful labels less often

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
@@ -98,7 +99,7 @@ class Trainer:
             self._step_on_torch = TorchStep(model, loss)
             self._average = self._step_on_torch.average
         self._photo_counts: list[int] | None = None  # to train on, and held out
-        self._since_log: dict[str, list[float]] = {"losses": [], "outside": []}  # one value per step since the last log
+        self._since_log: dict[str, list[float]] = {"losses": [], "outside": []}  # since the last line of the log
         with only_process(self.folder):
             remove_unfinished(self.folder)
             self.log = TrainingLog(self.folder, tensorboard)
@@ -201,7 +202,7 @@ class Trainer:
     def _log(self, row: dict[str, float]) -> str:
         """Write a line of the log, with means since the last one; returns it in words."""
         losses, outside = self._since_log["losses"], self._since_log["outside"]
-        row |= {"sample": self.sample, "loss": float(np.mean(losses)), "outside": float(np.mean(outside or [0.0]))}
+        row |= {"sample": self.sample, "loss": float(np.mean(losses)), "outside": float(np.mean(outside))}
         self.log.append(row)
         losses.clear()
         outside.clear()
@@ -212,10 +213,7 @@ class Trainer:
         info = {"step": self.step, "best": self.best, "config": asdict(self.config), "since": self._since_log}
         info |= {"photos": self._photo_counts, "origin": self.origin}
         arrays = self._state()
-        if not all(np.isfinite(array).all() for array in arrays.values()):
-            raise RuntimeError(
-                f"weights are not finite after step {self.step}: lower the learning rate; {self._kept()}"
-            )
+        self._check_finite(arrays.values())
         save_checkpoint(self.folder / "checkpoint.bin", arrays, info)
         self._stamp = self._checkpoint_stamp()
 
@@ -264,11 +262,18 @@ class Trainer:
                 raise RuntimeError(f"the loss is {value} at step {step}: lower the learning rate; {self._kept()}")
         return values
 
+    def _check_finite(self, arrays: Iterable[Array]) -> None:
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise RuntimeError(
+                f"weights are not finite after step {self.step}: lower the learning rate; {self._kept()}"
+            )
+
     def _kept(self) -> str:
         return "the last good checkpoint is kept" if self._stamp else "there is no checkpoint yet"
 
     def _validate(self, validation: Source) -> float:
         """Validation NME of the averaged weights, which become ``last.weights.h5`` and perhaps ``best.weights.h5``."""
+        self._check_finite(self.average)
         trained = self.model.get_weights()
         self.model.set_weights(self.average)
         error = mean_nme(self.model, validation, self.layout)

@@ -8,7 +8,7 @@
 its own. It must be installed beside Keras; TensorFlow is not needed. Times are medians. Inference is in float32, from
 crops on the device to position maps on the device, compiled on JAX. Training is of ``lprnet_lite`` by the recipe
 ``lite-open``: the network's step alone on one batch that stays on the device, by Keras and as ``lprnet train`` does it,
-the making of batches alone, and both together.
+the making of batches alone, and both together (with the start of a training and a checkpoint).
 """
 
 import argparse
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,14 @@ SIZES = {"prnet": 256, "lprnet": 128, "lprnet_lite": 128}
 BATCHES = (1, 64)
 
 
-def wait() -> None:
-    """Wait until the device has done everything."""
+def wait(result: Any) -> None:
+    """Wait until the device has computed a result."""
     import keras
 
+    if keras.backend.backend() == "jax":
+        import jax
+
+        jax.block_until_ready(result)
     if keras.backend.backend() == "torch":
         import torch
 
@@ -49,9 +54,7 @@ def median_seconds(job: Callable[[], Any], repeats: int, inner: int = 1) -> floa
         start = time.perf_counter()
         for _ in range(inner):
             result = job()
-        if hasattr(result, "block_until_ready"):
-            result.block_until_ready()
-        wait()
+        wait(result)
         times.append((time.perf_counter() - start) / inner)
     return float(np.median(times[1:]))
 
@@ -114,7 +117,6 @@ def training(shards: Path, batch: int, precision: str, repeats: int) -> dict[str
         for _ in range(4):
             step()
         rates["network alone"] = batch / median_seconds(step, repeats, inner=10)
-        start, before = time.perf_counter(), trainer.step
         trainer.run(stream, stream.held_out, stop_after=20)
         start, before = time.perf_counter(), trainer.step
         trainer.run(stream, stream.held_out, stop_after=20 * repeats)
@@ -132,7 +134,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     if device is None:
         return {}
     run: dict[str, Any] = {"device": device, "software": f"Keras {version('keras')} on {backend} {version(backend)}"}
-    run |= {"conditions": options.conditions, "by": "this command"}
+    run |= {"conditions": options.conditions, "by": f"this command, {date.today()}"}
     run["inference"] = inference(options.repeats)
     if options.shards:
         run["training"] = {p: training(options.shards, options.batch, p, options.repeats) for p in options.precisions}
@@ -144,13 +146,19 @@ def measured(backend: str, words: list[str]) -> dict[str, Any]:
     command = [sys.executable, __file__, *words, "--here"]
     done = subprocess.run(command, env=os.environ | {"KERAS_BACKEND": backend}, stdout=subprocess.PIPE, text=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
+    if done.returncode:
+        print(f"{backend}: the measurement failed with status {done.returncode}", flush=True)
     return json.loads(lines[0].removeprefix(MARK)) if lines else {}
 
 
 def merged(runs: list[dict[str, Any]], new: dict[str, Any]) -> list[dict[str, Any]]:
-    """The runs with a new one, which takes the place of one on the same device, software and conditions."""
+    """The runs with a new one; one on the same device and software, under the same conditions, becomes part of it."""
     keys = "device", "software", "conditions"
-    return [run for run in runs if any(run[key] != new[key] for key in keys)] + [new]
+    same = [run for run in runs if all(run[key] == new[key] for key in keys)]
+    for old in same:
+        training = old.get("training", {}) | new.get("training", {})
+        new = old | new | ({"training": training} if training else {})
+    return [run for run in runs if run not in same] + [new]
 
 
 def known_runs(path: Path = OUTPUT) -> list[dict[str, Any]]:

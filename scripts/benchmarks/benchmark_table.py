@@ -98,10 +98,10 @@ writes this part of the page.
 
 {networks}
 
-MB and ms: float32 / float16 / int8. The last column is float32 on one thread, where `lprnet_lite` is {over_lprnet}
+MB and ms: float32 / float16 / int8. "Times as fast" is float32 on one thread, where `lprnet_lite` is {over_lprnet}
 times as fast as `lprnet`. The bundled weights are float16. int8 is the smallest, and moves the points of `open` by
-{int8_cost} pixels of the crop on average. The GPU is a {gpu} ({gpu_software}; by {gpu_by}). One face hardly uses it:
-what differs between 1 and 64 faces, and how fast it trains, is in [docs/speed.md](docs/speed.md).
+{int8_cost} pixels of the crop on average. The GPU's column is of another machine: {gpu}, {gpu_software},
+measured by {gpu_by}. [docs/speed.md](docs/speed.md) says more, and how fast training goes.
 
 **A photo** of {width} x {height} pixels, one thread: {parts}
 (the map in the photo, its check, landmarks, vertices, colours); the whole {whole} ms. **Start**, one core: import
@@ -134,8 +134,9 @@ The table that the original L-PRNet left open: PRNet, L-PRNet as published, and 
 {networks}
 
 Processor: {processor}, LiteRT {litert}, float32 / float16 / int8, one face at a time. GPU: {gpu}, {gpu_software},
-float32, from crops on the GPU to maps on the GPU; measured by {gpu_by}. One face takes as long as the launches of its
-computations, about as long for each network; with 64 faces at once, `lprnet_lite` does {lite_faces} faces a second,
+float32, from crops on the GPU to maps on the GPU; measured by {gpu_by}. For one face, the time goes into starting
+some hundred computations one after the other, whatever their size; a network with more layers takes longer. With 64
+faces at once the sums themselves count: `lprnet_lite` does {lite_faces} faces a second,
 `lprnet` {lprnet_faces} and PRNet {prnet_faces}.
 
 ## Training
@@ -147,10 +148,9 @@ Images a second of `lprnet_lite` on crops of 128 pixels, batches of 512:
 "Network alone" is a step on one batch that lies on the GPU: forward pass, gradients and update. What Keras loses on
 torch is time in Python: each plain number in its step (momenta, rates, epsilons) is copied to the GPU, and each copy
 waits for all that was computed before. The step of `lprnet train` does the same arithmetic without a copy
-(`lprnet_utils/training/torch_step.py`). In one run, with 13 rendering processes beside it, that was {gain} times as
-fast. Busy processors slow both: starting a step's computations is the processor's work.
-
-On a processor, training runs on TensorFlow. Keras on torch, and more so on JAX, are slower there.
+(`lprnet_utils/training/torch_step.py`). In one run that was {gain} times as fast ({conditions}). Busy processors slow
+both: starting a step's computations is the processor's work. "Batches alone" and "together" have not been measured
+since the batches' numbers were made small.
 
 ## Measure it again
 
@@ -168,8 +168,11 @@ def page(report: Report, gpu: list[Report]) -> str:
     """The text of ``docs/speed.md``."""
     run, machine = gpu_inference(gpu), report["machine"]
     faces = {name: number(64_000 / times["ms, batch 64"]) for name, times in run["inference"].items()}
-    rates = next(
-        r for run in gpu[::-1] for r in run.get("training", {}).values() if {"network alone", KERAS_STEP} <= r.keys()
+    rates, conditions = next(
+        (rates, run["conditions"])
+        for run in gpu[::-1]
+        for rates in run.get("training", {}).values()
+        if {"network alone", KERAS_STEP} <= rates.keys()
     )
     return PAGE.lstrip().format(
         networks=network_table(report["networks"], gpu),
@@ -183,6 +186,7 @@ def page(report: Report, gpu: list[Report]) -> str:
         prnet_faces=faces["prnet"],
         training=training_table(gpu),
         gain=number(rates["network alone"] / rates[KERAS_STEP]),
+        conditions=conditions,
     )
 
 

@@ -65,6 +65,13 @@ def test_a_training_on_a_stream_of_shards_goes_on_as_it_began(tmp_path, monkeypa
     assert (tmp_path / "run" / "shards.csv").read_text().splitlines()[:2] == ["keep 2", "0,1"]
     assert train(recipe.replace("1.0", "0.0"), tmp_path, "--photos", ".", "--stream") == 2
     assert "--stream reads shards: give --shards" in capsys.readouterr().err
+    assert train(recipe, tmp_path, *stream[:2], "--keep", "2") == 2 and "give --stream too" in capsys.readouterr().err
+
+
+def test_a_folder_of_shards_may_appear_after_the_training_has_begun(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(train_command, "_train", lambda arguments, *_: seen.append(arguments.shards.is_dir()) or 0)
+    assert train("synthetic = 1.0", tmp_path, "--shards", str(tmp_path / "later"), "--stream") == 0 and seen == [True]
 
 
 def test_a_second_process_is_refused_before_anything_is_loaded(tmp_path, monkeypatch, capsys):

@@ -40,8 +40,10 @@ def test_runs_on_gpus_have_rows(tmp_path):
     run["training"] = {"float32": {"network alone": 12345.6, "batches alone": 7.0}}
     row = benchmark_table.training_table([*GPU, run]).splitlines()[-1]
     assert row == "| GPU 9 | some, float32 |  | 12,346 | 7 |  | none | a test |"
-    again = run | {"training": {}}
-    assert benchmark_gpu.merged([*GPU, run], again) == [*GPU, again], "the same device, software and conditions"
+    again = {k: v for k, v in run.items() if k != "training"} | {"by": "another", "inference": {}}
+    assert benchmark_gpu.merged([*GPU, run], again) == [*GPU, run | again], "its training rates are kept"
+    faster = run | {"training": {"float32": {"network alone": 2.0}}}
+    assert benchmark_gpu.merged([run], faster) == [faster]
     assert benchmark_gpu.known_runs(tmp_path / "none.json") == []
 
 

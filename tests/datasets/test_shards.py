@@ -139,6 +139,12 @@ def test_shards_know_their_face_model(tmp_path, monkeypatch):
     write_checked(second, arrays | {"model": np.array("unheard-of")})
     with pytest.raises(DatasetError, match="was made with another version"):
         Shards(tmp_path)
+    older = {"coefficients": arrays["coefficients"][:, 1:], "model": np.array("mixed")}
+    write_checked(first, read_checked(first) | {"model": np.array("mixed")})
+    write_checked(second, arrays | older)
+    with pytest.raises(DatasetError, match="00001.bin has 221 coefficients a face, those before it 222.*new folder"):
+        Shards(tmp_path)
+    write_checked(second, arrays)
     for path in (first, second):
         write_checked(path, read_checked(path) | {"model": np.array("makehuman")})
     with pytest.raises(DatasetError, match="222 coefficients a face, not 131"):

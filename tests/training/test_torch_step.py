@@ -74,6 +74,16 @@ for a, b in zip(*found):
     assert np.allclose(a, b, rtol=1e-4, atol=1e-4), abs(a - b).max()
 """
 
+OTHER_LAYERS = """
+from lprnet_utils.networks.layers import Rescaling, UpSampling2D
+x = torch.as_tensor(rng.normal(1, 3, (2, 6, 7, 4)).astype(np.float32))
+pairs = [(UpSampling2D(2, interpolation="bilinear"), layers.UpSampling2D(2, interpolation="bilinear")),
+         (Rescaling(1.5, offset=0.5), layers.Rescaling(1.5, offset=0.5))]
+for ours, theirs in pairs:
+    found, expected = ours(x), theirs(x)
+    assert found.shape == expected.shape and np.allclose(found, expected, atol=1e-5), type(ours)
+"""
+
 NO_COPIES = """
 model = network(Muon)
 step, copied, convert = TorchStep(model, loss), [], torch.as_tensor
@@ -115,7 +125,9 @@ for a, b in zip(whole.average + whole.model.get_weights(), parts.average + parts
 
 
 @pytest.mark.parametrize(
-    "program", [UPDATE, NORMALISATION, NO_COPIES, TRAINING], ids=["update", "normalisation", "no-copies", "training"]
+    "program",
+    [UPDATE, NORMALISATION, OTHER_LAYERS, NO_COPIES, TRAINING],
+    ids=["update", "normalisation", "layers", "no-copies", "training"],
 )
 def test_on_torch(program, tmp_path):
     environment = os.environ | {"KERAS_BACKEND": "torch", "CUDA_VISIBLE_DEVICES": ""}
