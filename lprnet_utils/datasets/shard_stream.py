@@ -57,12 +57,10 @@ class ShardStream(Source):
         record and missing.
     """
 
-    weights = None  # each pair of the window is drawn equally often
-
     def __init__(
         self, folder: str | Path, size: int = 128, begin: int = 16, keep: int = 500, record: Path | None = None
     ):
-        self.folder, self.size, self.begin, self.keep = existing_folder(folder), size, begin, max(keep, begin)
+        self.folder, self.size, self.keep = existing_folder(folder), size, max(keep, begin)
         self._model_name: str | None = None
         self.held_out = self._read(0, wait=True)
         self.mean, self.basis, self.cropped = self.held_out.mean, self.held_out.basis, self.held_out.cropped
@@ -75,7 +73,10 @@ class ShardStream(Source):
         self._kept: dict[int, Shards] = {}  # replaced as a whole: other threads read it
         if not self._files:
             for file in range(1, begin + 1):
-                self._kept[file - 1] = self._whole(file, self._read(file, wait=True))
+                shards = self._read(file, wait=True)
+                if len(shards) != SHARD_SIZE:
+                    raise DatasetError(f"{self._path(file)} holds {len(shards)} pairs, not {SHARD_SIZE}")
+                self._kept[file - 1] = shards
                 self._note(0, file)
         for file in self._files[-self.keep :]:
             if not self._path(file).exists():
@@ -115,12 +116,16 @@ class ShardStream(Source):
                 self._take_up(number, batch_size)
                 self._highest = number
             stop = bisect_right(self._since, number)
-            top = max(self.stop, stop)
-            low = max(top - self.keep - MARGIN, 0)
-            missing = {k: self._read(self._files[k]) for k in range(low, top) if k not in self._kept}
-            self._kept = {k: shards for k, shards in self._kept.items() if k >= low} | missing
-            self.stop = top
+            if stop > self.stop:
+                low = max(stop - self.keep - MARGIN, 0)
+                missing = {k: self._read(self._files[k]) for k in range(low, stop) if k not in self._kept}
+                self._kept = {k: shards for k, shards in self._kept.items() if k >= low} | missing
+                self.stop = stop
             return max(stop - self.keep, 0) * SHARD_SIZE, stop * SHARD_SIZE
+
+    def draw(self, rng: np.random.Generator, count: int, number: int, batch_size: int) -> NDArray[np.intp]:
+        """Rows (count,) of batch ``number``, each pair of its window equally often."""
+        return rng.integers(*self.window(number, batch_size), size=count)
 
     @property
     def start(self) -> int:
@@ -134,21 +139,24 @@ class ShardStream(Source):
         if number <= last or (full and number - last < stay):
             return
         new = count + 1 if not full else self._files[-1] + 1
-        if not self._is_there(new):
+        shards = self._read_if_there(new)
+        if shards is None:
             if not full:
                 return
             new = 1  # the folder holds no more: from the beginning again
-        self._kept = self._kept | {count: self._read(new)}
+            shards = self._read(new)
+        self._kept = self._kept | {count: shards}
         self._note(number, new)
 
-    def _is_there(self, file: int) -> bool:
-        """Whether a shard exists and has as many pairs as the others."""
+    def _read_if_there(self, file: int) -> Shards | None:
+        """A shard; None if it does not exist, or has fewer pairs than the others."""
         if file in self._short or not self._path(file).exists():
-            return False
-        if len(self._read(file)) < SHARD_SIZE:
-            self._short.add(file)
-            return False
-        return True
+            return None
+        shards = self._read(file)
+        if len(shards) == SHARD_SIZE:
+            return shards
+        self._short.add(file)
+        return None
 
     def _note(self, number: int, file: int) -> None:
         self._since.append(number)
@@ -176,11 +184,6 @@ class ShardStream(Source):
         if self._model_name not in (None, shards.model_name):
             raise DatasetError(f"{path} is of the face model {shards.model_name!r}, shard 0 of {self._model_name!r}")
         self._model_name = shards.model_name
-        return shards
-
-    def _whole(self, file: int, shards: Shards) -> Shards:
-        if len(shards) != SHARD_SIZE:
-            raise DatasetError(f"{self._path(file)} holds {len(shards)} pairs, not {SHARD_SIZE}")
         return shards
 
     def shard(self, index: int) -> Shards:

@@ -31,6 +31,10 @@ class Source(Protocol):
 
     def __len__(self) -> int: ...
 
+    def draw(self, rng: np.random.Generator, count: int, number: int, batch_size: int) -> NDArray[np.intp]:
+        """Rows (count,) of batch ``number``, by their weights."""
+        return rng.choice(len(self), count, p=self.weights / self.weights.sum())
+
     def image(self, i: int) -> NDArray[np.uint8]:
         """Photo i, (h, w, 3) uint8 RGB."""
 

@@ -17,7 +17,7 @@ from ..datasets.sources import Source
 from ..uv.encoding import SPAN
 from ..uv.layout import UVLayout
 from .compiled import beside_the_training, compiled
-from .device_pictures import PictureChanger, pack_changes
+from .device_pictures import change_pictures, change_tables, clip, pack_changes
 from .plan import parts_of, plan_batch
 from .recipes import TrainingConfig
 from .store import DeviceStore
@@ -39,11 +39,9 @@ def warp(images: Tensor, inverse: Tensor, size: int) -> Tensor:
     flat = ops.reshape(images, (count * height * width, 3))
     start = ops.arange(count, dtype="int32")[:, None, None] * (height * width)
 
-    def inside(index: Tensor, length: int) -> Tensor:  # as ops.clip, which would copy its bounds to the device
-        return ops.cast(length - 1 - ops.relu(length - 1 - ops.relu(index)), "int32")
-
     def pixels(column: Tensor, row: Tensor) -> Tensor:
-        rows = start + inside(row, height) * width + inside(column, width)
+        row, column = (ops.cast(clip(v, n - 1), "int32") for v, n in ((row, height), (column, width)))
+        rows = start + row * width + column
         return ops.cast(ops.take(flat, rows, axis=0), "float32")
 
     upper = _mix(pixels(left, top), pixels(left + 1, top), right_share)
@@ -86,7 +84,6 @@ class DeviceBatches:
         basis = source.basis.reshape(len(source.basis), -1)
         constants = source.mean.reshape(1, -1), basis, UVLayout(size).mask.ravel(), [1, -1, 1]
         self._constants = tuple(ops.convert_to_tensor(np.asarray(a, np.float32)) for a in constants)
-        self._pictures = PictureChanger(size)
         setting = config.setting(cropped=bool(np.all(source.cropped)))
         filtered = 1 - (1 - setting.low_resolution) * (1 - setting.blur)
         self._shares = setting.occlusion, filtered
@@ -118,17 +115,17 @@ class DeviceBatches:
         arrays = slots, inverse, plan.matrices.astype(np.float32), plan.mirrored
         tensors = map(ops.convert_to_tensor, arrays)
         numbers = {name: ops.convert_to_tensor(value) for name, value in numbers.items()}
-        kept = self.stored.arrays, self._constants, self._pictures.constants
+        kept = self.stored.arrays, self._constants, change_tables(self.size)
         return self._make((*tensors, numbers), kept)
 
     def _batch(self, drawn: tuple[Any, ...], kept: tuple[tuple[Tensor, ...], ...]) -> tuple[Tensor, Tensor]:
         rows, inverse, matrices, mirrored, numbers = drawn
-        stored, constants, of_pictures = kept
+        stored, constants, tables = kept
         images = ops.take(stored[0], rows, axis=0)
         crops = ops.round(warp(images, inverse, self.size))
         maps = transform_maps(matrices, self._maps(rows, stored[1:], constants))
         crops, maps = mirror(crops, ops.reshape(maps, (-1, self.size, self.size, 3)), mirrored)
-        return PictureChanger.apply(crops, numbers, of_pictures) / 255.0, encode(maps)
+        return change_pictures(crops, numbers, tables) / 255.0, encode(maps)
 
 
 class DeviceMixture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -79,46 +80,45 @@ def _padded(rows: list[int], count: int, share: float) -> NDArray[np.int32]:
     return np.array(rows + [0] * (max(length, usual) - len(rows)), np.int32)
 
 
-class PictureChanger:
-    """Changes whole batches of pictures (B, N, N, 3), 0 to 255, on the device, in the order of the reference."""
+@lru_cache(maxsize=2)  # the sources of a mixture share them
+def change_tables(size: int) -> tuple[Tensor, ...]:
+    """What changes of crops of a size are looked up in: noise, matrices of resolution, shifts and cells, weights."""
+    enlarged = [cv2.resize(np.eye(n, dtype=np.float32), (n, size)) for n in range(1, size // 2 + 1)]
+    cells = np.zeros((size // 2 + 1, size, size // 2), np.float32)
+    for n, matrix in enumerate(enlarged, 1):
+        cells[n, :, :n] = matrix
+    resolution = [resolution_filter(size, n) if n else np.eye(size, dtype=np.float32) for n in range(size + 1)]
+    bits = 2 ** np.arange(7, -1, -1)
+    arrays = noise_bank(), np.stack(resolution), mirrored_shifts(size), cells, GREY_WEIGHTS, bits
+    return tuple(map(ops.convert_to_tensor, arrays))
 
-    def __init__(self, size: int):
-        sides = range(size + 1)
-        enlarged = [cv2.resize(np.eye(n, dtype=np.float32), (n, size)) for n in range(1, size // 2 + 1)]
-        cells = np.zeros((size // 2 + 1, size, size // 2), np.float32)
-        for n, matrix in enumerate(enlarged, 1):
-            cells[n, :, :n] = matrix
-        resolution = np.stack([resolution_filter(size, n) if n else np.eye(size, dtype=np.float32) for n in sides])
-        arrays = noise_bank(), resolution, mirrored_shifts(size), cells, GREY_WEIGHTS, 2 ** np.arange(7, -1, -1)
-        self.constants = tuple(map(ops.convert_to_tensor, arrays))
 
-    @staticmethod
-    def apply(crops: Tensor, numbers: dict[str, Tensor], constants: tuple[Tensor, ...]) -> Tensor:
-        """The crops after the changes of :func:`pack_changes`."""
-        size = crops.shape[1]
-        bank, resolution, shifts, cells, grey_weights, bits = constants
-        if numbers["covers"].shape[0]:
-            behind = ops.take(crops, numbers["covers"], axis=0)
-            for j in range(COVERS):
-                rolled = _roll(behind, numbers["shift"][:, j])
-                enlarge = ops.take(cells, numbers["cell_count"][:, j], axis=0)
-                texture = _levels(_filter(ops.cast(numbers["cells"][:, j], "float32"), enlarge))
-                front = ops.where(numbers["shifted"][:, j][:, None, None, None], rolled, texture)
-                mask = ops.cast(numbers["cover"][:, j], "int32")[..., None] // ops.cast(bits, "int32") % 2
-                behind = ops.where(ops.reshape(mask, (-1, size, size, 1)) > 0, front, behind)
-            crops = ops.take(ops.concatenate([crops, behind]), numbers["covered"], axis=0)
-        crops = _levels(_convolve(crops, numbers["kernels"], numbers["share"]))
-        if numbers["filters"].shape[0]:
-            blur = ops.reshape(ops.matmul(numbers["blur"], ops.reshape(shifts, (-1, size**2))), (-1, size, size))
-            filters = ops.matmul(blur, ops.take(resolution, numbers["small"], axis=0))
-            filtered = _levels(_filter(ops.take(crops, numbers["filters"], axis=0), filters))
-            crops = ops.take(ops.concatenate([crops, filtered]), numbers["filtered"], axis=0)
-        crops = _look_up(crops, numbers["levels"])
-        grey = _levels(ops.sum(crops * grey_weights, axis=-1, keepdims=True))
-        crops = ops.where(numbers["grey"][:, None, None, None], grey, crops)
-        index = numbers["noise_start"][:, None] + ops.arange(3 * size * size, dtype="int32")
-        noise = ops.reshape(ops.take(bank, index, axis=0), (-1, size, size, 3))
-        return _levels(crops + numbers["noise"][:, None, None, None] * noise)
+def change_pictures(crops: Tensor, numbers: dict[str, Tensor], tables: tuple[Tensor, ...]) -> Tensor:
+    """Crops (B, N, N, 3), 0 to 255, after the changes of :func:`pack_changes`, in the order of the reference."""
+    size = crops.shape[1]
+    bank, resolution, shifts, cells, grey_weights, bits = tables
+    if numbers["covers"].shape[0]:
+        behind = ops.take(crops, numbers["covers"], axis=0)
+        for j in range(COVERS):
+            rolled = _roll(behind, numbers["shift"][:, j])
+            enlarge = ops.take(cells, numbers["cell_count"][:, j], axis=0)
+            texture = _levels(_filter(ops.cast(numbers["cells"][:, j], "float32"), enlarge))
+            front = ops.where(numbers["shifted"][:, j][:, None, None, None], rolled, texture)
+            mask = ops.cast(numbers["cover"][:, j], "int32")[..., None] // ops.cast(bits, "int32") % 2
+            behind = ops.where(ops.reshape(mask, (-1, size, size, 1)) > 0, front, behind)
+        crops = ops.take(ops.concatenate([crops, behind]), numbers["covered"], axis=0)
+    crops = _levels(_convolve(crops, numbers["kernels"], numbers["share"]))
+    if numbers["filters"].shape[0]:
+        blur = ops.reshape(ops.matmul(numbers["blur"], ops.reshape(shifts, (-1, size**2))), (-1, size, size))
+        filters = ops.matmul(blur, ops.take(resolution, numbers["small"], axis=0))
+        filtered = _levels(_filter(ops.take(crops, numbers["filters"], axis=0), filters))
+        crops = ops.take(ops.concatenate([crops, filtered]), numbers["filtered"], axis=0)
+    crops = _look_up(crops, numbers["levels"])
+    grey = _levels(ops.sum(crops * grey_weights, axis=-1, keepdims=True))
+    crops = ops.where(numbers["grey"][:, None, None, None], grey, crops)
+    index = numbers["noise_start"][:, None] + ops.arange(3 * size * size, dtype="int32")
+    noise = ops.reshape(ops.take(bank, index, axis=0), (-1, size, size, 3))
+    return _levels(crops + numbers["noise"][:, None, None, None] * noise)
 
 
 def _filter(pictures: Tensor, matrices: Tensor) -> Tensor:
@@ -130,9 +130,13 @@ def _filter(pictures: Tensor, matrices: Tensor) -> Tensor:
     return ops.transpose(ops.reshape(mixed, (-1, size, size, 3)), (0, 2, 1, 3))
 
 
+def clip(values: Tensor, high: float) -> Tensor:
+    """Values from 0 to ``high``; ``ops.clip`` would copy these two to the device."""
+    return high - ops.relu(high - ops.relu(values))
+
+
 def _levels(crops: Tensor) -> Tensor:
-    # as ops.clip, which would copy its bounds to the device
-    return 255 - ops.relu(255 - ops.relu(ops.round(crops)))
+    return clip(ops.round(crops), 255)
 
 
 def _roll(crops: Tensor, shift: Tensor) -> Tensor:

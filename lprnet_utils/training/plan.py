@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from ..common.arrays import Array
 from ..datasets.augmentation import Augmentation, move_matrix, quarter_turn_matrix, sample_matrix
 from ..datasets.pictures import PictureChange
-from ..datasets.shard_stream import ShardStream
 from ..datasets.sources import Mixture, Source
 from .recipes import TrainingConfig
 
@@ -45,11 +44,7 @@ def plan_batch(
     rng = np.random.default_rng([config.seed, number, part] if part else [config.seed, number])
     photo_setting, crop_setting = config.setting(cropped=False), config.setting(cropped=True)
     varies = config.crop_augmentation != "none"
-    count = config.batch_size if count is None else count
-    if isinstance(source, ShardStream):
-        rows = rng.integers(*source.window(number, config.batch_size), size=count)
-    else:
-        rows = rng.choice(len(source), count, p=source.weights / source.weights.sum())
+    rows = source.draw(rng, config.batch_size if count is None else count, number, config.batch_size)
     cropped = np.broadcast_to(source.cropped, len(source))[rows]
     matrices, mirrored, changes = np.empty((len(rows), 2, 3)), np.zeros(len(rows), bool), []
     cut = np.ones(len(rows), bool)

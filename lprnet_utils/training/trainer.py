@@ -212,6 +212,8 @@ class Trainer:
         """Write the checkpoint. RuntimeError if a weight is not finite: the one before is kept."""
         info = {"step": self.step, "best": self.best, "config": asdict(self.config), "since": self._since_log}
         info |= {"photos": self._photo_counts, "origin": self.origin}
+        if self._step_on_torch:  # it counts for itself
+            self.optimizer.iterations.assign(self.step)
         arrays = self._state()
         self._check_finite(arrays.values())
         save_checkpoint(self.folder / "checkpoint.bin", arrays, info)
@@ -273,9 +275,9 @@ class Trainer:
 
     def _validate(self, validation: Source) -> float:
         """Validation NME of the averaged weights, which become ``last.weights.h5`` and perhaps ``best.weights.h5``."""
-        self._check_finite(self.average)
-        trained = self.model.get_weights()
-        self.model.set_weights(self.average)
+        average, trained = self.average, self.model.get_weights()
+        self._check_finite(average)
+        self.model.set_weights(average)
         error = mean_nme(self.model, validation, self.layout)
         last = self.folder / "last.weights.h5"
         save_weights(self.model, last)
@@ -290,8 +292,6 @@ class Trainer:
         """The arrays of a checkpoint: weights, their running average, and the optimizer's variables."""
         arrays = {f"weight_{k}": np.asarray(w) for k, w in enumerate(self.model.get_weights())}
         arrays |= {f"average_{k}": w for k, w in enumerate(self.average)}
-        if self._step_on_torch:
-            self.optimizer.iterations.assign(self.step)
         return arrays | {f"optimizer_{k}": ops.convert_to_numpy(v) for k, v in enumerate(self.optimizer.variables)}
 
     def _resume(self) -> None:

@@ -201,11 +201,6 @@ def use(face: Face) -> tuple:
     return face.landmarks, face.vertices, face.colors
 
 
-def gpu_networks() -> str:
-    """Times the networks on a GPU with each backend that has one, into their own file; says with how many."""
-    return f"measured with {benchmark_gpu.measure_backends(['torch', 'jax'], [])} backends, see benchmark_gpu.json"
-
-
 def networks_alone(repeats: int) -> Numbers:
     """Times of MediaPipe's landmark model and of the bundled weights, where MediaPipe is installed."""
     from lprnet_utils.networks import time_litert
@@ -300,7 +295,6 @@ def main() -> None:
         "synthetic samples a second, 1 thread": synthetic_rate,
         "networks": lambda: network_costs(4 * options.repeats),
         "networks alone": lambda: networks_alone(4 * options.repeats),
-        "gpu": gpu_networks,
     }
     if options.only:
         if options.only not in steps:
@@ -317,6 +311,8 @@ def main() -> None:
     options.output.write_text(text + "\n", encoding="utf-8")
     print(text)
     print(f"{time.perf_counter() - begun:.0f} s in all")
+    if not options.only:
+        benchmark_gpu.measure_backends(["torch", "jax"], [])
     if options.output == parser.get_default("output"):
         benchmark_table.write_tables(ROOT, report, benchmark_gpu.known_runs())
 

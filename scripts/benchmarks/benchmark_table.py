@@ -149,8 +149,7 @@ Images a second of `lprnet_lite` on crops of 128 pixels, batches of 512:
 torch is time in Python: each plain number in its step (momenta, rates, epsilons) is copied to the GPU, and each copy
 waits for all that was computed before. The step of `lprnet train` does the same arithmetic without a copy
 (`lprnet_utils/training/torch_step.py`). In one run that was {gain} times as fast ({conditions}). Busy processors slow
-both: starting a step's computations is the processor's work. "Batches alone" and "together" have not been measured
-since the batches' numbers were made small.
+both: starting a step's computations is the processor's work. What has no figure has not been measured.
 
 ## Measure it again
 

@@ -6,13 +6,14 @@ from keras import layers
 
 from lprnet_utils import MorphableModel, UVLayout
 from lprnet_utils.datasets import AUGMENTATIONS, Augmentation
+from lprnet_utils.datasets.sources import Source
 from lprnet_utils.geometry import Camera, landmark_box, rotation_matrix
 
 # geometric changes only: the colours stay as they are
 AUGMENTATIONS["geometry"] = Augmentation(0.5, 20, 60, 0.1, (0.85, 1.2), 0.08, (1, 1))
 
 
-class ToySource:
+class ToySource(Source):
     """Faces of the model, drawn as one bright dot at the tip of the nose of a 160 x 160 photo."""
 
     cropped, size = False, 128

@@ -30,7 +30,7 @@ from lprnet_utils.training.device import (
     transform_maps,
     warp,
 )
-from lprnet_utils.training.device_pictures import PictureChanger, pack_changes
+from lprnet_utils.training.device_pictures import change_pictures, change_tables, pack_changes
 from lprnet_utils.training.store import DeviceStore
 from lprnet_utils.uv import decode_map
 
@@ -83,7 +83,7 @@ def test_each_change_of_a_picture(step):
     changes = [PictureChange.draw(rng, setting, 128) for _ in crops]
     numbers = tensors(pack_changes(changes, 128, (0.5, 0.5)))
     pictures = ops.convert_to_tensor(np.stack(crops).astype(np.float32))
-    found = np.asarray(PictureChanger.apply(pictures, numbers, PictureChanger(128).constants))
+    found = np.asarray(change_pictures(pictures, numbers, change_tables(128)))
     expected = np.stack([change.apply(crop) for crop, change in zip(crops, changes, strict=True)])
     assert np.abs(found - expected).max() <= MAX_LEVELS and (expected != np.stack(crops)).mean() > 0.02
 

@@ -100,7 +100,6 @@ assert copied, "Keras copies plain numbers so"
 """
 
 TRAINING = """
-import shutil
 config = TrainingConfig(samples=24, batch_size=4, warmup=8, optimizer="muon", learning_rate=4e-3, checkpoint_every=12,
                         validate_every=8, average=0.9, seed=3)
 def part(name, **options):
