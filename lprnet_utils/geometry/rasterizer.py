@@ -197,7 +197,13 @@ def draw_over(
     the mesh is solid and writes its depth; elsewhere it is absent. With a negative ``cut`` the opacity blends the mesh
     with the picture, and the depth stays as it is.
     """
-    points = np.ascontiguousarray(points, np.float64)
+    points = np.asarray(points, np.float64)
+    # only the part of the picture that the mesh reaches: lashes and glints are small
+    low = np.clip(np.floor(points[:, :2].min(0)), 0, depth.shape[::-1]).astype(int)
+    high = np.clip(np.ceil(points[:, :2].max(0)) + 1, low, depth.shape[::-1]).astype(int)
+    region = slice(low[1], high[1]), slice(low[0], high[0])
+    image, depth = image[region], depth[region]
+    points = points - [*low, 0]
     index = np.full(depth.shape, -1, np.int32)
     bary = np.empty((*depth.shape, 3))
     uv = np.zeros((len(points), 2), np.float32) if uv is None else np.ascontiguousarray(uv, np.float32)

@@ -138,7 +138,7 @@ class Appearance:
         albedo[: len(skin)] = skin
         clothed = self._clothed(rng)
         mask_color = self._dress(rng, albedo, clothed, labels)
-        self._color_eyes_and_teeth(rng, albedo, tone, dark)
+        self._color_eyes_and_teeth(rng, albedo, tone, labels)
         if mask_color is not None:
             albedo[head.kind["mouth"]] = albedo[head.teeth] = mask_color
         gloss = np.ones(head.count, np.float32)
@@ -205,9 +205,9 @@ class Appearance:
         albedo[: head.face_count][self.mask] = mask_color
         return mask_color
 
-    def _color_eyes_and_teeth(self, rng: np.random.Generator, albedo: Array, tone: float, dark: bool) -> None:
+    def _color_eyes_and_teeth(self, rng: np.random.Generator, albedo: Array, tone: float, labels: dict) -> None:
         """Colour eyeballs, mouth and teeth in ``albedo`` (n, 3), in place."""
-        head = self.head
+        head, dark = self.head, tone < DARK_SKIN_TONE
         iris = IRIS_COLORS[0 if dark else rng.integers(len(IRIS_COLORS))] * rng.uniform(0.6, 1.5)
         white = np.array([0.5, 0.48, 0.45]) * rng.uniform(0.7, 1.1) * (0.35 + tone)
         rings = np.array([[0.01] * 3, [0.01] * 3, iris, iris, iris * 0.4, white, white, white * 0.8, white * 0.6])

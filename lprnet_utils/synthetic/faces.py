@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..common.arrays import Array
+from ..common.arrays import Array, Image
 from ..datasets.shards import Sample
 from ..geometry.camera import Camera, rotation_angles, rotation_matrix
 from ..geometry.crop import crop_side
@@ -10,9 +10,9 @@ from ..geometry.shading import Light
 from ..uv.layout import UVLayout
 from .appearance import Appearance
 from .effects import background, fingers, obstacle, shadow, simulate_camera
-from .head import Head
+from .head import Head, Part
 from .people import People, sample_picture_rotation, sample_pose
-from .renderer import SUPERSAMPLING, Rendering, draw_head
+from .renderer import SUPERSAMPLING, Rendering, Surface, draw_head
 
 BLOCK_SIZE = 32  # samples whose vertices are computed together
 
@@ -88,12 +88,19 @@ class SyntheticFaces:
         picture = drawn.over(picture)
         if rng.random() < 0.15:
             picture = shadow(rng, picture)
-        if rng.random() < 0.08:
-            picture = fingers(rng, picture, drawn.picture[drawn.coverage > 0.9])
-        elif rng.random() < 0.12:
-            picture = obstacle(rng, picture)
-        image = simulate_camera(rng, picture)
+        picture = self.put_before(rng, picture, drawn)
+        image = self.photograph(rng, picture)
         return Sample(image, position_map, coefficients[k], camera, labels, *optional)
+
+    def put_before(self, rng: np.random.Generator, picture: Array, drawn: Rendering) -> Array:
+        """The picture (N, N, 3), seldom with fingers or an obstacle before the face."""
+        if rng.random() < 0.08:
+            return fingers(rng, picture, drawn.picture[drawn.coverage > 0.9])
+        return obstacle(rng, picture) if rng.random() < 0.12 else picture
+
+    def photograph(self, rng: np.random.Generator, picture: Array) -> Image:
+        """The photo (N, N, 3) uint8 of a picture (N, N, 3) in linear light."""
+        return simulate_camera(rng, picture)
 
     def scene(self, rng: np.random.Generator) -> tuple[Light, Array]:
         """The light, and the picture (N, N, 3) behind the person in linear light."""
@@ -137,8 +144,7 @@ class SyntheticFaces:
         self, rng: np.random.Generator, vertices: Array, camera: Camera, light: Light, labels: dict
     ) -> Rendering:
         """One person, with the camera's exposure."""
-        surface, hair_color = self.appearance.surface(rng, labels)
-        parts = self.appearance.accessories(rng, vertices, hair_color, labels)
+        surface, parts = self.dress(rng, vertices, camera, light, labels)
         drawn = draw_head(self.head, vertices, surface, light, camera, self.size, parts)
         if drawn.hidden > 0.5:  # too little of the face is seen to learn from
             drawn = draw_head(self.head, vertices, surface, light, camera, self.size)
@@ -148,6 +154,13 @@ class SyntheticFaces:
         exposure = (0.75 / max(bright, 0.03)) ** rng.uniform(0.4, 1.0) * np.exp(rng.normal(0, 0.3))
         drawn.picture[:] *= np.float32(exposure)
         return drawn
+
+    def dress(
+        self, rng: np.random.Generator, vertices: Array, camera: Camera, light: Light, labels: dict
+    ) -> tuple[Surface, list[Part]]:
+        """The surface of a head with vertices (n, 3), and what it wears; ``labels`` is added to."""
+        surface, hair_color = self.appearance.surface(rng, labels)
+        return surface, self.appearance.accessories(rng, vertices, hair_color, labels)
 
     def _add_bystander(self, rng: np.random.Generator, picture: Array, vertices: Array, camera: Camera) -> Array:
         """Draw another person into the picture, to the left or right of its centre."""

@@ -27,20 +27,20 @@ TEETH_OCCLUSION = 0.55
 class Head:
     """Mesh of a head around a face model, the bundled one by default: V vertices of the face, n in all."""
 
-    eye_rings = EYE_RINGS
+    eye_rings, eye_segments = EYE_RINGS, EYE_SEGMENTS
 
     def __init__(self, model: MorphableModel | None = None):
         self.model = model or MorphableModel.load()
         self.file = file = read_bundled_arrays("head.npz")
         model, v = self.model, len(self.model.mean)
-        ring = len(EYE_RINGS) * EYE_SEGMENTS
+        ring = len(self.eye_rings) * self.eye_segments
         faces = model.triangles[~model.membrane]
         self.rim = np.array(min(border_loops(faces)[1:], key=lambda loop: model.mean[loop, 1].mean()))
         edges = np.cumsum([0, v, len(file["mean"]), ring, ring, len(self.rim) + 1])
         names = "face", "head", "right eye", "left eye", "mouth"  # the mouth is the dark pocket behind the lips
         self.kind = {n: slice(a, b) for n, a, b in zip(names, edges[:-1], edges[1:], strict=True)}
         self.face_count, self.count = v, int(edges[-1])
-        ball = ring_triangles(len(EYE_RINGS), EYE_SEGMENTS)
+        ball = ring_triangles(len(self.eye_rings), self.eye_segments)
         back = edges[4] + np.arange(len(self.rim))
         next_rim, next_back = np.roll(self.rim, -1), np.roll(back, -1)
         pocket = [np.stack(t, 1) for t in ((self.rim, back, next_rim), (next_rim, back, next_back))]
@@ -52,7 +52,7 @@ class Head:
         self._face = np.concatenate([model.identity, model.expression]).reshape(len(file["basis"]), -1)
         self._around = file["basis"].astype(np.float32).reshape(len(self._face), -1)
         self._eyes = file["eye_basis"].reshape(len(self._face), -1)
-        angle = np.arange(EYE_SEGMENTS) * 2 * np.pi / EYE_SEGMENTS
+        angle = np.arange(self.eye_segments) * 2 * np.pi / self.eye_segments
         polar = self.eye_rings[:, None]
         ball = [np.sin(polar) * np.cos(angle), np.sin(polar) * np.sin(angle), np.cos(polar) + 0 * angle]
         self._ball = np.stack(ball, -1).reshape(-1, 3) * float(file["eye_radius"])
@@ -67,16 +67,17 @@ class Head:
     def vertices(self, coefficients: Array, gaze: ArrayLike) -> NDArray[np.float32]:
         """Vertices (B, n, 3), in mm of the face frame, of heads with the model's coefficients (B, K + E).
 
-        ``gaze`` (B, 2) is pitch and yaw of the eyes in degrees.
+        ``gaze`` (B, 2) is pitch and yaw of the eyes in degrees, or (B, 2, 2) of the right and of the left eye.
         """
         c = np.asarray(coefficients, self._face.dtype)
         out = np.empty((len(c), self.count, 3), np.float32)
         out[:, self.kind["face"]] = self.model.mean + (c @ self._face).reshape(len(c), -1, 3)
         out[:, self.kind["head"]] = self.file["mean"] + (c @ self._around).reshape(len(c), -1, 3)
         centre = self.file["eye_centre"] + (c @ self._eyes).reshape(len(c), 2, 3)
-        for k, angles in enumerate(gaze):
-            ball = self._ball @ rotation_matrix(*angles, 0.0).T
-            out[k, self.kind["right eye"]], out[k, self.kind["left eye"]] = ball + centre[k, 0], ball + centre[k, 1]
+        angles = np.broadcast_to(np.reshape(gaze, (len(c), -1, 2)), (len(c), 2, 2))
+        for k in range(len(c)):
+            for eye, name in enumerate(("right eye", "left eye")):
+                out[k, self.kind[name]] = self._ball @ rotation_matrix(*angles[k, eye], 0.0).T + centre[k, eye]
         self.place_mouth_pocket(out)
         return out
 

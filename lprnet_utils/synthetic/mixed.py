@@ -27,8 +27,10 @@ class MixedFaces(SyntheticFaces):
     places. Coefficients are those of ``MorphableModel.load("mixed")``.
     """
 
-    def __init__(self, seed: int = 0, size: int = 128):
-        super().__init__(seed, size, MixedHead(), MixedPeople(), UVLayout(size))
+    def __init__(
+        self, seed: int = 0, size: int = 128, head: MixedHead | None = None, layout: UVLayout | None = None
+    ):  # fmt: skip
+        super().__init__(seed, size, head or MixedHead(), MixedPeople(), layout or UVLayout(size))
         self.appearance = VariedAppearance(self.head, self.landmark_weights)
 
     def scene(self, rng: np.random.Generator) -> tuple[Light, Array]:

@@ -66,11 +66,14 @@ class MixedPeople(People):
         return np.r_[identity, np.clip(expression, *WEIGHT_RANGE)].astype(np.float32), labels
 
     def look(self, coefficients: NDArray[np.float32], gaze: Array) -> NDArray[np.float32]:
-        """The coefficients of a person who looks in a direction (2,), pitch and yaw in degrees: the lids follow."""
-        pitch, yaw = gaze  # up, and toward the person's own right
+        """The coefficients of a person who looks in a direction, pitch and yaw in degrees: the lids follow.
+
+        ``gaze`` is (2,), or (2, 2) of the right and the left eye.
+        """
         out = coefficients.copy()
         expression = out[self.count :]
-        for side, inward in (("Left", yaw), ("Right", -yaw)):
+        right, left = np.broadcast_to(gaze, (2, 2))  # up, and toward the person's own right
+        for side, pitch, inward in (("Left", left[0], left[1]), ("Right", right[0], -right[1])):
             for name, weight in (("Up", pitch / LOOK_UP), ("Down", -pitch / LOOK_DOWN)):
                 expression[self._places[f"eyeLook{name}{side}"]] += max(weight, 0)
             for name, weight in (("In", inward / LOOK_ASIDE), ("Out", -inward / LOOK_ASIDE)):
