@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..datasets.sources import FittedPhotos, Source
     from ..training.recipes import TrainingConfig
+    from ..training.trainer import Trainer
 
 
 def train(arguments: argparse.Namespace) -> int:
@@ -46,10 +47,13 @@ def _train(arguments: argparse.Namespace, config: TrainingConfig, photos: Path |
     from .. import networks
     from ..datasets.sources import Mixture
     from ..training.device import accelerator
+    from ..training.recipes import CLOSE_UPS
     from ..training.trainer import Trainer
 
     _set_up_keras(config, arguments.deterministic)
     model = getattr(networks, config.network)(**config.network_options)
+    if config.network in CLOSE_UPS:
+        return _train_closer_look(arguments, config, model)
     origin = {"start": _load_start(model, arguments.start) if arguments.start else None}
     origin["data"] = ["own photos" if arguments.photos else "AFLW"] if photos else []
     if arguments.shards:
@@ -64,11 +68,37 @@ def _train(arguments: argparse.Namespace, config: TrainingConfig, photos: Path |
         real, validation = _fitted_photos(photos, arguments, config, size)
         source = Mixture([real, source], [1 - config.synthetic, config.synthetic]) if arguments.shards else real
     print(f"training on {device or 'the processor'}, with batches made there; the bar says how long it will take")
+    return _run(trainer, source, validation, arguments)
+
+
+def _run(trainer: Trainer, source: Any, validation: Any, arguments: argparse.Namespace) -> int:
+    """Train to the end of the recipe, and say what came out."""
+    config = trainer.config
     print(f"training from sample {trainer.sample} of {config.samples}; after Ctrl-C or a kill the same command goes on "
           f"from the last checkpoint, one every {config.checkpoint_every} samples", flush=True)  # fmt: skip
     best = trainer.run(source, validation, stop_after=arguments.stop_after)
-    print(f"best held-out NME {best:.3f} %; weights in {arguments.run}")
+    print(f"best held-out {trainer.task.error_name} {best:.3f} %; weights in {arguments.run}")
     return 0
+
+
+def _train_closer_look(arguments: argparse.Namespace, config: TrainingConfig, model: keras.Model) -> int:
+    """Train a network of the closer look on close-ups."""
+    from ..datasets.closeups import CloseUps
+    from ..training.closer_look import CloseUpTask
+    from ..training.recipes import CLOSE_UPS
+    from ..training.trainer import Trainer
+
+    kind = CLOSE_UPS[config.network]
+    source, validation = CloseUps(arguments.shards, kind), CloseUps(arguments.shards, kind, held_out=True)
+    task = CloseUpTask(kind, config)
+    origin = {"start": _load_start(model, arguments.start) if arguments.start else None, "data": ["synthetic"]}
+    if not arguments.start:
+        task.prepare(model, source)
+    trainer = Trainer(model, config, arguments.run, arguments.tensorboard, origin, task=task)
+    done = _run(trainer, source, validation, arguments)
+    for name, value in task.measure(trainer.model, validation).items():
+        print(f"  {name}: {value:.3f}")
+    return done
 
 
 def _shards(arguments: argparse.Namespace, size: int) -> tuple[Source, Source]:
@@ -244,8 +274,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     count = "number of pairs, rounded up to shards (%(default)s)"
     parser.add_argument("--samples", type=bounded(1, 10**9), default=51_200, help=count)
     parser.add_argument("--seed", type=SEED, default=0)
-    kinds = "mixed: also shapes of scanned people and the light of real places; plain: without these (%(default)s)"
-    parser.add_argument("--generator", choices=("mixed", "plain"), default="mixed", help=kinds)
+    kinds = (
+        "mixed: also shapes of scanned people and the light of real places; plain: without these; close: close-ups of "
+        "eyes and mouths (%(default)s)"
+    )
+    parser.add_argument("--generator", choices=("mixed", "plain", "close"), default="mixed", help=kinds)
     add_shared(parser, "--workers", "--dask")
 
     parser = add_command(commands, "convert-300wlp", convert_300wlp, "300W-LP to training data")

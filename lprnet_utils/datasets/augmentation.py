@@ -138,3 +138,10 @@ def move_matrix(rng: np.random.Generator, setting: Augmentation, size: int) -> A
     matrix = view_matrix([middle, middle], size / scale, size, angle)
     matrix[:, 2] += rng.uniform(-setting.shift, setting.shift, 2) * size
     return matrix
+
+
+# "close": for close-ups, which the first map places; seldom covered, because they are small
+AUGMENTATIONS["close"] = replace(
+    AUGMENTATIONS["synthetic"], moved=0, blur=0.25, low_resolution=0.25, noise=0.25, occlusion=0.12,
+    random_convolution=0.3,
+)  # fmt: skip

@@ -7,6 +7,7 @@ from .architectures import (
     lprnet_lite,
     prnet,
 )
+from .closer_look import closer_eye, closer_mouth
 from .export import export_litert, load_litert, time_litert
 from .layers import BatchNormalization, count_multiply_adds, layer_multiply_adds
 
@@ -15,6 +16,8 @@ __all__ = [
     "LITE_STAGES",
     "PRNET_DECODER",
     "PRNET_ENCODER",
+    "closer_eye",
+    "closer_mouth",
     "count_multiply_adds",
     "export_litert",
     "layer_multiply_adds",

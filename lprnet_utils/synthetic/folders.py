@@ -4,18 +4,21 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from ..common.assets import DatasetError
 from ..common.files import read_checked, write_checked
+from ..datasets.closeups import pack_closeups
 from ..datasets.shards import SHARD_SIZE, fill_folder, is_whole, pack
+from .closeups import SyntheticCloseUps
 from .faces import SyntheticFaces
 from .mixed import MixedFaces
 
 # the generators by name, and the face models of their coefficients
-GENERATORS = {"plain": (SyntheticFaces, "makehuman"), "mixed": (MixedFaces, "mixed")}
+GENERATORS = {"plain": (SyntheticFaces, "makehuman"), "mixed": (MixedFaces, "mixed"), "close": (SyntheticCloseUps, "")}
 
 
 def synthesize(
@@ -36,8 +39,9 @@ def synthesize(
         Wraps the iterator over shards, for a progress bar.
     dask : str, optional
         Address of a Dask cluster that does the work instead, see :func:`lprnet_utils.common.parallel.run_jobs`.
-    generator : {"mixed", "plain"}
-        ``mixed`` has the shapes of scanned people and the light of real places besides those of ``plain``.
+    generator : {"mixed", "plain", "close"}
+        ``mixed`` has the shapes of scanned people and the light of real places besides those of ``plain``. ``close``
+        makes close-ups of eyes and mouths for the closer look, in shards of their own kind.
 
     Raises
     ------
@@ -63,7 +67,7 @@ def synthesize(
 _per_thread = threading.local()  # threads cannot share a generator, and a Dask worker may have several of them
 
 
-def faces_of_thread(seed: int, generator: str = "mixed") -> SyntheticFaces:
+def faces_of_thread(seed: int, generator: str = "mixed") -> Any:
     """The generator with this seed of the current thread."""
     if getattr(_per_thread, "made", None) != (seed, generator):
         _per_thread.faces, _per_thread.made = GENERATORS[generator][0](seed), (seed, generator)
@@ -73,6 +77,7 @@ def faces_of_thread(seed: int, generator: str = "mixed") -> SyntheticFaces:
 def _synthesize_shard(path: Path, number: int, seed: int, generator: str) -> None:
     cv2.setNumThreads(1)
     faces = faces_of_thread(seed, generator)
-    pairs = pack(faces.sample(number * SHARD_SIZE + k) for k in range(SHARD_SIZE))
+    pack_samples = pack_closeups if generator == "close" else pack
+    pairs = pack_samples(faces.sample(number * SHARD_SIZE + k) for k in range(SHARD_SIZE))
     marks = {"seed": np.array(seed), "generator": np.array(generator), "model": np.array(GENERATORS[generator][1])}
     write_checked(path, pairs | marks)

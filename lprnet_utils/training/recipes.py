@@ -16,7 +16,10 @@ NETWORK_OPTIONS = {
     "prnet": {"size": int},
     "lprnet": {"size": int},
     "lprnet_lite": {"size": int, "code": int, "posed": bool, "normalised": bool},
+    "closer_eye": {},
+    "closer_mouth": {},
 }
+CLOSE_UPS = {"closer_eye": "eye", "closer_mouth": "mouth"}  # networks that train on close-ups, and of what
 CHOICES = {
     "optimizer": ("adam", "muon"),
     "loss": ("l1", "l2", "wing"),

@@ -29,16 +29,13 @@ from ..common.files import (
 )
 from ..datasets.shard_stream import ShardStream
 from ..datasets.sources import Source
-from ..uv.encoding import fraction_outside
-from ..uv.layout import UVLayout
-from .batches import make_batch, prefetch
+from .batches import prefetch
 from .compiled import explain_full_memory
-from .losses import map_loss
 from .optimizer import Muon, learning_rate
 from .plan import sources_of
 from .recipes import TrainingConfig
+from .tasks import MapTask, Task
 from .training_log import TrainingLog, duration
-from .validation import mean_nme
 
 SECONDS_TO_TELL = 10  # after which the run says how long it will take
 FETCH_EVERY = 50  # steps, after which losses are fetched from a device
@@ -59,13 +56,15 @@ class Trainer:
         Training data and initial weights of the run. The checkpoint keeps it for the description of the weights.
     on_device : bool
         Keep the photos in the memory of the accelerator and make the batches there.
+    task : Task, optional
+        What the network learns; by default maps, see :class:`lprnet_utils.training.tasks.MapTask`.
 
     Attributes
     ----------
     step : int
         Steps done so far.
     best : float
-        Lowest validation NME in %.
+        Lowest error on held-out photos in %.
 
     Raises
     ------
@@ -77,17 +76,15 @@ class Trainer:
 
     def __init__(
         self, model: keras.Model, config: TrainingConfig, folder: str | Path, tensorboard: bool = False,
-        origin: dict[str, Any] | None = None, on_device: bool = False,
+        origin: dict[str, Any] | None = None, on_device: bool = False, task: Task | None = None,
     ):  # fmt: skip
         self.on_device = on_device
         self.model, self.config, self.folder = model, config, Path(folder)
         make_folder(self.folder)
-        self.layout = UVLayout(model.output_shape[1])
+        self.task = task or MapTask(model.output_shape[1], config)
         optimizer_class = {"adam": keras.optimizers.Adam, "muon": Muon}[config.optimizer]
         optimizer = optimizer_class(config.learning_rate, global_clipnorm=config.gradient_norm or None)
-        terms = config.landmark_weight, config.similarity_weight, config.edge_weight, config.gap_weight
-        terms += (config.shape_weight,)
-        loss = map_loss(self.layout, config.loss, *terms)
+        loss = self.task.loss()
         model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
         self.optimizer = model.optimizer  # half precision wraps the optimizer to scale the loss
         self.optimizer.build(model.trainable_variables)
@@ -117,7 +114,7 @@ class Trainer:
         return self.step * self.config.batch_size
 
     def run(self, source: Source, validation: Source, workers: int = 2, stop_after: int | None = None) -> float:
-        """Train to the end of the recipe, and return the best validation NME in %.
+        """Train to the end of the recipe, and return the best error on held-out photos in %: of maps, the NME.
 
         Parameters
         ----------
@@ -151,12 +148,12 @@ class Trainer:
         losses, outside = self._since_log["losses"], self._since_log["outside"]
         waiting: list[Any] = []  # losses that are still on the device
         log_step, log_time = self.step, time.perf_counter()  # of the last log in this call
-        make = partial(make_batch, source, config)
+        make = partial(self.task.make_batch, source)
         if self.on_device:
             from .device import DeviceMixture
 
             with explain_full_memory():
-                make, workers = DeviceMixture(source, config, self.layout.size), 1
+                make, workers = DeviceMixture(source, config, self.model.output_shape[1]), 1
         batches = prefetch(make, range(self.step, last), workers)
         bar = partial(tqdm, total=config.samples, unit="img", smoothing=0.02, mininterval=5)
         begun: tuple[int, float] | None = None
@@ -177,7 +174,7 @@ class Trainer:
                 if not self.on_device or self.step % FETCH_EVERY == 0 or validates or saves:
                     losses.extend(self._finite(waiting))
                     waiting.clear()
-                    outside.append(fraction_outside(ops.convert_to_numpy(codes)))
+                    outside.append(self.task.outside(codes))
                     progress.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
                 progress.update(config.batch_size)
                 if begun is None:
@@ -206,7 +203,7 @@ class Trainer:
         self.log.append(row)
         losses.clear()
         outside.clear()
-        return f"{self.sample} samples: loss {row['loss']:.3f}, held-out NME {row['nme']:.3f} %"
+        return f"{self.sample} samples: loss {row['loss']:.3f}, held-out {self.task.error_name} {row['nme']:.3f} %"
 
     def save(self) -> None:
         """Write the checkpoint. RuntimeError if a weight is not finite: the one before is kept."""
@@ -274,11 +271,11 @@ class Trainer:
         return "the last good checkpoint is kept" if self._stamp else "there is no checkpoint yet"
 
     def _validate(self, validation: Source) -> float:
-        """Validation NME of the averaged weights, which become ``last.weights.h5`` and perhaps ``best.weights.h5``."""
+        """Held-out error of the averaged weights, which become ``last.weights.h5`` and perhaps ``best.weights.h5``."""
         average, trained = self.average, self.model.get_weights()
         self._check_finite(average)
         self.model.set_weights(average)
-        error = mean_nme(self.model, validation, self.layout)
+        error = self.task.error(self.model, validation)
         last = self.folder / "last.weights.h5"
         save_weights(self.model, last)
         if error < self.best:

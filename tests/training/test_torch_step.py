@@ -109,7 +109,7 @@ def part(name, **options):
     small = keras.layers.Conv2D(3, 1)(keras.layers.Conv2D(24, 1)(keras.layers.BatchNormalization()(small)))
     model = keras.Model(inputs, keras.layers.UpSampling2D(8, interpolation="bilinear")(small))
     trainer = Trainer(model, config, f"{sys.argv[1]}/{name}")
-    trainer._step_on_torch = trainer._step_on_torch or TorchStep(model, map_loss(trainer.layout))
+    trainer._step_on_torch = trainer._step_on_torch or TorchStep(model, map_loss(trainer.task.layout))
     trainer._average = trainer._step_on_torch.average
     trainer._resume()
     trainer.run(ToySource(6), ToySource(2, seed=9), **options)

@@ -1,0 +1,100 @@
+"""Close-ups of eyes and mouths for the closer look: crops with the first map's points and the true ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..common.arrays import Array, Image
+from ..common.assets import DatasetError, existing_folder
+from ..common.files import read_checked
+from ..geometry.crop import warp_image
+from ..uv.layout import UVLayout
+from ..uv.regions import Frame, Regions
+
+MARGIN = 1.75  # of a stored crop: times as wide as the region's, so that training can shift and turn it
+PATCH_SIZE = 112  # pixels
+PATCH_QUALITY = 95  # of the JPEGs
+COLUMNS = "first", "true", "iris", "gaze", "seen", "yaw"
+KINDS = {"eye": (0, 1), "mouth": (2,)}  # regions of each network
+
+
+@dataclass(frozen=True)
+class CloseUp:
+    """One region of one face, in coordinates of the region's crop, see :mod:`lprnet_utils.uv.regions`."""
+
+    patch: Image  # (112, 112, 3)
+    first: Array  # (P, 3) the first map's points on the region's grid
+    true: Array  # (P, 3)
+    iris: Array  # (3,) x, y and radius; 0 for the mouth
+    gaze: Array  # (3,) unit vector: the crop's right and down, and toward the camera; 0 for the mouth
+    seen: float  # share of the region's texels that the camera sees
+    yaw: float  # degrees of the head
+
+
+def patch_of(image: Image, frame: Frame) -> Image:
+    """The stored crop (112, 112, 3) of a region."""
+    return warp_image(image, frame.matrix(PATCH_SIZE, MARGIN), PATCH_SIZE)
+
+
+def pack_closeups(faces: Iterable[list[CloseUp]]) -> dict[str, NDArray]:
+    """Arrays of a shard, for each network: JPEGs of the patches, and a row of each column for each region."""
+    kept: dict[str, list[CloseUp]] = {kind: [] for kind in KINDS}
+    for face in faces:
+        for kind, numbers in KINDS.items():
+            kept[kind] += [face[k] for k in numbers]
+    arrays: dict[str, NDArray] = {}
+    for kind, closeups in kept.items():
+        quality = [cv2.IMWRITE_JPEG_QUALITY, PATCH_QUALITY]
+        blobs = [cv2.imencode(".jpg", c.patch[..., ::-1], quality)[1].ravel() for c in closeups]
+        arrays |= {f"{kind} data": np.concatenate(blobs), f"{kind} offset": np.cumsum([0, *map(len, blobs)])}
+        for name in COLUMNS:
+            arrays[f"{kind} {name}"] = np.array([getattr(c, name) for c in closeups], np.float16)
+    return arrays
+
+
+class CloseUps:
+    """The close-ups of one kind, ``eye`` or ``mouth``, in a folder of shards; the last shard is held out.
+
+    DatasetError names a shard that is missing, truncated or altered, or of another layout.
+    """
+
+    def __init__(self, folder: str | Path, kind: str, held_out: bool = False):
+        paths = sorted(existing_folder(folder).glob("shard-*.bin"))
+        if len(paths) < 2:
+            raise DatasetError(f"{folder} holds too few shards ({len(paths)}): two are needed, one of them to hold out")
+        paths = paths[-1:] if held_out else paths[:-1]
+        shards = [self._read(path, kind) for path in paths]
+        self.kind, self.regions = kind, Regions(UVLayout())
+        self.region = self.regions.all[KINDS[kind][0]]
+        self._data = [s[f"{kind} data"] for s in shards]
+        self._spans = [(k, a, b) for k, s in enumerate(shards) for a, b in pairwise(s[f"{kind} offset"])]
+        columns = {name: np.concatenate([s[f"{kind} {name}"] for s in shards]) for name in COLUMNS}
+        if columns["true"].shape[1] != len(self.region.grid):
+            raise DatasetError(
+                f"{paths[0]} has {columns['true'].shape[1]} points of each {kind}, not {len(self.region.grid)}: make "
+                "the shards again with this version"
+            )
+        self.columns: dict[str, Any] = columns
+
+    @staticmethod
+    def _read(path: Path, kind: str) -> dict[str, NDArray]:
+        shard = read_checked(path)
+        if f"{kind} data" not in shard:
+            raise DatasetError(f"{path} holds no close-ups: `lprnet synthesize --generator close` makes them")
+        return shard
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def patch(self, i: int) -> Image:
+        """The stored crop of close-up i, (112, 112, 3)."""
+        shard, start, end = self._spans[i]
+        return cv2.imdecode(self._data[shard][start:end], cv2.IMREAD_COLOR)[..., ::-1]

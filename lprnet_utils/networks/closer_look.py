@@ -1,0 +1,95 @@
+"""The networks of the closer look: from a small crop around an eye or the mouth to a better piece of the map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from ..common.arrays import Array
+from .layers import BatchNormalization, Conv2D
+
+EXTRAS = 8  # after the points: iris x, y and radius, gaze x, y, z, confidence before its sigmoid, and one to spare
+IRIS, GAZE, CONFIDENCE = slice(0, 3), slice(3, 6), 6
+STAGES = ((2, 24, 4, 2), (2, 40, 4, 3), (1, 64, 4, 2))  # stride, width, expansion, blocks, as in lprnet_lite
+EYE_POINTS, MOUTH_POINTS = 530, 866  # of the regions' grids
+CONTEXT_LIMIT = 4.0  # standard deviations
+
+
+def closer_look_network(
+    points: int, context: int = 24, modes: int = 48, size: int = 64, name: str = "closer_look"
+) -> keras.Model:
+    """Build a network that sees a region again and moves the points that a first map has there.
+
+    Inputs: a crop (B, size, size, 3), 0 to 1, and the region's points (B, points, 3) of the first map, in coordinates
+    of the crop, see :mod:`lprnet_utils.uv.regions`. Output (B, 3 points + 8): how far each point moves,
+    then the extras, in the same coordinates. The points enter as ``context`` numbers and move by ``modes`` modes, two
+    linear layers that :func:`set_modes` sets and no training changes.
+
+    The encoder consists of inverted residuals (Sandler et al., CVPR 2018). It ends with a grid of an eighth of the
+    crop's side, so that the dense layer behind it knows where in the crop something is.
+    """
+
+    def normalise(x, relu=True):
+        x = BatchNormalization()(x)
+        return layers.ReLU()(x) if relu else x
+
+    def pointwise(x, width, relu=True):
+        return normalise(Conv2D(width, 1, use_bias=False)(x), relu)
+
+    def depthwise(x, stride=1):
+        return normalise(layers.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=False)(x))
+
+    crop = keras.Input((size, size, 3), name="crop")
+    before = keras.Input((points, 3), name="points")
+    x = normalise(Conv2D(16, 3, strides=2, padding="same", use_bias=False)(crop))
+    x = pointwise(depthwise(x), 16, relu=False)
+    for stride, width, expansion, blocks in STAGES:
+        for k in range(blocks):
+            step = stride if k == 0 else 1
+            y = pointwise(depthwise(pointwise(x, expansion * x.shape[-1]), step), width, relu=False)
+            x = layers.Add()([x, y]) if step == 1 and x.shape[-1] == width else y
+    x = layers.Flatten()(pointwise(x, 16))
+    known = layers.Dense(context, trainable=False, dtype="float32", name="context")(layers.Flatten()(before))
+    known = ops.clip(known, -CONTEXT_LIMIT, CONTEXT_LIMIT)
+    x = layers.Dense(160, activation="relu")(layers.Concatenate()([x, known]))
+    moved = layers.Dense(modes, dtype="float32", name="weights")(x)
+    moved = layers.Dense(3 * points, trainable=False, dtype="float32", name="modes")(moved)
+    extras = layers.Dense(EXTRAS, dtype="float32", name="extras")(x)
+    return keras.Model([crop, before], layers.Concatenate(dtype="float32")([moved, extras]), name=name)
+
+
+def closer_eye() -> keras.Model:
+    """The network for an eye; the left one is mirrored."""
+    return closer_look_network(EYE_POINTS, name="closer_eye")
+
+
+def closer_mouth() -> keras.Model:
+    """The network for the mouth."""
+    return closer_look_network(MOUTH_POINTS, name="closer_mouth")
+
+
+def set_modes(model: keras.Model, before: Array, moves: Array) -> dict[str, Any]:
+    """Set the linear layers of a network from examples: points (n, P, 3) before, and how far they should move.
+
+    Returns the shares of the variance that the context and the modes hold.
+    """
+    shares = {}
+    for name, values in (("context", before), ("modes", moves)):
+        layer = model.get_layer(name)
+        count = layer.units if name == "context" else layer.kernel.shape[0]
+        flat = np.asarray(values, np.float64).reshape(len(values), -1)
+        mean = flat.mean(0)
+        _, _, rows = np.linalg.svd(flat - mean, full_matrices=False)
+        rows = rows[:count]
+        weights = (flat - mean) @ rows.T
+        deviation = weights.std(0)
+        if name == "context":
+            kernel = rows.T / deviation
+            layer.set_weights([kernel, -mean @ kernel])
+        else:
+            layer.set_weights([rows * deviation[:, None], mean])
+        shares[name] = float(1 - ((flat - mean - weights @ rows) ** 2).sum() / ((flat - mean) ** 2).sum())
+    return shares

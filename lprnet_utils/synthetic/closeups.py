@@ -1,0 +1,54 @@
+"""Synthetic close-ups: what a closer look at a rendered face has to find, beside what a first network found."""
+
+import numpy as np
+
+from ..common.arrays import Array
+from ..datasets.closeups import CloseUp, patch_of
+from ..geometry.camera import Camera
+from ..reconstruction.lprnet import DEFAULT_WEIGHTS, LPRNet
+from ..uv.regions import Frame, Regions
+from .close_faces import PICTURE_SIZE, CloseFaces, CloseTruth
+
+
+class SyntheticCloseUps:
+    """An unlimited source of close-ups, three of each face: the right eye, the left eye and the mouth.
+
+    ``weights`` are those of the network that makes the first map.
+    """
+
+    def __init__(self, seed: int = 0, weights: str = DEFAULT_WEIGHTS):
+        self.faces, self.network = CloseFaces(seed), LPRNet(weights)
+        self.regions = Regions(self.network.layout)
+        zoom = self.network.size / PICTURE_SIZE
+        self._matrix = np.array([[zoom, 0, (zoom - 1) / 2], [0, zoom, (zoom - 1) / 2]])  # pixel centres are whole
+
+    def sample(self, number: int) -> list[CloseUp]:
+        """The three close-ups of face ``number``."""
+        sample, layout = self.faces.sample(number), self.regions.layout
+        truth = self.faces.truth(number, sample)
+        found = layout.centre_depth(self.network.predict_map(sample.image, self._matrix))
+        camera, first, true = self.regions.camera(found), layout.flat(found), layout.flat(sample.position_map)
+        closeups = []
+        for k, region in enumerate(self.regions.all):
+            frame = region.frame(first, camera)
+            iris, gaze = np.zeros(3), np.zeros(3)
+            if k < 2:
+                iris = np.r_[frame.into(truth.iris[k])[:2], truth.radius / frame.side]
+                gaze = gaze_in_crop(frame, sample.camera, truth.gaze[k])
+            closeups.append(
+                CloseUp(patch_of(sample.image, frame), frame.into(first[region.grid]), frame.into(true[region.grid]),
+                        iris, gaze, self._seen(k, truth, sample.labels), float(sample.labels["yaw"]))
+            )  # fmt: skip
+        return closeups
+
+    def _seen(self, k: int, truth: CloseTruth, labels: dict) -> float:
+        """The share of a region's middle that is seen; eyes behind dark glasses are not."""
+        region = self.regions.all[k]
+        hidden = k < 2 and "dark glasses" in labels
+        return 0.0 if hidden else float(truth.visible.ravel()[region.texels][region.window == 1].mean())
+
+
+def gaze_in_crop(frame: Frame, camera: Camera, gaze: Array) -> Array:
+    """A direction (3,) of the head's frame in a crop: its right and down, and toward the camera."""
+    seen = camera.rotation @ gaze * [1, -1, 1]
+    return np.r_[frame.axes @ seen[:2], seen[2]]
