@@ -21,7 +21,10 @@ TRIAL_SECONDS = 60  # for the first run of an unknown model; where the system ca
 
 
 class LiteRTModel:
-    """A LiteRT model that takes one picture; several threads may call it. AssetError if LiteRT cannot run it."""
+    """A LiteRT model that takes a picture, and perhaps points; several threads may call it.
+
+    AssetError if LiteRT cannot run it.
+    """
 
     def __init__(self, data: bytes, name: str = "the model", threads: int = 1):
         from ai_edge_litert.interpreter import Interpreter
@@ -31,17 +34,18 @@ class LiteRTModel:
             self.interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise AssetError(f"{name} cannot be run by LiteRT: {error}") from error
-        (entry,) = self.interpreter.get_input_details()
-        self.input_shape = tuple(int(n) for n in entry["shape"])  # the first is the batch axis, 1
-        self._input = entry["index"]
+        entries = sorted(self.interpreter.get_input_details(), key=lambda entry: -len(entry["shape"]))
+        self.input_shape = tuple(int(n) for n in entries[0]["shape"])  # the first is the batch axis, 1
+        self._inputs = [entry["index"] for entry in entries]  # the picture has most axes
         self._outputs = [detail["index"] for detail in self.interpreter.get_output_details()]
         self._lock = threading.Lock()  # an interpreter has one place for its input and one for its outputs
 
-    def __call__(self, picture: ArrayLike) -> list[Array]:
-        """The model's outputs for a picture (H, W, C), without their batch axes."""
-        picture = np.asarray(picture, np.float32)[None]
+    def __call__(self, picture: ArrayLike, *points: ArrayLike) -> list[Array]:
+        """The model's outputs for a picture (H, W, C), and for points (P, C) if it takes any, without batch axes."""
+        arrays = [np.asarray(array, np.float32)[None] for array in (picture, *points)]
         with self._lock:
-            self.interpreter.set_tensor(self._input, picture)
+            for index, array in zip(self._inputs, arrays, strict=True):
+                self.interpreter.set_tensor(index, array)
             self.interpreter.invoke()
             return [self.interpreter.get_tensor(index)[0] for index in self._outputs]
 

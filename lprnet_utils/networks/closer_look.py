@@ -12,21 +12,20 @@ from ..common.arrays import Array
 from .layers import BatchNormalization, Conv2D
 
 EXTRAS = 8  # after the points: iris x, y and radius, gaze x, y, z, confidence before its sigmoid, and one to spare
-IRIS, GAZE, CONFIDENCE = slice(0, 3), slice(3, 6), 6
 STAGES = ((2, 24, 4, 2), (2, 40, 4, 3), (1, 64, 4, 2))  # stride, width, expansion, blocks, as in lprnet_lite
 EYE_POINTS, MOUTH_POINTS = 530, 866  # of the regions' grids
 CONTEXT_LIMIT = 4.0  # standard deviations
 
 
 def closer_look_network(
-    points: int, context: int = 24, modes: int = 48, size: int = 64, name: str = "closer_look"
+    points: int, context: int = 24, modes: int = 40, size: int = 64, name: str = "closer_look"
 ) -> keras.Model:
     """Build a network that sees a region again and moves the points that a first map has there.
 
     Inputs: a crop (B, size, size, 3), 0 to 1, and the region's points (B, points, 3) of the first map, in coordinates
-    of the crop, see :mod:`lprnet_utils.uv.regions`. Output (B, 3 points + 8): how far each point moves,
-    then the extras, in the same coordinates. The points enter as ``context`` numbers and move by ``modes`` modes, two
-    linear layers that :func:`set_modes` sets and no training changes.
+    of the crop, see :mod:`lprnet_utils.uv.regions`. Output (B, 3 points + 8): how far each point moves, then what
+    :mod:`lprnet_utils.reconstruction.closer_look` calls extras. The points enter as ``context`` numbers and move by
+    ``modes`` modes, two linear layers that :func:`set_modes` sets and no training changes.
 
     The encoder consists of inverted residuals (Sandler et al., CVPR 2018). It ends with a grid of an eighth of the
     crop's side, so that the dense layer behind it knows where in the crop something is.
@@ -51,10 +50,10 @@ def closer_look_network(
             step = stride if k == 0 else 1
             y = pointwise(depthwise(pointwise(x, expansion * x.shape[-1]), step), width, relu=False)
             x = layers.Add()([x, y]) if step == 1 and x.shape[-1] == width else y
-    x = layers.Flatten()(pointwise(x, 16))
+    x = layers.Flatten()(pointwise(x, 12))
     known = layers.Dense(context, trainable=False, dtype="float32", name="context")(layers.Flatten()(before))
     known = ops.clip(known, -CONTEXT_LIMIT, CONTEXT_LIMIT)
-    x = layers.Dense(160, activation="relu")(layers.Concatenate()([x, known]))
+    x = layers.Dense(128, activation="relu")(layers.Concatenate()([x, known]))
     moved = layers.Dense(modes, dtype="float32", name="weights")(x)
     moved = layers.Dense(3 * points, trainable=False, dtype="float32", name="modes")(moved)
     extras = layers.Dense(EXTRAS, dtype="float32", name="extras")(x)

@@ -50,8 +50,9 @@ def convert_litert(model: keras.Model, precision: str = "float16", examples: np.
         raise ValueError(f"no precision {precision!r}; there are {', '.join(PRECISIONS)}")
     if precision == "int8" and (examples is None or not len(examples)):
         raise ValueError("int8 needs examples: crops that show the range of each activation")
-    inputs = keras.Input(batch_shape=(1, *model.input_shape[1:]))
-    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(inputs, model(inputs, training=False)))
+    inputs = [keras.Input(batch_shape=(1, *tensor.shape[1:]), name=tensor.name) for tensor in model.inputs]
+    outputs = model(inputs if len(inputs) > 1 else inputs[0], training=False)
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(inputs, outputs))
     if precision != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "float16":

@@ -21,7 +21,8 @@ from ..datasets.augmentation import AUGMENTATIONS
 from ..datasets.closeups import KINDS, MARGIN, PATCH_SIZE, CloseUps
 from ..datasets.pictures import PictureChange
 from ..geometry.landmarks import MOUTH, RIGHT_EYE
-from ..networks.closer_look import CONFIDENCE, GAZE, IRIS, set_modes
+from ..networks.closer_look import set_modes
+from ..reconstruction.closer_look import CONFIDENCE, EXTRAS_MIDDLE, EXTRAS_UNIT, GAZE, IRIS
 from ..uv.layout import UVLayout
 from ..uv.regions import CROP_SIZE, Regions
 from .recipes import TrainingConfig
@@ -33,9 +34,6 @@ SEEN_RANGE = (0.35, 0.65)  # shares of a region that is seen, for a confidence o
 FEATURE_MM, FEATURE_WEIGHT = 3.0, 4.0  # points this near to the landmarks count more, up to 1 + 4 times
 MODE_EXAMPLES = 4096
 IRIS_WEIGHT, GAZE_WEIGHT, CONFIDENCE_WEIGHT, HIDDEN_WEIGHT = 0.5, 4.0, 0.5, 0.1
-# the network's extras are in these units, about the spread of what they should be, around these values
-EXTRAS_UNIT = np.float32([0.1, 0.1, 0.05, 1, 1, 1, 1, 1])
-EXTRAS_MIDDLE = np.float32([0, 0, 0.09, 0, 0, 0, 0, 0])
 
 
 @dataclass(frozen=True)

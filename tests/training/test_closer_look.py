@@ -10,10 +10,11 @@ from lprnet_utils.datasets import closeups
 from lprnet_utils.datasets.closeups import MARGIN, PATCH_SIZE, CloseUp, CloseUps, pack_closeups
 from lprnet_utils.networks import closer_eye
 from lprnet_utils.networks.closer_look import EXTRAS, EYE_POINTS, MOUTH_POINTS, closer_look_network, set_modes
+from lprnet_utils.reconstruction.closer_look import EXTRAS_MIDDLE, EXTRAS_UNIT
 from lprnet_utils.synthetic import folders
 from lprnet_utils.synthetic.closeups import SyntheticCloseUps
 from lprnet_utils.training import Trainer, TrainingConfig, closer_look
-from lprnet_utils.training.closer_look import EXTRAS_MIDDLE, EXTRAS_UNIT, CloseUpTask
+from lprnet_utils.training.closer_look import CloseUpTask
 from lprnet_utils.uv.regions import CROP_SIZE
 
 CONFIG = TrainingConfig.load("closer-eye", ["batch_size = 8", "samples = 64", "validate_every = 32", "warmup = 8"])
