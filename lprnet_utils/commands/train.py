@@ -88,15 +88,18 @@ def _train_closer_look(arguments: argparse.Namespace, config: TrainingConfig, mo
     from ..training.recipes import CLOSE_UPS
     from ..training.trainer import Trainer
 
+    if arguments.stream:
+        raise ValueError(f"{config.network} trains on shards that are complete: leave --stream out")
     kind = CLOSE_UPS[config.network]
     source, validation = CloseUps(arguments.shards, kind), CloseUps(arguments.shards, kind, held_out=True)
     task = CloseUpTask(kind, config)
     origin = {"start": _load_start(model, arguments.start) if arguments.start else None, "data": ["synthetic"]}
-    if not arguments.start:
+    if not arguments.start and not (arguments.run / "checkpoint.bin").exists():
         task.prepare(model, source)
     trainer = Trainer(model, config, arguments.run, arguments.tensorboard, origin, task=task)
     done = _run(trainer, source, validation, arguments)
-    for name, value in task.measure(trainer.model, validation).items():
+    model.set_weights(trainer.average)  # which the run has saved
+    for name, value in task.measure(model, validation).items():
         print(f"  {name}: {value:.3f}")
     return done
 

@@ -72,14 +72,13 @@ class CloseUps:
             raise DatasetError(f"{folder} holds too few shards ({len(paths)}): two are needed, one of them to hold out")
         paths = paths[-1:] if held_out else paths[:-1]
         shards = [self._read(path, kind) for path in paths]
-        self.kind, self.regions = kind, Regions(UVLayout())
-        self.region = self.regions.all[KINDS[kind][0]]
         self._data = [s[f"{kind} data"] for s in shards]
         self._spans = [(k, a, b) for k, s in enumerate(shards) for a, b in pairwise(s[f"{kind} offset"])]
         columns = {name: np.concatenate([s[f"{kind} {name}"] for s in shards]) for name in COLUMNS}
-        if columns["true"].shape[1] != len(self.region.grid):
+        points = len(Regions(UVLayout()).all[KINDS[kind][0]].grid)
+        if columns["true"].shape[1] != points:
             raise DatasetError(
-                f"{paths[0]} has {columns['true'].shape[1]} points of each {kind}, not {len(self.region.grid)}: make "
+                f"{paths[0]} has {columns['true'].shape[1]} points of each {kind}, not {points}: make "
                 "the shards again with this version"
             )
         self.columns: dict[str, Any] = columns

@@ -146,6 +146,9 @@ class Shards(Source):
 
     def _read(self, paths: list[Path], size: int) -> None:
         shards = [read_checked(path) for path in paths]
+        for path, shard in zip(paths, shards, strict=True):
+            if "data" not in shard:
+                raise DatasetError(f"{path} holds no crops of faces; close-ups are for closer-eye and closer-mouth")
         self._data = [s["data"] for s in shards]
         # shard, start and end of each JPEG
         self._spans = [(k, a, b) for k, s in enumerate(shards) for a, b in pairwise(s["offset"])]

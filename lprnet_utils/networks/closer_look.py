@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 from keras import layers, ops
@@ -11,7 +9,7 @@ from keras import layers, ops
 from ..common.arrays import Array
 from .layers import BatchNormalization, Conv2D
 
-EXTRAS = 8  # after the points: iris x, y and radius, gaze x, y, z, confidence before its sigmoid, and one to spare
+EXTRAS = 7  # after the points: iris x, y and radius, gaze x, y, z, confidence before its sigmoid
 STAGES = ((2, 24, 4, 2), (2, 40, 4, 3), (1, 64, 4, 2))  # stride, width, expansion, blocks, as in lprnet_lite
 EYE_POINTS, MOUTH_POINTS = 530, 866  # of the regions' grids
 CONTEXT_LIMIT = 4.0  # standard deviations
@@ -23,7 +21,7 @@ def closer_look_network(
     """Build a network that sees a region again and moves the points that a first map has there.
 
     Inputs: a crop (B, size, size, 3), 0 to 1, and the region's points (B, points, 3) of the first map, in coordinates
-    of the crop, see :mod:`lprnet_utils.uv.regions`. Output (B, 3 points + 8): how far each point moves, then what
+    of the crop, see :mod:`lprnet_utils.uv.regions`. Output (B, 3 points + 7): how far each point moves, then what
     :mod:`lprnet_utils.reconstruction.closer_look` calls extras. The points enter as ``context`` numbers and move by
     ``modes`` modes, two linear layers that :func:`set_modes` sets and no training changes.
 
@@ -70,25 +68,23 @@ def closer_mouth() -> keras.Model:
     return closer_look_network(MOUTH_POINTS, name="closer_mouth")
 
 
-def set_modes(model: keras.Model, before: Array, moves: Array) -> dict[str, Any]:
+def set_modes(model: keras.Model, before: Array, moves: Array) -> dict[str, float]:
     """Set the linear layers of a network from examples: points (n, P, 3) before, and how far they should move.
 
     Returns the shares of the variance that the context and the modes hold.
     """
-    shares = {}
-    for name, values in (("context", before), ("modes", moves)):
-        layer = model.get_layer(name)
-        count = layer.units if name == "context" else layer.kernel.shape[0]
-        flat = np.asarray(values, np.float64).reshape(len(values), -1)
-        mean = flat.mean(0)
-        _, _, rows = np.linalg.svd(flat - mean, full_matrices=False)
-        rows = rows[:count]
-        weights = (flat - mean) @ rows.T
-        deviation = weights.std(0)
-        if name == "context":
-            kernel = rows.T / deviation
-            layer.set_weights([kernel, -mean @ kernel])
-        else:
-            layer.set_weights([rows * deviation[:, None], mean])
-        shares[name] = float(1 - ((flat - mean - weights @ rows) ** 2).sum() / ((flat - mean) ** 2).sum())
-    return shares
+    context, modes = model.get_layer("context"), model.get_layer("modes")
+    mean, rows, deviation, seen = _components(before, context.units)
+    context.set_weights([rows.T / deviation, -mean @ (rows.T / deviation)])
+    mean, rows, deviation, moved = _components(moves, modes.kernel.shape[0])
+    modes.set_weights([rows * deviation[:, None], mean])
+    return {"context": seen, "modes": moved}
+
+
+def _components(values: Array, count: int) -> tuple[Array, Array, Array, float]:
+    """Mean (m,), main components (count, m), their deviations, and their share of the variance, of values (n, ...)."""
+    flat = np.asarray(values, np.float64).reshape(len(values), -1)
+    mean = flat.mean(0)
+    _, lengths, rows = np.linalg.svd(flat - mean, full_matrices=False)
+    share = float((lengths[:count] ** 2).sum() / (lengths**2).sum())
+    return mean, rows[:count], lengths[:count] / np.sqrt(len(flat)), share

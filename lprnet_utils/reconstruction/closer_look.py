@@ -8,16 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.arrays import Array, Image
-from ..common.assets import read_asset
 from ..common.litert import LiteRTModel
 from ..geometry.crop import warp_image
 from ..uv.layout import UVLayout
 from ..uv.regions import CROP_SIZE, Frame, Region, Regions
 
-FILES = "closer_look/eye.tflite", "closer_look/mouth.tflite"
 # units and middles of what follows the points in a network's answer: iris x, y and radius, gaze, confidence
-EXTRAS_UNIT = np.float32([0.1, 0.1, 0.05, 1, 1, 1, 1, 1])
-EXTRAS_MIDDLE = np.float32([0, 0, 0.09, 0, 0, 0, 0, 0])
+EXTRAS_UNIT = np.float32([0.1, 0.1, 0.05, 1, 1, 1, 1])
+EXTRAS_MIDDLE = np.float32([0, 0, 0.09, 0, 0, 0, 0])
 IRIS, GAZE, CONFIDENCE = slice(0, 3), slice(3, 6), 6
 SIDE_RANGE = (20.0, 36.0)  # pixels of the photo that a crop is wide: nothing is trusted, and all
 CONFIDENCE_RANGE = (0.35, 0.75)  # of the network: the first map stays, and the answer counts fully
@@ -33,12 +31,15 @@ class CloserLook:
 
 
 class CloserLooker:
-    """Looks again at maps of a layout; several threads may share one. AssetError if its files are damaged."""
+    """Looks again at maps of a layout, by LiteRT models for an eye and the mouth; several threads may share one.
 
-    def __init__(self, layout: UVLayout, threads: int = 1, models: tuple[bytes, bytes] | None = None):
-        eye, mouth = models or (read_asset(FILES[0]), read_asset(FILES[1]))
+    AssetError if LiteRT cannot run a model.
+    """
+
+    def __init__(self, layout: UVLayout, eye: bytes, mouth: bytes, threads: int = 1):
         self.regions = Regions(layout)
-        self._eye, self._mouth = LiteRTModel(eye, FILES[0], threads), LiteRTModel(mouth, FILES[1], threads)
+        self._eye = LiteRTModel(eye, "the network for eyes", threads)
+        self._mouth = LiteRTModel(mouth, "the network for the mouth", threads)
 
     def __call__(self, image: Image, position_map: NDArray[np.float32]) -> tuple[NDArray[np.float32], CloserLook]:
         """The corrected map (N, N, 3) of a face in a photo, and what was seen."""
@@ -60,7 +61,7 @@ class CloserLooker:
         return moved.reshape(shape), CloserLook(confidence, irises, gaze)
 
     def _look(self, image: Image, region: Region, frame: Frame, first: Array) -> tuple[Array, Array]:
-        """How far a region's grid (P, 3) moves, in coordinates of its crop, and the extras (8,)."""
+        """How far a region's grid (P, 3) moves, in coordinates of its crop, and the extras (7,)."""
         crop = warp_image(image, frame.matrix(), CROP_SIZE).astype(np.float32) / np.float32(255)
         grid = frame.into(first[region.grid]).astype(np.float32)
         answer = (self._mouth if region.name == "mouth" else self._eye)(crop, grid)[0]

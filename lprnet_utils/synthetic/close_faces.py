@@ -13,6 +13,7 @@ from ..geometry.landmarks import INNER_LIPS, OUTER_LIPS
 from ..geometry.shading import Light
 from ..uv.layout import UVLayout
 from .appearance import DARK_HAIR_COLORS, DARK_SKIN_TONE, HAIR_COLORS, VariedAppearance, blend, subdivided
+from .effects import good_camera, simulate_camera
 from .eyes import GLINT_RADIUS, LASH_LENGTH, Irises, Lids, conjunctiva, glint, lashes, lid_shadow
 from .faces import BLOCK_SIZE
 from .head import Part, ring_triangles
@@ -147,7 +148,7 @@ class CloseFaces(MixedFaces):
     """An unlimited source of photos, 256 x 256 pixels with maps of 128 x 128 texels, for the closer look.
 
     Lashes, irises, lids' shadows, glints, make-up and tongues are drawn, and both eyes look in directions of their own.
-    :meth:`eyes` has the truth about them.
+    :meth:`sample_with_truth` tells what a close look should find.
     """
 
     def __init__(self, seed: int = 0):
@@ -160,21 +161,25 @@ class CloseFaces(MixedFaces):
         turned[:, 1] += np.array([-1, 1]) * rng.uniform(*VERGENCE) / 2 * (rng.random() < 0.5)
         return super().gaze(rng, number) + turned
 
-    def truth(self, number: int, sample: Sample) -> CloseTruth:
-        """The truth about sample ``number``, which :meth:`sample` has made last."""
-        head, vertices = self.head, self.block(number // BLOCK_SIZE)[2][number % BLOCK_SIZE]
-        balls = [vertices[head.kind[name]] for name in EYES]
-        centre = np.array([head.eye_centre(ball) for ball in balls])
+    def sample_with_truth(self, number: int) -> tuple[Sample, CloseTruth]:
+        """Sample ``number``, and the truth about it."""
+        sample = self.sample(number)
+        drawn, free = self._last  # of this sample
+        vertices, camera, layout = self.block(number // BLOCK_SIZE)[2][number % BLOCK_SIZE], sample.camera, self.layout
+        # a map has a mean depth of 0; the z-buffer has the camera's
+        texel = layout.texels[:1]
+        seen = camera.project(layout.matrix[texel] @ vertices[: self.head.face_count])
+        depth = np.array([0, 0, (seen - layout.flat(sample.position_map)[texel])[0, 2]])
+        balls = [vertices[self.head.kind[name]] for name in EYES]
+        centre = np.array([self.head.eye_centre(ball) for ball in balls])
         gaze = np.array([ball[0] for ball in balls]) - centre
         angle = sample.labels["iris"]
-        iris = sample.camera.project(centre + np.cos(angle) * gaze)
-        placed = self.layout.vertices_to_map(sample.camera.project(vertices[: head.face_count]).astype(np.float32))
-        iris[:, 2] -= placed[..., 2][self.layout.mask].mean()
-        drawn, free = self._last
-        visible = drawn.sees(placed)
-        column, row = np.clip(np.rint(np.moveaxis(placed[..., :2], -1, 0)), 0, self.size - 1).astype(int)
-        radius = head.eye_radius * np.sin(angle) * sample.camera.scale
-        return CloseTruth(iris, float(radius), gaze / head.eye_radius, visible & free[row, column])
+        iris = camera.project(centre + np.cos(angle) * gaze) - depth
+        radius = float(self.head.eye_radius * np.sin(angle) * camera.scale)
+        places = np.rint(np.moveaxis(sample.position_map[..., :2], -1, 0))
+        column, row = np.clip(places, 0, self.size - 1).astype(int)
+        visible = drawn.sees(sample.position_map + depth) & free[row, column]
+        return sample, CloseTruth(iris, radius, gaze / self.head.eye_radius, visible)
 
     def dress(
         self, rng: np.random.Generator, vertices: Array, camera: Camera, light: Light, labels: dict
@@ -208,15 +213,14 @@ class CloseFaces(MixedFaces):
         return out
 
     def pose(self, rng: np.random.Generator) -> tuple[float, Array]:
-        """Rotation of the picture in degrees, and the head's pose (3, 3): half of them near the front."""
+        """Rotation of the picture in degrees, and the head's pose (3, 3); more of them near the front."""
         turn, pose = super().pose(rng)
         near = rotation_matrix(*rng.normal(NEAR_POSE[0], NEAR_POSE[1]))
         return (0.3 * turn, near) if rng.random() < NEAR_SHARE else (turn, pose)
 
     def photograph(self, rng: np.random.Generator, picture: Array) -> Image:
         """The photo of a picture: half of them by a good camera."""
-        good = good_camera(rng, picture)
-        return good if rng.random() < GOOD_SHARE else super().photograph(rng, picture)
+        return (good_camera if rng.random() < GOOD_SHARE else simulate_camera)(rng, picture)
 
     def _lamps(self, rng: np.random.Generator, light: Light, camera: Camera) -> list[tuple]:
         """Directions of a lamp and of a window in the head's frame, that of the camera, colours and sizes in mm."""
@@ -230,19 +234,6 @@ class CloseFaces(MixedFaces):
             window = window / np.linalg.norm(window) @ camera.rotation
             out.append((window, view, np.full(3, rng.uniform(0.3, 3)), rng.uniform(1, 3)))
         return out
-
-
-def good_camera(rng: np.random.Generator, linear: Array) -> Image:
-    """The photo (N, N, 3) uint8 of a picture (N, N, 3) in linear light: sharp, perhaps sharpened as phones do."""
-    out = np.clip(linear * np.exp(rng.normal(0, 0.04, 3)), 0, 1).astype(np.float32)
-    out = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.3, 0.7))
-    out += rng.normal(0, rng.uniform(0, 0.012), out.shape) * np.sqrt(out + 0.02)
-    out = np.clip(out, 0, 1) ** (1 / rng.uniform(2.0, 2.4))
-    if rng.random() < 0.4:
-        out += rng.uniform(0.2, 1.2) * (out - cv2.GaussianBlur(out, (0, 0), rng.uniform(0.8, 1.6)))
-    image = (255 * np.clip(out, 0, 1)).astype(np.uint8)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(70, 99))]
-    return cv2.imdecode(cv2.imencode(".jpg", image, quality)[1], cv2.IMREAD_COLOR)
 
 
 def tongue(rng: np.random.Generator, lips: Array) -> Part:

@@ -24,8 +24,7 @@ class SyntheticCloseUps:
 
     def sample(self, number: int) -> list[CloseUp]:
         """The three close-ups of face ``number``."""
-        sample, layout = self.faces.sample(number), self.regions.layout
-        truth = self.faces.truth(number, sample)
+        (sample, truth), layout = self.faces.sample_with_truth(number), self.regions.layout
         found = layout.centre_depth(self.network.predict_map(sample.image, self._matrix))
         camera, first, true = self.regions.camera(found), layout.flat(found), layout.flat(sample.position_map)
         closeups = []

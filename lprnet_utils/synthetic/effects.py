@@ -111,10 +111,24 @@ def simulate_camera(rng: np.random.Generator, linear: Array) -> Image:
     if rng.random() < 0.5:  # contrast and brightness
         out = (out - 0.5) * np.float32(np.exp(rng.normal(0, 0.3))) + np.float32(0.5 + rng.normal(0, 0.08))
     image = (255 * np.clip(out, 0, 1)).astype(np.uint8)
-    if rng.random() < 0.5:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 96))]
-        image = cv2.imdecode(cv2.imencode(".jpg", image, quality)[1], cv2.IMREAD_COLOR)
-    return image
+    return _jpeg(image, int(rng.integers(35, 96))) if rng.random() < 0.5 else image
+
+
+def good_camera(rng: np.random.Generator, linear: Array) -> Image:
+    """The photo (n, n, 3) uint8 of a picture (n, n, 3) in linear light: sharp, perhaps sharpened as phones do."""
+    out = np.clip(linear * np.exp(rng.normal(0, 0.04, 3)), 0, 1).astype(np.float32)
+    out = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.3, 0.7))
+    out = _add_noise(rng, out, (0.0, 0.012))
+    out = cv2.pow(np.clip(out, 0, 1), 1 / rng.uniform(2.0, 2.4))
+    if rng.random() < 0.4:
+        out += np.float32(rng.uniform(0.2, 1.2)) * (out - cv2.GaussianBlur(out, (0, 0), rng.uniform(0.8, 1.6)))
+    return _jpeg((255 * np.clip(out, 0, 1)).astype(np.uint8), int(rng.integers(70, 99)))
+
+
+def _jpeg(image: Image, quality: int) -> Image:
+    """An image (n, n, 3) after JPEG compression; the order of its channels does not matter."""
+    coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return cv2.imdecode(coded, cv2.IMREAD_COLOR)
 
 
 def _add_borders(rng: np.random.Generator, picture: Array) -> Array:
@@ -135,9 +149,9 @@ def _normal_numbers() -> NDArray[np.float32]:
     return np.random.default_rng(0).standard_normal(1 << 19, np.float32)
 
 
-def _add_noise(rng: np.random.Generator, picture: Array) -> Array:
+def _add_noise(rng: np.random.Generator, picture: Array, levels: tuple[float, float] = (0.002, 0.03)) -> Array:
     """Add shot noise and read noise."""
-    level, numbers = rng.uniform(0.002, 0.03), _normal_numbers()
+    level, numbers = rng.uniform(*levels), _normal_numbers()
     start = int(rng.integers(numbers.size - picture.size)) if picture.size < numbers.size else 0
     noise = numbers[start : start + picture.size]
     noise = noise.reshape(picture.shape) if len(noise) == picture.size else np.resize(noise, picture.shape)

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -17,8 +16,12 @@ from .closeups import SyntheticCloseUps
 from .faces import SyntheticFaces
 from .mixed import MixedFaces
 
-# the generators by name, and the face models of their coefficients
-GENERATORS = {"plain": (SyntheticFaces, "makehuman"), "mixed": (MixedFaces, "mixed"), "close": (SyntheticCloseUps, "")}
+# the generators by name, the face models of their coefficients, and what packs their samples into a shard
+GENERATORS: dict[str, tuple[Callable, str, Callable]] = {
+    "plain": (SyntheticFaces, "makehuman", pack),
+    "mixed": (MixedFaces, "mixed", pack),
+    "close": (SyntheticCloseUps, "", pack_closeups),
+}
 
 
 def synthesize(
@@ -67,7 +70,7 @@ def synthesize(
 _per_thread = threading.local()  # threads cannot share a generator, and a Dask worker may have several of them
 
 
-def faces_of_thread(seed: int, generator: str = "mixed") -> Any:
+def faces_of_thread(seed: int, generator: str = "mixed") -> SyntheticFaces | SyntheticCloseUps:
     """The generator with this seed of the current thread."""
     if getattr(_per_thread, "made", None) != (seed, generator):
         _per_thread.faces, _per_thread.made = GENERATORS[generator][0](seed), (seed, generator)
@@ -77,7 +80,7 @@ def faces_of_thread(seed: int, generator: str = "mixed") -> Any:
 def _synthesize_shard(path: Path, number: int, seed: int, generator: str) -> None:
     cv2.setNumThreads(1)
     faces = faces_of_thread(seed, generator)
-    pack_samples = pack_closeups if generator == "close" else pack
+    _, model, pack_samples = GENERATORS[generator]
     pairs = pack_samples(faces.sample(number * SHARD_SIZE + k) for k in range(SHARD_SIZE))
-    marks = {"seed": np.array(seed), "generator": np.array(generator), "model": np.array(GENERATORS[generator][1])}
+    marks = {"seed": np.array(seed), "generator": np.array(generator), "model": np.array(model)}
     write_checked(path, pairs | marks)

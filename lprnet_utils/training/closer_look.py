@@ -54,9 +54,9 @@ class Examples:
 
     @property
     def targets(self) -> Array:
-        """What it should answer, (B, 3 P + 8)."""
+        """What it should answer, (B, 3 P + 7)."""
         moved = (self.true - self.first).reshape(len(self.crops), -1)
-        extras = np.c_[self.iris, self.gaze, self.seen, np.zeros(len(self.crops))]
+        extras = np.c_[self.iris, self.gaze, self.seen]
         return np.concatenate([moved, extras], 1).astype(np.float32)
 
 
@@ -171,7 +171,7 @@ class CloseUpTask:
         return self.measure(model, validation)["after"]
 
     def loss(self) -> Callable[[Any, Any], Any]:
-        """The loss between targets and answers (B, 3 P + 8): 1 is about a mean error of 1 % of the crop's side."""
+        """The loss between targets and answers (B, 3 P + 7): 1 is about a mean error of 1 % of the crop's side."""
         points, is_eye = len(self.weights), float(self.kind == "eye")
         weights = ops.convert_to_tensor(self.weights[:, None] * np.float32([1, 1, 0.5]))
 

@@ -26,7 +26,7 @@ def models(networks):
 
 @pytest.fixture
 def looker(models):
-    return CloserLooker(UVLayout(), models=models)
+    return CloserLooker(UVLayout(), *models)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def posed_map(layout, pitch=0, yaw=0, roll=0, scale=1.2):
 
 
 def answers(looker, answer):
-    """Let both networks answer what a function of the grid (P, 3) says: moves (P, 3) and extras (8,)."""
+    """Let both networks answer what a function of the grid (P, 3) says: moves (P, 3) and extras (7,)."""
 
     def model(crop, grid):
         moves, extras = answer(grid)
@@ -56,7 +56,7 @@ def test_where_it_is_sure_the_map_goes_where_the_answer_says(looker, photo, angl
     layout = looker.regions.layout
     first = posed_map(layout, *angles)
     # the answer: all points lie 2 % of the crop's side to the right, 1 % further down, 3 % nearer
-    answers(looker, lambda grid: (np.tile([0.02, 0.01, 0.03], (len(grid), 1)), [0, 0, 0.09, 0, 0, 1, SURE, 0]))
+    answers(looker, lambda grid: (np.tile([0.02, 0.01, 0.03], (len(grid), 1)), [0, 0, 0.09, 0, 0, 1, SURE]))
     found, look = looker(photo, first)
     assert (look.confidence == 1).all()
     camera = looker.regions.camera(first)
@@ -73,7 +73,7 @@ def test_where_it_is_sure_the_map_goes_where_the_answer_says(looker, photo, angl
 
 def test_without_confidence_the_first_map_stays_exactly(looker, photo):
     first = posed_map(looker.regions.layout, 5, 20, 0)
-    answers(looker, lambda grid: (np.full((len(grid), 3), 0.1), [0, 0, 0.09, 0, 0, 1, -SURE, 0]))
+    answers(looker, lambda grid: (np.full((len(grid), 3), 0.1), [0, 0, 0.09, 0, 0, 1, -SURE]))
     found, look = looker(photo, first)
     assert np.array_equal(found, first)
     assert (look.confidence == 0).all()
@@ -81,7 +81,7 @@ def test_without_confidence_the_first_map_stays_exactly(looker, photo):
 
 def test_a_face_too_small_to_look_closer_stays_as_it_is(looker, photo):
     first = posed_map(looker.regions.layout, scale=0.18)  # 19 pixels for the mouth, 13 for an eye
-    answers(looker, lambda grid: (np.full((len(grid), 3), 0.1), [0, 0, 0.09, 0, 0, 1, SURE, 0]))
+    answers(looker, lambda grid: (np.full((len(grid), 3), 0.1), [0, 0, 0.09, 0, 0, 1, SURE]))
     found, look = looker(photo, first)
     assert np.array_equal(found, first)
     assert (look.confidence == 0).all()
@@ -98,7 +98,7 @@ def test_trust_grows_with_the_answer_and_with_the_size():
 def test_gaze_and_irises_are_in_the_photos_frame(looker, photo, roll):
     layout = looker.regions.layout
     first = posed_map(layout, 0, 0, roll)
-    answers(looker, lambda grid: (np.zeros((len(grid), 3)), [0.1, 0.05, 0.08, 0.6, 0, 0.8, SURE, 0]))
+    answers(looker, lambda grid: (np.zeros((len(grid), 3)), [0.1, 0.05, 0.08, 0.6, 0, 0.8, SURE]))
     _, look = looker(photo, first)
     # each crop shows the person's own outer side at the same side: 0.6 to its right is inward for both eyes
     turned = rotation_matrix(0, 0, roll) @ np.array([[0.6, 0, 0.8], [-0.6, 0, 0.8]]).T

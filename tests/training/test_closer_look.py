@@ -1,12 +1,14 @@
 """Training of the closer look: what a varied close-up shows is where its points say."""
 
+import csv
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from lprnet_utils.commands.main import main
 from lprnet_utils.common import DatasetError
-from lprnet_utils.datasets import closeups
+from lprnet_utils.datasets import Shards, closeups
 from lprnet_utils.datasets.closeups import MARGIN, PATCH_SIZE, CloseUp, CloseUps, pack_closeups
 from lprnet_utils.networks import closer_eye
 from lprnet_utils.networks.closer_look import EXTRAS, EYE_POINTS, MOUTH_POINTS, closer_look_network, set_modes
@@ -187,12 +189,33 @@ def test_a_run_trains_and_resumes(folder, tmp_path, monkeypatch):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+def test_the_command_trains_resumes_and_refuses_a_stream(folder, tmp_path, capsys, monkeypatch):
+    prepared = []
+    monkeypatch.setattr(closer_look, "MODE_EXAMPLES", 64)
+    monkeypatch.setattr(closer_look, "set_modes", lambda *a: prepared.append(1) or set_modes(*a))
+    words = ["train", "--config", "closer-mouth", "--shards", str(folder), "--run", str(tmp_path / "run")]
+    for line in ("batch_size = 8", "samples = 32", "validate_every = 16", "checkpoint_every = 8"):
+        words += ["--set", line]
+    assert main([*words, "--stop-after", "2"]) == 0
+    assert main(words) == 0
+    assert len(prepared) == 1, "a run that goes on has its linear layers"
+    out = capsys.readouterr().out
+    assert "training from sample 16 of 32" in out
+    with open(tmp_path / "run" / "log.csv") as file:
+        last = float(list(csv.DictReader(file))[-1]["nme"])
+    assert f"after: {last:.3f}" in out, "what is printed is measured with the weights that are saved"
+    assert main([*words, "--stream"]) == 2
+    assert "leave --stream out" in capsys.readouterr().err
+
+
 def test_other_shards_are_refused_by_name(folder, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(folders, "SHARD_SIZE", 2)
         folders.synthesize(tmp_path, 4, seed=1, generator="plain")
     with pytest.raises(DatasetError, match="holds no close-ups"):
         CloseUps(tmp_path, "eye")
+    with pytest.raises(DatasetError, match="holds no crops of faces"):
+        Shards(folder)
     with pytest.raises(DatasetError, match="too few shards"):
         CloseUps(tmp_path.parent, "eye")
     with pytest.raises(DatasetError, match="made with seed 5"):
