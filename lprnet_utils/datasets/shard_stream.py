@@ -187,8 +187,17 @@ class ShardStream(Source):
         return shards
 
     def shard(self, index: int) -> Shards:
-        """A kept shard, by its number in the order of taking up."""
-        return self._kept[index]
+        """A shard that was taken up, by its number in the order of taking up.
+
+        It is read again if it is no longer kept: a thread can be so slow that the others have gone on by more than
+        the margin.
+        """
+        shards = self._kept.get(index)
+        if shards is None:
+            if not 0 <= index < len(self._files):
+                raise KeyError(f"shard {index} of the order of taking up: {len(self._files)} have been taken up")
+            shards = self._read(self._files[index])
+        return shards
 
     def image(self, i: int) -> Image:
         """Crop i, (N, N, 3) uint8 RGB."""

@@ -136,6 +136,18 @@ def test_pictures_and_maps_are_of_one_shard_in_several_threads(tmp_path, shards)
         list(pool.map(look, range(60)))
 
 
+def test_a_thread_that_falls_far_behind_still_gets_its_batch(tmp_path, shards):
+    write(tmp_path, shards, range(6))
+    stream = ShardStream(tmp_path, begin=1, keep=2)
+    _, stop = stream.window(1, BATCH)
+    for number in range(2, 60):  # the other threads go on
+        stream.window(number, BATCH)
+    assert 0 not in stream._kept and 1 not in stream._kept
+    first = Shards.of_files([tmp_path / "shard-00001.bin"])
+    assert np.array_equal(stream.image(0), first.image(0)) and np.allclose(stream.landmarks(0), first.landmarks(0))
+    assert np.allclose(stream.maps([0, stop]), stream.maps([stop, 0])[::-1])
+
+
 def test_a_shard_that_the_record_names_and_that_is_gone(tmp_path, shards):
     write(tmp_path, shards, range(3))
     ShardStream(tmp_path, begin=2, record=tmp_path / "shards.csv")
