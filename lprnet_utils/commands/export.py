@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from ..datasets.photo_folder import PhotoFolder
 
 CHECK_IMAGES = 400  # synthetic pictures, and at most as many photos, on which the export is checked
+CHECK_FACES = 16  # the same for networks of the closer look
+SCANS_NOTICE = "LICENSE-MIT-ICT-FaceKit.txt"  # of the shapes of half of the people in close-ups
 MAX_DISTANCE_MM = 12.0  # larger distances count as this one, so that extreme shapes do not decide the fit
 MIN_CURVE_WIDTH_MM = 0.2  # a few examples may be perfectly separable
 EXAMPLES = """examples:
   lprnet export --run runs/lite-open -o mine.tflite
   lprnet export --run runs/lite-wild -o wild.tflite --head-angle runs/head-angle.weights.h5
   lprnet export --run runs/mine --photos photos --licence "Mine." -o mine.tflite
+  lprnet export --run runs/closer-eye -o closer/eye.tflite
   lprnet export --origin wild.toml --weights wild-2.weights.h5 --head-angle wild -o wild.tflite
 
 The origin in the file comes from the run's checkpoint: its recipe, and the weights that it began with. Weights without
@@ -42,16 +45,47 @@ def export(arguments: argparse.Namespace) -> int:
 
     check_ending(arguments.output, (".tflite",))
     remove_unfinished(arguments.output.parent)
+    if arguments.run and (kind := _closer_look_of(arguments.run)):
+        return _export_closer_look(arguments, kind)
     model, metadata, crops = (_from_run if arguments.run else _from_statement)(arguments)
     # the likelihood is measured on synthetic faces too, because hardly any photo shows a wide-open mouth
     faces = SyntheticFaces(seed=1)
     images = np.stack(crops + [faces.sample(k).image for k in range(CHECK_IMAGES)]).astype(np.float32) / 255
     metadata["doubt"] = fit_distance_curve(model, images)
     head_angle = _head_angle_network(arguments.head_angle) if arguments.head_angle else None
-    done = export_litert(model, arguments.output, metadata, images[:32], head_angle=head_angle)
-    print(f"{arguments.output}: {done['bytes'] / 1e6:.1f} MB")
+    return _report(export_litert(model, arguments.output, metadata, images[:32], head_angle=head_angle), arguments)
+
+
+def _report(done: dict[str, float], arguments: argparse.Namespace) -> int:
+    print(f"{arguments.output}: {done['bytes'] / 1e6:.2f} MB")
     print(f"differs from Keras by {done['difference']:.4f} pixels on average, {done['worst']:.3f} at most")
     return 0
+
+
+def _closer_look_of(run: Path) -> str | None:
+    """What a run's network looks at more closely, ``eye`` or ``mouth``; None for a network that makes maps."""
+    from ..common.files import load_checkpoint
+    from ..training.recipes import CLOSE_UPS
+
+    return CLOSE_UPS.get(load_checkpoint(run / "checkpoint.bin")[1]["config"]["network"])
+
+
+def _export_closer_look(arguments: argparse.Namespace, kind: str) -> int:
+    """Write a network of the closer look, checked on close-ups that no training used."""
+    from ..common.assets import data_path
+    from ..datasets.closeups import CloseUps
+    from ..networks import export_closer_look
+    from ..synthetic.closeups import SyntheticCloseUps
+    from ..training import TrainingConfig
+    from ..training.closer_look import CloseUpTask
+
+    model, metadata, _ = _from_run(arguments)
+    task = CloseUpTask(kind, TrainingConfig(**metadata["recipe"]))
+    faces = SyntheticCloseUps(seed=1)
+    data = CloseUps.of_faces((faces.sample(k) for k in range(CHECK_FACES)), kind)
+    found = task.examples(data, np.arange(len(data)), None)
+    metadata["notices"] = [data_path(SCANS_NOTICE).read_text(encoding="utf-8")]
+    return _report(export_closer_look(model, arguments.output, metadata, found.inputs), arguments)
 
 
 def fit_distance_curve(model: keras.Model, crops: Array) -> list[float]:

@@ -37,7 +37,9 @@ class LiteRTModel:
         entries = sorted(self.interpreter.get_input_details(), key=lambda entry: -len(entry["shape"]))
         self.input_shape = tuple(int(n) for n in entries[0]["shape"])  # the first is the batch axis, 1
         self._inputs = [entry["index"] for entry in entries]  # the picture has most axes
-        self._outputs = [detail["index"] for detail in self.interpreter.get_output_details()]
+        outputs = self.interpreter.get_output_details()
+        self._outputs = [entry["index"] for entry in outputs]
+        self.shapes = [tuple(map(int, entry["shape"])) for entry in (*entries, *outputs)]  # inputs, then outputs
         self._lock = threading.Lock()  # an interpreter has one place for its input and one for its outputs
 
     def __call__(self, picture: ArrayLike, *points: ArrayLike) -> list[Array]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -17,10 +17,9 @@ from ..common.assets import DatasetError, existing_folder
 from ..common.files import read_checked
 from ..geometry.crop import warp_image
 from ..uv.layout import UVLayout
-from ..uv.regions import Frame, Regions
+from ..uv.regions import Frame, Region, Regions
 
 MARGIN = 1.75  # of a stored crop: times as wide as the region's, so that training can shift and turn it
-PATCH_SIZE = 112  # pixels
 PATCH_QUALITY = 95  # of the JPEGs
 COLUMNS = "first", "true", "iris", "gaze", "seen", "yaw"
 KINDS = {"eye": (0, 1), "mouth": (2,)}  # regions of each network
@@ -30,7 +29,7 @@ KINDS = {"eye": (0, 1), "mouth": (2,)}  # regions of each network
 class CloseUp:
     """One region of one face, in coordinates of the region's crop, see :mod:`lprnet_utils.uv.regions`."""
 
-    patch: Image  # (112, 112, 3)
+    patch: Image  # (n, n, 3), n of the region's :func:`patch_size`
     first: Array  # (P, 3) the first map's points on the region's grid
     true: Array  # (P, 3)
     iris: Array  # (3,) x, y and radius; 0 for the mouth
@@ -39,9 +38,14 @@ class CloseUp:
     yaw: float  # degrees of the head
 
 
-def patch_of(image: Image, frame: Frame) -> Image:
-    """The stored crop (112, 112, 3) of a region."""
-    return warp_image(image, frame.matrix(PATCH_SIZE, MARGIN), PATCH_SIZE)
+def patch_size(region: Region) -> int:
+    """Side of the stored crops of a region in pixels."""
+    return round(MARGIN * region.size)
+
+
+def patch_of(image: Image, region: Region, frame: Frame) -> Image:
+    """The stored crop (n, n, 3) of a region."""
+    return warp_image(image, frame.matrix(patch_size(region), MARGIN), patch_size(region))
 
 
 def pack_closeups(faces: Iterable[list[CloseUp]]) -> dict[str, NDArray]:
@@ -71,14 +75,24 @@ class CloseUps:
         if len(paths) < 2:
             raise DatasetError(f"{folder} holds too few shards ({len(paths)}): two are needed, one of them to hold out")
         paths = paths[-1:] if held_out else paths[:-1]
-        shards = [self._read(path, kind) for path in paths]
+        self._hold([self._read(path, kind) for path in paths], kind, str(paths[0]))
+
+    @classmethod
+    def of_faces(cls, faces: Iterable[list[CloseUp]], kind: str) -> Self:
+        """The close-ups of one kind of these faces, as a shard has them."""
+        made = cls.__new__(cls)
+        made._hold([pack_closeups(faces)], kind, "what was made")
+        return made
+
+    def _hold(self, shards: list[dict[str, NDArray]], kind: str, name: str) -> None:
+        """Keep shards, the first of which has a name for errors."""
         self._data = [s[f"{kind} data"] for s in shards]
         self._spans = [(k, a, b) for k, s in enumerate(shards) for a, b in pairwise(s[f"{kind} offset"])]
         columns = {name: np.concatenate([s[f"{kind} {name}"] for s in shards]) for name in COLUMNS}
         points = len(Regions(UVLayout()).all[KINDS[kind][0]].grid)
         if columns["true"].shape[1] != points:
             raise DatasetError(
-                f"{paths[0]} has {columns['true'].shape[1]} points of each {kind}, not {points}: make "
+                f"{name} has {columns['true'].shape[1]} points of each {kind}, not {points}: make "
                 "the shards again with this version"
             )
         self.columns: dict[str, Any] = columns
@@ -94,6 +108,6 @@ class CloseUps:
         return len(self._spans)
 
     def patch(self, i: int) -> Image:
-        """The stored crop of close-up i, (112, 112, 3)."""
+        """The stored crop of close-up i, (n, n, 3)."""
         shard, start, end = self._spans[i]
         return cv2.imdecode(self._data[shard][start:end], cv2.IMREAD_COLOR)[..., ::-1]

@@ -32,6 +32,8 @@ _SAME_PLACE: dict[int, list[tuple[int, float]]] = {
     63: [(97, 1)], 65: [(102, 1)], 66: [(101, 1)], 67: [(100, 1)],
 }  # fmt: skip
 _PUPILS = [0, 1]
+POINTS_FILE = "london-points.npz"
+SPLITS = 10  # of the people, at random, into those who choose points and those on whom they are measured
 
 
 class MarkedPeople:
@@ -67,19 +69,57 @@ class MarkedPeople:
 
 
 class WholeSet(MarkedPeople):
-    """All 102 neutral faces: a folder of pictures, and ``london-points.npz`` beside it. DatasetError if these lack."""
+    """All 102 neutral faces: a folder of pictures, and ``london-points.npz`` beside it. DatasetError if these lack.
+
+    ``points`` (n, 189, 2) are all that people marked.
+    """
 
     def __init__(self, folder: str | Path):
         self.folder = existing_folder(folder)
-        names, points = load_arrays(self.folder.parent / "london-points.npz", "names", "points")
+        names, points = load_arrays(self.folder.parent / POINTS_FILE, "names", "points")
         marked = np.isfinite(points).all((1, 2))
         if points.ndim != 3 or not marked.any():
-            raise DatasetError(f"{self.folder.parent / 'london-points.npz'} has no marked faces")
+            raise DatasetError(f"{self.folder.parent / POINTS_FILE} has no marked faces")
         self.names, points = names[marked].tolist(), points[marked]
+        self.points = points
         self.pupils = points[:, _PUPILS]
         self.landmarks = np.full((len(points), 68, 2), np.nan)
         for landmark, places in _SAME_PLACE.items():
             self.landmarks[:, landmark] = sum(weight * points[:, place] for place, weight in places)
+
+
+def scatter_about_people(dense: Array, points: Array, seed: int = 0) -> tuple[Array, Array]:
+    """How far dense points scatter about those that people marked, wherever their mean place is.
+
+    Half of the people choose, for each marked point, the dense point that is nearest on average, and its mean offset;
+    the other half are measured; ten times. Nothing of a network is fitted by that.
+
+    Parameters
+    ----------
+    dense : (n, D, 2) array
+        Points of n faces, in pixels.
+    points : (n, P, 2) array
+        What people marked; the first two are the pupils.
+
+    Returns
+    -------
+    scatter, distance : (P,) arrays
+        Root mean square distance from the place that was chosen, and mean distance of that place from the marked point,
+        both in % of the distance between the pupils.
+    """
+    unit = np.linalg.norm(points[:, 0] - points[:, 1], axis=-1)[:, None, None]
+    found, marked = (np.asarray(p - points[:, :1], float) / unit for p in (dense, points))
+    rng, scatter, distance = np.random.default_rng(seed), [], []
+    for _ in range(SPLITS):
+        order = rng.permutation(len(marked))
+        choose, measure = order[: len(order) // 2], order[len(order) // 2 :]
+        wanted, mean = marked[choose].mean(0), found[choose].mean(0)
+        away = np.linalg.norm(wanted[:, None] - mean[None], axis=-1)
+        nearest = away.argmin(1)
+        miss = marked[measure] - found[measure][:, nearest] - (wanted - mean[nearest])
+        scatter.append(np.sqrt((miss**2).sum(-1).mean(0)))
+        distance.append(away.min(1))
+    return 100 * np.mean(scatter, 0), 100 * np.mean(distance, 0)
 
 
 def reconstruct_people(net: LPRNet, people: MarkedPeople) -> list[Face]:

@@ -8,7 +8,7 @@ from .architectures import (
     prnet,
 )
 from .closer_look import closer_eye, closer_mouth
-from .export import export_litert, load_litert, time_litert
+from .export import export_closer_look, export_litert, load_litert, time_litert
 from .layers import BatchNormalization, count_multiply_adds, layer_multiply_adds
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "closer_eye",
     "closer_mouth",
     "count_multiply_adds",
+    "export_closer_look",
     "export_litert",
     "layer_multiply_adds",
     "load_litert",

@@ -10,13 +10,16 @@ from ..common.arrays import Array
 from .layers import BatchNormalization, Conv2D
 
 EXTRAS = 7  # after the points: iris x, y and radius, gaze x, y, z, confidence before its sigmoid
-STAGES = ((2, 24, 4, 2), (2, 40, 4, 3), (1, 64, 4, 2))  # stride, width, expansion, blocks, as in lprnet_lite
-EYE_POINTS, MOUTH_POINTS = 530, 866  # of the regions' grids
+STAGES = ((2, 24, 4, 2), (2, 40, 4, 3))  # stride, width, expansion, blocks, as in lprnet_lite
+LAST_STAGE = (64, 4, 2)  # its stride makes a grid of at most 8 x 8
+GRID_NUMBERS = 768  # that the dense layer sees
+EYE_POINTS, MOUTH_POINTS = 530, 1000  # of the regions' grids
+EYE_SIZE, MOUTH_SIZE = 64, 96  # pixels of their crops
 CONTEXT_LIMIT = 4.0  # standard deviations
 
 
 def closer_look_network(
-    points: int, context: int = 24, modes: int = 40, size: int = 64, name: str = "closer_look"
+    points: int, size: int, context: int = 16, modes: int = 40, name: str = "closer_look"
 ) -> keras.Model:
     """Build a network that sees a region again and moves the points that a first map has there.
 
@@ -25,8 +28,8 @@ def closer_look_network(
     :mod:`lprnet_utils.reconstruction.closer_look` calls extras. The points enter as ``context`` numbers and move by
     ``modes`` modes, two linear layers that :func:`set_modes` sets and no training changes.
 
-    The encoder consists of inverted residuals (Sandler et al., CVPR 2018). It ends with a grid of an eighth of the
-    crop's side, so that the dense layer behind it knows where in the crop something is.
+    The encoder consists of inverted residuals (Sandler et al., CVPR 2018). It ends with a grid, so that the dense layer
+    behind it knows where in the crop something is. ``size`` is a multiple of 16.
     """
 
     def normalise(x, relu=True):
@@ -43,12 +46,12 @@ def closer_look_network(
     before = keras.Input((points, 3), name="points")
     x = normalise(Conv2D(16, 3, strides=2, padding="same", use_bias=False)(crop))
     x = pointwise(depthwise(x), 16, relu=False)
-    for stride, width, expansion, blocks in STAGES:
+    for stride, width, expansion, blocks in (*STAGES, (1 if size <= 64 else 2, *LAST_STAGE)):
         for k in range(blocks):
             step = stride if k == 0 else 1
             y = pointwise(depthwise(pointwise(x, expansion * x.shape[-1]), step), width, relu=False)
             x = layers.Add()([x, y]) if step == 1 and x.shape[-1] == width else y
-    x = layers.Flatten()(pointwise(x, 12))
+    x = layers.Flatten()(pointwise(x, round(GRID_NUMBERS / (x.shape[1] * x.shape[2]))))
     known = layers.Dense(context, trainable=False, dtype="float32", name="context")(layers.Flatten()(before))
     known = ops.clip(known, -CONTEXT_LIMIT, CONTEXT_LIMIT)
     x = layers.Dense(128, activation="relu")(layers.Concatenate()([x, known]))
@@ -60,12 +63,12 @@ def closer_look_network(
 
 def closer_eye() -> keras.Model:
     """The network for an eye; the left one is mirrored."""
-    return closer_look_network(EYE_POINTS, name="closer_eye")
+    return closer_look_network(EYE_POINTS, EYE_SIZE, name="closer_eye")
 
 
 def closer_mouth() -> keras.Model:
-    """The network for the mouth."""
-    return closer_look_network(MOUTH_POINTS, name="closer_mouth")
+    """The network for the mouth and the nose's wings."""
+    return closer_look_network(MOUTH_POINTS, MOUTH_SIZE, name="closer_mouth")
 
 
 def set_modes(model: keras.Model, before: Array, moves: Array) -> dict[str, float]:

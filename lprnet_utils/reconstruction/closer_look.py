@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..common.arrays import Array, Image
-from ..common.litert import LiteRTModel
+from ..common.assets import AssetError, read_asset
+from ..common.litert import LiteRTModel, read_weights
 from ..geometry.crop import warp_image
 from ..uv.layout import UVLayout
-from ..uv.regions import CROP_SIZE, Frame, Region, Regions
+from ..uv.regions import Frame, Region, Regions
 
 # units and middles of what follows the points in a network's answer: iris x, y and radius, gaze, confidence
 EXTRAS_UNIT = np.float32([0.1, 0.1, 0.05, 1, 1, 1, 1])
 EXTRAS_MIDDLE = np.float32([0, 0, 0.09, 0, 0, 0, 0])
-IRIS, GAZE, CONFIDENCE = slice(0, 3), slice(3, 6), 6
+IRIS, GAZE, CONFIDENCE, EXTRAS = slice(0, 3), slice(3, 6), 6, 7
 SIDE_RANGE = (20.0, 36.0)  # pixels of the photo that a crop is wide: nothing is trusted, and all
 CONFIDENCE_RANGE = (0.35, 0.75)  # of the network: the first map stays, and the answer counts fully
+
+
+FOLDER = "closer_look"  # of the bundled networks
+FILES = "eye.tflite", "mouth.tflite"
+MAP_SIZE = 128  # of the maps that it corrects
 
 
 @dataclass(frozen=True)
@@ -28,23 +36,34 @@ class CloserLook:
     confidence: Array  # (3,) 0 to 1: how far the map was moved to what was seen; 0 leaves it exactly as it was
     irises: Array  # (2, 3): x and y of the centre, and the radius, in pixels of the photo
     gaze: Array  # (2, 3): unit vectors, x to the photo's right, y up, z toward the camera
+    first_map: NDArray[np.float32]  # (N, N, 3) the position map before the closer look
 
 
 class CloserLooker:
-    """Looks again at maps of a layout, by LiteRT models for an eye and the mouth; several threads may share one.
+    """Looks again at maps of 128 x 128 texels, by LiteRT models for an eye and the mouth.
 
-    AssetError if LiteRT cannot run a model.
+    Several threads may share one.
+
+    AssetError if LiteRT cannot run a model, or a model is not for these regions.
     """
 
-    def __init__(self, layout: UVLayout, eye: bytes, mouth: bytes, threads: int = 1):
-        self.regions = Regions(layout)
-        self._eye = LiteRTModel(eye, "the network for eyes", threads)
-        self._mouth = LiteRTModel(mouth, "the network for the mouth", threads)
+    def __init__(self, eye: bytes, mouth: bytes, threads: int = 1):
+        self.regions = Regions(UVLayout(MAP_SIZE))  # with people's landmarks, as in training, for all weights
+        right, _, lips = self.regions.all
+        self._eye = _model(eye, "the network for eyes", right, threads)
+        self._mouth = _model(mouth, "the network for the mouth", lips, threads)
+
+    @classmethod
+    def load(cls, folder: str | Path | None = None, threads: int = 1) -> Self:
+        """The bundled networks, or those of a folder with ``eye.tflite`` and ``mouth.tflite``."""
+        if folder is None:
+            return cls(*(read_asset(f"{FOLDER}/{name}") for name in FILES), threads)
+        return cls(*(read_weights(Path(folder) / name)[1] for name in FILES), threads)
 
     def __call__(self, image: Image, position_map: NDArray[np.float32]) -> tuple[NDArray[np.float32], CloserLook]:
         """The corrected map (N, N, 3) of a face in a photo, and what was seen."""
         first, camera = self.regions.layout.flat(position_map), self.regions.camera(position_map)
-        moved = np.array(first, np.float32)
+        moves, weights = np.zeros_like(first), np.zeros(len(first))
         irises, gaze, confidence = np.zeros((2, 3)), np.tile([0.0, 0.0, 1.0], (2, 1)), np.zeros(3)
         for k, region in enumerate(self.regions.all):
             frame = region.frame(first, camera)
@@ -53,20 +72,31 @@ class CloserLooker:
             if confidence[k]:
                 shift = region.spread @ points
                 shift = np.concatenate([shift[:, :2] @ frame.axes, shift[:, 2:]], 1) * frame.side
-                moved[region.texels] += (confidence[k] * region.window[:, None] * shift).astype(np.float32)
+                weight = confidence[k] * region.window
+                moves[region.texels] += weight[:, None] * shift
+                weights[region.texels] += weight
             if k < 2:
                 irises[k] = np.r_[frame.out(np.r_[extras[:2], 0])[:2], max(extras[2], 0) * frame.side]
                 gaze[k] = _unit(np.r_[frame.axes.T @ extras[GAZE][:2] * [1, -1], extras[GAZE][2]])
-        shape = position_map.shape
-        return moved.reshape(shape), CloserLook(confidence, irises, gaze)
+        moved = first + moves / np.maximum(weights, 1)[:, None]  # where regions overlap, their mean
+        return moved.astype(np.float32).reshape(position_map.shape), CloserLook(confidence, irises, gaze, position_map)
 
     def _look(self, image: Image, region: Region, frame: Frame, first: Array) -> tuple[Array, Array]:
         """How far a region's grid (P, 3) moves, in coordinates of its crop, and the extras (7,)."""
-        crop = warp_image(image, frame.matrix(), CROP_SIZE).astype(np.float32) / np.float32(255)
+        crop = warp_image(image, frame.matrix(region.size), region.size).astype(np.float32) / np.float32(255)
         grid = frame.into(first[region.grid]).astype(np.float32)
         answer = (self._mouth if region.name == "mouth" else self._eye)(crop, grid)[0]
         points = 3 * len(region.grid)
         return answer[:points].reshape(-1, 3), answer[points:] * EXTRAS_UNIT + EXTRAS_MIDDLE
+
+
+def _model(data: bytes, name: str, region: Region, threads: int) -> LiteRTModel:
+    """A model for a region. AssetError if it takes other crops or points."""
+    model, points = LiteRTModel(data, name, threads), len(region.grid)
+    expected = [(1, region.size, region.size, 3), (1, points, 3), (1, 3 * points + EXTRAS)]
+    if model.shapes != expected:
+        raise AssetError(f"{name} takes and gives {model.shapes}, not {expected}: it was made for other regions")
+    return model
 
 
 def trust(answer: float, side: float) -> float:

@@ -80,31 +80,47 @@ class ShapeFitter:
         """The fitter of the bundled model with 51 ARKit expressions, created once per process."""
         return cls(MorphableModel.load(), UVLayout(size))
 
-    def fit(self, position_map: ArrayLike) -> Coefficients:
-        """Identity, expression and camera of a position map (N, N, 3) in the photo frame."""
+    def fit(self, position_map: ArrayLike, seen: dict[str, float] | None = None) -> Coefficients:
+        """Identity, expression and camera of a position map (N, N, 3) in the photo frame.
+
+        ``seen`` has expression weights, 0 to 1, that are known otherwise, such as those of the gaze.
+        """
         points = self.layout.flat(position_map)[self._texels]
-        weights, shape = np.zeros(len(self._modes), np.float32), self.mean
+        weights, shape, bounds = np.zeros(len(self._modes), np.float32), self.mean, self._bounds(seen)
         for _ in range(ROUNDS):
             residual = self._residual(shape, points, self.mean)
-            identity, expression = self._identity_solver.solve(residual, weights[self._count :])
+            identity, expression = self._identity_solver.solve(residual, weights[self._count :], bounds)
             weights = np.r_[identity, expression].astype(np.float32)
             shape = self.mean + (weights @ self._modes).reshape(-1, 3)
         return self._result(weights[: self._count], weights[self._count :], points, shape)
 
-    def fit_expression(self, position_map: ArrayLike, known: Coefficients) -> Coefficients:
+    def fit_expression(
+        self, position_map: ArrayLike, known: Coefficients, seen: dict[str, float] | None = None
+    ) -> Coefficients:
         """Expression and camera of another map of the same person, such as the next frame of a video.
 
-        ``known`` is an earlier result for this person; the last frame's is the best start.
+        ``known`` is an earlier result for this person; the last frame's is the best start. For ``seen`` see
+        :meth:`fit`.
         """
         points = self.layout.flat(position_map)[self._texels]
         expression = known.expression.astype(np.float32)
         neutral = self.mean + (known.identity.astype(np.float32) @ self._modes[: self._count]).reshape(-1, 3)
         shape = neutral + (expression @ self._modes[self._count :]).reshape(-1, 3)
+        bounds = self._bounds(seen)
         for _ in range(TRACKING_ROUNDS):
-            _, expression = self._expression_solver.solve(self._residual(shape, points, neutral), expression)
+            residual = self._residual(shape, points, neutral)
+            _, expression = self._expression_solver.solve(residual, expression, bounds)
             expression = expression.astype(np.float32)
             shape = neutral + (expression @ self._modes[self._count :]).reshape(-1, 3)
         return self._result(known.identity, expression, points, shape)
+
+    def _bounds(self, seen: dict[str, float] | None) -> tuple[Array, Array]:
+        """The lowest and the highest value (E,) of each expression weight."""
+        low, high = np.zeros(len(self.model.expression_names)), np.ones(len(self.model.expression_names))
+        for name, weight in (seen or {}).items():
+            k = self.model.expression_names.index(name)
+            low[k] = high[k] = min(max(weight, 0.0), 1.0)
+        return low, high
 
     def _residual(self, shape: Array, points: Array, neutral: Array) -> NDArray[np.float32]:
         """Difference (3n,) between the points, transformed by the camera that fits ``shape``, and the neutral face."""
@@ -137,24 +153,27 @@ class BoundedLeastSquares:
         self.schur = bb - fb.T @ self.cross
         self.schur += np.eye(len(bb)) * 1e-3  # two of the shapes are nearly opposite
 
-    def solve(self, residual: Array, start: Array) -> tuple[Array, Array]:
+    def solve(self, residual: Array, start: Array, bounds: tuple[Array, Array]) -> tuple[Array, Array]:
         """The first ``count`` free coefficients and the bounded ones; ``start`` is a guess of the bounded ones."""
         right = self.scale * (self.rows @ residual).astype(float)
         f, b = right[: self.split], right[self.split :]
-        bounded = bounded_minimum(self.schur, b - self.cross.T @ f - 1 / self.prior_means, start)
+        bounded = bounded_minimum(self.schur, b - self.cross.T @ f - 1 / self.prior_means, start, *bounds)
         return (self.inverse @ f - self.cross @ bounded)[: self.count], bounded
 
 
-def bounded_minimum(matrix: Array, vector: Array, start: ArrayLike) -> Array:
-    """The x in [0, 1] that minimises ``x A x / 2 - x v`` with A positive definite, by projected Newton steps.
+def bounded_minimum(
+    matrix: Array, vector: Array, start: ArrayLike, low: ArrayLike = 0.0, high: ArrayLike = 1.0
+) -> Array:
+    """The x between ``low`` and ``high`` that minimises ``x A x / 2 - x v`` with A positive definite.
 
-    It takes a few steps from a good start (Bertsekas, Projected Newton methods for optimization problems with simple
-    constraints, SIAM Journal on Control and Optimization 20, 1982); scipy's ``lsq_linear`` takes ten times as long.
+    Projected Newton steps (Bertsekas, Projected Newton methods for optimization problems with simple constraints, SIAM
+    Journal on Control and Optimization 20, 1982): a few of them from a good start; scipy's ``lsq_linear`` takes ten
+    times as long.
     """
-    x = np.clip(np.asarray(start, float), 0, 1)
+    x = np.clip(np.asarray(start, float), low, high)
     slope = matrix @ x - vector
     for _ in range(100):
-        held = ((x <= 0) & (slope > 0)) | ((x >= 1) & (slope < 0))
+        held = ((x <= low) & (slope > 0)) | ((x >= high) & (slope < 0))
         free = np.flatnonzero(~held)
         if np.abs(slope[free]).max(initial=0.0) < 1e-6:
             break
@@ -162,7 +181,7 @@ def bounded_minimum(matrix: Array, vector: Array, start: ArrayLike) -> Array:
         step[free] = np.linalg.solve(matrix[np.ix_(free, free)], slope[free])
         before, length = x @ (slope - vector) / 2, 1.0
         while True:
-            trial = np.clip(x - length * step, 0, 1)
+            trial = np.clip(x - length * step, low, high)
             new = matrix @ trial - vector
             if trial @ (new - vector) / 2 <= before or length < 1e-6:
                 break

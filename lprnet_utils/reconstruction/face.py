@@ -17,13 +17,17 @@ from numpy.typing import ArrayLike, NDArray
 from ..common.arrays import Array, Image
 from ..common.images import sample_colors
 from ..geometry.camera import Camera
+from ..morphable_model.gaze import seen_look_weights
 from ..uv.layout import UVLayout
 
 if TYPE_CHECKING:
     import trimesh
     from scipy.sparse import csr_matrix
 
+    from .closer_look import CloserLook
     from .expressions import Coefficients
+
+CLOSED_EYE = 0.08  # openness below which an eye shows no gaze
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ class Face:
     image : (H, W, 3) uint8
         The photo.
     layout : UVLayout
+    closer_look : CloserLook, optional
+        What a closer look at the eyes and the mouth found, see :class:`lprnet_utils.LPRNet`.
     """
 
     position_map: Array
@@ -65,6 +71,7 @@ class Face:
     box: Array
     image: Image = field(repr=False)
     layout: UVLayout = field(repr=False)
+    closer_look: CloserLook | None = field(default=None, repr=False)
 
     @cached_property
     def landmarks(self) -> NDArray[np.float32]:
@@ -127,10 +134,53 @@ class Face:
 
     @cached_property
     def coefficients(self) -> Coefficients:
-        """Identity and expression weights of the bundled face model, fitted to the position map."""
+        """Identity and expression weights of the bundled face model, fitted to the position map.
+
+        The eight weights ``eyeLook*`` are those of :attr:`gaze` where it is known.
+        """
         from .expressions import ShapeFitter
 
-        return ShapeFitter.load(self.layout.size).fit(self.position_map)
+        return ShapeFitter.load(self.layout.size).fit(self.position_map, seen_look_weights(self.gaze))
+
+    @cached_property
+    def gaze(self) -> Array:
+        """Where the right and the left eye look: unit vectors (2, 3) in the face frame.
+
+        NaN for an eye that is not seen. x points to the person's left, y up, and z to the front of the head.
+        """
+        if self.closer_look is None:
+            return np.full((2, 3), np.nan)
+        return np.where(self._eyes_seen[:, None], self.closer_look.gaze @ self.pose.camera.rotation, np.nan)
+
+    @property
+    def irises(self) -> Array:
+        """The irises of the right and the left eye: (2, 3) x, y and radius in pixels; NaN for one that is not seen."""
+        if self.closer_look is None:
+            return np.full((2, 3), np.nan)
+        return np.where(self._eyes_seen[:, None], self.closer_look.irises, np.nan)
+
+    @property
+    def _eyes_seen(self) -> NDArray[np.bool_]:
+        return (self.closer_look.confidence[:2] > 0) & (self.eye_openness > CLOSED_EYE)
+
+    @cached_property
+    def _openness(self) -> Array:
+        from ..uv.openings import openness
+
+        return openness(self.pose.camera.unproject(self.position_map))
+
+    @property
+    def eye_openness(self) -> Array:
+        """How far the right and the left eye are open (2,): the height between the lids over the eye's width.
+
+        0 is closed. Most people's open eyes have about 0.35.
+        """
+        return self._openness[:2]
+
+    @property
+    def mouth_openness(self) -> float:
+        """How far the mouth is open: the height between the lips over its width. 0 is closed."""
+        return float(self._openness[2])
 
     def texture(self, size: int = 256, fill: bool = True) -> Image:
         """The photo's colours in the UV layout: (size, size, 3) uint8.

@@ -17,6 +17,7 @@ from ..geometry.crop import crop_matrix, invert_similarity, transform_points, vi
 from ..geometry.landmarks import landmark_box
 from ..uv.encoding import check_span, decode_map
 from ..uv.layout import UVLayout
+from .closer_look import MAP_SIZE, CloserLook, CloserLooker
 from .detection import FaceDetector
 from .face import Face
 from .likelihood import DISTANCE_CURVE, face_likelihood
@@ -43,6 +44,10 @@ class LPRNet:
     passes : int
         2: run the network again, on an upright crop around the landmarks of the first pass. This helps if the box is
         inaccurate or the head leans far, and takes twice the time.
+    closer_look : bool or path
+        Look again at eyes, nose and mouth, at the photo's own resolution: they move to where they are seen, and the
+        face knows where its eyes look (:attr:`.Face.gaze`). This takes a tenth more time. A path: a folder with
+        networks of your own, ``eye.tflite`` and ``mouth.tflite``.
     turn_upright : bool
         Turn a head that leans by 35 degrees or more upright before the first pass, if the weights bring a head-angle
         network (see :func:`lprnet_utils.networks.head_angle_network`).
@@ -69,8 +74,9 @@ class LPRNet:
     """
 
     def __init__(
-        self, weights: str | Path = DEFAULT_WEIGHTS, threads: int = 1, passes: int = 1, turn_upright: bool = True
-    ):
+        self, weights: str | Path = DEFAULT_WEIGHTS, threads: int = 1, passes: int = 1, turn_upright: bool = True,
+        closer_look: bool | str | Path = False,
+    ):  # fmt: skip
         if passes < 1:
             raise ValueError(f"the network needs at least one pass, got {passes}")
         name, data = read_weights(weights)
@@ -82,6 +88,9 @@ class LPRNet:
         head_angle_model = read_head_angle_network(data) if turn_upright else None
         self._head_angle = HeadAngle(head_angle_model) if head_angle_model else None
         self._threads, self._passes = threads, passes
+        self._closer_looker = None
+        if closer_look and self.size == MAP_SIZE:
+            self._closer_looker = CloserLooker.load(None if closer_look is True else closer_look, threads)
 
     @cached_property
     def detector(self) -> FaceDetector:
@@ -174,6 +183,16 @@ class LPRNet:
         code = self._predict(warp_image(image, matrix, self.size))
         return transform_points(invert_similarity(matrix), self.layout.smooth(decode_map(code)))
 
+    def look_closer(self, image: Image, position_map: NDArray) -> tuple[NDArray, CloserLook | None]:
+        """A map (N, N, 3) in the photo frame with eyes, nose and mouth where the photo shows them, and what was seen.
+
+        The same map and None if this network does not look closer.
+        """
+        if self._closer_looker is None:
+            return position_map, None
+        position_map, look = self._closer_looker(image, position_map)
+        return self.layout.centre_depth(position_map) if look.confidence.any() else position_map, look
+
     def upright_crop(self, position_map: ArrayLike) -> NDArray:
         """The matrix (2, 3) from the photo to a crop around the map's landmarks that shows the face upright."""
         mean, points = (self.layout.points(m, 7) for m in (self.layout.mean_map, position_map))
@@ -217,8 +236,9 @@ class LPRNet:
             position_map = self.predict_map(image, self.upright_crop(position_map))
         self.layout.centre_depth(position_map)
         confidence = score * self.likelihood(position_map)
+        position_map, look = self.look_closer(image, position_map)
         box = np.asarray(box, float)
-        return matrix, Face(position_map.astype(np.float32), confidence, box, image, self.layout)
+        return matrix, Face(position_map.astype(np.float32), confidence, box, image, self.layout, look)
 
 
 def _read_copy(source: Any) -> Image:

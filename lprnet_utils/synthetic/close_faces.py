@@ -16,8 +16,10 @@ from .appearance import DARK_HAIR_COLORS, DARK_SKIN_TONE, HAIR_COLORS, VariedApp
 from .effects import good_camera, simulate_camera
 from .eyes import GLINT_RADIUS, LASH_LENGTH, Irises, Lids, conjunctiva, glint, lashes, lid_shadow
 from .faces import BLOCK_SIZE
+from .folds import Folds
 from .head import Part, ring_triangles
 from .mixed import MixedFaces
+from .mixed_people import MixedPeople
 from .renderer import Rendering, Surface
 from .scans import MixedHead
 
@@ -30,8 +32,15 @@ VERGENCE = (0.0, 7.0)  # degrees by which both eyes turn inward
 NEAR_SHARE, NEAR_POSE = 0.4, ((-2.0, 0.0, 0.0), (8.0, 12.0, 4.0))  # mean and deviation of pitch, yaw and roll, degrees
 GOOD_SHARE = 0.5  # of the photos: those of a good camera
 DARK_LENS = 150  # opacity, 0 to 255, of lenses that hide the eyes
+FOLD_STRENGTH = (0.2, 1.6)
 TEETH_COLOR, GUM_COLOR = np.array([0.65, 0.6, 0.5]), np.array([0.35, 0.12, 0.11])
 TONGUE_RADII = np.array([17.0, 4.5, 17.0])  # mm
+
+
+class ClosePeople(MixedPeople):
+    """The people of the mixed generator, of whom more have their faces at rest, as people on photos."""
+
+    posed_share, odd_share = 0.45, 0.12
 
 
 class CloseHead(MixedHead):
@@ -109,10 +118,12 @@ class CloseAppearance(VariedAppearance):
             for eye in eyes:
                 gap = (mean - eye - [0, -9, 0]) / [13, 5, 20]
                 blend(face, strength * np.exp(-(gap**2).sum(1)), color)
-        if rng.random() < 0.6:  # lips: redder, paler, painted
-            natural = rng.random() < 0.5
-            color = face.mean(0) * [1.25, 0.7, 0.7] if natural else rng.uniform(0, 1, 3) ** 2 * [0.6, 0.25, 0.25]
-            blend(face, self._lip_opacity * rng.uniform(0.1, 0.9), color * rng.uniform(0.6, 1.3))
+        # lips are redder than skin and mostly darker; some are painted
+        red = face.mean(0) * rng.uniform([0.85, 0.5, 0.5], [1.2, 0.75, 0.8])
+        blend(face, self._lip_opacity * rng.uniform(0.2, 1.0), red)
+        if rng.random() < 0.25 * grown:
+            color = rng.uniform(0, 1, 3) ** 2 * [0.6, 0.25, 0.25] * rng.uniform(0.6, 1.3)
+            blend(face, self._lip_opacity * rng.uniform(0.2, 1.0), color)
 
     def _color_eyes_and_teeth(self, rng: np.random.Generator, albedo: Array, tone: float, labels: dict) -> None:
         head, irises = self.head, Irises.sample(rng, tone, tone < DARK_SKIN_TONE)
@@ -153,7 +164,9 @@ class CloseFaces(MixedFaces):
 
     def __init__(self, seed: int = 0):
         super().__init__(seed, PICTURE_SIZE, CloseHead(), UVLayout(MAP_SIZE))
+        self.people = ClosePeople()
         self.appearance = CloseAppearance(self.head, self.landmark_weights)
+        self.folds = Folds(self.model)
 
     def gaze(self, rng: np.random.Generator, number: int) -> Array:
         """Pitch and yaw (2, 2) of a sample's right and left eye, in degrees from the head's front."""
@@ -186,6 +199,8 @@ class CloseFaces(MixedFaces):
     ) -> tuple[Surface, list[Part]]:
         """The surface of a head with vertices (n, 3), and what it wears; ``labels`` is added to."""
         surface, parts = super().dress(rng, vertices, camera, light, labels)
+        face = slice(self.head.face_count)
+        surface.albedo[face] *= self.folds.light(vertices[face], rng.uniform(*FOLD_STRENGTH))[:, None]
         color = HAIR_COLORS[rng.integers(DARK_HAIR_COLORS)] * rng.uniform(0.2, 1.5)
         strengths = rng.uniform(0.5, 1) if rng.random() < 0.3 else rng.uniform(0.1, 0.8), rng.uniform(0, 0.6)
         lengths = {lid: rng.uniform(*LASH_LENGTH[lid]) for lid in LASH_LENGTH}

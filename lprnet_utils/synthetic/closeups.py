@@ -17,7 +17,7 @@ class SyntheticCloseUps:
     """
 
     def __init__(self, seed: int = 0, weights: str = DEFAULT_WEIGHTS):
-        self.faces, self.network = CloseFaces(seed), LPRNet(weights)
+        self.faces, self.network = CloseFaces(seed), LPRNet(weights, closer_look=False)
         self.regions = Regions(self.network.layout)
         zoom = self.network.size / PICTURE_SIZE
         self._matrix = np.array([[zoom, 0, (zoom - 1) / 2], [0, zoom, (zoom - 1) / 2]])  # pixel centres are whole
@@ -34,10 +34,9 @@ class SyntheticCloseUps:
             if k < 2:
                 iris = np.r_[frame.into(truth.iris[k])[:2], truth.radius / frame.side]
                 gaze = gaze_in_crop(frame, sample.camera, truth.gaze[k])
-            closeups.append(
-                CloseUp(patch_of(sample.image, frame), frame.into(first[region.grid]), frame.into(true[region.grid]),
-                        iris, gaze, self._seen(k, truth, sample.labels), float(sample.labels["yaw"]))
-            )  # fmt: skip
+            patch, yaw = patch_of(sample.image, region, frame), float(sample.labels["yaw"])
+            points = (frame.into(flat[region.grid]) for flat in (first, true))
+            closeups.append(CloseUp(patch, *points, iris, gaze, self._seen(k, truth, sample.labels), yaw))
         return closeups
 
     def _seen(self, k: int, truth: CloseTruth, labels: dict) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.arrays import Array
+from ..morphable_model.gaze import look_weights
 from ..morphable_model.model import MorphableModel
 from .people import People
 
@@ -27,12 +28,12 @@ RESTING = {
 }  # fmt: skip
 RESTING_FACTOR = 1.25
 WEIGHT_RANGE = (-0.3, 1.1)  # of all expressions
-# The lids and the skin around the eyes follow the gaze: degrees at which these expressions have a weight of 1
-LOOK_DOWN, LOOK_UP, LOOK_ASIDE = 30.0, 30.0, 40.0
 
 
 class MixedPeople(People):
     """Draws people of the mixed model: half of them mainly by the modes of scans."""
+
+    posed_share, odd_share = 0.6, 0.25  # of the people, who show an expression, and who pull a face
 
     def __init__(self):
         super().__init__(MorphableModel.load())
@@ -59,9 +60,9 @@ class MixedPeople(People):
         # MakeHuman's average is flatter than people: without this mean, scanned faces came out 0.4 mm worse
         identity[: self.own] += self.mean * (1 - min(share, 1.0))
         expression = self._at_rest(rng)
-        if rng.random() < 0.6:
+        if rng.random() < self.posed_share:
             expression += self.posed_expression(rng)
-        if rng.random() < 0.25:
+        if rng.random() < self.odd_share:
             expression += self.odd_expression(rng)
         return np.r_[identity, np.clip(expression, *WEIGHT_RANGE)].astype(np.float32), labels
 
@@ -72,12 +73,8 @@ class MixedPeople(People):
         """
         out = coefficients.copy()
         expression = out[self.count :]
-        right, left = np.broadcast_to(gaze, (2, 2))  # up, and toward the person's own right
-        for side, pitch, inward in (("Left", left[0], left[1]), ("Right", right[0], -right[1])):
-            for name, weight in (("Up", pitch / LOOK_UP), ("Down", -pitch / LOOK_DOWN)):
-                expression[self._places[f"eyeLook{name}{side}"]] += max(weight, 0)
-            for name, weight in (("In", inward / LOOK_ASIDE), ("Out", -inward / LOOK_ASIDE)):
-                expression[self._places[f"eyeLook{name}{side}"]] += max(weight, 0)
+        for name, weight in look_weights(gaze).items():
+            expression[self._places[name]] += np.float64(weight)  # rounded once
         return out
 
     def _own_modes(self, rng: np.random.Generator) -> Array:

@@ -18,13 +18,13 @@ from keras import ops
 
 from ..common.arrays import Array, Image
 from ..datasets.augmentation import AUGMENTATIONS
-from ..datasets.closeups import KINDS, MARGIN, PATCH_SIZE, CloseUps
+from ..datasets.closeups import KINDS, MARGIN, CloseUps, patch_size
 from ..datasets.pictures import PictureChange
-from ..geometry.landmarks import MOUTH, RIGHT_EYE
+from ..geometry.landmarks import MOUTH, NOSTRILS, RIGHT_EYE
 from ..networks.closer_look import set_modes
 from ..reconstruction.closer_look import CONFIDENCE, EXTRAS_MIDDLE, EXTRAS_UNIT, GAZE, IRIS
 from ..uv.layout import UVLayout
-from ..uv.regions import CROP_SIZE, Regions
+from ..uv.regions import Regions
 from .recipes import TrainingConfig
 
 OWN_ERROR, OTHER_ERROR = (0.4, 1.3), (-0.5, 0.5)  # factors of the first map's error, and of another face's
@@ -33,6 +33,7 @@ CHANGED_SHARE = 0.6  # of the crops, whose pictures are varied
 SEEN_RANGE = (0.35, 0.65)  # shares of a region that is seen, for a confidence of 0 and of 1
 FEATURE_MM, FEATURE_WEIGHT = 3.0, 4.0  # points this near to the landmarks count more, up to 1 + 4 times
 MODE_EXAMPLES = 4096
+MOUTH_AND_NOSTRILS = [*range(68)[NOSTRILS], *range(68)[MOUTH]]
 IRIS_WEIGHT, GAZE_WEIGHT, CONFIDENCE_WEIGHT, HIDDEN_WEIGHT = 0.5, 4.0, 0.5, 0.1
 
 
@@ -40,7 +41,7 @@ IRIS_WEIGHT, GAZE_WEIGHT, CONFIDENCE_WEIGHT, HIDDEN_WEIGHT = 0.5, 4.0, 0.5, 0.1
 class Examples:
     """A batch in coordinates of its crops."""
 
-    crops: Array  # (B, 64, 64, 3), 0 to 1
+    crops: Array  # (B, n, n, 3), 0 to 1
     first: Array  # (B, P, 3)
     true: Array  # (B, P, 3)
     iris: Array  # (B, 3)
@@ -72,7 +73,7 @@ class CloseUpTask:
         flat = self.layout.flat(self.layout.mean_map)
         # weights (P,) of the grid's points whose mean is about the middle of the crop
         self._middle = np.asarray(region.middle[region.texels] @ region.spread).ravel()
-        marks = self.layout.landmark_matrix[RIGHT_EYE if kind == "eye" else MOUTH] @ flat
+        marks = self.layout.landmark_matrix[RIGHT_EYE if kind == "eye" else MOUTH_AND_NOSTRILS] @ flat
         distance = np.linalg.norm(flat[region.grid][:, None] - marks[None], axis=2).min(1)
         window = np.zeros(len(flat), np.float32)
         window[region.texels] = region.window
@@ -131,14 +132,15 @@ class CloseUpTask:
         return self._some_mirrored(found, rng) if rng and self._mirrored is not None else found
 
     def _crop(self, patch: Image, turn: Array, corner: Array, rng: np.random.Generator | None) -> Image:
-        """The crop (64, 64, 3) from a stored one, by a turn (2, 2) and the place of its centre there."""
-        unit = PATCH_SIZE / MARGIN
-        linear = turn * (unit / CROP_SIZE)
-        shift = corner * unit + (PATCH_SIZE - 1) / 2 - linear @ np.full(2, (CROP_SIZE - 1) / 2)
-        size, flags = (CROP_SIZE, CROP_SIZE), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        crop = cv2.warpAffine(patch, np.c_[linear, shift], size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        """The crop (n, n, 3) from a stored one, by a turn (2, 2) and the place of its centre there."""
+        size, stored = self.region.size, patch_size(self.region)
+        unit = stored / MARGIN
+        linear = turn * (unit / size)
+        shift = corner * unit + (stored - 1) / 2 - linear @ np.full(2, (size - 1) / 2)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        crop = cv2.warpAffine(patch, np.c_[linear, shift], (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
         if rng and rng.random() < CHANGED_SHARE:
-            change = PictureChange.draw(rng, self.setting, CROP_SIZE)
+            change = PictureChange.draw(rng, self.setting, size)
             crop = change.apply(crop) if change else crop
         return crop
 

@@ -1,4 +1,4 @@
-"""The regions of a face that the closer look sees again, at the photo's own resolution: both eyes and the mouth.
+"""The regions of a face that the closer look sees again, at the photo's own resolution: both eyes, mouth and nose.
 
 A region is a set of texels, with a window that falls smoothly to zero at its border, and a crop of the photo around it.
 The left eye is mirrored, so that one network serves both eyes.
@@ -14,13 +14,24 @@ from scipy.sparse import csr_matrix
 
 from ..common.arrays import Array
 from ..geometry.camera import Camera
-from ..geometry.landmarks import MOUTH, RIGHT_EYE
+from ..geometry.landmarks import NOSTRILS, OUTER_LIPS, RIGHT_EYE
 from .layout import UVLayout
 
-CROP_SIZE = 64  # pixels
-# mm on the mean face: side of the crop, half axes of the ellipse where the window is 1, and of that where it ends
-EYE_SIDE, EYE_INNER, EYE_OUTER = 70.0, (19.0, 12.0), (29.0, 20.0)
-MOUTH_SIDE, MOUTH_INNER, MOUTH_OUTER = 108.0, (32.0, 19.0), (45.0, 31.0)
+
+@dataclass(frozen=True)
+class Outline:
+    """Of a region on the mean face, in mm: its crop, and the ellipses around the mean of some landmarks."""
+
+    landmarks: list[int]
+    size: int  # of the crop, in pixels
+    side: float  # of the crop
+    inner: tuple[float, float]  # half axes, to the side and up, of the ellipse where the window is 1
+    outer: tuple[float, float]  # of the ellipse where it ends
+
+
+# about 1.1 mm a pixel; the first network sees 1.7
+EYE = Outline([*range(68)[RIGHT_EYE]], 64, 66.0, (19.0, 12.0), (29.0, 20.0))
+MOUTH = Outline([*range(68)[NOSTRILS], *range(68)[OUTER_LIPS]], 96, 104.0, (32.0, 24.0), (45.0, 38.0))  # and the nose
 POSE_STEP = 7  # the pose is fitted to every seventh texel
 
 
@@ -42,7 +53,7 @@ class Frame:
         c = np.asarray(coordinates, float) * self.side
         return np.concatenate([c[..., :2] @ self.axes, c[..., 2:]], -1) + self.centre
 
-    def matrix(self, size: int = CROP_SIZE, margin: float = 1.0) -> Array:
+    def matrix(self, size: int, margin: float = 1.0) -> Array:
         """The matrix (2, 3) from the photo to a crop of ``size`` pixels, ``margin`` times as wide as the region's."""
         turn = self.axes * (size / (margin * self.side))
         return np.c_[turn, (size - 1) / 2 - turn @ self.centre[:2]]
@@ -59,6 +70,7 @@ class Region:
     spread: csr_matrix  # (n, P) interpolates values at the grid
     middle: Array  # (N*N,) weights of the texels whose mean is the crop's centre
     side: float  # of the crop, mm
+    size: int  # of the crop, pixels
     mirrored: bool
 
     def frame(self, flat: Array, camera: Camera) -> Frame:
@@ -70,32 +82,34 @@ class Region:
 
 
 class Regions:
-    """Both eyes and the mouth in a layout."""
+    """Both eyes, and the mouth with the nose's wings, in a layout."""
 
     def __init__(self, layout: UVLayout):
         self.layout = layout
         n = layout.size
         index = np.arange(n * n).reshape(n, n)
         mirrored = index[:, ::-1].ravel()
-        right = self._region("right eye", RIGHT_EYE, EYE_SIDE, EYE_INNER, EYE_OUTER)
+        right = self._region("right eye", EYE)
         left = replace(
             right, name="left eye", texels=mirrored[right.texels], grid=mirrored[right.grid],
             middle=right.middle[mirrored], mirrored=True,
         )  # fmt: skip
-        self.all = right, left, self._region("mouth", MOUTH, MOUTH_SIDE, MOUTH_INNER, MOUTH_OUTER)
+        self.all = right, left, self._region("mouth", MOUTH)
 
-    def _region(self, name: str, part: slice, side: float, inner: tuple, outer: tuple) -> Region:
+    def _region(self, name: str, outline: Outline) -> Region:
         layout = self.layout
-        middle = np.asarray(layout.landmark_matrix[part].mean(0)).ravel()
+        middle = np.asarray(layout.landmark_matrix[outline.landmarks].mean(0)).ravel()
         flat = layout.flat(layout.mean_map)
         away = (flat - middle @ flat)[:, :2]
-        near, far = (np.hypot(*(away / axes).T) for axes in (inner, outer))
+        near, far = (np.hypot(*(away / axes).T) for axes in (outline.inner, outline.outer))
         # 1 inside the inner ellipse, 0 outside the outer one, smooth between them
         t = np.clip((1 - far) / np.maximum((1 - far) + (near - 1), 1e-9), 0, 1)
         window = np.where(near <= 1, 1.0, t * t * (3 - 2 * t)) * layout.mask.ravel()
         texels = np.flatnonzero(window > 1e-3)
         grid, spread = self._grid(texels)
-        return Region(name, texels, window[texels].astype(np.float32), grid, spread, middle, side, False)
+        return Region(
+            name, texels, window[texels].astype(np.float32), grid, spread, middle, outline.side, outline.size, False
+        )
 
     def _grid(self, texels: NDArray[np.intp]) -> tuple[NDArray[np.intp], csr_matrix]:
         """Every second texel around these in each direction, and the interpolation from them; only valid texels."""

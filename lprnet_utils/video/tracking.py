@@ -7,23 +7,24 @@ read video files; :mod:`lprnet_utils.video.annotate` does.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..common.arrays import Array, Image
 from ..common.images import read_image
 from ..geometry.crop import view_matrix, view_parameters
-from ..geometry.landmarks import box_size, landmark_box, overlap
+from ..geometry.landmarks import box_size, landmark_box
+from ..morphable_model.gaze import seen_look_weights
 from ..reconstruction.detection import Detection
 from ..reconstruction.expressions import Coefficients, ShapeFitter
 from ..reconstruction.face import Face
 from ..reconstruction.lprnet import MIN_CONFIDENCE, LPRNet
-from .person import Person, View, ViewPoints
-from .smoothing import OneEuro
+from .person import View, ViewPoints
+from .tracks import Track, TrackList
 
 # Mean distance between the shapes of a face in two frames, without pose. A face that moves fast has up to 1 mm; where
 # the face is suddenly gone it is 2.4 mm and more. The agreement of two frames is a logistic function of it.
@@ -38,23 +39,6 @@ SETTLING_PASSES = 2  # for a new face, so that its crop no longer depends on the
 LOST_SEARCH_INTERVAL_SECONDS = 0.2  # between two searches of the whole frame while no face is known
 SEARCH_INTERVAL_SECONDS = 1.0  # the same while faces are known: to find others, and to confirm these
 IDENTITY_SECONDS = 0.5  # the identity is averaged over this time and then kept
-
-# The One-Euro filter of a whole position map. Chosen on rendered clips as in tests/video/test_tracking.py: after the
-# first third of a second a still face with sensor noise trembles 4 to 6 times less. A nod is two fifths of a frame
-# late.
-FILTER_MIN_CUTOFF_HZ = 0.3
-FILTER_BETA = 12.0  # Hz for a speed of one face size per second
-FILTER_SPEED_CUTOFF_HZ = 1.0
-YOUNG_BETA = 3.0  # beta is larger by this factor at the start of a track, and falls to the above over
-YOUNG_SECONDS = 0.3
-
-# Overlaps are intersections over unions of two landmark boxes.
-SAME_FACE_OVERLAP = 0.3  # a detected face with a larger overlap is the face of that track
-DUPLICATE_OVERLAP = 0.6  # two tracks with a larger overlap follow the same face
-MAX_REAPPEARANCE_DISTANCE = 1.0  # in face sizes: how far a lost face may have moved
-REAPPEARANCE_SIZE_RATIO = (0.6, 1.6)  # how much it may have changed its size
-MAX_UNCONFIRMED_SECONDS = 3.0  # a track is dropped if the detector has not seen its face for longer
-MAX_LOST_SECONDS = 1.0  # a face that is found again within this time keeps its id
 
 
 @dataclass(frozen=True)
@@ -77,109 +61,6 @@ class TrackedFace:
     raw_map: NDArray[np.float32]  # (N, N, 3) before smoothing: it fits the frame's colours best
     coefficients: Coefficients | None = None  # if asked for; the identity is constant after half a second
     look: int = 0  # counted from 0 for each id; a new one where the face suddenly looks as if it were another person's
-
-
-class Track:
-    """The state of one face between two frames."""
-
-    def __init__(self, number: int, time: float):
-        self.id, self.look = number, 0
-        self.confirmed_at = time  # when the detector last saw the face; for a lost track, when it was lost
-        self.age = 0.0  # seconds since the face was found
-        self.crop: Array | None = None  # matrix (2, 3) of the crop in the next frame
-        self.person = Person()
-        self.shape: Array | None = None  # points (P, 3) in the face frame
-        self.box: Array | None = None  # (4,) around the landmarks of the last frame
-        self.coefficients: Coefficients | None = None
-        self.identity_samples = 0  # number of frames in the mean identity
-        self._filter = OneEuro(FILTER_MIN_CUTOFF_HZ, FILTER_BETA, FILTER_SPEED_CUTOFF_HZ)
-
-    def restart(self) -> None:
-        """Forget the movement so far: the next position map is not smoothed toward the last one."""
-        self._filter.reset()
-        self.age = 0.0
-
-    def start_anew(self) -> None:
-        """Forget all that was averaged."""
-        self.restart()
-        self.identity_samples = 0
-        self.look += 1
-
-    def smooth(self, position_map: ArrayLike, dt: float) -> Array:
-        """The position map, smoothed over time."""
-        # all frames of a young track weigh the same, as in a mean: the first one is as noisy as the others; but a head
-        # that moves is followed closely, because a mean would be late
-        self._filter.min_cutoff = max(FILTER_MIN_CUTOFF_HZ, 1 / (2 * math.pi * max(self.age, 1e-3)))
-        self._filter.beta = FILTER_BETA * (1 + YOUNG_BETA * max(1 - self.age / YOUNG_SECONDS, 0))
-        return self._filter(position_map, dt, box_size(self.box))
-
-
-class TrackList:
-    """The tracks of a video. Times are in seconds since the first frame."""
-
-    def __init__(self) -> None:
-        self.active: list[Track] = []
-        self.time = self.dt = 0.0
-        self._lost: list[Track] = []
-        self._count = 0
-
-    def advance(self, dt: float) -> None:
-        """Go to the next frame, and forget the tracks that were lost long before it."""
-        self.time, self.dt = self.time + dt, dt
-        self._lost = [track for track in self._lost if self.time - track.confirmed_at <= MAX_LOST_SECONDS]
-
-    def lose(self, track: Track) -> None:
-        """Stop following a track. Its id is kept for a while."""
-        self.active.remove(track)
-        track.confirmed_at = self.time
-        self._lost.append(track)
-
-    def drop_duplicate(self, track: Track, older: Sequence[Track]) -> bool:
-        """Drop a track that follows the same face as an older one. True if it was dropped."""
-        if not (overlap([other.box for other in older], track.box) > DUPLICATE_OVERLAP).any():
-            return False
-        self.active.remove(track)
-        return True
-
-    def confirm(self, box: Array) -> bool:
-        """Note that the detector sees a face in a box. False if no track follows this face."""
-        known = [track for track in self.active if overlap([track.box], box)[0] > SAME_FACE_OVERLAP]
-        for track in known:
-            track.confirmed_at = self.time
-        return bool(known)
-
-    def drop_unconfirmed(self) -> None:
-        """Drop the tracks that the detector has not confirmed for too long."""
-        self.active = [track for track in self.active if self.time - track.confirmed_at <= MAX_UNCONFIRMED_SECONDS]
-
-    def replace(self, track: Track) -> Track:
-        """A new track in the place of one whose face is another person's now."""
-        new = self._create()
-        new.person.doubt = track.person.doubt
-        self.active[self.active.index(track)] = new
-        return new
-
-    def _create(self) -> Track:
-        self._count += 1
-        return Track(self._count - 1, self.time)
-
-    def find_or_create(self, box: Array, view: View) -> Track:
-        """The track of this person's face that was lost near this box, or a new track, added to the active ones."""
-        centre, size = (box[:2] + box[2:]) / 2, box_size(box)
-        low, high = REAPPEARANCE_SIZE_RATIO
-        distance = [np.linalg.norm((t.box[:2] + t.box[2:]) / 2 - centre) / size for t in self._lost]
-        for k in np.argsort(distance):
-            similar_size = low < box_size(self._lost[k].box) / size < high
-            near = distance[k] < MAX_REAPPEARANCE_DISTANCE
-            if similar_size and near and not self._lost[k].person.has_left(view, True):
-                track = self._lost.pop(k)
-                track.restart()
-                track.confirmed_at = self.time
-                break
-        else:
-            track = self._create()
-        self.active.append(track)
-        return track
 
 
 class FaceTracker:
@@ -291,7 +172,8 @@ class FaceTracker:
     ) -> tuple[Track, Array, float] | None:
         """The same as :meth:`_follow`, for a face that the detector has found again."""
         face = self._timed("network", self.net.reconstruct_in_box, image, found.box, found.angle)
-        position_map, confidence = face.position_map, face.confidence * found.score
+        position_map = face.closer_look.first_map if face.closer_look else face.position_map
+        confidence = face.confidence * found.score
         if confidence < MIN_CONFIDENCE:
             return None
         view = self._timed("check", self._view, image, self.net.upright_crop(position_map), position_map)
@@ -346,12 +228,15 @@ class FaceTracker:
 
     def _finish(self, track: Track, position_map: Array, confidence: float, image: Image, dt: float) -> TrackedFace:
         """Smooth a map, choose the crop of the next frame, and fit expressions if asked for."""
+        position_map, look = self._timed("network", self.net.look_closer, image, position_map)
         raw = self._layout.landmarks(position_map)
         smoothed = self._timed("smooth", self._smoothed, track, position_map, dt)
         track.crop = self._timed("check", self._next_crop, track.crop, smoothed)
-        face = Face(smoothed, confidence, track.box, image, self._layout)
+        if look and self._smooth:
+            look = self._timed("smooth", track.smooth_look, look, dt)
+        face = Face(smoothed, confidence, track.box, image, self._layout, look)
         if self._fitter:
-            self._timed("expressions", self._fit, track, smoothed)
+            self._timed("expressions", self._fit, track, face)
         track.age += dt
         return TrackedFace(track.id, face, raw, position_map, track.coefficients, track.look)
 
@@ -374,16 +259,17 @@ class FaceTracker:
         rotation = (angle - old_angle + 180) % 360 - 180
         return view_matrix(centre, side, self.net.size, old_angle + _excess(rotation, math.degrees(2 * CROP_SLACK)))
 
-    def _fit(self, track: Track, position_map: Array) -> None:
+    def _fit(self, track: Track, face: Face) -> None:
         """Fit expression weights. The identity is the mean over the first frames, and then constant."""
+        position_map, seen = face.position_map, seen_look_weights(face.gaze)
         if track.identity_samples and track.age >= IDENTITY_SECONDS:
-            track.coefficients = self._fitter.fit_expression(position_map, track.coefficients)
+            track.coefficients = self._fitter.fit_expression(position_map, track.coefficients, seen)
             return
-        found = self._fitter.fit(position_map)
+        found = self._fitter.fit(position_map, seen)
         if track.identity_samples:
             last = track.coefficients.identity
             mean = last + (found.identity - last) / (track.identity_samples + 1)
-            found = self._fitter.fit_expression(position_map, replace(found, identity=mean))
+            found = self._fitter.fit_expression(position_map, replace(found, identity=mean), seen)
         track.coefficients, track.identity_samples = found, track.identity_samples + 1
 
     def _timed(self, part: str, function: Callable, *arguments: Any) -> Any:

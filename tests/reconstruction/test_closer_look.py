@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from lprnet_utils import UVLayout
 from lprnet_utils.geometry import rotation_matrix
 from lprnet_utils.geometry.camera import Camera
 from lprnet_utils.networks import closer_eye, closer_mouth
@@ -26,7 +25,7 @@ def models(networks):
 
 @pytest.fixture
 def looker(models):
-    return CloserLooker(UVLayout(), *models)
+    return CloserLooker(*models)
 
 
 @pytest.fixture(scope="module")
@@ -103,10 +102,10 @@ def test_gaze_and_irises_are_in_the_photos_frame(looker, photo, roll):
     # each crop shows the person's own outer side at the same side: 0.6 to its right is inward for both eyes
     turned = rotation_matrix(0, 0, roll) @ np.array([[0.6, 0, 0.8], [-0.6, 0, 0.8]]).T
     np.testing.assert_allclose(look.gaze, turned.T, atol=1e-5)
-    np.testing.assert_allclose(look.irises[:, 2], 0.08 * 70 * 1.2, rtol=1e-3)
+    np.testing.assert_allclose(look.irises[:, 2], 0.08 * looker.regions.all[0].side * 1.2, rtol=1e-3)
     landmarks = layout.landmarks(first)
     for eye, iris, side in ((slice(36, 42), look.irises[0], 1), (slice(42, 48), look.irises[1], -1)):
-        away = (iris[:2] - landmarks[eye, :2].mean(0)) / (70 * 1.2)
+        away = (iris[:2] - landmarks[eye, :2].mean(0)) / (looker.regions.all[0].side * 1.2)
         down = rotation_matrix(0, 0, roll)[:2, :2] @ [side * 0.1, -0.05] * [1, -1]
         np.testing.assert_allclose(away, down, atol=1e-3)
 

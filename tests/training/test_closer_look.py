@@ -9,15 +9,23 @@ import pytest
 from lprnet_utils.commands.main import main
 from lprnet_utils.common import DatasetError
 from lprnet_utils.datasets import Shards, closeups
-from lprnet_utils.datasets.closeups import MARGIN, PATCH_SIZE, CloseUp, CloseUps, pack_closeups
+from lprnet_utils.datasets.closeups import MARGIN, CloseUp, CloseUps, pack_closeups, patch_size
 from lprnet_utils.networks import closer_eye
-from lprnet_utils.networks.closer_look import EXTRAS, EYE_POINTS, MOUTH_POINTS, closer_look_network, set_modes
+from lprnet_utils.networks.closer_look import (
+    EXTRAS,
+    EYE_POINTS,
+    EYE_SIZE,
+    MOUTH_POINTS,
+    MOUTH_SIZE,
+    closer_look_network,
+    set_modes,
+)
 from lprnet_utils.reconstruction.closer_look import EXTRAS_MIDDLE, EXTRAS_UNIT
 from lprnet_utils.synthetic import folders
 from lprnet_utils.synthetic.closeups import SyntheticCloseUps
 from lprnet_utils.training import Trainer, TrainingConfig, closer_look
 from lprnet_utils.training.closer_look import CloseUpTask
-from lprnet_utils.uv.regions import CROP_SIZE
+from lprnet_utils.uv.regions import EYE, MOUTH
 
 CONFIG = TrainingConfig.load("closer-eye", ["batch_size = 8", "samples = 64", "validate_every = 32", "warmup = 8"])
 
@@ -35,9 +43,9 @@ def folder(tmp_path_factory):
 class Ruled:
     """Close-ups whose picture tells where a pixel is: red and green are its coordinates in the stored crop."""
 
-    def __init__(self, data):
+    def __init__(self, data, size):
         self.columns = dict(data.columns)
-        x, y = np.meshgrid(*[(np.arange(PATCH_SIZE) - (PATCH_SIZE - 1) / 2) / PATCH_SIZE * MARGIN] * 2)
+        x, y = np.meshgrid(*[(np.arange(size) - (size - 1) / 2) / size * MARGIN] * 2)
         self._patch = np.stack([x * 120 + 127, y * 120 + 127, 0 * x], -1).round().astype(np.uint8)
 
     def __len__(self):
@@ -57,7 +65,8 @@ def plain(kind):
 @pytest.mark.parametrize("seed", [None, 1, 2])
 def test_a_varied_crop_shows_each_point_where_it_is(folder, kind, seed):
     data, task = CloseUps(folder, kind), plain(kind)
-    ruled = Ruled(data)
+    size = task.region.size
+    ruled = Ruled(data, patch_size(task.region))
     rows = np.arange(12)
     rng = None if seed is None else np.random.default_rng(seed)
     found = task.examples(ruled, rows, rng)
@@ -65,8 +74,8 @@ def test_a_varied_crop_shows_each_point_where_it_is(folder, kind, seed):
     mirrored = task._mirrored
     checked = 0
     for k in rows:
-        pixel = found.true[k, :, :2] * CROP_SIZE + (CROP_SIZE - 1) / 2
-        near = ((pixel > 4) & (pixel < CROP_SIZE - 5)).all(1)
+        pixel = found.true[k, :, :2] * size + (size - 1) / 2
+        near = ((pixel > 4) & (pixel < size - 5)).all(1)
         column, row = np.rint(pixel[near]).astype(int).T
         seen = (255 * found.crops[k][row, column, :2] - 127) / 120
         expected = stored[k][near, :2]
@@ -109,7 +118,7 @@ def test_a_close_up_as_it_is_lies_about_the_middle_of_its_crop(folder):
 def test_a_batch_is_the_same_for_the_same_number(folder):
     data, task = CloseUps(folder, "mouth"), CloseUpTask("mouth", CONFIG)
     (crops, points), targets = task.make_batch(data, 4)
-    assert crops.shape == (8, 64, 64, 3) and points.shape == (8, MOUTH_POINTS, 3)
+    assert crops.shape == (8, 96, 96, 3) and points.shape == (8, MOUTH_POINTS, 3)
     assert targets.shape == (8, 3 * MOUTH_POINTS + EXTRAS)
     assert 0 <= crops.min() and crops.max() <= 1
     again = task.make_batch(data, 4)
@@ -120,7 +129,7 @@ def test_a_batch_is_the_same_for_the_same_number(folder):
 def test_the_modes_hold_what_the_first_map_misses():
     rng = np.random.default_rng(0)
     before, moves = (rng.normal(0, 1, (300, n)) @ rng.normal(0, 0.1, (n, 90)) + 0.3 for n in (5, 9))
-    network = closer_look_network(30, context=8, modes=12)
+    network = closer_look_network(30, 32, context=8, modes=12)
     shares = set_modes(network, before.reshape(-1, 30, 3), moves.reshape(-1, 30, 3))
     assert min(shares.values()) > 0.999
     known = np.asarray(network.get_layer("context")(before.astype(np.float32)))
@@ -158,7 +167,7 @@ def test_truth_of_close_ups(folder):
     made = SyntheticCloseUps(seed=5)
     for number in range(6):
         right, left, mouth = made.sample(number)
-        assert right.patch.shape == (PATCH_SIZE, PATCH_SIZE, 3)
+        assert right.patch.shape == (112, 112, 3) and mouth.patch.shape == (168, 168, 3)
         for eye in (right, left):
             assert np.abs(eye.iris[:2]).max() < 0.3 and 0.06 < eye.iris[2] < 0.12
             assert np.linalg.norm(eye.gaze) == pytest.approx(1, abs=1e-3)
@@ -231,4 +240,5 @@ def test_shards_of_another_layout_are_refused(tmp_path):
         write_checked(tmp_path / f"shard-{k:05d}.bin", pack_closeups([face]))
     with pytest.raises(DatasetError, match="9 points of each eye, not 530"):
         CloseUps(tmp_path, "eye")
+    assert (EYE_SIZE, MOUTH_SIZE) == (EYE.size, MOUTH.size)
     assert EYE_POINTS == 530 and closeups.KINDS["eye"] == (0, 1)

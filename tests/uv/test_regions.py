@@ -11,7 +11,7 @@ from lprnet_utils.geometry.landmarks import MIRRORED_LANDMARKS
 from lprnet_utils.uv.encoding import mirror_map
 from lprnet_utils.uv.regions import Regions
 
-PARTS = {"right eye": slice(36, 42), "left eye": slice(42, 48), "mouth": slice(48, 68)}
+PARTS = {"right eye": slice(36, 42), "left eye": slice(42, 48), "mouth": [*range(31, 36), *range(48, 60)]}
 
 
 @pytest.fixture(scope="module")
