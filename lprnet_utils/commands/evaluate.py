@@ -32,7 +32,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
         report, predictions = match_predictions(*load_arrays(arguments.predictions, "names", "landmarks"), data)
         _make_folder(arguments.output)
     else:
-        net = LPRNet(arguments.weights, passes=arguments.passes)
+        net = LPRNet(arguments.weights, passes=arguments.passes, closer_look=arguments.closer_look)
         _make_folder(arguments.output)
         bar = partial(tqdm, unit="photo", leave=False)
         readout = None if arguments.photos else Readout.find(arguments.weights)
@@ -64,7 +64,7 @@ def _evaluate_on_synthetic(arguments: argparse.Namespace) -> int:
     from ..synthetic.heldout import HELD_OUT_FILES, held_out_faces
     from ..synthetic.population import Population
 
-    net, count, seed = LPRNet(arguments.weights, passes=arguments.passes), arguments.synthetic, arguments.seed
+    net, count, seed = LPRNet(arguments.weights, closer_look=False), arguments.synthetic, arguments.seed
     _make_folder(arguments.output)
     if count:
         faces = SyntheticFaces(seed, net.size)
@@ -106,4 +106,4 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--detector", action="store_true", help="also detect the faces; a missed one is a failure")
     add("--output", type=Path, default=Path("outputs/evaluation"), help="folder of the report (%(default)s)")
     add("--keep-going", action="store_true", help="exit with 0 even if photos were left out")
-    add_shared(parser, "--passes")
+    add_shared(parser, "--passes", "--no-closer-look")

@@ -36,6 +36,11 @@ CHOICE_OF_WEIGHTS = (
 SHARED_OPTIONS = {
     "--weights": {"default": DEFAULT_WEIGHTS, "help": CHOICE_OF_WEIGHTS},
     "--passes": {"type": AT_LEAST_1, "default": 1, "help": "2: run the network again on an upright crop (%(default)s)"},
+    "--no-closer-look": {
+        "dest": "closer_look",
+        "action": "store_false",
+        "help": "do not look again at eyes and mouth: a tenth faster",
+    },
     "--max-faces": {"type": AT_LEAST_1, "metavar": "N", "help": "only the N largest faces"},
     "--workers": {"type": AT_LEAST_1, "default": os.cpu_count() or 1, "help": "number of processes (%(default)s)"},
     "--dask": {"metavar": "ADDRESS", "help": "use the Dask cluster at this address instead; it must see the files"},

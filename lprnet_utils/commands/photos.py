@@ -65,6 +65,7 @@ class PhotoOptions:
     passes: int = 1
     max_faces: int | None = None
     small: bool = False
+    closer_look: bool = True
     kinds: tuple[str, ...] = DEFAULT_FILE_KINDS  # of FILE_KINDS; for meshes see lprnet_utils.Face.save
 
 
@@ -92,11 +93,15 @@ _local = threading.local()  # an interpreter is not thread-safe, and a Dask work
 
 def _thread_net(options: PhotoOptions) -> LPRNet:
     """The network of this thread, which is kept for the next photo."""
-    key = options.weights, options.passes
+    key = options.weights, options.passes, options.closer_look
     if getattr(_local, "key", None) != key:
         cv2.setNumThreads(1)
-        _local.net, _local.key = LPRNet(options.weights, passes=options.passes), key
+        _local.net, _local.key = _net(options), key
     return _local.net
+
+
+def _net(options: PhotoOptions) -> LPRNet:
+    return LPRNet(options.weights, passes=options.passes, closer_look=options.closer_look)
 
 
 def process_photo(job: PhotoJob, options: PhotoOptions, settings: dict[str, Any]) -> tuple[Path, int, str]:
@@ -154,7 +159,7 @@ def process_photos(
     check_folder(folder)
     report, todo, folder = PhotoReport(), [], Path(folder)
     jobs = find_photos(inputs, folder, report.ignored)
-    LPRNet(options.weights, passes=options.passes)  # raises an error before any work is done
+    _net(options)  # raises an error before any work is done
     settings = asdict(options) | {"sha256": sha256(read_weights(options.weights)[1])}
     del settings["kinds"]  # they add up over several runs
     check_cluster(dask)
@@ -206,7 +211,8 @@ def photo(arguments: argparse.Namespace) -> int:
     # joblib takes the memory of the z-buffer's compiler for a leak and starts a new worker, which is harmless
     warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
     kinds = tuple(kind for kind in FILE_KINDS if getattr(arguments, kind)) or DEFAULT_FILE_KINDS
-    options = PhotoOptions(arguments.weights, arguments.passes, arguments.max_faces, arguments.small, kinds)
+    names = "weights", "passes", "max_faces", "small", "closer_look"
+    options = PhotoOptions(**{name: getattr(arguments, name) for name in names}, kinds=kinds)
     bar = partial(tqdm, unit="photo")
     report = process_photos(arguments.photos, arguments.output, options, arguments.workers, arguments.dask, bar)
     before = f", {report.skipped} had been before" if report.skipped else ""
@@ -238,7 +244,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     for kind in FILE_KINDS:
         description = FACE_FILES[kind].description if kind in FACE_FILES else "the photo with its landmarks"
         files.add_argument(f"--{kind}", action="store_true", help=description)
-    add_shared(parser, "--weights", "--passes")
+    add_shared(parser, "--weights", "--passes", "--no-closer-look")
     add("--small", action="store_true", help="faces under a twentieth of the photo's height too; slower")
     add_shared(parser, "--max-faces")
     add("--require-face", action="store_true", help="exit with 1 if a photo has no face")

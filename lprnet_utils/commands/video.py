@@ -37,7 +37,8 @@ def video(arguments: argparse.Namespace) -> int:
         fps=arguments.fps,
         height=arguments.height,
     )
-    report = annotate_video(arguments.video, target, LPRNet(arguments.weights), options, record)
+    net = LPRNet(arguments.weights, closer_look=arguments.closer_look)
+    report = annotate_video(arguments.video, target, net, options, record)
     found = f"{counted(report.faces, 'face')}, in {report.frames_with_faces} of {counted(report.frames, 'frame')}"
     print(f"{found}; {' and '.join(str(p) for p in (target, record) if p)}")
     for note in report.notes:
@@ -60,5 +61,5 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--no-smoothing", action="store_true", help="do not smooth the faces over time")
     add("--fps", type=bounded(0.01, 1000, float), help="frames per second of OUT (those of IN)")
     add("--height", type=AT_LEAST_1, help="shrink OUT to this height in pixels")
-    add_shared(parser, "--weights", "--max-faces")
+    add_shared(parser, "--weights", "--no-closer-look", "--max-faces")
     add("--require-face", action="store_true", help="exit with 1 if the video has no face")

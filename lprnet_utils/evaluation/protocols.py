@@ -161,7 +161,7 @@ def evaluate_aflw2000(
         report["flip"] = float(100 * np.mean(differences))
     predictions = {"names": np.array([data.names[i] for i in rows]), "landmarks": landmarks, "rotations": rotations}
     if readout:
-        points = [missed[0] if face is None else readout([face.position_map])[0] for face in faces]
+        points = [missed[0] if face is None else readout([face.first_map])[0] for face in faces]
         predictions["benchmark_landmarks"] = np.array(points)
         measured = landmark_report(predictions["benchmark_landmarks"], data.select(rows))
         report |= {f"{name} by readout": measured[name] for name in ("nme", "interval")}

@@ -160,4 +160,4 @@ def benchmark_landmarks(face: Face, weights: str = "open") -> NDArray[np.float32
     AssetError
         If these weights have no readout. The message names the command that makes one.
     """
-    return Readout.load(weights)([face.position_map])[0]
+    return Readout.load(weights)([face.first_map])[0]

@@ -1,5 +1,5 @@
 from .detection import FaceDetector
-from .draw import crop_around_face, draw_landmarks, draw_mesh, draw_pose_box
+from .draw import crop_around_face, draw_gaze, draw_landmarks, draw_mesh, draw_pose_box
 from .expressions import ShapeFitter
 from .face import Face
 from .likelihood import shape_distance
@@ -13,6 +13,7 @@ __all__ = [
     "LPRNet",
     "ShapeFitter",
     "crop_around_face",
+    "draw_gaze",
     "draw_landmarks",
     "draw_mesh",
     "draw_pose_box",

@@ -13,6 +13,7 @@ from ..geometry.shading import render_mesh
 from ..uv.texture import texel_normals
 from .face import Face
 
+ARROW_LENGTH = 60.0  # mm, of an arrow of gaze across the line of sight
 BOX_BACK, BOX_FRONT = (85.0, -90.0), (105.0, 75.0)  # the pose box's squares: half a side and z in mm
 
 
@@ -88,6 +89,26 @@ def draw_pose_box(image: Image, faces: Face | Iterable[Face], color: ArrayLike =
         width = max(round(face.pose.camera.scale), 1)  # a line of about a millimetre
         cv2.polylines(out, [back, *np.stack([back, front], 1)], True, list(color), width, cv2.LINE_AA, 4)
         cv2.polylines(out, [front], True, lighter, 2 * width, cv2.LINE_AA, 4)
+    return out
+
+
+def draw_gaze(image: Image, faces: Face | Iterable[Face], color: ArrayLike = (240, 90, 30)) -> Image:
+    """A copy of a photo (H, W, 3) with a circle around each iris and an arrow to where the eye looks.
+
+    An eye that looks into the camera has a short arrow. Eyes that are not seen have none. ``color`` (3,) is 0 to 255.
+    """
+    out, color = np.ascontiguousarray(image).copy(), list(color)
+    for face in [faces] if isinstance(faces, Face) else faces:
+        scale = face.pose.camera.scale
+        width = max(round(scale / 2), 1)
+        for (x, y, radius), direction in zip(face.irises, face.gaze @ face.pose.camera.rotation.T, strict=True):
+            if not np.isfinite(direction).all():
+                continue
+            start = np.array([x, y])
+            end = start + ARROW_LENGTH * scale * direction[:2] * [1, -1]
+            first, last = (tuple(np.rint(16 * point).astype(int).tolist()) for point in (start, end))
+            cv2.circle(out, first, round(16 * radius), color, width, cv2.LINE_AA, 4)
+            cv2.arrowedLine(out, first, last, color, width, cv2.LINE_AA, 4, tipLength=0.2)
     return out
 
 

@@ -4,6 +4,8 @@ A map has thousands of points, so the fit is one linear problem, and its matrice
 computed once; a frame of a video then costs one product and one small bounded problem.
 """
 
+import csv
+import io
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
@@ -12,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array
+from ..common.assets import read_asset
 from ..geometry.camera import Camera
 from ..morphable_model.model import MorphableModel, transform_basis
 from ..uv.layout import UVLayout
@@ -22,6 +25,8 @@ EFFECTIVE_POINTS = 300  # independent points in a map: a network's errors are th
 MEAN_WEIGHT = 0.25  # prior mean of an expression weight; the prior is exponential, so a few shapes explain a face
 MEAN_RARE_WEIGHT = 0.08  # prior mean of expressions that the fit would otherwise mistake for a smile
 RARE_EXPRESSIONS = ("mouthDimple", "mouthPress", "mouthShrugUpper")
+QUALITY_COLUMNS = "expression", "correlation 0-30", "correlation 30-60", "correlation 60-90", "false positives %"
+QUALITY_FILE, MIN_CORRELATION = "expressions.csv", 0.5
 ROUNDS = 4  # of camera and shape in turn, for an unknown person
 TRACKING_ROUNDS = 2  # the same for the next frame of a video
 
@@ -36,10 +41,47 @@ class Coefficients:
     camera: Camera  # from the face frame to the photo frame
     error: float  # root mean square distance in mm between the map and this face
 
-    def named(self, min_weight: float = 0.0) -> dict[str, float]:
-        """Expression weights by name, largest first, without those under ``min_weight``."""
-        order = np.argsort(-self.expression, kind="stable")
-        return {self.names[k]: round(float(self.expression[k]), 4) for k in order if self.expression[k] >= min_weight}
+    def named(self, min_weight: float = 0.0, supported: bool = False) -> dict[str, float]:
+        """Expression weights by name, largest first, without those under ``min_weight``.
+
+        With ``supported`` also without those that are found badly, see :func:`unsupported_expressions`.
+        """
+        order, bad = np.argsort(-self.expression, kind="stable"), unsupported_expressions() if supported else ()
+        kept = [k for k in order if self.expression[k] >= min_weight and self.names[k] not in bad]
+        return {self.names[k]: round(float(self.expression[k]), 4) for k in kept}
+
+    @property
+    def supported(self) -> NDArray[np.bool_]:
+        """Which expressions (E,) are found well enough to be believed, see :func:`unsupported_expressions`."""
+        return ~np.isin(self.names, list(unsupported_expressions()))
+
+
+@lru_cache(maxsize=1)
+def expression_quality() -> dict[str, dict[str, float]]:
+    """How well each expression weight is found: measured on rendered people, by ``measure_expressions.py``.
+
+    For each name: ``correlation 0-30``, ``30-60`` and ``60-90`` of found and true weights at this yaw in degrees, and
+    ``false positives %``: how often a weight of over 0.15 is found where the true one is under 0.05.
+
+    Examples
+    --------
+    >>> quality = expression_quality()
+    >>> len(quality), quality["jawOpen"]["correlation 0-30"] > 0.8
+    (51, True)
+    """
+    rows = csv.reader(io.StringIO(read_asset(QUALITY_FILE).decode()))
+    _, *columns = next(rows)
+    return {name: dict(zip(columns, map(float, values), strict=True)) for name, *values in rows}
+
+
+@lru_cache(maxsize=1)
+def unsupported_expressions() -> frozenset[str]:
+    """The names whose weights correlate with the true ones by less than 0.5 even from the front (0 to 30 degrees).
+
+    The fit still has them, because they explain parts of a map. Viewers and avatars leave them with the person.
+    """
+    quality = expression_quality().items()
+    return frozenset(name for name, row in quality if row[QUALITY_COLUMNS[1]] < MIN_CORRELATION)
 
 
 class ShapeFitter:
@@ -85,14 +127,29 @@ class ShapeFitter:
 
         ``seen`` has expression weights, 0 to 1, that are known otherwise, such as those of the gaze.
         """
+        return self._fit(position_map, self._bounds(seen))
+
+    def _fit(self, position_map: ArrayLike, bounds: tuple[Array, Array]) -> Coefficients:
         points = self.layout.flat(position_map)[self._texels]
-        weights, shape, bounds = np.zeros(len(self._modes), np.float32), self.mean, self._bounds(seen)
+        weights, shape = np.zeros(len(self._modes), np.float32), self.mean
         for _ in range(ROUNDS):
             residual = self._residual(shape, points, self.mean)
             identity, expression = self._identity_solver.solve(residual, weights[self._count :], bounds)
             weights = np.r_[identity, expression].astype(np.float32)
             shape = self.mean + (weights @ self._modes).reshape(-1, 3)
         return self._result(weights[: self._count], weights[self._count :], points, shape)
+
+    def fit_beside(
+        self, position_map: ArrayLike, neutral_map: ArrayLike, seen: dict[str, float] | None = None
+    ) -> Coefficients:
+        """The same for a map of a person whose face at rest is known by another map, whatever the pose of both.
+
+        What the person looks like cannot be mistaken for an expression then: a corner of the mouth that points up at
+        rest is no smile.
+        """
+        rest = self._fit(neutral_map, self._bounds(dict.fromkeys(self.model.expression_names, 0.0)))
+        neutral = rest.camera.unproject(self.layout.flat(neutral_map)[self._texels]).astype(np.float32)
+        return self._fit_expression(position_map, neutral, rest, seen)
 
     def fit_expression(
         self, position_map: ArrayLike, known: Coefficients, seen: dict[str, float] | None = None
@@ -102,9 +159,15 @@ class ShapeFitter:
         ``known`` is an earlier result for this person; the last frame's is the best start. For ``seen`` see
         :meth:`fit`.
         """
+        neutral = self.mean + (known.identity.astype(np.float32) @ self._modes[: self._count]).reshape(-1, 3)
+        return self._fit_expression(position_map, neutral, known, seen)
+
+    def _fit_expression(
+        self, position_map: ArrayLike, neutral: Array, known: Coefficients, seen: dict[str, float] | None
+    ) -> Coefficients:
+        """The same for a person whose neutral face has these points (n, 3)."""
         points = self.layout.flat(position_map)[self._texels]
         expression = known.expression.astype(np.float32)
-        neutral = self.mean + (known.identity.astype(np.float32) @ self._modes[: self._count]).reshape(-1, 3)
         shape = neutral + (expression @ self._modes[self._count :]).reshape(-1, 3)
         bounds = self._bounds(seen)
         for _ in range(TRACKING_ROUNDS):

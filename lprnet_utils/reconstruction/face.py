@@ -79,6 +79,11 @@ class Face:
         return self.layout.landmarks(self.position_map)
 
     @property
+    def first_map(self) -> Array:
+        """The network's map (N, N, 3) before the closer look moved eyes, nose and mouth."""
+        return self.closer_look.first_map if self.closer_look else self.position_map
+
+    @property
     def vertices(self) -> NDArray[np.float32]:
         """Vertices (M, 3) of the dense mesh in the photo frame: :meth:`.UVLayout.trimmed_mesh` of the map."""
         return self.layout.trimmed_mesh()[0] @ self.layout.flat(self.position_map)
@@ -134,19 +139,50 @@ class Face:
 
     @cached_property
     def coefficients(self) -> Coefficients:
+        """Identity and expression weights of the bundled face model: :meth:`fit_coefficients` of this photo alone."""
+        return self.fit_coefficients()
+
+    def fit_coefficients(self, neutral: Face | None = None) -> Coefficients:
         """Identity and expression weights of the bundled face model, fitted to the position map.
 
         The eight weights ``eyeLook*`` are those of :attr:`gaze` where it is known.
+
+        Parameters
+        ----------
+        neutral : Face, optional
+            The same person at rest, from another photo. It tells what belongs to the person, and what is an expression.
+
+        Raises
+        ------
+        ValueError
+            If the two have maps of different sizes.
         """
         from .expressions import ShapeFitter
 
-        return ShapeFitter.load(self.layout.size).fit(self.position_map, seen_look_weights(self.gaze))
+        fitter, seen = ShapeFitter.load(self.layout.size), seen_look_weights(self.gaze)
+        if neutral is None:
+            return fitter.fit(self.position_map, seen)
+        if neutral.layout.size != self.layout.size:
+            sizes = f"{neutral.layout.size} and {self.layout.size}"
+            raise ValueError(
+                f"the face at rest and this one have maps of {sizes} texels: take the same weights for both"
+            )
+        return fitter.fit_beside(self.position_map, neutral.position_map, seen)
 
     @cached_property
     def gaze(self) -> Array:
         """Where the right and the left eye look: unit vectors (2, 3) in the face frame.
 
         NaN for an eye that is not seen. x points to the person's left, y up, and z to the front of the head.
+
+        Examples
+        --------
+        >>> from lprnet_utils import LPRNet
+        >>> from lprnet_utils.common import data_path
+        >>> from lprnet_utils.morphable_model.gaze import gaze_angles
+        >>> (face,) = LPRNet().reconstruct(data_path("samples/astronaut.jpg"))
+        >>> gaze_angles(face.gaze).round(-1).tolist()  # degrees up, and to the person's own right
+        [[0.0, 0.0], [0.0, 0.0]]
         """
         if self.closer_look is None:
             return np.full((2, 3), np.nan)

@@ -75,7 +75,7 @@ class LPRNet:
 
     def __init__(
         self, weights: str | Path = DEFAULT_WEIGHTS, threads: int = 1, passes: int = 1, turn_upright: bool = True,
-        closer_look: bool | str | Path = False,
+        closer_look: bool | str | Path = True,
     ):  # fmt: skip
         if passes < 1:
             raise ValueError(f"the network needs at least one pass, got {passes}")

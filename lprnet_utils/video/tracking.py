@@ -172,8 +172,7 @@ class FaceTracker:
     ) -> tuple[Track, Array, float] | None:
         """The same as :meth:`_follow`, for a face that the detector has found again."""
         face = self._timed("network", self.net.reconstruct_in_box, image, found.box, found.angle)
-        position_map = face.closer_look.first_map if face.closer_look else face.position_map
-        confidence = face.confidence * found.score
+        position_map, confidence = face.first_map, face.confidence * found.score
         if confidence < MIN_CONFIDENCE:
             return None
         view = self._timed("check", self._view, image, self.net.upright_crop(position_map), position_map)

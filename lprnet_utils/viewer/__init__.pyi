@@ -2,12 +2,13 @@ from .applet import FaceApplet
 from .avatar import PRESETS, Avatar, write_avatar
 from .effects import paint, relight, swap_face
 from .explorer import explorer_figure
-from .figures import decimated, face_figure, show, texel_grid
+from .figures import add_gaze, decimated, face_figure, show, texel_grid
 
 __all__ = [
     "Avatar",
     "FaceApplet",
     "PRESETS",
+    "add_gaze",
     "decimated",
     "explorer_figure",
     "face_figure",

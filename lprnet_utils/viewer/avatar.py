@@ -66,7 +66,8 @@ class Avatar:
     names : tuple of E str
         ARKit's names of the expressions.
     seen : (E,) float32
-        The expression weights in the photo.
+        The expression weights in the photo. Those that are found badly are 0 and stay in ``rest``, see
+        :func:`lprnet_utils.reconstruction.expressions.unsupported_expressions`.
     """
 
     def __init__(self, face: Face, texture: int = 1024):
@@ -75,9 +76,9 @@ class Avatar:
         fitted = face.coefficients
         points = fitted.camera.unproject(face.layout.map_to_vertices(face.position_map))
         self._level = face.layout.inverse_matrix @ outline_level(face.layout.mask).ravel()
-        self.rest = (points - np.tensordot(fitted.expression, self._model.expression, 1)).astype(np.float32)
+        self.seen = np.where(fitted.supported, fitted.expression, 0).astype(np.float32)
+        self.rest = (points - np.tensordot(self.seen, self._model.expression, 1)).astype(np.float32)
         self.texture = darken_mouth(face, face.texture(texture))
-        self.seen = fitted.expression.astype(np.float32)
 
     def weights(self, expression: dict[str, float]) -> NDArray[np.float32]:
         """Weights (E,) by name; ValueError for an unknown one. A name without Left or Right stands for both sides."""

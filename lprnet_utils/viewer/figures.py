@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CLAY_COLOR = f"rgb{CLAY}"
 LANDMARK_OFFSET = np.array([0.0, 0.0, 1.0])  # mm: landmarks are drawn in front of the skin, which would hide them
+RAY_LENGTH, RAY_COLOR = 70.0, "rgb(230,80,20)"  # mm, of the rays of gaze
 SCENE_HALF_WIDTH = 125.0  # mm from the middle to each side of the orthographic scene
 LIGHTING = {"ambient": 0.55, "diffuse": 0.5, "specular": 0.05, "roughness": 0.9}  # of plotly's mesh
 
@@ -74,6 +75,19 @@ def add_landmarks(figure: go.Figure, landmarks: ArrayLike) -> None:
     """Add the landmarks (68, 3) in the face frame as dots with their numbers."""
     marker, text = {"size": 2.5, "color": "rgb(20,160,60)"}, [f"point {n}" for n in range(68)]
     add_points(figure, landmarks, "markers", marker=marker, name="68 landmarks", text=text, hoverinfo="text")
+
+
+def add_gaze(figure: go.Figure, face: Face) -> None:
+    """Add rays from the irises of a frontal face to where its eyes look; none for an eye that is not seen."""
+    start = face.layout.pupils(face.position_map).astype(float)  # their depth; the irises are seen in the picture
+    start[:, :2] = face.irises[:, :2]
+    start = face.pose.camera.unproject(start)
+    for name, eye, direction in zip(("right eye", "left eye"), start, face.gaze, strict=True):
+        if np.isfinite(direction).all():
+            ray = np.stack([eye, eye + RAY_LENGTH * direction])
+            add_points(
+                figure, ray, "lines", line={"color": RAY_COLOR, "width": 6}, name=f"gaze, {name}", hoverinfo="name"
+            )
 
 
 def to_plotly_axes(points: ArrayLike) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from lprnet_utils.common.litert import read_head_angle_network, read_metadata
 from lprnet_utils.common.weights_archive import pack, unpack
 
 DATA = Path(__file__).resolve().parents[2] / "data"
-VERIFIED = ("*.npz", "*.tflite", "detection/*.json", "*sha256.txt", "skins/*")
+VERIFIED = ("*.npz", "*.tflite", "detection/*.json", "*sha256.txt", "skins/*", "expressions.csv")
 
 
 def state_sha256(path: Path) -> None:

@@ -231,3 +231,16 @@ def test_streams_and_signals_are_as_before(capsys):
     before = sys.stdout, sys.stderr, signal.getsignal(signal.SIGTERM)
     assert main(["evaluate", "--aflw2000", "nowhere"]) == 2
     assert (sys.stdout, sys.stderr, signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_the_command_sets_blas_to_one_thread_before_numpy_reads_it():
+    code = (
+        "import sys, os; import lprnet_utils.commands; assert 'numpy' not in sys.modules; "
+        "import lprnet_utils.commands.main; print(os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    for given, expected in ((environment, "1"), (environment | {"OPENBLAS_NUM_THREADS": "3"}, "3")):
+        assert (
+            subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, text=True).stdout
+            == f"{expected}\n"
+        )

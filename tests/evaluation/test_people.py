@@ -6,7 +6,7 @@ import pytest
 from lprnet_utils import LPRNet, UVLayout
 from lprnet_utils.common.assets import DatasetError
 from lprnet_utils.evaluation import MarkedPeople, offsets_from_people
-from lprnet_utils.evaluation.people import WholeSet, reconstruct_people
+from lprnet_utils.evaluation.people import WholeSet, reconstruct_people, scatter_about_people
 from lprnet_utils.geometry.landmarks import EYES, MOUTH, NOSE
 from lprnet_utils.synthetic import held_out_faces
 from lprnet_utils.uv import decode_map
@@ -80,3 +80,26 @@ def test_a_missing_set_and_a_missed_face_are_named(tmp_path, people, monkeypatch
     monkeypatch.setattr(net, "reconstruct", lambda image: [])
     with pytest.raises(DatasetError, match="neutral-001"):
         reconstruct_people(net, people)
+
+
+def test_scatter_is_what_is_left_without_each_places_mean_offset():
+    rng = np.random.default_rng(0)
+    faces, size = 400, rng.uniform(50, 90, (400, 1, 1))
+    mean = np.array([[0, 0], [1, 0], [0.2, 0.5], [0.7, 0.9]])  # the first two are the pupils
+    marked = size * mean + rng.uniform(100, 200, (faces, 1, 2))
+    noise = rng.normal(0, [0.02, 0.02], (faces, 4, 2))
+    noise[:, 3] *= 2
+    far = size * [[5.0, 5.0]] + marked[:, :1]
+    dense = np.concatenate([far, marked + size * (noise + [0.01, 0])], 1)
+    scatter, distance = scatter_about_people(dense, marked)
+    np.testing.assert_allclose(scatter, [2.83, 2.83, 2.83, 5.66], rtol=0.12)  # 2 % and 4 % in each direction
+    np.testing.assert_allclose(distance, 1, atol=0.5)
+    assert np.array_equal(scatter, scatter_about_people(dense, marked)[0]), "the same splits again"
+
+
+def test_a_closer_look_brings_eyes_and_lips_nearer_to_where_people_mark_them(people, faces):
+    """On the bundled faces; the whole set is measured by scripts/benchmarks/people_scatter.py."""
+    before = offsets_from_people(reconstruct_people(LPRNet("open", closer_look=False), people), people)["scatter"]
+    after = offsets_from_people(faces, people)["scatter"]
+    assert np.nanmean(after[EYES]) < 0.8 * np.nanmean(before[EYES])
+    assert np.nanmean(after[MOUTH]) < 0.9 * np.nanmean(before[MOUTH])

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from made_faces import made_face
 
-from lprnet_utils.reconstruction import draw_landmarks, draw_mesh, draw_pose_box
+from lprnet_utils.reconstruction import draw_gaze, draw_landmarks, draw_mesh, draw_pose_box
+from lprnet_utils.reconstruction.closer_look import CloserLook
 from lprnet_utils.reconstruction.draw import render
 
 
@@ -63,3 +64,19 @@ def test_renderings_show_a_face():
     assert np.abs(half.astype(int) - half[:, ::-1]).mean() < 0.02, "the pose is removed"
     coloured = render(face, 200, colors=np.full((len(face.vertices), 3), (200, 0, 0)))
     assert coloured[100, 100, 0] > 50 and coloured[100, 100, 1] == 0
+
+
+def test_arrows_of_gaze_point_where_the_eyes_look_and_hidden_eyes_have_none():
+    face, _ = made_face(scale=0.7)
+    blank = np.zeros_like(face.image)
+    assert not draw_gaze(blank, face).any(), "without a closer look"
+    irises = np.array([[120.0, 140, 4], [180, 140, 4]])
+    gaze = np.array([[0.6, 0.0, 0.8], [0.0, 0.6, 0.8]])  # in the photo: to the right; up
+    look = CloserLook(np.array([1.0, 1.0, 1.0]), irises, gaze, face.position_map)
+    drawn = draw_gaze(blank, replace(face, closer_look=look)).any(2)
+    row, column = np.nonzero(drawn)
+    first, second = column < 168, column >= 168
+    assert column[first].max() - 120 > 15 and np.ptp(row[first]) < 14
+    assert 140 - row[second].min() > 15 and row[second].max() < 148 and np.ptp(column[second]) < 14
+    look = replace(look, confidence=np.array([0.0, 1.0, 1.0]))
+    assert not draw_gaze(blank, replace(face, closer_look=look)).any(2)[:, :165].any()

@@ -1,14 +1,16 @@
 """Identity and expression weights, fitted to maps made with known weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_faces import made_face
 from scipy.optimize import lsq_linear
 
-from lprnet_utils import MorphableModel
+from lprnet_utils import MorphableModel, UVLayout
 from lprnet_utils.geometry import rotation_distance
 from lprnet_utils.reconstruction import ShapeFitter
-from lprnet_utils.reconstruction.expressions import bounded_minimum
+from lprnet_utils.reconstruction.expressions import bounded_minimum, expression_quality, unsupported_expressions
 
 # Shapes that move the skin by half a millimetre or more on average. The gaze moves it less than the noise.
 STRONG = ("jawOpen", "mouthSmileLeft", "mouthSmileRight", "mouthPucker", "cheekPuff", "browDownLeft", "eyeBlinkRight")
@@ -84,3 +86,48 @@ def test_expressions_of_a_known_person_in_several_frames():
 def test_a_map_of_another_size_is_refused():
     with pytest.raises(ValueError, match="position map"):
         ShapeFitter.load().fit(np.zeros((64, 64, 3)))
+
+
+def test_beside_the_persons_face_at_rest_their_features_are_no_expression():
+    rng = np.random.default_rng(4)
+    names = MorphableModel.load().expression_names
+    alone, beside = [], []
+    for _ in range(6):
+        # this person's corners of the mouth are up, and the brows down, at rest
+        habits = {"mouthSmileLeft": 0.4, "mouthSmileRight": 0.4, "browDownLeft": 0.4, "browDownRight": 0.4}
+        identity, (a, b) = rng.normal(size=80), rng.uniform([-10, -30, -10], [10, 30, 10], (2, 3))
+        rest, _ = made_face(*a, identity=identity, expression=habits)
+        shown, _ = made_face(*b, identity=identity, expression=habits | {"jawOpen": 0.5})
+        true = np.array([0.5 * (name == "jawOpen") for name in names])
+        alone.append(np.abs(shown.coefficients.expression - true).max())
+        found = shown.fit_coefficients(neutral=rest)
+        beside.append(np.abs(found.expression - true).max())
+        assert np.abs(rest.fit_coefficients(neutral=rest).expression).max() < 0.02
+        assert found.error < 0.3
+    assert max(beside) < 0.1 < 0.25 < min(alone)
+    small = replace(shown, layout=UVLayout(64), position_map=shown.position_map[::2, ::2])
+    with pytest.raises(ValueError, match="maps of 64 and 128 texels"):
+        shown.fit_coefficients(neutral=small)
+
+
+def test_weights_that_are_seen_stay_as_they_are():
+    face, _ = made_face(expression={"jawOpen": 0.6})
+    fitter = ShapeFitter.load()
+    found = fitter.fit(face.position_map, {"eyeLookUpLeft": 0.7, "eyeLookDownLeft": 1.4}).named()
+    assert found["eyeLookUpLeft"] == pytest.approx(0.7) and found["eyeLookDownLeft"] == 1
+    assert found["jawOpen"] == pytest.approx(0.6, abs=0.05)
+    known = fitter.fit_expression(face.position_map, fitter.fit(face.position_map), {"eyeLookUpLeft": 0.2}).named()
+    assert known["eyeLookUpLeft"] == pytest.approx(0.2)
+
+
+def test_weights_that_are_found_badly_are_named():
+    quality, bad = expression_quality(), unsupported_expressions()
+    assert set(quality) == set(MorphableModel.load().expression_names)
+    assert all(quality[name]["correlation 0-30"] >= 0.5 for name in set(quality) - bad)
+    assert not {"jawOpen", "mouthSmileLeft", "mouthSmileRight", "eyeBlinkLeft"} & bad
+    face, _ = made_face(expression={"jawOpen": 0.6} | {name: 0.4 for name in sorted(bad)[:3]})
+    found = face.coefficients
+    assert set(found.named(supported=True)) == set(found.named()) - bad
+    assert [name for name, kept in zip(found.names, found.supported, strict=True) if not kept] == [
+        name for name in found.names if name in bad
+    ]

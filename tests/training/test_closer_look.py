@@ -8,6 +8,7 @@ import pytest
 
 from lprnet_utils.commands.main import main
 from lprnet_utils.common import DatasetError
+from lprnet_utils.common.litert import LiteRTModel, read_metadata
 from lprnet_utils.datasets import Shards, closeups
 from lprnet_utils.datasets.closeups import MARGIN, CloseUp, CloseUps, pack_closeups, patch_size
 from lprnet_utils.networks import closer_eye
@@ -215,6 +216,14 @@ def test_the_command_trains_resumes_and_refuses_a_stream(folder, tmp_path, capsy
     assert f"after: {last:.3f}" in out, "what is printed is measured with the weights that are saved"
     assert main([*words, "--stream"]) == 2
     assert "leave --stream out" in capsys.readouterr().err
+    monkeypatch.setattr("lprnet_utils.commands.export.CHECK_FACES", 3)
+    target = tmp_path / "mouth.tflite"
+    assert main(["export", "--run", str(tmp_path / "run"), "-o", str(target)]) == 0
+    stated = read_metadata(target.read_bytes(), "the file")
+    assert stated["licence"].startswith("Free for any use") and "USC Institute" in stated["notices"][0]
+    assert stated["network"] == "closer_mouth" and stated["recipe"]["samples"] == 32
+    points, extras = 3 * MOUTH_POINTS, EXTRAS
+    assert LiteRTModel(target.read_bytes()).shapes[-1] == (1, points + extras)
 
 
 def test_other_shards_are_refused_by_name(folder, tmp_path):

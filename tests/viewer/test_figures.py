@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64decode
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,7 +10,8 @@ import plotly
 from made_faces import made_face
 
 from lprnet_utils.geometry import vertex_normals
-from lprnet_utils.viewer import decimated, explorer_figure, face_figure, show
+from lprnet_utils.reconstruction.closer_look import CloserLook
+from lprnet_utils.viewer import add_gaze, decimated, explorer_figure, face_figure, show
 from lprnet_utils.viewer.explorer import LIGHTS, VIEWS
 
 
@@ -28,6 +30,25 @@ def test_figure_is_small_and_shows_face_and_landmarks():
     border = vertices[edges[count == 1]].reshape(-1, 3)
     eyes_and_mouth = face.pose.camera.unproject(face.landmarks[36:68])
     assert np.linalg.norm(border[:, None] - eyes_and_mouth[None], axis=2).min() > 8
+
+
+def test_rays_of_gaze_begin_at_the_irises_and_hidden_eyes_have_none():
+    face, camera = made_face(0, 20, 0)
+    irises = np.c_[face.layout.pupils(face.position_map)[:, :2], [5, 5]]
+    gaze = np.array([[0, 0, 1.0], [0.6, 0, 0.8]])  # in the face frame
+    look = CloserLook(np.ones(3), irises, gaze @ camera.rotation.T, face.position_map)
+    figure = face_figure(seen := replace(face, closer_look=look))
+    add_gaze(figure, seen)
+    right, left = figure.data[2:]
+    assert (right.name, left.name) == ("gaze, right eye", "gaze, left eye")
+    pupils = face.pose.camera.unproject(face.layout.pupils(face.position_map))
+    for ray, pupil, direction in zip((right, left), pupils, gaze, strict=True):
+        points = np.stack([ray.x, ray.z, -np.asarray(ray.y)], 1)  # plotly's z is up
+        np.testing.assert_allclose(points[0], pupil, atol=0.2)
+        np.testing.assert_allclose((points[1] - points[0]) / 70, direction, atol=0.01)
+    figure = face_figure(face)
+    add_gaze(figure, replace(face, closer_look=replace(look, confidence=np.array([1.0, 0, 1]))))
+    assert [trace.name for trace in figure.data[2:]] == ["gaze, right eye"]
 
 
 def buttons(figure):
