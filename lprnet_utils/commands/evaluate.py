@@ -106,4 +106,4 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--detector", action="store_true", help="also detect the faces; a missed one is a failure")
     add("--output", type=Path, default=Path("outputs/evaluation"), help="folder of the report (%(default)s)")
     add("--keep-going", action="store_true", help="exit with 0 even if photos were left out")
-    add_shared(parser, "--passes", "--no-closer-look")
+    add_shared(parser, "--passes", "--closer-look")

@@ -65,7 +65,7 @@ class PhotoOptions:
     passes: int = 1
     max_faces: int | None = None
     small: bool = False
-    closer_look: bool = True
+    closer_look: bool | None = None
     kinds: tuple[str, ...] = DEFAULT_FILE_KINDS  # of FILE_KINDS; for meshes see lprnet_utils.Face.save
 
 
@@ -244,7 +244,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     for kind in FILE_KINDS:
         description = FACE_FILES[kind].description if kind in FACE_FILES else "the photo with its landmarks"
         files.add_argument(f"--{kind}", action="store_true", help=description)
-    add_shared(parser, "--weights", "--passes", "--no-closer-look")
+    add_shared(parser, "--weights", "--passes", "--closer-look")
     add("--small", action="store_true", help="faces under a twentieth of the photo's height too; slower")
     add_shared(parser, "--max-faces")
     add("--require-face", action="store_true", help="exit with 1 if a photo has no face")

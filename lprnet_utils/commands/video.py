@@ -61,5 +61,5 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--no-smoothing", action="store_true", help="do not smooth the faces over time")
     add("--fps", type=bounded(0.01, 1000, float), help="frames per second of OUT (those of IN)")
     add("--height", type=AT_LEAST_1, help="shrink OUT to this height in pixels")
-    add_shared(parser, "--weights", "--no-closer-look", "--max-faces")
+    add_shared(parser, "--weights", "--closer-look", "--max-faces")
     add("--require-face", action="store_true", help="exit with 1 if the video has no face")

@@ -78,10 +78,17 @@ def expression_quality() -> dict[str, dict[str, float]]:
 def unsupported_expressions() -> frozenset[str]:
     """The names whose weights correlate with the true ones by less than 0.5 even from the front (0 to 30 degrees).
 
-    The fit still has them, because they explain parts of a map. Viewers and avatars leave them with the person.
+    Both sides of an expression count together. The fit still has these weights, because they explain parts of a map.
+    Viewers and avatars leave them with the person.
     """
-    quality = expression_quality().items()
-    return frozenset(name for name, row in quality if row[QUALITY_COLUMNS[1]] < MIN_CORRELATION)
+    found: dict[str, list[float]] = {}
+    for name, row in expression_quality().items():
+        found.setdefault(_without_side(name), []).append(row[QUALITY_COLUMNS[1]])
+    return frozenset(n for n in expression_quality() if np.mean(found[_without_side(n)]) < MIN_CORRELATION)
+
+
+def _without_side(name: str) -> str:
+    return name.removesuffix("Left").removesuffix("Right")
 
 
 class ShapeFitter:

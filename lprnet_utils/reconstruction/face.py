@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .closer_look import CloserLook
     from .expressions import Coefficients
 
-CLOSED_EYE = 0.08  # openness below which an eye shows no gaze
+CLOSED_EYE = 0.12  # openness below which an eye shows no gaze
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def main() -> int:
             raise SystemExit(f"{peers} has other faces than {options.folder}")
         systems |= dict(zip(PEERS.values(), found, strict=True))
     for weights in options.weights:
-        for look, name in ((False, f"{weights}, no closer look"), (options.closer_look or True, weights)):
+        for look, name in ((False, f"{weights}, first map"), (options.closer_look or True, f"{weights}, closer look")):
             faces = reconstruct_people(LPRNet(weights, closer_look=look), people)
             systems[name] = np.stack([face.position_map.reshape(-1, 3)[::3, :2] for face in faces])
             gaze += [f"{name}: {gaze_of(faces)}"] * bool(look)
