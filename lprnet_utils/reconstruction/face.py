@@ -180,7 +180,7 @@ class Face:
         >>> from lprnet_utils import LPRNet
         >>> from lprnet_utils.common import data_path
         >>> from lprnet_utils.morphable_model.gaze import gaze_angles
-        >>> (face,) = LPRNet().reconstruct(data_path("samples/astronaut.jpg"))
+        >>> (face,) = LPRNet(closer_look=True).reconstruct(data_path("samples/astronaut.jpg"))
         >>> gaze_angles(face.gaze).round(-1).tolist()  # degrees up, and to the person's own right
         [[0.0, 0.0], [0.0, 0.0]]
         """

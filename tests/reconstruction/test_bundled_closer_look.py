@@ -9,7 +9,7 @@ from lprnet_utils.morphable_model.gaze import gaze_angles
 
 
 def test_the_astronaut_looks_into_the_camera():
-    (face,) = LPRNet().reconstruct(data_path("samples/astronaut.jpg"))
+    (face,) = LPRNet(closer_look=True).reconstruct(data_path("samples/astronaut.jpg"))
     toward = face.pose.camera.rotation[2]
     away = np.degrees(np.arccos(face.gaze @ toward))
     assert away.max() < 12
@@ -18,8 +18,8 @@ def test_the_astronaut_looks_into_the_camera():
 
 def test_without_a_closer_look_the_map_is_the_first_one():
     photo = data_path("samples/astronaut.jpg")
-    (first,) = LPRNet(closer_look=False).reconstruct(photo)
-    (face,) = LPRNet().reconstruct(photo)
+    (first,) = LPRNet().reconstruct(photo)
+    (face,) = LPRNet(closer_look=True).reconstruct(photo)
     assert first.closer_look is None and np.isnan(first.gaze).all()
     assert np.array_equal(first.position_map, face.closer_look.first_map)
     moved = np.linalg.norm(face.position_map - first.position_map, axis=2)
