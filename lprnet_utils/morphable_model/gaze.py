@@ -14,8 +14,8 @@ def gaze_angles(direction: ArrayLike) -> Array:
 
     Examples
     --------
-    >>> gaze_angles([0.0, 0.5, 0.8660254]).round(3).tolist()
-    [30.0, 0.0]
+    >>> gaze_angles([-0.5, 0.0, 0.8660254]).round(3).tolist()
+    [0.0, 30.0]
     """
     x, y, z = np.moveaxis(np.asarray(direction, float), -1, 0)
     return np.degrees(np.stack([np.arctan2(y, z), -np.arctan2(x, np.hypot(y, z))], -1))
@@ -29,7 +29,7 @@ def look_weights(angles: ArrayLike) -> dict[str, float]:
     Examples
     --------
     >>> {name: weight for name, weight in look_weights([[15.0, 0.0], [0.0, 20.0]]).items() if weight}
-    {'eyeLookUpRight': 0.5, 'eyeLookInLeft': 0.5}
+    {'eyeLookInLeft': 0.5, 'eyeLookUpRight': 0.5}
     """
     right, left = np.broadcast_to(np.asarray(angles, float), (2, 2)).tolist()
     weights = {}
