@@ -64,7 +64,9 @@ def _evaluate_on_synthetic(arguments: argparse.Namespace) -> int:
     from ..synthetic.heldout import HELD_OUT_FILES, held_out_faces
     from ..synthetic.population import Population
 
-    net, count, seed = LPRNet(arguments.weights, closer_look=False), arguments.synthetic, arguments.seed
+    net, count, seed = LPRNet(arguments.weights), arguments.synthetic, arguments.seed
+    if arguments.closer_look:
+        raise ValueError("--closer-look is for photos: on synthetic crops the network alone is measured")
     _make_folder(arguments.output)
     if count:
         faces = SyntheticFaces(seed, net.size)

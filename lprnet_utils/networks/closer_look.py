@@ -7,14 +7,14 @@ import numpy as np
 from keras import layers, ops
 
 from ..common.arrays import Array
+from ..uv.regions import EYE, MOUTH
 from .layers import BatchNormalization, Conv2D
 
 EXTRAS = 7  # after the points: iris x, y and radius, gaze x, y, z, confidence before its sigmoid
 STAGES = ((16, 0), (40, 1), (64, 1), (64, 1))  # width, and residual convolutions after the one that halves the sides
-MAX_GRID = 8  # the last stage is for crops whose grid is still larger
+MAX_GRID = 8  # sides are not halved further; the last stage is for crops whose grid is still larger
 GRID_NUMBERS = 768  # that the dense layer sees
 EYE_POINTS, MOUTH_POINTS = 530, 1000  # of the regions' grids
-EYE_SIZE, MOUTH_SIZE = 64, 96  # pixels of their crops
 CONTEXT_LIMIT = 4.0  # standard deviations
 
 
@@ -28,7 +28,7 @@ def closer_look_network(
     :mod:`lprnet_utils.reconstruction.closer_look` calls extras. The points enter as ``context`` numbers and move by
     ``modes`` modes, two linear layers that :func:`set_modes` sets and no training changes.
 
-    The encoder consists of plain convolutions, because a processor trains them several times as fast as the inverted
+    The encoder consists of plain convolutions, because a processor trains them about three times as fast as inverted
     residuals of :func:`lprnet_lite`. It ends with a grid, so that the dense layer behind it knows where in the crop
     something is. ``size`` is a multiple of 32.
     """
@@ -41,8 +41,8 @@ def closer_look_network(
     before = keras.Input((points, 3), name="points")
     x = crop
     for width, blocks in STAGES:
-        if x.shape[1] > MAX_GRID:
-            x = convolution(x, width, stride=2)
+        if x.shape[1] > MAX_GRID or x.shape[-1] != width:
+            x = convolution(x, width, stride=2 if x.shape[1] > MAX_GRID else 1)
         for _ in range(blocks):
             x = layers.Add()([x, convolution(x, width)])
     x = layers.Flatten()(convolution(x, round(GRID_NUMBERS / (x.shape[1] * x.shape[2])), kernel=1))
@@ -57,12 +57,12 @@ def closer_look_network(
 
 def closer_eye() -> keras.Model:
     """The network for an eye; the left one is mirrored."""
-    return closer_look_network(EYE_POINTS, EYE_SIZE, name="closer_eye")
+    return closer_look_network(EYE_POINTS, EYE.size, name="closer_eye")
 
 
 def closer_mouth() -> keras.Model:
     """The network for the mouth and the nose's wings."""
-    return closer_look_network(MOUTH_POINTS, MOUTH_SIZE, modes=32, name="closer_mouth")
+    return closer_look_network(MOUTH_POINTS, MOUTH.size, modes=32, name="closer_mouth")
 
 
 def set_modes(model: keras.Model, before: Array, moves: Array) -> dict[str, float]:

@@ -19,7 +19,7 @@ from ..uv.regions import Frame, Region, Regions
 # units and middles of what follows the points in a network's answer: iris x, y and radius, gaze, confidence
 EXTRAS_UNIT = np.float32([0.1, 0.1, 0.05, 1, 1, 1, 1])
 EXTRAS_MIDDLE = np.float32([0, 0, 0.09, 0, 0, 0, 0])
-IRIS, GAZE, CONFIDENCE, EXTRAS = slice(0, 3), slice(3, 6), 6, 7
+IRIS, GAZE, CONFIDENCE = slice(0, 3), slice(3, 6), 6
 SIDE_RANGE = (20.0, 36.0)  # pixels of the photo that a crop is wide: nothing is trusted, and all
 CONFIDENCE_RANGE = (0.35, 0.75)  # of the network: the first map stays, and the answer counts fully
 
@@ -93,7 +93,7 @@ class CloserLooker:
 def _model(data: bytes, name: str, region: Region, threads: int) -> LiteRTModel:
     """A model for a region. AssetError if it takes other crops or points."""
     model, points = LiteRTModel(data, name, threads), len(region.grid)
-    expected = [(1, region.size, region.size, 3), (1, points, 3), (1, 3 * points + EXTRAS)]
+    expected = [(1, region.size, region.size, 3), (1, points, 3), (1, 3 * points + len(EXTRAS_UNIT))]
     if model.shapes != expected:
         raise AssetError(f"{name} takes and gives {model.shapes}, not {expected}: it was made for other regions")
     return model

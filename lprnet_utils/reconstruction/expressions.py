@@ -40,25 +40,26 @@ class Coefficients:
     names: tuple[str, ...]  # ARKit's names of the expressions
     camera: Camera  # from the face frame to the photo frame
     error: float  # root mean square distance in mm between the map and this face
+    seen: frozenset[str] = frozenset()  # names of the weights that were not fitted, but known: those of the gaze
 
     def named(self, min_weight: float = 0.0, supported: bool = False) -> dict[str, float]:
         """Expression weights by name, largest first, without those under ``min_weight``.
 
         With ``supported`` also without those that are found badly, see :func:`unsupported_expressions`.
         """
-        order, bad = np.argsort(-self.expression, kind="stable"), unsupported_expressions() if supported else ()
-        kept = [k for k in order if self.expression[k] >= min_weight and self.names[k] not in bad]
+        shown = (self.expression >= min_weight) & (self.supported if supported else True)
+        kept = [k for k in np.argsort(-self.expression, kind="stable") if shown[k]]
         return {self.names[k]: round(float(self.expression[k]), 4) for k in kept}
 
     @property
     def supported(self) -> NDArray[np.bool_]:
-        """Which expressions (E,) are found well enough to be believed, see :func:`unsupported_expressions`."""
-        return ~np.isin(self.names, list(unsupported_expressions()))
+        """Which expressions (E,) are seen, or found well enough to be believed: :func:`unsupported_expressions`."""
+        return ~np.isin(self.names, list(unsupported_expressions() - self.seen))
 
 
 @lru_cache(maxsize=1)
 def expression_quality() -> dict[str, dict[str, float]]:
-    """How well each expression weight is found: measured on rendered people, by ``measure_expressions.py``.
+    """How well the fit to a map finds each expression: measured on rendered people, by ``measure_expressions.py``.
 
     For each name: ``correlation 0-30``, ``30-60`` and ``60-90`` of found and true weights at this yaw in degrees, and
     ``false positives %``: how often a weight of over 0.15 is found where the true one is under 0.05.
@@ -134,17 +135,14 @@ class ShapeFitter:
 
         ``seen`` has expression weights, 0 to 1, that are known otherwise, such as those of the gaze.
         """
-        return self._fit(position_map, self._bounds(seen))
-
-    def _fit(self, position_map: ArrayLike, bounds: tuple[Array, Array]) -> Coefficients:
         points = self.layout.flat(position_map)[self._texels]
-        weights, shape = np.zeros(len(self._modes), np.float32), self.mean
+        weights, shape, bounds = np.zeros(len(self._modes), np.float32), self.mean, self._bounds(seen)
         for _ in range(ROUNDS):
             residual = self._residual(shape, points, self.mean)
             identity, expression = self._identity_solver.solve(residual, weights[self._count :], bounds)
             weights = np.r_[identity, expression].astype(np.float32)
             shape = self.mean + (weights @ self._modes).reshape(-1, 3)
-        return self._result(weights[: self._count], weights[self._count :], points, shape)
+        return self._result(weights[: self._count], weights[self._count :], points, shape, seen)
 
     def fit_beside(
         self, position_map: ArrayLike, neutral_map: ArrayLike, seen: dict[str, float] | None = None
@@ -154,7 +152,7 @@ class ShapeFitter:
         What the person looks like cannot be mistaken for an expression then: a corner of the mouth that points up at
         rest is no smile.
         """
-        rest = self._fit(neutral_map, self._bounds(dict.fromkeys(self.model.expression_names, 0.0)))
+        rest = self.fit(neutral_map, dict.fromkeys(self.model.expression_names, 0.0))
         neutral = rest.camera.unproject(self.layout.flat(neutral_map)[self._texels]).astype(np.float32)
         return self._fit_expression(position_map, neutral, rest, seen)
 
@@ -182,7 +180,7 @@ class ShapeFitter:
             _, expression = self._expression_solver.solve(residual, expression, bounds)
             expression = expression.astype(np.float32)
             shape = neutral + (expression @ self._modes[self._count :]).reshape(-1, 3)
-        return self._result(known.identity, expression, points, shape)
+        return self._result(known.identity, expression, points, shape, seen)
 
     def _bounds(self, seen: dict[str, float] | None) -> tuple[Array, Array]:
         """The lowest and the highest value (E,) of each expression weight."""
@@ -197,10 +195,12 @@ class ShapeFitter:
         camera = Camera.fit(shape[::3], points[::3])  # a third of the points suffices for seven numbers
         return (camera.unproject(points) - neutral).astype(np.float32).ravel()
 
-    def _result(self, identity: Array, expression: Array, points: Array, shape: Array) -> Coefficients:
+    def _result(
+        self, identity: Array, expression: Array, points: Array, shape: Array, seen: dict[str, float] | None
+    ) -> Coefficients:
         camera = Camera.fit(shape, points)
         error = float(np.sqrt(((camera.unproject(points) - shape) ** 2).sum(1).mean()))
-        return Coefficients(identity, expression, self.model.expression_names, camera, error)
+        return Coefficients(identity, expression, self.model.expression_names, camera, error, frozenset(seen or ()))
 
 
 class BoundedLeastSquares:

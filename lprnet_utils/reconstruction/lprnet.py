@@ -1,10 +1,12 @@
 """``LPRNet``: from a photo to 3D faces with LiteRT. Importing it loads neither TensorFlow nor numba."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,10 +19,12 @@ from ..geometry.crop import crop_matrix, invert_similarity, transform_points, vi
 from ..geometry.landmarks import landmark_box
 from ..uv.encoding import check_span, decode_map
 from ..uv.layout import UVLayout
-from .closer_look import MAP_SIZE, CloserLook, CloserLooker
 from .detection import FaceDetector
 from .face import Face
 from .likelihood import DISTANCE_CURVE, face_likelihood
+
+if TYPE_CHECKING:
+    from .closer_look import CloserLook, CloserLooker
 
 DEFAULT_WEIGHTS = "open"  # for the whole package; free for any use
 MIN_CONFIDENCE = 0.4  # rejects most false alarms of the detector and hardly any face
@@ -46,7 +50,7 @@ class LPRNet:
         inaccurate or the head leans far, and takes twice the time.
     closer_look : bool or path
         Look again at eyes, nose and mouth, at the photo's own resolution: they move to where they are seen, and the
-        face knows where its eyes look (:attr:`.Face.gaze`). This takes a tenth more time. Not yet the default:
+        face knows where its eyes look (:attr:`.Face.gaze`). This takes a quarter more time. Not yet the default:
         points scatter less, but single points of the lips' outline lie 1.2 % of the face's box from where people mark
         them on average, instead of 1 %. A path: a folder with networks of your own, ``eye.tflite`` and
         ``mouth.tflite``. Only maps of 128 x 128 texels have a closer look.
@@ -90,11 +94,12 @@ class LPRNet:
         head_angle_model = read_head_angle_network(data) if turn_upright else None
         self._head_angle = HeadAngle(head_angle_model) if head_angle_model else None
         self._threads, self._passes = threads, passes
-        self._closer_looker = None
-        if closer_look and self.size == MAP_SIZE:
-            self._closer_looker = CloserLooker.load(
-                closer_look if isinstance(closer_look, str | Path) else None, threads
-            )
+        self._closer_looker = self._load_closer_looker(closer_look) if closer_look else None
+
+    def _load_closer_looker(self, source: str | Path | bool) -> CloserLooker | None:
+        from .closer_look import MAP_SIZE, CloserLooker  # with scipy's sparse matrices, which take a while to import
+
+        return CloserLooker.load(None if source is True else source, self._threads) if self.size == MAP_SIZE else None
 
     @cached_property
     def detector(self) -> FaceDetector:

@@ -1,18 +1,23 @@
 """What is kept of each face between two frames of a video, and which faces there are."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..common.arrays import Array
 from ..geometry.landmarks import box_size, overlap
-from ..reconstruction.closer_look import CloserLook
 from ..reconstruction.expressions import Coefficients
 from .person import Person, View
 from .smoothing import OneEuro
+
+if TYPE_CHECKING:
+    from ..reconstruction.closer_look import CloserLook
 
 # The One-Euro filter of a whole position map. Chosen on rendered clips as in tests/video/test_tracking.py: after the
 # first third of a second a still face with sensor noise trembles 4 to 6 times less. A nod is two fifths of a frame
@@ -22,7 +27,7 @@ FILTER_BETA = 12.0  # Hz for a speed of one face size per second
 FILTER_SPEED_CUTOFF_HZ = 1.0
 YOUNG_BETA = 3.0  # beta is larger by this factor at the start of a track, and falls to the above over
 YOUNG_SECONDS = 0.3
-GAZE_SCALE = 0.3  # by which the same filter takes a change of the gaze's direction: eyes are fast, so they are on time
+GAZE_SCALE = 0.3  # face sizes that a change of the gaze's direction by 1 counts as in the same filter
 
 # Overlaps are intersections over unions of two landmark boxes.
 SAME_FACE_OVERLAP = 0.3  # a detected face with a larger overlap is the face of that track

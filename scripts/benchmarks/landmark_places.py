@@ -23,10 +23,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", nargs="+", help="bundled weights, or .tflite files")
     parser.add_argument("--folder", type=Path, help="the whole set (else the 12 bundled faces)")
+    parser.add_argument("--closer-look", action="store_true", help="after a closer look")
     options = parser.parse_args()
     people = WholeSet(options.folder) if options.folder else MarkedPeople()
     for weights in options.weights:
-        off = offsets_from_people(reconstruct_people(LPRNet(weights), people), people)
+        off = offsets_from_people(reconstruct_people(LPRNet(weights, closer_look=options.closer_look), people), people)
         print(f"{weights}: {len(people)} faces")
         print("  mean offset to the right and down, % of the box")
         for part, rows in PARTS.items():

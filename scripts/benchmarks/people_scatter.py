@@ -52,7 +52,8 @@ def main() -> int:
         for look, name in ((False, f"{weights}, first map"), (options.closer_look or True, f"{weights}, closer look")):
             faces = reconstruct_people(LPRNet(weights, closer_look=look), people)
             systems[name] = np.stack([face.position_map.reshape(-1, 3)[::3, :2] for face in faces])
-            gaze += [f"{name}: {gaze_of(faces)}"] * bool(look)
+            if look:
+                gaze.append(f"{name}: {gaze_of(faces)}")
     found = {name: scatter_about_people(dense, people.points) for name, dense in systems.items()}
     near = np.all([distance < MAX_DISTANCE for _, distance in found.values()], 0)
     parts = {name: np.zeros(len(near), bool) for name in ("eyes", "mouth")}

@@ -9,12 +9,13 @@ often a weight of over 0.15 was found where the true one is under 0.05. It takes
 
 import argparse
 import csv
+from functools import lru_cache
 from multiprocessing import Pool
 from pathlib import Path
 
 import numpy as np
 
-from lprnet_utils import LPRNet
+from lprnet_utils import LPRNet, MorphableModel
 from lprnet_utils.geometry import landmark_box
 from lprnet_utils.reconstruction.expressions import QUALITY_COLUMNS
 from lprnet_utils.synthetic.close_faces import CloseFaces
@@ -25,11 +26,16 @@ LOW, HIGH = 0.05, 0.15  # true weights of an expression that is not there; weigh
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 
-def found_and_true(job: tuple[range, Path | None]) -> list[tuple[np.ndarray, np.ndarray, float]]:
+@lru_cache(maxsize=1)
+def made(closer_look: bool) -> tuple[CloseFaces, LPRNet]:
+    """The generator and the network of a process."""
+    return CloseFaces(SEED), LPRNet("open", closer_look=closer_look)
+
+
+def found_and_true(job: tuple[range, bool]) -> list[tuple[np.ndarray, np.ndarray, float]]:
     """Weights (51,) that were found, true ones, and the yaw, of some samples."""
-    numbers, look = job
-    faces, net = CloseFaces(SEED), LPRNet("open", closer_look=look or True)
-    out = []
+    numbers, closer_look = job
+    (faces, net), out = made(closer_look), []
     for number in numbers:
         sample = faces.sample(number)
         box = landmark_box(faces.layout.landmarks(sample.position_map))
@@ -38,13 +44,13 @@ def found_and_true(job: tuple[range, Path | None]) -> list[tuple[np.ndarray, np.
     return out
 
 
-def measure(faces: int, look: Path | None, workers: int = 2) -> list[tuple[str, ...]]:
+def measure(faces: int, closer_look: bool) -> list[tuple[str, ...]]:
     """The rows of the table."""
-    parts = [(range(start, min(start + 32, faces)), look) for start in range(0, faces, 32)]
-    with Pool(workers) as pool:
+    parts = [(range(start, min(start + 32, faces)), closer_look) for start in range(0, faces, 32)]
+    with Pool() as pool:
         rows = [row for part in pool.imap(found_and_true, parts) for row in part]
     found, true, yaw = (np.array(column) for column in zip(*rows, strict=True))
-    names = CloseFaces(SEED).model.expression_names
+    names = MorphableModel.load().expression_names
     table = []
     for k, name in enumerate(names):
         near = [(yaw >= low) & (yaw < high) for low, high in zip(YAW_LIMITS[:-1], YAW_LIMITS[1:], strict=True)]
@@ -59,7 +65,7 @@ def measure(faces: int, look: Path | None, workers: int = 2) -> list[tuple[str, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=int, default=1000)
-    parser.add_argument("--closer-look", type=Path, help="folder of networks for the closer look (else the bundled)")
+    parser.add_argument("--closer-look", action="store_true", help="after a closer look: for comparison")
     parser.add_argument("--output", type=Path, default=DATA / "expressions.csv")
     options = parser.parse_args()
     table = measure(options.faces, options.closer_look)

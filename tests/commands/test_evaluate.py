@@ -94,3 +94,9 @@ def test_model_card_has_the_errors_on_synthetic_faces(name, tmp_path, capsys):
     rough = re.search(r"roughness ([\d.]+) degrees, of the truth ([\d.]+)", text).groups()
     stated = re.search(r"roughness ([\d.]+) degrees \(truth ([\d.]+)\)", card(name)).groups()
     assert [float(v) for v in stated] == pytest.approx([float(v) for v in rough], abs=0.021)
+
+
+def test_synthetic_crops_are_not_looked_at_closer(tmp_path, capsys):
+    assert main(["evaluate", "--synthetic", "2", "--closer-look", "--output", str(tmp_path / "out")]) == 2
+    assert "--closer-look is for photos" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

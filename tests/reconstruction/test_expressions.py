@@ -131,6 +131,8 @@ def test_weights_that_are_found_badly_are_named():
     face, _ = made_face(expression={"jawOpen": 0.6} | {name: 0.4 for name in sorted(bad)[:3]})
     found = face.coefficients
     assert set(found.named(supported=True)) == set(found.named()) - bad
+    seen = ShapeFitter.load().fit(face.position_map, {"eyeLookUpLeft": 0.3})
+    assert "eyeLookUpLeft" in bad and seen.supported[seen.names.index("eyeLookUpLeft")], "seen in the photo"
     assert [name for name, kept in zip(found.names, found.supported, strict=True) if not kept] == [
         name for name in found.names if name in bad
     ]

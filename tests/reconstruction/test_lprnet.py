@@ -261,6 +261,7 @@ def run_fresh_process(path):
     code = (
         "import sys, time; start = time.perf_counter()\n"
         "from lprnet_utils import LPRNet\n"
+        "assert 'scipy.sparse' not in sys.modules, 'it takes longer to import than all the rest'\n"
         "net = LPRNet(); ready = time.perf_counter() - start\n"
         "from lprnet_utils.common.assets import data_path\n"
         "face = net.reconstruct(data_path('samples/astronaut.jpg'))[0]\n"

@@ -11,22 +11,13 @@ from lprnet_utils.common import DatasetError
 from lprnet_utils.common.litert import LiteRTModel, read_metadata
 from lprnet_utils.datasets import Shards, closeups
 from lprnet_utils.datasets.closeups import MARGIN, CloseUp, CloseUps, pack_closeups, patch_size
-from lprnet_utils.networks import closer_eye
-from lprnet_utils.networks.closer_look import (
-    EXTRAS,
-    EYE_POINTS,
-    EYE_SIZE,
-    MOUTH_POINTS,
-    MOUTH_SIZE,
-    closer_look_network,
-    set_modes,
-)
+from lprnet_utils.networks import closer_eye, closer_mouth
+from lprnet_utils.networks.closer_look import EXTRAS, EYE_POINTS, MOUTH_POINTS, closer_look_network, set_modes
 from lprnet_utils.reconstruction.closer_look import EXTRAS_MIDDLE, EXTRAS_UNIT
 from lprnet_utils.synthetic import folders
 from lprnet_utils.synthetic.closeups import SyntheticCloseUps
 from lprnet_utils.training import Trainer, TrainingConfig, closer_look
 from lprnet_utils.training.closer_look import CloseUpTask
-from lprnet_utils.uv.regions import EYE, MOUTH
 
 CONFIG = TrainingConfig.load("closer-eye", ["batch_size = 8", "samples = 64", "validate_every = 32", "warmup = 8"])
 
@@ -249,5 +240,5 @@ def test_shards_of_another_layout_are_refused(tmp_path):
         write_checked(tmp_path / f"shard-{k:05d}.bin", pack_closeups([face]))
     with pytest.raises(DatasetError, match="9 points of each eye, not 530"):
         CloseUps(tmp_path, "eye")
-    assert (EYE_SIZE, MOUTH_SIZE) == (EYE.size, MOUTH.size)
+    assert [network().input_shape[0][1:] for network in (closer_eye, closer_mouth)] == [(64, 64, 3), (96, 96, 3)]
     assert EYE_POINTS == 530 and closeups.KINDS["eye"] == (0, 1)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from lprnet_utils import LPRNet
 from lprnet_utils.evaluation import jitter, lag
 from lprnet_utils.synthetic import nod, rendered_clip, rest, still
 from lprnet_utils.video import FaceTracker, time_tracking
@@ -59,6 +60,23 @@ def test_a_still_face_under_sensor_noise_has_little_jitter(net):
     assert jitter(smooth[10:]) * 3.5 < jitter(raw[10:]), f"{jitter(raw[10:]) / jitter(smooth[10:]):.2f} times less"
     unsmoothed, same = landmarks(follow(FaceTracker(net, smooth=False), [clean, noisy(), noisy()]))
     assert np.abs(unsmoothed - same)[..., :2].max() < 1e-3
+
+
+def test_a_closer_look_is_taken_once_a_frame_and_its_gaze_is_smoothed():
+    clean = rendered_clip(1, (640, 480), pose=still, expression=rest, seed=0)[0].image
+    rng = np.random.default_rng(0)
+    frames = [np.uint8(np.clip(clean + 8 * rng.standard_normal(clean.shape), 0, 255)) for _ in range(40)]
+    net = LPRNet(closer_look=True)
+    smooth, rough = ([faces[0] for faces in follow(FaceTracker(net, smooth=s), frames)] for s in (True, False))
+    gaze, as_seen = (np.stack([tracked.face.gaze for tracked in tracks])[10:] for tracks in (smooth, rough))
+    np.testing.assert_allclose(np.linalg.norm(gaze, axis=2), 1, atol=1e-5)
+    assert gaze.std(0).max() < 0.6 * as_seen.std(0).max()
+    assert np.abs(gaze.mean(0) - as_seen.mean(0)).max() < 0.02, "the same gaze"
+    irises = np.stack([tracked.face.irises for tracked in smooth])
+    assert np.isfinite(irises).all() and irises.std(0).max() < 1, "pixels"
+    last = rough[-1].face
+    again, _ = net.look_closer(last.image, last.first_map)
+    np.testing.assert_allclose(again, last.position_map, atol=1e-3)
 
 
 def test_a_nod_is_followed_with_little_lag(net):
