@@ -100,7 +100,7 @@ def test_the_bundled_files_match_their_checksums():
 def test_every_bundled_file_that_a_program_loads_has_a_checksum():
     root = assets.data_root()
     loaded = set()
-    for pattern in ("*.npz", "*.tflite", "detection/*.json", "*sha256.txt", "skins/*"):
+    for pattern in ("*.npz", "*.tflite", "detection/*.json", "*sha256.txt", "skins/*", "expressions.csv"):
         loaded |= {p.relative_to(root).as_posix() for p in root.rglob(pattern)}
     assert loaded == set(assets.checksums())
 
