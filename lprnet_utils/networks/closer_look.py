@@ -7,6 +7,7 @@ import numpy as np
 from keras import layers, ops
 
 from ..common.arrays import Array
+from ..morphable_model.seen_expressions import REGION_EXPRESSIONS
 from ..uv.regions import EYE, MOUTH
 from .layers import BatchNormalization, Conv2D
 
@@ -19,14 +20,15 @@ CONTEXT_LIMIT = 4.0  # standard deviations
 
 
 def closer_look_network(
-    points: int, size: int, context: int = 16, modes: int = 40, name: str = "closer_look"
+    points: int, size: int, expressions: int, context: int = 16, modes: int = 40, name: str = "closer_look"
 ) -> keras.Model:
     """Build a network that sees a region again and moves the points that a first map has there.
 
     Inputs: a crop (B, size, size, 3), 0 to 1, and the region's points (B, points, 3) of the first map, in coordinates
-    of the crop, see :mod:`lprnet_utils.uv.regions`. Output (B, 3 points + 7): how far each point moves, then what
-    :mod:`lprnet_utils.reconstruction.closer_look` calls extras. The points enter as ``context`` numbers and move by
-    ``modes`` modes, two linear layers that :func:`set_modes` sets and no training changes.
+    of the crop, see :mod:`lprnet_utils.uv.regions`. Output (B, 3 points + 7 + expressions): how far each point moves,
+    what :mod:`lprnet_utils.reconstruction.closer_look` calls extras, and weights of expressions. The points enter as
+    ``context`` numbers and move by ``modes`` modes, two linear layers that :func:`set_modes` sets and no training
+    changes.
 
     The encoder consists of plain convolutions, because a processor trains them about three times as fast as inverted
     residuals of :func:`lprnet_lite`. It ends with a grid, so that the dense layer behind it knows where in the crop
@@ -52,17 +54,18 @@ def closer_look_network(
     moved = layers.Dense(modes, dtype="float32", name="weights")(x)
     moved = layers.Dense(3 * points, trainable=False, dtype="float32", name="modes")(moved)
     extras = layers.Dense(EXTRAS, dtype="float32", name="extras")(x)
-    return keras.Model([crop, before], layers.Concatenate(dtype="float32")([moved, extras]), name=name)
+    weights = layers.Dense(expressions, dtype="float32", name="expressions")(x)
+    return keras.Model([crop, before], layers.Concatenate(dtype="float32")([moved, extras, weights]), name=name)
 
 
 def closer_eye() -> keras.Model:
     """The network for an eye; the left one is mirrored."""
-    return closer_look_network(EYE_POINTS, EYE.size, name="closer_eye")
+    return closer_look_network(EYE_POINTS, EYE.size, len(REGION_EXPRESSIONS[0]), name="closer_eye")
 
 
 def closer_mouth() -> keras.Model:
     """The network for the mouth and the nose's wings."""
-    return closer_look_network(MOUTH_POINTS, MOUTH.size, modes=32, name="closer_mouth")
+    return closer_look_network(MOUTH_POINTS, MOUTH.size, len(REGION_EXPRESSIONS[2]), modes=32, name="closer_mouth")
 
 
 def set_modes(model: keras.Model, before: Array, moves: Array) -> dict[str, float]:
