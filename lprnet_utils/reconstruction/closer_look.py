@@ -13,6 +13,7 @@ from ..common.arrays import Array, Image
 from ..common.assets import AssetError, read_asset
 from ..common.litert import LiteRTModel, read_weights
 from ..geometry.crop import warp_image
+from ..morphable_model.seen_expressions import REGION_EXPRESSIONS, SEEN_EXPRESSIONS, join_regions
 from ..uv.layout import UVLayout
 from ..uv.regions import Frame, Region, Regions
 
@@ -37,6 +38,12 @@ class CloserLook:
     irises: Array  # (2, 3): x and y of the centre, and the radius, in pixels of the photo
     gaze: Array  # (2, 3): unit vectors, x to the photo's right, y up, z toward the camera
     first_map: NDArray[np.float32]  # (N, N, 3) the position map before the closer look
+    expressions: Array  # (43,): weights, 0 to 1, of SEEN_EXPRESSIONS; NaN for those whose region is not seen
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weights of the expressions that are seen, by name."""
+        return {n: float(w) for n, w in zip(SEEN_EXPRESSIONS, self.expressions, strict=True) if np.isfinite(w)}
 
 
 class CloserLooker:
@@ -50,8 +57,9 @@ class CloserLooker:
     def __init__(self, eye: bytes, mouth: bytes, threads: int = 1):
         self.regions = Regions(UVLayout(MAP_SIZE))  # with people's landmarks, as in training, for all weights
         right, _, lips = self.regions.all
-        self._eye = _model(eye, "the network for eyes", right, threads)
-        self._mouth = _model(mouth, "the network for the mouth", lips, threads)
+        of_eye, _, of_mouth = map(len, REGION_EXPRESSIONS)
+        self._eye = _model(eye, "the network for eyes", right, of_eye, threads)
+        self._mouth = _model(mouth, "the network for the mouth", lips, of_mouth, threads)
 
     @classmethod
     def load(cls, folder: str | Path | None = None, threads: int = 1) -> Self:
@@ -65,9 +73,11 @@ class CloserLooker:
         first, camera = self.regions.layout.flat(position_map), self.regions.camera(position_map)
         moves, weights = np.zeros_like(first), np.zeros(len(first))
         irises, gaze, confidence = np.zeros((2, 3)), np.tile([0.0, 0.0, 1.0], (2, 1)), np.zeros(3)
+        expressions = []
         for k, region in enumerate(self.regions.all):
             frame = region.frame(first, camera)
-            points, extras = self._look(image, region, frame, first)
+            points, extras, shown = self._look(image, region, frame, first)
+            expressions.append(shown)
             confidence[k] = trust(float(extras[CONFIDENCE]), frame.side)
             if confidence[k]:
                 shift = region.spread @ points
@@ -79,23 +89,24 @@ class CloserLooker:
                 irises[k] = np.r_[frame.out(np.r_[extras[:2], 0])[:2], max(extras[2], 0) * frame.side]
                 gaze[k] = _unit(np.r_[frame.axes.T @ extras[GAZE][:2] * [1, -1], extras[GAZE][2]])
         moved = first + moves / np.maximum(weights, 1)[:, None]  # where regions overlap, their mean
-        return moved.astype(np.float32).reshape(position_map.shape), CloserLook(confidence, irises, gaze, position_map)
+        look = CloserLook(confidence, irises, gaze, position_map, join_regions(expressions, confidence))
+        return moved.astype(np.float32).reshape(position_map.shape), look
 
-    def _look(self, image: Image, region: Region, frame: Frame, first: Array) -> tuple[Array, Array]:
-        """How far a region's grid (P, 3) moves, in coordinates of its crop, and the extras (7,)."""
+    def _look(self, image: Image, region: Region, frame: Frame, first: Array) -> tuple[Array, Array, Array]:
+        """How far a region's grid (P, 3) moves, in coordinates of its crop, the extras (7,) and expressions (E,)."""
         crop = warp_image(image, frame.matrix(region.size), region.size).astype(np.float32) / np.float32(255)
         grid = frame.into(first[region.grid]).astype(np.float32)
         answer = (self._mouth if region.name == "mouth" else self._eye)(crop, grid)[0]
-        points = 3 * len(region.grid)
-        return answer[:points].reshape(-1, 3), answer[points:] * EXTRAS_UNIT + EXTRAS_MIDDLE
+        moves, extras, shown = np.split(answer, np.cumsum([3 * len(region.grid), len(EXTRAS_UNIT)]))
+        return moves.reshape(-1, 3), extras * EXTRAS_UNIT + EXTRAS_MIDDLE, shown
 
 
-def _model(data: bytes, name: str, region: Region, threads: int) -> LiteRTModel:
-    """A model for a region. AssetError if it takes other crops or points."""
+def _model(data: bytes, name: str, region: Region, expressions: int, threads: int) -> LiteRTModel:
+    """A model for a region. AssetError if it takes other crops or points, or answers another number of expressions."""
     model, points = LiteRTModel(data, name, threads), len(region.grid)
-    expected = [(1, region.size, region.size, 3), (1, points, 3), (1, 3 * points + len(EXTRAS_UNIT))]
+    expected = [(1, region.size, region.size, 3), (1, points, 3), (1, 3 * points + len(EXTRAS_UNIT) + expressions)]
     if model.shapes != expected:
-        raise AssetError(f"{name} takes and gives {model.shapes}, not {expected}: it was made for other regions")
+        raise AssetError(f"{name} takes and gives {model.shapes}, not {expected}: another version made it")
     return model
 
 

@@ -88,6 +88,11 @@ def unsupported_expressions() -> frozenset[str]:
     return frozenset(n for n in expression_quality() if np.mean(found[_without_side(n)]) < MIN_CORRELATION)
 
 
+def weight_beside(weight: float, at_rest: float) -> float:
+    """The weight of an expression of somebody in whom a face at rest has another weight: 0 at rest, 1 stays 1."""
+    return max(weight - at_rest, 0.0) / max(1 - at_rest, 1e-6)
+
+
 def _without_side(name: str) -> str:
     return name.removesuffix("Left").removesuffix("Right")
 

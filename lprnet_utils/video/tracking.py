@@ -18,7 +18,6 @@ from ..common.arrays import Array, Image
 from ..common.images import read_image
 from ..geometry.crop import view_matrix, view_parameters
 from ..geometry.landmarks import box_size, landmark_box
-from ..morphable_model.gaze import seen_look_weights
 from ..reconstruction.detection import Detection
 from ..reconstruction.expressions import Coefficients, ShapeFitter
 from ..reconstruction.face import Face
@@ -260,7 +259,7 @@ class FaceTracker:
 
     def _fit(self, track: Track, face: Face) -> None:
         """Fit expression weights. The identity is the mean over the first frames, and then constant."""
-        position_map, seen = face.position_map, seen_look_weights(face.gaze)
+        position_map, seen = face.position_map, face.seen_expressions
         if track.identity_samples and track.age >= IDENTITY_SECONDS:
             track.coefficients = self._fitter.fit_expression(position_map, track.coefficients, seen)
             return

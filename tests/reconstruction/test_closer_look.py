@@ -5,6 +5,7 @@ import pytest
 
 from lprnet_utils.geometry import rotation_matrix
 from lprnet_utils.geometry.camera import Camera
+from lprnet_utils.morphable_model.seen_expressions import REGION_EXPRESSIONS, SEEN_EXPRESSIONS, join_regions
 from lprnet_utils.networks import closer_eye, closer_mouth
 from lprnet_utils.networks.export import convert_litert
 from lprnet_utils.reconstruction.closer_look import EXTRAS_MIDDLE, EXTRAS_UNIT, CloserLooker, trust
@@ -41,13 +42,21 @@ def posed_map(layout, pitch=0, yaw=0, roll=0, scale=1.2):
 
 
 def answers(looker, answer):
-    """Let both networks answer what a function of the grid (P, 3) says: moves (P, 3) and extras (7,)."""
+    """Let both networks answer what a function of the grid (P, 3) says: moves (P, 3) and extras (7,).
 
-    def model(crop, grid):
-        moves, extras = answer(grid)
-        return [np.r_[moves.ravel(), (np.asarray(extras, float) - EXTRAS_MIDDLE) / EXTRAS_UNIT]]
+    Expressions are 0.01, 0.02, ... in the order of the region's names.
+    """
 
-    looker._eye = looker._mouth = model
+    def model_of(region):
+        shown = np.arange(1, 1 + len(REGION_EXPRESSIONS[region])) / 100
+
+        def model(crop, grid):
+            moves, extras = answer(grid)
+            return [np.r_[moves.ravel(), (np.asarray(extras, float) - EXTRAS_MIDDLE) / EXTRAS_UNIT, shown]]
+
+        return model
+
+    looker._eye, looker._mouth = model_of(0), model_of(2)
 
 
 @pytest.mark.parametrize("angles", [(0, 0, 0), (10, 40, -25), (0, -60, 150)])
@@ -76,6 +85,21 @@ def test_without_confidence_the_first_map_stays_exactly(looker, photo):
     found, look = looker(photo, first)
     assert np.array_equal(found, first)
     assert (look.confidence == 0).all()
+    assert look.weights == {}
+
+
+def test_expressions_are_those_of_the_regions_that_are_seen(looker, photo):
+    first = posed_map(looker.regions.layout)
+    answers(looker, lambda grid: (np.zeros((len(grid), 3)), [0, 0, 0.09, 0, 0, 1, SURE]))
+    look = looker(photo, first)[1]
+    assert list(look.weights) == list(SEEN_EXPRESSIONS)
+    for names in REGION_EXPRESSIONS:
+        np.testing.assert_allclose([look.weights[n] for n in names], np.arange(1, 1 + len(names)) / 100, atol=1e-6)
+    only_mouth = join_regions([np.full(7, 0.5), np.full(7, 0.5), np.full(30, 1.5)], [0, 0, 0.2])
+    assert np.isnan(only_mouth[:13]).all() and (only_mouth[13:] == 1).all()
+    both_eyes = join_regions([np.full(7, 0.2), np.full(7, 0.6), np.zeros(30)], [0.3, 0.1, 0])
+    assert both_eyes[SEEN_EXPRESSIONS.index("browInnerUp")] == pytest.approx(0.3)
+    assert both_eyes[SEEN_EXPRESSIONS.index("eyeBlinkLeft")] == pytest.approx(0.6)
 
 
 def test_a_face_too_small_to_look_closer_stays_as_it_is(looker, photo):
