@@ -234,7 +234,7 @@ class FaceTracker:
             look = self._timed("smooth", track.smooth_look, look, dt)
         face = Face(smoothed, confidence, track.box, image, self._layout, look)
         if self._fitter:
-            self._timed("expressions", self._fit, track, face)
+            self._timed("expressions", self._fit, track, face, dt)
         track.age += dt
         return TrackedFace(track.id, face, raw, position_map, track.coefficients, track.look)
 
@@ -257,9 +257,9 @@ class FaceTracker:
         rotation = (angle - old_angle + 180) % 360 - 180
         return view_matrix(centre, side, self.net.size, old_angle + _excess(rotation, math.degrees(2 * CROP_SLACK)))
 
-    def _fit(self, track: Track, face: Face) -> None:
+    def _fit(self, track: Track, face: Face, dt: float) -> None:
         """Fit expression weights. The identity is the mean over the first frames, and then constant."""
-        position_map, seen = face.position_map, face.seen_expressions
+        position_map, seen = face.position_map, track.resting.update(face.seen_expressions, dt)
         if track.identity_samples and track.age >= IDENTITY_SECONDS:
             track.coefficients = self._fitter.fit_expression(position_map, track.coefficients, seen)
             return

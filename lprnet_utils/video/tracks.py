@@ -14,6 +14,7 @@ from ..common.arrays import Array
 from ..geometry.landmarks import box_size, overlap
 from ..reconstruction.expressions import Coefficients
 from .person import Person, View
+from .resting import RestingFace
 from .smoothing import OneEuro
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Track:
         self.shape: Array | None = None  # points (P, 3) in the face frame
         self.box: Array | None = None  # (4,) around the landmarks of the last frame
         self.coefficients: Coefficients | None = None
+        self.resting = RestingFace()
         self.identity_samples = 0  # number of frames in the mean identity
         self._filter = OneEuro(FILTER_MIN_CUTOFF_HZ, FILTER_BETA, FILTER_SPEED_CUTOFF_HZ)
         self._look_filter, self._expression_filter = (
@@ -67,7 +69,7 @@ class Track:
     def start_anew(self) -> None:
         """Forget all that was averaged."""
         self.restart()
-        self.identity_samples = 0
+        self.identity_samples, self.resting = 0, RestingFace()
         self.look += 1
 
     def smooth(self, position_map: ArrayLike, dt: float) -> Array:
