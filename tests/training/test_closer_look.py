@@ -33,6 +33,11 @@ def folder(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def made():
+    return SyntheticCloseUps(seed=5)
+
+
 class Ruled:
     """Close-ups whose picture tells where a pixel is: red and green are its coordinates in the stored crop."""
 
@@ -160,9 +165,8 @@ def test_the_right_answer_has_no_loss_and_no_error(folder, kind):
         assert errors.get("gaze", 0) < 0.1 and errors.get("gaze aside", 0) < 0.1 and errors["iris"] < 1e-3
 
 
-def test_truth_of_close_ups(folder):
+def test_truth_of_close_ups(made):
     """An eye's true points surround its iris, and a look into the camera has its gaze toward the camera."""
-    made = SyntheticCloseUps(seed=5)
     for number in range(6):
         right, left, mouth = made.sample(number)
         assert right.patch.shape == (112, 112, 3) and mouth.patch.shape == (168, 168, 3)
@@ -172,8 +176,7 @@ def test_truth_of_close_ups(folder):
         assert np.abs(mouth.true - mouth.first).mean() < 0.2
 
 
-def test_true_weights_are_those_of_the_face(folder):
-    made = SyntheticCloseUps(seed=5)
+def test_true_weights_are_those_of_the_face(made):
     names = made.faces.model.expression_names
     for number in range(4):
         true = dict(zip(names, made.faces.sample(number).coefficients[-len(names) :].clip(0, 1), strict=True))
