@@ -32,13 +32,24 @@ class ClosePeople(MixedPeople):
         self._jaw = self.count + self._places["jawOpen"]
 
     def sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], dict]:
-        """The inner corners' shift in mm, then the mixed model's weights (1 + K + E,), and the labels."""
+        """The inner corners' shift in mm, then the mixed model's weights (1 + K + E,), and the labels.
+
+        The label ``shown`` has the expression weights (E,), 0 to 1, beside the person's own face at rest.
+        """
         out, labels = super().sample(rng)
         gap = self._gap + out @ self._gap_modes
         if gap < PARTED_LIPS and rng.random() < SEALED_SHARE:
             out[self._jaw] += (rng.normal(*SEALED_GAP) - gap) / self._gap_modes[self._jaw]
+            self._shown[self._places["jawOpen"]] = 0.0
+        labels["shown"] = self._shown
         shift = np.clip(rng.normal(*CORNER_SHIFT), *CORNER_RANGE)
         return np.r_[shift, out].astype(np.float32), labels
+
+    def shown_expression(self, rng: np.random.Generator) -> Array:
+        """Weights (E,) that a person adds to the face at rest."""
+        out = super().shown_expression(rng)
+        self._shown = out.clip(0, 1)
+        return out
 
     def look(self, coefficients: NDArray[np.float32], gaze: Array) -> NDArray[np.float32]:
         """The coefficients of a person who looks in a direction, pitch and yaw in degrees: the lids follow."""

@@ -28,8 +28,7 @@ class SyntheticCloseUps:
         (sample, truth), layout = self.faces.sample_with_truth(number), self.regions.layout
         found = layout.centre_depth(self.network.predict_map(sample.image, self._matrix))
         camera, first, true = self.regions.camera(found), layout.flat(found), layout.flat(sample.position_map)
-        closeups, names = [], self.faces.model.expression_names
-        weights = dict(zip(names, sample.coefficients[-len(names) :].clip(0, 1), strict=True))
+        closeups, weights = [], dict(zip(self.faces.model.expression_names, sample.labels["shown"], strict=True))
         for k, region in enumerate(self.regions.all):
             frame = region.frame(first, camera)
             iris, gaze = np.zeros(3), np.zeros(3)

@@ -66,12 +66,17 @@ class MixedPeople(People):
             identity[: self.own] = self._own_modes(rng)
         # MakeHuman's average is flatter than people: without this mean, scanned faces came out 0.4 mm worse
         identity[: self.own] += self.mean * (1 - min(share, 1.0))
-        expression = self._at_rest(rng)
-        if rng.random() < self.posed_share:
-            expression += self.posed_expression(rng)
-        if rng.random() < self.odd_share:
-            expression += self.odd_expression(rng)
+        expression = self._at_rest(rng) + self.shown_expression(rng)
         return np.r_[identity, np.clip(expression, *WEIGHT_RANGE)].astype(np.float32), labels
+
+    def shown_expression(self, rng: np.random.Generator) -> Array:
+        """Weights (E,) that a person adds to the face at rest; 0 for those who show nothing."""
+        out = np.zeros(len(self._places))
+        if rng.random() < self.posed_share:
+            out += self.posed_expression(rng)
+        if rng.random() < self.odd_share:
+            out += self.odd_expression(rng)
+        return out
 
     def look(self, coefficients: NDArray[np.float32], gaze: Array) -> NDArray[np.float32]:
         """The coefficients of a person who looks in a direction, pitch and yaw in degrees: the lids follow.

@@ -132,10 +132,10 @@ def text(found: dict[str, list[dict[str, float]]]) -> str:
     """The document."""
     sets = " ".join(f"--set '{change}'" for change in BASE)
     return (
-        "# What each part is worth\n\nMade by `scripts/benchmarks/ablation.py`, which says what the columns are; smaller "
-        f"is better. Each row is\n\n    lprnet train --config {RECIPE} {sets} --shards SHARDS --run RUN\n\n"
-        "with the changes of its last column, on 102,400 photos of its generator. A cell has the mean of two seeds, and "
-        f"how far each is from it.\n\n{table(found)}\n"
+        "# What each part is worth\n\nMade by `scripts/benchmarks/ablation.py`, which says what the columns are; "
+        f"smaller is better. Each row is\n\n    lprnet train --config {RECIPE} {sets} --shards SHARDS --run RUN\n\n"
+        "with the changes of its last column, on 102,400 photos of its generator. A cell has the mean of two seeds, "
+        f"and how far each is from it.\n\n{table(found)}\n"
     )
 
 
