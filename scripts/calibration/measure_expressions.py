@@ -2,7 +2,8 @@
 
     python scripts/calibration/measure_expressions.py
 
-The people are those of ``lprnet synthesize --generator close`` with a seed that no training used. A row has the way,
+The people are those of ``lprnet synthesize --generator close`` with a seed that no training used. True weights are
+those that a person shows beside the own face at rest, and those of the gaze. A row has the way,
 the fit to a map or a closer look, the correlation of the weights that were found with the true ones at up to 30, 60 and
 90 degrees of yaw, and in percent how often a weight of over 0.15 was found where the true one is under 0.05. It takes
 five minutes on two cores.
@@ -24,6 +25,8 @@ from lprnet_utils.synthetic.close_faces import CloseFaces
 SEED = 2
 YAW_LIMITS = (0, 30, 60, 90)
 LOW, HIGH = 0.05, 0.15  # true weights of an expression that is not there; weights that would be seen
+NAMES = MorphableModel.load().expression_names
+GAZE = np.array([name.startswith("eyeLook") for name in NAMES])
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 
@@ -41,7 +44,8 @@ def found_and_true(job: tuple[range, Path | None]) -> list[tuple[np.ndarray, np.
         sample = faces.sample(number)
         box = landmark_box(faces.layout.landmarks(sample.position_map))
         found = np.array([net.reconstruct_in_box(sample.image, box).coefficients.expression for net in nets])
-        out.append((found, sample.coefficients[-found.shape[1] :].clip(0, 1), abs(sample.labels["yaw"])))
+        true = np.where(GAZE, sample.coefficients[-len(GAZE) :].clip(0, 1), sample.labels["shown"])
+        out.append((found, true, abs(sample.labels["yaw"])))
     return out
 
 
@@ -57,7 +61,7 @@ def measure(faces: int, closer_look: Path | None) -> list[tuple[str, ...]]:
 def table_of(way: str, found: np.ndarray, true: np.ndarray, yaw: np.ndarray) -> list[tuple[str, ...]]:
     """The rows of one way, from weights (n, 51) that were found, true ones, and yaw (n,)."""
     table = []
-    for k, name in enumerate(MorphableModel.load().expression_names):
+    for k, name in enumerate(NAMES):
         near = [(yaw >= low) & (yaw < high) for low, high in zip(YAW_LIMITS[:-1], YAW_LIMITS[1:], strict=True)]
         with np.errstate(invalid="ignore"):  # a weight that is never found has no correlation, which counts as 0
             correlation = [np.corrcoef(found[part, k], true[part, k])[0, 1] for part in near]

@@ -176,12 +176,17 @@ def test_truth_of_close_ups(made):
         assert np.abs(mouth.true - mouth.first).mean() < 0.2
 
 
-def test_true_weights_are_those_of_the_face(made):
-    names = made.faces.model.expression_names
-    for number in range(4):
-        true = dict(zip(names, made.faces.sample(number).coefficients[-len(names) :].clip(0, 1), strict=True))
-        for closeup, shown in zip(made.sample(number), REGION_EXPRESSIONS, strict=True):
-            assert closeup.expression.tolist() == [true[name] for name in shown]
+def test_true_weights_are_those_beside_the_face_at_rest(made):
+    names, calm = made.faces.model.expression_names, 0
+    for number in range(12):
+        shown = made.faces.sample(number).labels["shown"]
+        all_weights = made.faces.sample(number).coefficients[-len(names) :]
+        assert (shown >= 0).all() and (shown <= 1).all() and np.abs(all_weights - shown).max() > 0.02
+        calm += not shown.any()
+        true = dict(zip(names, shown, strict=True))
+        for closeup, seen in zip(made.sample(number), REGION_EXPRESSIONS, strict=True):
+            assert closeup.expression.tolist() == [true[name] for name in seen]
+    assert 2 < calm < 10, "faces at rest show nothing"
 
 
 def test_a_mirrored_mouth_shows_the_expressions_of_the_other_side(folder):
