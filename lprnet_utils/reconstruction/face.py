@@ -193,9 +193,14 @@ class Face:
         >>> bool((abs(angles) < 15).all())  # she looks nearly straight ahead
         True
         """
+        return self.gaze_in_photo @ self.pose.camera.rotation
+
+    @property
+    def gaze_in_photo(self) -> Array:
+        """The same in the photo: unit vectors (2, 3), x to its right, y up, z toward the camera."""
         if self.closer_look is None:
             return np.full((2, 3), np.nan)
-        return np.where(self._eyes_seen[:, None], self.closer_look.gaze @ self.pose.camera.rotation, np.nan)
+        return np.where(self._eyes_seen[:, None], self.closer_look.gaze, np.nan)
 
     @property
     def irises(self) -> Array:

@@ -24,7 +24,7 @@ PEER_FILE, PEERS = "mediapipe-points.npz", {"mesh": "MediaPipe", "attention": "M
 
 def gaze_of(faces: list) -> str:
     """Where people who look into the camera look, in degrees from it."""
-    seen = np.array([face.gaze @ face.pose.camera.rotation.T for face in faces]).mean(1)
+    seen = np.array([face.gaze_in_photo for face in faces]).mean(1)
     seen = seen[np.isfinite(seen).all(1)]
     up, aside = (np.degrees(np.arctan2(seen[:, k], seen[:, 2])) for k in (1, 0))
     return (
