@@ -26,7 +26,6 @@ from .scans import MixedHead
 EYES = "right eye", "left eye"
 PICTURE_SIZE = 256
 MAP_SIZE = 128
-EYE_DROP = 0.5  # mm by which eyeballs lie lower than MakeHuman's, whose pupils are above those of scanned people
 LID_REACH, LID_CONTACT = 5.0, 0.01  # mm, and the share of the skin there that may lie behind the eyeball
 GAZE_DIFFERENCE = 1.5  # degrees, standard deviation between the directions of both eyes
 VERGENCE = (0.0, 7.0)  # degrees by which both eyes turn inward
@@ -73,7 +72,6 @@ class CloseHead(MixedHead):
             for head in out:
                 for name, skin in zip(EYES, self.lid_skin, strict=True):
                     ball = head[self.kind[name]]
-                    ball[:, 1] -= EYE_DROP
                     ball[:, 2] -= self._overlap(self.eye_centre(ball), head[skin])
         return out
 
@@ -166,6 +164,8 @@ class CloseFaces(MixedFaces):
     Lashes, irises, lids' shadows, glints, make-up and tongues are drawn, and both eyes look in directions of their own.
     :meth:`sample_with_truth` tells what a close look should find.
     """
+
+    into_camera_share = 0.7
 
     def __init__(self, seed: int = 0):
         super().__init__(seed, PICTURE_SIZE, CloseHead(), UVLayout(MAP_SIZE))

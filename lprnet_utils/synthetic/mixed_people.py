@@ -27,7 +27,7 @@ RESTING = {
     "mouthShrugUpper": 0.08, "mouthSmile*": 0.1, "mouthUpperUp*": 0.06, "mouthLowerDown*": 0.06,
 }  # fmt: skip
 RESTING_FACTOR = 1.25
-# Means of these weights, where they are not 0. With them the lids of close-ups stand 3.8 mm above and 5.0 mm below the
+# Means of these weights, where they are not 0. With them the lids of close-ups stand 3.3 mm above and 5.5 mm below the
 # pupils' centres, which are 56 mm apart in this model. Clinical means are about 4.2 and 5.3 mm, at 62 mm
 RESTING_MEAN = {"eyeBlink*": -0.03, "eyeSquint*": 0.1}
 # What a lid moves more, for each degree that its eye looks up, than MakeHuman's eyeLook shapes move it, as a weight of

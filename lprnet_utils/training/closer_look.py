@@ -35,7 +35,7 @@ SEEN_RANGE = (0.35, 0.65)  # shares of a region that is seen, for a confidence o
 FEATURE_MM, FEATURE_WEIGHT = 3.0, 4.0  # points this near to the landmarks count more, up to 1 + 4 times
 MODE_EXAMPLES = 4096
 MOUTH_AND_NOSTRILS = [*range(68)[NOSTRILS], *range(68)[MOUTH]]
-EXPRESSION_WEIGHT = {"eye": 2.0, "mouth": 0.5}  # of the sum over a region's expressions
+EXPRESSION_WEIGHT = {"eye": 8.0, "mouth": 3.0}  # of the sum over a region's expressions
 IRIS_WEIGHT, GAZE_WEIGHT, CONFIDENCE_WEIGHT, HIDDEN_WEIGHT = 0.5, 4.0, 0.5, 0.1
 
 
@@ -199,8 +199,8 @@ class CloseUpTask:
             iris = 100 * ops.mean(ops.abs(answer[:, IRIS] - known[:, IRIS]), axis=1)
             gaze = ops.sqrt(ops.sum((answer[:, GAZE] - known[:, GAZE]) ** 2, axis=1) + 1e-4)
             out = out + is_eye * (IRIS_WEIGHT * iris + GAZE_WEIGHT * gaze)
-            # absolute differences lead to medians: an expression that is seldom there is 0 where nothing shows it
-            out = out + factor * ops.sum(ops.abs(true[:, expressions] - found[:, expressions]), axis=1)
+            # squares lead to means; absolute differences would lead to medians, which are 0 for all weak expressions
+            out = out + factor * ops.sum((true[:, expressions] - found[:, expressions]) ** 2, axis=1)
             doubt = answer[:, CONFIDENCE]
             cross_entropy = ops.maximum(doubt, 0.0) - doubt * seen + ops.log(1 + ops.exp(-ops.abs(doubt)))
             return (HIDDEN_WEIGHT + (1 - HIDDEN_WEIGHT) * seen) * out + CONFIDENCE_WEIGHT * cross_entropy

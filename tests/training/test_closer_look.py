@@ -157,7 +157,7 @@ def test_the_right_answer_has_no_loss_and_no_error(folder, kind):
     worse = answer.copy()
     worse[:, -1] += 0.1
     change = np.asarray(task.loss()(found.targets, worse)) - loss
-    np.testing.assert_allclose(change, (0.1 + 0.9 * found.seen) * 0.1 * {"eye": 2.0, "mouth": 0.5}[kind], rtol=1e-3)
+    np.testing.assert_allclose(change, (0.1 + 0.9 * found.seen) * 0.01 * {"eye": 8.0, "mouth": 3.0}[kind], rtol=1e-3)
     errors = task.measure(SimpleNamespace(predict=lambda *_, **__: answer), data)
     assert errors["after"] < 1e-3 < errors["before"]
     assert errors["expressions"] > 0.5, "1 for all that vary on so few faces"
