@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from processes import another_process_in
+from toy import tiny_network
 
+from lprnet_utils import networks
 from lprnet_utils.commands import train as train_command
 from lprnet_utils.commands.main import main
 from lprnet_utils.common.files import InUseError, only_process, write_checked
@@ -47,13 +49,14 @@ def test_what_could_not_be_written_is_refused_before_the_work(words, reason, tmp
 
 def test_a_training_on_a_stream_of_shards_goes_on_as_it_began(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(shard_stream, "SHARD_SIZE", 4)
+    monkeypatch.setattr(networks, "lprnet_lite", tiny_network)  # what is tested is not the network
     faces, shards = SyntheticFaces(3), tmp_path / "shards"
     shards.mkdir()
     for k in range(3):
         write_checked(shards / f"shard-{k:05d}.bin", pack(faces.sample(4 * k + i) for i in range(4)))
     recipe = "\n".join([
-        'network = "lprnet_lite"', "network_options = {size = 64}", "synthetic = 1.0", "samples = 12", "batch_size = 4",
-        "checkpoint_every = 4", "validate_every = 12",
+        'network = "lprnet_lite"', "synthetic = 1.0", "samples = 12", "batch_size = 4", "checkpoint_every = 4",
+        "validate_every = 12",
     ])  # fmt: skip
     stream = ["--shards", str(shards), "--stream", "1", "--keep", "2"]
     assert train(recipe, tmp_path, *stream, "--stop-after", "1") == 0

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from checkout import ROOT
 from keras import ops
+from toy import tiny_network
 
 from lprnet_utils.common import write_checked
 from lprnet_utils.datasets import AUGMENTATIONS, Shards, ShardStream, pack, shard_stream
@@ -19,7 +20,6 @@ from lprnet_utils.datasets.pictures import PictureChange
 from lprnet_utils.datasets.sources import FittedPhotos, Mixture, fit_photos
 from lprnet_utils.geometry.crop import transform_points, view_matrix
 from lprnet_utils.morphable_model.fitting import Fits
-from lprnet_utils.networks import lprnet_lite
 from lprnet_utils.synthetic import held_out_faces
 from lprnet_utils.synthetic.mixed import MixedFaces
 from lprnet_utils.training import Trainer, TrainingConfig, store
@@ -149,11 +149,11 @@ def test_a_training_on_the_device_is_that_of_the_reference(folder, tmp_path):
     for on_device in (False, True):
         keras.utils.set_random_seed(0)
         config = replace(CONFIG, samples=32, validate_every=16, checkpoint_every=16, warmup=8)
-        trainer = Trainer(lprnet_lite(), config, tmp_path / str(on_device), on_device=on_device)
+        trainer = Trainer(tiny_network(), config, tmp_path / str(on_device), on_device=on_device)
         trainer.run(Shards(folder), Shards(folder, held_out=True))
         rows = (tmp_path / str(on_device) / "log.csv").read_text().splitlines()[1:]
         losses.append([float(row.split(",")[1]) for row in rows])
-    assert len(losses[0]) == 2 and losses[0] == pytest.approx(losses[1], rel=0.1), "rounding grows in training"
+    assert len(losses[0]) == 2 and losses[0] == pytest.approx(losses[1], rel=0.02), "rounding grows in training"
 
 
 def test_a_stream_on_the_device_is_that_of_the_reference(tmp_path, monkeypatch):
