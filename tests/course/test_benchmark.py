@@ -54,6 +54,7 @@ def test_without_a_gpu_nothing_is_measured(tmp_path, monkeypatch):
     assert benchmark_gpu.measure_backends(["jax"], ["--output", str(output)], output) == 0 and not output.exists()
 
 
+@pytest.mark.slow
 def test_parts_of_a_run_on_a_gpu_are_measured(monkeypatch):
     """On the processor, with a small network."""
     monkeypatch.setattr(benchmark_gpu, "SIZES", {"lprnet_lite": 64})
