@@ -17,7 +17,7 @@ from lprnet_utils.networks.closer_look import EXTRAS, EYE_POINTS, MOUTH_POINTS, 
 from lprnet_utils.reconstruction.closer_look import EXTRAS_MIDDLE, EXTRAS_UNIT
 from lprnet_utils.synthetic import folders
 from lprnet_utils.synthetic.closeups import SyntheticCloseUps
-from lprnet_utils.training import TrainingConfig, closer_look
+from lprnet_utils.training import Trainer, TrainingConfig, closer_look
 from lprnet_utils.training.closer_look import CloseUpTask
 
 CONFIG = TrainingConfig.load("closer-eye", ["batch_size = 8", "samples = 64", "validate_every = 32", "warmup = 8"])
@@ -198,6 +198,31 @@ def test_a_mirrored_mouth_shows_the_expressions_of_the_other_side(folder):
     assert (same | other).all() and 0 < other.sum() < len(data)
     smiles = [names.index(f"mouthSmile{side}") for side in ("Left", "Right")]
     assert np.array_equal(mirrored[:, smiles], stored[:, smiles[::-1]])
+
+
+@pytest.mark.slow
+def test_a_run_trains_and_resumes(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(closer_look, "MODE_EXAMPLES", 64)
+    data, held_out, task = CloseUps(folder, "eye"), CloseUps(folder, "eye", held_out=True), CloseUpTask("eye", CONFIG)
+
+    def trainer(name):
+        import keras
+
+        keras.utils.set_random_seed(0)
+        network = closer_eye()
+        task.prepare(network, data)
+        return Trainer(network, CONFIG, tmp_path / name, task=task)
+
+    whole = trainer("whole")
+    best = whole.run(data, held_out)
+    assert np.isfinite(best)
+    assert (tmp_path / "whole" / "best.weights.h5").exists()
+    trainer("parts").run(data, held_out, stop_after=3)
+    rest = trainer("parts")
+    assert rest.step == 3
+    rest.run(data, held_out)
+    for a, b in zip(whole.model.get_weights(), rest.model.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
 
 
 def test_the_command_trains_resumes_and_refuses_a_stream(folder, tmp_path, capsys, monkeypatch):
