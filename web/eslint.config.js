@@ -7,5 +7,5 @@ export default tseslint.config(
   tseslint.configs.strict,
   { rules: { 'max-lines': ['error', 400], 'max-lines-per-function': ['error', 60], eqeqeq: 'error' } },
   { files: ['**/*.test.ts'], rules: { 'max-lines-per-function': 'off' } },
-  { files: ['bin/**'], languageOptions: { globals: { process: 'readonly', console: 'readonly' } } },
+  { files: ['bin/**'], languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } } },
 );

@@ -12,7 +12,7 @@ import sys
 from .. import __version__
 from ..common.extras import what_to_install
 from ..common.litert import bundled_weights, weights_terms
-from . import app, evaluate, export, photos, train, video
+from . import app, evaluate, export, photos, serve, train, video
 from .console import console, ended_by_sigterm
 
 
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(
         dest="command", required=True, metavar="COMMAND", parser_class=argparse.ArgumentParser
     )
-    for module in (photos, video, app, train, evaluate, export):
+    for module in (photos, video, app, serve, train, evaluate, export):
         module.add_parser(commands)
     return top
 

@@ -1,0 +1,16 @@
+/** The library: one ES module, without the worker. */
+import { defineConfig } from 'vite';
+import { define, inPackage } from './paths';
+
+export default defineConfig({
+  root: inPackage('.'),
+  publicDir: false,
+  define,
+  build: {
+    outDir: inPackage('dist'),
+    emptyOutDir: true,
+    target: 'es2022',
+    minify: false, // whoever bundles the library minifies it
+    lib: { entry: inPackage('src/index.ts'), formats: ['es'], fileName: 'index' },
+  },
+});

@@ -1,0 +1,144 @@
+/**
+ * The networks and what is computed from their answers, joined: pixels in, faces out. It runs in the worker.
+ */
+import { readArrays, type ArrayFile } from '../common/arrays';
+import type { Picture } from '../geometry/crop';
+import { BlazeFace } from '../reconstruction/blazeface';
+import { CloserLooker, seenWeights, type Look } from '../reconstruction/closer-look';
+import { FaceDetector } from '../reconstruction/detection';
+import { ShapeFitter } from '../reconstruction/expressions';
+import { seenLookWeights } from '../reconstruction/gaze';
+import { LPRNet, type FirstFace, type Model } from '../reconstruction/lprnet';
+import type { Face, FaceMesh, Tracking } from '../types';
+import { Layout } from '../uv/layout';
+import { Regions } from '../uv/regions';
+import { Tracker } from '../video/tracking';
+import { bareFace, expressionsOf } from './face';
+import type { WorkerOptions } from './messages';
+import type { Pixels } from './picture';
+import { StopWatch } from './stop-watch';
+
+const FACE = 'face.bin';
+const FIT = 'fit.bin';
+const NETWORK = 'open.tflite';
+const DETECTORS = ['blazeface_back.tflite', 'blazeface_short.tflite'] as const;
+const LOOKERS = ['eye.tflite', 'mouth.tflite'] as const;
+const USUAL_FRAME_SECONDS = 1 / 30;
+
+/** What of a tracker's options the engine needs. */
+export type EngineOptions = Pick<WorkerOptions, 'maxFaces' | 'closerLook' | 'expressions' | 'smooth'>;
+
+/** Makes a network of a file; `map` is the large one, which answers position maps. */
+export type Compile = (name: string, role: 'map' | 'small') => Promise<Model>;
+
+/** The names of the files that an engine with these options takes, beside the runtime's. */
+export function fileNames(options: EngineOptions): string[] {
+  return [FACE, NETWORK, ...DETECTORS, ...(options.closerLook ? LOOKERS : []), ...(options.expressions ? [FIT] : [])];
+}
+
+/** Finds faces in photos, and follows them through a video. */
+export class Engine {
+  private last: number | null = null;
+
+  private constructor(
+    private readonly options: EngineOptions,
+    private readonly face: ArrayFile,
+    private readonly net: LPRNet,
+    private readonly looker: CloserLooker | null,
+    private readonly fitter: ShapeFitter | null,
+    private readonly tracker: Tracker,
+    private readonly watch: StopWatch,
+  ) {}
+
+  /**
+   * Makes an engine of its files.
+   *
+   * @param options of the tracker
+   * @param take gives the bytes of a file by its name; each is asked for once
+   * @param compile makes a network of a file
+   */
+  static async create(options: EngineOptions, take: (name: string) => ArrayBuffer, compile: Compile): Promise<Engine> {
+    const watch = new StopWatch();
+    const face = readArrays(take(FACE));
+    const layout = Layout.from(face);
+    const [coarse, fine] = [await compile(DETECTORS[0], 'small'), await compile(DETECTORS[1], 'small')];
+    const boxMap = face.float64('box_map');
+    const detector = new FaceDetector(new BlazeFace(coarse, 'back'), new BlazeFace(fine, 'short'), boxMap);
+    const { doubt } = face.meta as { doubt?: [number, number] };
+    const net = new LPRNet(
+      layout,
+      await compile(NETWORK, 'map'),
+      watch.watch(detector, 'detect', 'detect', 'redetect'),
+      { doubt },
+    );
+    watch.watch(net, 'network', 'predictMap');
+    const looker = options.closerLook ? await Engine.looker(layout, compile) : null;
+    if (looker) watch.watch(looker, 'closerLook', 'look');
+    const fitter = options.expressions ? ShapeFitter.from(readArrays(take(FIT)), layout) : null;
+    if (fitter) watch.watch(fitter, 'expressions', 'fit', 'fitExpression');
+    const { maxFaces, smooth } = options;
+    const tracker = new Tracker(net, looker, fitter, { maxFaces, smooth });
+    return new Engine(options, face, net, looker, fitter, tracker, watch);
+  }
+
+  private static async looker(layout: Layout, compile: Compile): Promise<CloserLooker> {
+    const [eye, mouth] = [await compile(LOOKERS[0], 'small'), await compile(LOOKERS[1], 'small')];
+    return new CloserLooker(layout, new Regions(layout), eye, mouth);
+  }
+
+  /** The mesh that all faces share. */
+  get mesh(): FaceMesh {
+    return this.net.layout.mesh;
+  }
+
+  /** Licence, training data and the like of the networks. */
+  get model(): Record<string, unknown> {
+    return this.face.meta;
+  }
+
+  /**
+   * The faces in the next frame of a video.
+   *
+   * @param pixels of the frame
+   * @param time milliseconds; where it does not go on, as in a video that begins again, a usual frame is assumed
+   */
+  async track({ picture, width, height, scale }: Pixels, time: number): Promise<Tracking> {
+    this.watch.start();
+    const passed = this.last === null ? 0 : (time - this.last) / 1000;
+    this.last = time;
+    const tracked = await this.tracker.track(picture, passed > 0 ? passed : USUAL_FRAME_SECONDS);
+    const faces = tracked.map((face) => ({
+      ...bareFace(this.net.layout, face, scale),
+      ...expressionsOf(this.fitter, face.coefficients),
+    }));
+    return { width, height, faces, timings: this.watch.read() };
+  }
+
+  /** The faces in a photo, largest first, each for itself. */
+  async reconstruct({ picture, width, height, scale }: Pixels): Promise<Tracking> {
+    this.watch.start();
+    const faces: Face[] = [];
+    for (const first of await this.net.reconstruct(picture, this.options.maxFaces)) {
+      const { map, seen } = await this.lookCloser(picture, first);
+      const found = { id: faces.length, look: 0, confidence: first.confidence, map, seen };
+      const face = bareFace(this.net.layout, found, scale);
+      const known = { ...(seen ? seenWeights(seen) : {}), ...seenLookWeights(face.eyes.gaze) };
+      const coefficients = this.fitter?.fit(map, known) ?? null;
+      faces.push({ ...face, ...expressionsOf(this.fitter, coefficients) });
+    }
+    return { width, height, faces, timings: this.watch.read() };
+  }
+
+  /** Forgets all faces, before another video. */
+  reset(): void {
+    this.tracker.reset();
+    this.last = null;
+  }
+
+  private async lookCloser(picture: Picture, first: FirstFace): Promise<{ map: Float32Array; seen: Look | null }> {
+    if (!this.looker) return { map: first.map, seen: null };
+    const { map, look } = await this.looker.look(picture, first.map);
+    if (look.confidence.some((confidence) => confidence > 0)) this.net.layout.centreDepth(map);
+    return { map, seen: look };
+  }
+}
