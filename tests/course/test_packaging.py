@@ -88,10 +88,11 @@ def test_bounds_are_loose_and_the_pinned_versions_are_the_newest_that_they_allow
     )
 
 
-def test_wheel_includes_the_data():
+def test_wheel_includes_the_data_and_the_page():
     # `make test-install` tests the installed wheel in a clean environment
     wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert set(wheel["only-include"]) == {"lprnet_utils", "data"} and wheel["sources"] == {"data": "lprnet_utils/data"}
+    assert set(wheel["only-include"]) == {"lprnet_utils", "data", "web/dist/page"}
+    assert wheel["sources"] == {"data": "lprnet_utils/data", "web/dist/page": "lprnet_utils/web_page"}
 
 
 LICENCE_TEXTS = {  # SPDX identifier: file, and words of its text

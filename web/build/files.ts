@@ -7,7 +7,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync
 import { join } from 'node:path';
 import type { Plugin } from 'vite';
 import type { Manifest } from '../src/common/assets';
-import { inPackage } from './paths';
+import { inPackage } from './paths.ts';
 
 export const WASM_FOLDER = inPackage('node_modules/@litertjs/core/wasm');
 const WRITTEN = inPackage('public/files');

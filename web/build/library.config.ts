@@ -1,6 +1,6 @@
 /** The library: one ES module, without the worker. */
 import { defineConfig } from 'vite';
-import { define, inPackage } from './paths';
+import { define, inPackage } from './paths.ts';
 
 export default defineConfig({
   root: inPackage('.'),

@@ -5,8 +5,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { build, type Connect, type Plugin } from 'vite';
-import { copyFilesTo, WASM_FOLDER } from './files';
-import { inPackage } from './paths';
+import { copyFilesTo, WASM_FOLDER } from './files.ts';
+import { inPackage } from './paths.ts';
 
 const PAGE = inPackage('dist/page');
 const SHELL = /\.(html|js|css|webmanifest|svg)$/; // what the page cannot begin without

@@ -1,7 +1,7 @@
 /** The page: static files with relative addresses, so that they can lie in any folder of a server. */
 import { defineConfig } from 'vite';
-import { ISOLATION, pageFiles, serviceWorker } from './page-files';
-import { define, inPackage } from './paths';
+import { ISOLATION, pageFiles, serviceWorker } from './page-files.ts';
+import { define, inPackage } from './paths.ts';
 
 export default defineConfig({
   root: inPackage('page'),

@@ -1,7 +1,7 @@
 /** The worker: one classic script, because the runtime loads its own by `importScripts`; and the folder of all files. */
 import { defineConfig } from 'vite';
-import { filesFolder } from './files';
-import { define, inPackage } from './paths';
+import { filesFolder } from './files.ts';
+import { define, inPackage } from './paths.ts';
 
 export default defineConfig({
   root: inPackage('.'),

@@ -26,6 +26,9 @@ export interface RuntimeFiles {
   binary: ArrayBuffer;
 }
 
+/** What the runtime writes to its error output although nothing is wrong: its steps, and that there is no NPU. */
+const STEPS = /^INFO:|npu_registry/;
+
 /**
  * Starts the runtime; only once in a worker.
  *
@@ -52,7 +55,7 @@ export async function startRuntime(files: RuntimeFiles, choice: RuntimeChoice): 
     },
     print: () => undefined,
     printErr: (line) => {
-      if (!line.startsWith('INFO:')) console.warn(line); // the runtime reports each of its steps here
+      if (!STEPS.test(line)) console.warn(line);
     },
   };
   (globalThis as unknown as { Module?: EmscriptenSettings }).Module = settings;

@@ -79,8 +79,8 @@ async function open(options: WorkerOptions): Promise<Opened> {
   };
   const address = new URL(script, options.files).href;
   const choice = await startRuntime({ address, script: take(script), binary: take(binary) }, wanted);
-  // a round trip to the graphics card takes as long as a small network does on the processor
-  const small = { ...choice, accelerator: 'wasm' as const };
+  // a round trip to the graphics card, or between threads, takes as long as a small network does
+  const small = { ...choice, accelerator: 'wasm' as const, threads: 1 };
   engine = await Engine.create(options, take, (name, role) =>
     LiteRTModel.compile(take(name), name, role === 'map' ? choice : small),
   );
