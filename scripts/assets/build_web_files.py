@@ -33,6 +33,7 @@ WEB = Path(__file__).resolve().parents[2] / "web"
 FILES, VECTORS = WEB / "public" / "files", WEB / "tests" / "vectors"
 WEIGHTS = "weights/open.tflite"
 DETECTORS = "detection/blazeface_short.tflite", "detection/blazeface_back.tflite"
+MAX_LEVEL = 2.0  # texels, of the outline's function
 CLOSER_LOOK = "eye.tflite", "mouth.tflite"
 # of the network's description, what a page may want to tell
 STATED = "network", "licence", "notices", "training_data", "parameters", "precision", "doubt", "size", "span", "sha256"
@@ -67,8 +68,12 @@ def face_arrays(layout: UVLayout) -> dict[str, np.ndarray]:
 
 
 def quantised_level(level: np.ndarray) -> np.ndarray:
-    """A function of the texels as int16 in a unit of its own, with the same signs; only its zeros are used."""
-    scaled = level * (32767 / np.abs(level).max())
+    """A function of the texels as int16 in a unit of its own, with the same signs.
+
+    Only the places between texels where it is 0 are used. It rises by at most 1 a texel, so its other values need not
+    be kept.
+    """
+    scaled = level.clip(-MAX_LEVEL, MAX_LEVEL) * (32767 / MAX_LEVEL)
     return np.where(level > 0, np.maximum(np.rint(scaled), 1), np.minimum(np.rint(scaled), 0)).astype(np.int16)
 
 

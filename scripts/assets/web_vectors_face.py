@@ -64,6 +64,8 @@ def photos() -> dict[str, Image]:
         "pair": pair,
         "both_ways": both_ways,
         "cut": np.ascontiguousarray(astronaut[:, 232:]),
+        "edge": astronaut[130:],
+        "filling": np.ascontiguousarray(astronaut[102:179, 194:254]),
         "nobody": noise,
     }
 
@@ -263,10 +265,10 @@ def write_photo(path: Path, net: LPRNet, picture: Image) -> None:
     arrays: dict[str, Array] = {
         "picture": picture,
         "boxes": np.array([f.box for f in found]).reshape(-1, 4),
-        "scores": np.array([f.score for f in found]),
-        "angles": np.array([f.angle for f in found]),
+        "scores": np.array([f.score for f in found], float),
+        "angles": np.array([f.angle for f in found], float),
         "keypoints": np.array([f.keypoints for f in found]).reshape(-1, 6, 2),
-        "confidences": np.array([face.confidence for _, face in results]),
+        "confidences": np.array([face.confidence for _, face in results], float),
         "matrices": np.array([matrix for matrix, _ in results]).reshape(-1, 2, 3),
     }
     for k, (_, face) in enumerate(results):

@@ -55,7 +55,11 @@ export class Layout {
     this.size = parts.size;
     this.kind = parts.kind;
     this.mask = parts.kind.map((kind) => (kind === OUTSIDE ? 0 : 1));
-    this.texels = Int32Array.from([...parts.kind.keys()].filter((texel) => parts.kind[texel] === SURFACE));
+    const texels: number[] = [];
+    parts.kind.forEach((kind, texel) => {
+      if (kind === SURFACE) texels.push(texel);
+    });
+    this.texels = new Int32Array(texels);
     this.nearest = parts.nearest;
     this.meanMap = parts.meanMap;
     this.landmarkMatrix = parts.landmarkMatrix;
@@ -154,17 +158,15 @@ export class Layout {
 
   private createMesh(): FaceMesh {
     const { inner, outer, triangles } = this.cut;
-    const closes = (i: number): boolean =>
-      [0, 1, 2].some((k) => {
-        const vertex = triangles[i + k];
-        return this.kind[inner[vertex]] === MEMBRANE || this.kind[outer[vertex]] === MEMBRANE;
-      });
+    const { kind } = this;
+    const closes = inner.map((texel, k) => Number(kind[texel] === MEMBRANE || kind[outer[k]] === MEMBRANE));
     const [skin, membrane]: number[][] = [[], []];
     for (let i = 0; i < triangles.length; i += 3) {
-      (closes(i) ? membrane : skin).push(triangles[i], triangles[i + 1], triangles[i + 2]);
+      const [a, b, c] = [triangles[i], triangles[i + 1], triangles[i + 2]];
+      (closes[a] || closes[b] || closes[c] ? membrane : skin).push(a, b, c);
     }
     return {
-      triangles: Uint32Array.from([...skin, ...membrane]),
+      triangles: new Uint32Array(skin.concat(membrane)),
       membraneStart: skin.length / 3,
       uv: this.vertexUV(),
       mean: this.vertices(this.meanMap),
@@ -205,7 +207,7 @@ function mirrored<T extends Uint8Array | Int16Array>(half: T, size: number): T {
 
 /** Flat index of the nearest valid texel, from those of the texels outside the mesh in the left half, in order. */
 function nearestValid(kind: Uint8Array, outside: Uint16Array, size: number): Int32Array {
-  const out = Int32Array.from(kind.keys());
+  const out = new Int32Array(kind.length).map((_, texel) => texel);
   let count = 0;
   for (let row = 0; row < size; row++) {
     for (let column = 0; column < size / 2; column++) {

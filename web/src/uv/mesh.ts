@@ -32,8 +32,9 @@ export function gridTriangles(mask: Uint8Array, size: number): number[] {
       const columns = left ? [0, size >> 1] : [size >> 1, size - 1];
       for (let column = columns[0]; column < columns[1]; column++) {
         const a = row * size + column;
-        const [b, c, d] = [a + size, a + size + 1, a + 1];
-        addCell(lists, mask, left ? [a, b, c, d] : [d, a, b, c]);
+        const b = a + size;
+        if (left) addCell(lists, mask, a, b, b + 1, a + 1);
+        else addCell(lists, mask, a + 1, a, b, b + 1);
       }
     }
     for (const list of lists) for (const texel of list) found.push(texel);
@@ -42,16 +43,21 @@ export function gridTriangles(mask: Uint8Array, size: number): number[] {
 }
 
 /** The triangles of one cell; its diagonal goes from the first to the third texel if both belong to the mesh. */
-function addCell(lists: number[][], mask: Uint8Array, cell: [number, number, number, number]): void {
-  const [first, second, third, fourth] = cell;
-  const [one, two, three, four] = cell.map((texel) => mask[texel] !== 0);
-  if (one && three) {
-    if (two) lists[0].push(first, second, third);
-    if (four) lists[1].push(first, third, fourth);
-  } else if (two && four) {
+function addCell(
+  lists: number[][],
+  mask: Uint8Array,
+  first: number,
+  second: number,
+  third: number,
+  fourth: number,
+): void {
+  if (mask[first] && mask[third]) {
+    if (mask[second]) lists[0].push(first, second, third);
+    if (mask[fourth]) lists[1].push(first, third, fourth);
+  } else if (mask[second] && mask[fourth]) {
     // a cell at the border that lacks one end of its diagonal still has the triangle of the other three texels
-    if (three) lists[2].push(second, third, fourth);
-    if (one) lists[3].push(fourth, first, second);
+    if (mask[third]) lists[2].push(second, third, fourth);
+    if (mask[first]) lists[3].push(fourth, first, second);
   }
 }
 
@@ -73,9 +79,14 @@ export function cutMesh(level: ArrayLike<number>, triangles: number[]): CutMesh 
     edges.set(edge(two[i + 1], two[i]), 0).set(edge(two[i + 2], two[i]), 0);
   }
   const onLine = [...edges.keys()].sort((a, b) => a - b);
-  const kept = [...new Set([...whole, ...onLine.map((key) => Math.floor(key / texels))])].sort((a, b) => a - b);
+  const number = new Int32Array(texels).fill(-1); // the vertex at each texel
+  for (const texel of whole) number[texel] = 0;
+  for (const key of onLine) number[Math.floor(key / texels)] = 0;
+  const kept: number[] = [];
+  number.forEach((value, texel) => {
+    if (value === 0) kept.push(texel);
+  });
   onLine.forEach((key, k) => edges.set(key, kept.length + k));
-  const number = new Int32Array(texels);
   kept.forEach((texel, k) => (number[texel] = k));
   const vertex = (inner: number, outer: number): number => edges.get(edge(inner, outer)) ?? 0;
   const parts: number[][] = [whole.map((texel) => number[texel]), [], [], []];
@@ -88,12 +99,13 @@ export function cutMesh(level: ArrayLike<number>, triangles: number[]): CutMesh 
     parts[2].push(number[a], number[b], vertex(b, outside));
     parts[3].push(number[a], vertex(b, outside), vertex(a, outside));
   }
-  const inner = Int32Array.from([...kept, ...onLine.map((key) => Math.floor(key / texels))]);
-  const outer = Int32Array.from([...kept, ...onLine.map((key) => key % texels)]);
-  const share = Float32Array.from(inner, (texel, k) =>
-    texel === outer[k] ? 0 : level[texel] / (level[texel] - level[outer[k]]),
-  );
-  return { inner, outer, share, triangles: Int32Array.from(parts.flat()) };
+  const inner = new Int32Array(kept.concat(onLine.map((key) => Math.floor(key / texels))));
+  const outer = new Int32Array(kept.concat(onLine.map((key) => key % texels)));
+  const share = new Float32Array(inner.length);
+  for (let k = kept.length; k < share.length; k++) {
+    share[k] = level[inner[k]] / (level[inner[k]] - level[outer[k]]);
+  }
+  return { inner, outer, share, triangles: new Int32Array(parts[0].concat(...parts.slice(1))) };
 }
 
 /** Triangles inside the line, and those with one and two corners inside, the corner on its own side in front. */
@@ -103,14 +115,14 @@ function sortTriangles(
 ): { whole: number[]; one: number[]; two: number[] } {
   const [whole, one, two]: number[][] = [[], [], []];
   for (let i = 0; i < triangles.length; i += 3) {
-    const corners = triangles.slice(i, i + 3);
-    const inside = corners.map((texel) => level[texel] > 0);
-    const count = inside.filter(Boolean).length;
-    if (count === 3) whole.push(...corners);
+    const [a, b, c] = [triangles[i], triangles[i + 1], triangles[i + 2]];
+    const count = Number(level[a] > 0) + Number(level[b] > 0) + Number(level[c] > 0);
+    if (count === 3) whole.push(a, b, c);
     if (count !== 1 && count !== 2) continue;
-    const front = inside.indexOf(count === 1);
+    const alone = (texel: number): boolean => level[texel] > 0 === (count === 1);
     // the orientation stays
-    for (let k = 0; k < 3; k++) (count === 1 ? one : two).push(corners[(front + k) % 3]);
+    const turned = alone(a) ? [a, b, c] : alone(b) ? [b, c, a] : [c, a, b];
+    (count === 1 ? one : two).push(...turned);
   }
   return { whole, one, two };
 }
