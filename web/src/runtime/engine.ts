@@ -64,7 +64,7 @@ export class Engine {
     const [coarse, fine] = [await compile(DETECTORS[0], 'small'), await compile(DETECTORS[1], 'small')];
     const boxMap = face.float64('box_map');
     const detector = new FaceDetector(new BlazeFace(coarse, 'back'), new BlazeFace(fine, 'short'), boxMap);
-    const { doubt } = face.meta as { doubt?: [number, number] };
+    const { doubt } = modelOf(face) as { doubt?: [number, number] };
     const net = new LPRNet(
       layout,
       await compile(NETWORK, 'map'),
@@ -93,7 +93,7 @@ export class Engine {
 
   /** Licence, training data and the like of the networks. */
   get model(): Record<string, unknown> {
-    return this.face.meta;
+    return modelOf(this.face);
   }
 
   /**
@@ -141,4 +141,9 @@ export class Engine {
     if (look.confidence.some((confidence) => confidence > 0)) this.net.layout.centreDepth(map);
     return { map, seen: look };
   }
+}
+
+/** The description of the network that is stored beside the layout. */
+function modelOf(face: ArrayFile): Record<string, unknown> {
+  return (face.meta.model ?? {}) as Record<string, unknown>;
 }

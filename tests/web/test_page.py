@@ -1,0 +1,213 @@
+"""The npm package in a browser: what it finds in photos is what this package finds.
+
+It needs Node, Chromium and what `make web` builds; without one of them the tests are skipped.
+"""
+
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import threading
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+import pytest
+from checkout import ROOT
+from chromium import NAMES
+from PIL import Image
+
+from lprnet_utils import LPRNet
+from lprnet_utils.commands.serve import PageServer
+from lprnet_utils.common import data_path, read_image
+
+pytestmark = pytest.mark.walk
+
+WEB = ROOT / "web"
+DIST = WEB / "dist"
+LIBRARY, COPY = DIST / "index.js", WEB / "bin" / "copy-files.js"
+PIXELS, DEGREES, WEIGHT = 0.1, 0.1, 0.01  # how far the page may be from Python
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    return program or pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed")
+
+
+@pytest.fixture(scope="session")
+def node():
+    program = shutil.which("node") or pytest.skip("no Node on the path; make web installs one where there is none")
+    if not (WEB / "node_modules" / "playwright-core").is_dir():
+        pytest.skip("web/node_modules is not there: make web installs it")
+    return program
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    """Photos by name: a plain one, and what browsers and Python could read in different ways."""
+    folder = tmp_path_factory.mktemp("photos")
+    shutil.copy(data_path("samples/astronaut.jpg"), folder / "plain.jpg")
+    picture = Image.open(folder / "plain.jpg")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: to be shown a quarter turn clockwise
+    picture.transpose(Image.Transpose.ROTATE_90).save(folder / "turned.jpg", exif=exif, quality=95)
+    ramp = np.linspace(255, 120, 512).astype(np.uint8)[:, None].repeat(512, 1)
+    picture.putalpha(Image.fromarray(ramp))
+    picture.save(folder / "veiled.png")
+    Image.fromarray(np.full((300, 400, 3), 90, np.uint8)).save(folder / "nobody.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory, node, photos):
+    """A folder with an empty page, the library, its files as `npx lprnet-files` copies them, and the photos."""
+    if not (LIBRARY.is_file() and (DIST / "files" / "manifest.json").is_file()):
+        pytest.skip("the page is not built: make web")
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "index.html").write_text("<!doctype html><link rel=icon href=data:,><title>A test</title>")
+    shutil.copy(LIBRARY, folder)
+    done = subprocess.run([node, str(COPY), str(folder / "files")], capture_output=True, text=True)
+    assert done.returncode == 0 and str(folder / "files") in done.stdout, done.stderr
+    shutil.copytree(photos, folder / "photos")
+    return folder
+
+
+@contextmanager
+def running(server):
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class PlainHandler(http.server.SimpleHTTPRequestHandler):
+    """A static host, which sends no headers of isolation."""
+
+    def log_message(self, *_):
+        pass
+
+
+def plain_server(folder):
+    return http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(PlainHandler, directory=str(folder)))
+
+
+def ran(node, script, **task):
+    """What a script of ``web/tests/browser`` returned."""
+    command = [node, str(WEB / "tests" / "browser" / script), json.dumps(task)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=os.environ | {"NO_COLOR": "1"})
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    foreign = [address for address in answer["requests"] if not address.startswith((task["address"], "data:", "blob:"))]
+    assert foreign == [], "the page asks only its own server"
+    return answer
+
+
+@pytest.fixture(scope="session")
+def expected(site):
+    """What this package finds in the photos, with the networks of the page."""
+    files = site / "files"
+    net = LPRNet(files / "open.tflite", closer_look=files)
+    return {path.name: net.reconstruct(path) for path in sorted((site / "photos").iterdir())}
+
+
+def compare(found, faces):
+    """Compare the faces that the page found in a photo with Python's."""
+    assert len(found["faces"]) == len(faces)
+    height, width = faces[0].image.shape[:2] if faces else (300, 400)
+    assert (found["width"], found["height"]) == (width, height)
+    for shown, face in zip(found["faces"], faces, strict=True):
+        places = {
+            "landmarks": face.landmarks,
+            "positionMap": face.position_map,
+            "vertices": face.vertices,
+        }
+        for name, points in places.items():
+            assert np.abs(np.array(shown[name]).reshape(-1, 3) - points.reshape(-1, 3)).max() < PIXELS, name
+        angles = [shown["pose"][name] for name in ("pitch", "yaw", "roll")]
+        assert np.allclose(angles, [face.pose.pitch, face.pose.yaw, face.pose.roll], atol=DEGREES, rtol=0)
+        camera = face.pose.camera
+        assert np.allclose(shown["pose"]["translation"], camera.translation, atol=PIXELS, rtol=0)
+        assert shown["pose"]["scale"] == pytest.approx(camera.scale, rel=1e-3)
+        coefficients = face.coefficients
+        weights = dict(zip(coefficients.names, coefficients.expression.tolist(), strict=True))
+        assert shown["expressions"] == pytest.approx(weights, abs=WEIGHT)
+        unsupported = {n for n, good in zip(coefficients.names, coefficients.supported, strict=True) if not good}
+        assert set(shown["unsupported"]) == unsupported
+        openness = [*face.eye_openness, face.mouth_openness]
+        assert shown["openness"] == pytest.approx(openness, abs=WEIGHT)
+        assert shown["confidence"] == pytest.approx(face.confidence, abs=WEIGHT)
+        eyes = {name: np.array(values, float).reshape(2, 3) for name, values in shown["eyes"].items()}
+        assert np.allclose(eyes["irises"], face.irises, atol=PIXELS, rtol=0, equal_nan=True)
+        turns = np.degrees(np.arccos(np.clip((eyes["gaze"] * face.gaze).sum(1), -1, 1)))
+        assert (turns[np.isfinite(face.gaze[:, 0])] < 10 * DEGREES).all()  # of the page's and Python's gaze
+
+
+def test_one_thread_finds_what_python_finds(node, chromium, site, expected):
+    with running(plain_server(site)) as address:
+        task = {"chromium": chromium, "address": address, "photos": [f"photos/{name}" for name in expected]}
+        answer = ran(node, "photo.mjs", **task, options={"threads": 4})
+    result = answer["result"]
+    assert result["info"]["accelerator"] == "wasm" and result["info"]["threads"] == 1 and not result["isolated"]
+    assert result["info"]["model"]["licence"].startswith("Free for any use")
+    assert result["progress"]["loaded"] == result["progress"]["total"] > 1e7
+    for found, faces in zip(result["found"], expected.values(), strict=True):
+        compare(found, faces)
+    assert answer["said"] == [], "nothing is written to the console"
+
+
+def test_threads_find_what_python_finds(node, chromium, site, expected):
+    """Served by `lprnet serve`, with its policy of what a page may do."""
+    with running(PageServer(site)) as address:
+        task = {"chromium": chromium, "address": address, "photos": ["photos/plain.jpg"], "options": {"threads": 2}}
+        answer = ran(node, "photo.mjs", **task)
+    result = answer["result"]
+    assert result["info"]["threads"] == 2 and result["isolated"]
+    compare(result["found"][0], expected["plain.jpg"])
+    assert answer["said"] == []
+    mesh = result["mesh"]
+    _, triangles = expected["plain.jpg"][0].layout.trimmed_mesh()
+    ours = {tuple(sorted(t)) for t in np.array(mesh["triangles"]).reshape(-1, 3).tolist()}
+    assert ours == {tuple(sorted(t)) for t in triangles.tolist()}
+
+
+def test_a_photo_of_over_4096_pixels_is_found_in_its_own_pixels(node, chromium, site, expected):
+    large = read_image(site / "photos" / "plain.jpg").repeat(10, 0).repeat(10, 1)
+    Image.fromarray(large).save(site / "large.jpg", quality=90)
+    with running(PageServer(site)) as address:
+        task = {"chromium": chromium, "address": address, "photos": ["large.jpg"], "options": {"threads": 1}}
+        (found,) = ran(node, "photo.mjs", **task)["result"]["found"]
+    (face,) = expected["plain.jpg"]
+    assert (found["width"], found["height"]) == (5120, 5120)
+    places = (np.array(found["faces"][0]["landmarks"]).reshape(-1, 3)[:, :2] + 0.5) / 10 - 0.5
+    assert np.abs(places - face.landmarks[:, :2]).max() < 1.0  # the closer look sees other pixels
+
+
+@pytest.mark.parametrize(("change", "code", "words"), [
+    ("truncate", "damaged", "open.tflite is damaged"),
+    ("alter", "damaged", "open.tflite is damaged"),
+    ("remove", "load", "open.tflite is not there"),
+    ("no manifest", "load", "manifest.json is not there"),
+    ("no worker", "load", "worker.js cannot be run"),
+])  # fmt: skip
+def test_damaged_and_missing_files_are_named(node, chromium, site, tmp_path, change, code, words):
+    shutil.copytree(site, tmp_path / "site", copy_function=os.link)
+    files = tmp_path / "site" / "files"
+    network = {"no manifest": files / "manifest.json", "no worker": files / "worker.js"}.get(
+        change, files / "open.tflite"
+    )
+    data = bytearray(network.read_bytes())
+    network.unlink()  # the other name of the same file stays as it is
+    if change == "truncate":
+        network.write_bytes(data[: len(data) // 2])
+    elif change == "alter":
+        data[len(data) // 2] ^= 1
+        network.write_bytes(data)
+    with running(PageServer(tmp_path / "site")) as address:
+        task = {"chromium": chromium, "address": address, "photos": []}
+        result = ran(node, "photo.mjs", **task)["result"]
+    assert result["error"]["name"] == "FaceError" and result["error"]["code"] == code
+    assert words in result["error"]["message"] and "lprnet-files" in result["error"]["message"]
