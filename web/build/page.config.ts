@@ -1,5 +1,6 @@
 /** The page: static files with relative addresses, so that they can lie in any folder of a server. */
 import { defineConfig } from 'vite';
+import { licences } from './licences.ts';
 import { ISOLATION, pageFiles, serviceWorker } from './page-files.ts';
 import { define, inPackage } from './paths.ts';
 
@@ -11,5 +12,5 @@ export default defineConfig({
   server: { headers: ISOLATION },
   preview: { headers: ISOLATION },
   build: { outDir: inPackage('dist/page'), emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 1024 },
-  plugins: [pageFiles(), serviceWorker(inPackage('page/service-worker.ts'))],
+  plugins: [pageFiles(), licences('dist/page'), serviceWorker(inPackage('page/service-worker.ts'))],
 });
