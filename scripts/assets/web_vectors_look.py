@@ -4,9 +4,9 @@
 of the closer look's networks are recorded with their inputs, so that tests need no networks.
 
 ``fit.bin`` holds the modes of the face model at the texels that a fit reads, as whole hundredths of a millimetre.
-Weights of expressions then differ from those of the exact modes by at most 0.0054 in the test vectors, and by 0.0043 on
-55 other maps of photos, rendered faces and the model's own, each fitted alone and as the next frame of a video. On these
-55, fiftieths differ by 0.011; so does int8 with a scale for each mode, which takes two and a half times the bytes.
+Weights of expressions then differ from those of the exact modes by at most 0.0054 in the test vectors. On 55 maps of
+photos, rendered faces and the model's own, each fitted alone and as the next frame of a video, it was 0.0043. Fiftieths
+gave 0.011 there; so did int8 with a scale for each mode, which takes two and a half times the bytes.
 """
 
 from __future__ import annotations
