@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 CHECK_IMAGES = 400  # synthetic pictures, and at most as many photos, on which the export is checked
 CHECK_FACES = 16  # the same for networks of the closer look
+CALIBRATION_FACES = 500  # synthetic pictures that show int8 the ranges of its activations
+CALIBRATION_SEED = 5  # not that of training, nor of evaluation
+FORM_CHECKS = 32  # synthetic pictures on which another form of finished weights is checked
+PRECISIONS = ("float32", "float16", "int8_weights", "int8")  # those of networks.export, which is slow to import
 SCANS_NOTICE = "LICENSE-MIT-ICT-FaceKit.txt"  # of the shapes of half of the people in close-ups
+FORM_FIELDS = ("sha256", "precision", "pixels_from_keras")  # of a description: they belong to one form of the weights
 MAX_DISTANCE_MM = 12.0  # larger distances count as this one, so that extreme shapes do not decide the fit
 MIN_CURVE_WIDTH_MM = 0.2  # a few examples may be perfectly separable
 EXAMPLES = """examples:
@@ -30,6 +35,11 @@ EXAMPLES = """examples:
   lprnet export --run runs/mine --photos photos --licence "Mine." -o mine.tflite
   lprnet export --run runs/closer-eye -o closer/eye.tflite
   lprnet export --origin wild.toml --weights wild-2.weights.h5 --head-angle wild -o wild.tflite
+  lprnet export --from open --precision int8_weights -o open-small.tflite
+  lprnet export --from open -o open.onnx
+
+Precisions: float16 takes half the space of float32 at the same speed. int8_weights takes less than a third, at the same
+speed. int8 also computes in integers, which is faster on some processors. docs/formats.md compares them.
 
 The origin in the file comes from the run's checkpoint: its recipe, and the weights that it began with. Weights without
 a checkpoint need --origin, a TOML file that states network, licence, training_data and recipe.
@@ -43,8 +53,10 @@ def export(arguments: argparse.Namespace) -> int:
     from ..networks import export_litert
     from ..synthetic import SyntheticFaces
 
-    check_ending(arguments.output, (".tflite",))
+    check_ending(arguments.output, (".tflite", ".onnx") if arguments.finished else (".tflite",))
     remove_unfinished(arguments.output.parent)
+    if arguments.finished:
+        return _export_finished(arguments)
     if arguments.run and (kind := _closer_look_of(arguments.run)):
         return _export_closer_look(arguments, kind)
     model, metadata, crops = (_from_run if arguments.run else _from_statement)(arguments)
@@ -53,7 +65,43 @@ def export(arguments: argparse.Namespace) -> int:
     images = np.stack(crops + [faces.sample(k).image for k in range(CHECK_IMAGES)]).astype(np.float32) / 255
     metadata["doubt"] = fit_distance_curve(model, images)
     head_angle = _head_angle_network(arguments.head_angle) if arguments.head_angle else None
-    return _report(export_litert(model, arguments.output, metadata, images[:32], head_angle=head_angle), arguments)
+    examples = _calibration_crops() if arguments.precision == "int8" else images[:32]
+    done = export_litert(model, arguments.output, metadata, examples, arguments.precision, head_angle)
+    return _report(done, arguments)
+
+
+def _calibration_crops(count: int | None = None) -> Array:
+    """Crops (n, N, N, 3) of 0 to 1 of rendered people, by default as many as int8 needs: varied, and no photos."""
+    from ..synthetic import SyntheticFaces
+
+    faces = SyntheticFaces(CALIBRATION_SEED)
+    crops = [faces.sample(k).image for k in range(CALIBRATION_FACES if count is None else count)]
+    return np.stack(crops).astype(np.float32) / 255
+
+
+def _export_finished(arguments: argparse.Namespace) -> int:
+    """Write finished weights in another form: another precision, or ONNX."""
+    from .. import networks
+    from ..common.litert import read_head_angle_network, read_metadata, read_weights
+    from ..networks.onnx_export import export_onnx
+
+    name, data = read_weights(arguments.finished)
+    metadata = read_metadata(data, name)
+    examples = _calibration_crops(None if arguments.precision == "int8" else FORM_CHECKS)
+    if arguments.output.suffix == ".onnx":
+        done = export_onnx(data, arguments.output, name, [examples])
+        print(f"{arguments.output}: {done['bytes'] / 1e6:.2f} MB")
+        worst = f"differs from LiteRT by {done['worst']:.7f} at most" if "worst" in done else None
+        print(worst or "not compared with LiteRT, because onnxruntime is not installed")
+        return 0
+    if metadata.get("network") != "lprnet_lite":
+        raise ValueError(f"{name} has the network {metadata.get('network')}: another form is made of lprnet_lite alone")
+    model = networks.lprnet_lite(metadata["size"], normalised=False)
+    networks.load_litert(model, data)
+    kept = {key: value for key, value in metadata.items() if key not in FORM_FIELDS}
+    angle = read_head_angle_network(data)
+    done = networks.export_litert(model, arguments.output, kept, examples, arguments.precision, angle)
+    return _report(done, arguments)
 
 
 def _report(done: dict[str, float], arguments: argparse.Namespace) -> int:
@@ -85,6 +133,8 @@ def _export_closer_look(arguments: argparse.Namespace, kind: str) -> int:
     data = CloseUps.of_faces((faces.sample(k) for k in range(CHECK_FACES)), kind)
     found = task.examples(data, np.arange(len(data)), None)
     metadata["notices"] = [data_path(SCANS_NOTICE).read_text(encoding="utf-8")]
+    if arguments.precision != "float16":
+        raise ValueError(f"networks of the closer look are exported in float16, not in {arguments.precision}")
     return _report(export_closer_look(model, arguments.output, metadata, found.inputs), arguments)
 
 
@@ -202,9 +252,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--run", type=Path, help="folder of lprnet train")
     source.add_argument("--origin", type=Path, help="a TOML file that states the origin of --weights")
+    forms = "finished weights to write in another form: open, wild or a .tflite file"
+    source.add_argument("--from", dest="finished", metavar="WEIGHTS", help=forms)
     add = parser.add_argument
     add("--weights", default="best.weights.h5", help="file in the run's folder (%(default)s); with --origin, a path")
-    add("-o", "--output", type=Path, required=True, metavar="FILE", help="the .tflite file")
+    add("-o", "--output", type=Path, required=True, metavar="FILE", help="the .tflite file; with --from also .onnx")
+    add("--precision", choices=PRECISIONS, default="float16", help="of the file's numbers, see below (%(default)s)")
     add_shared(parser, "--aflw-train")
     add("--photos", type=Path, help="photos that the run was trained on (lprnet train --photos)")
     add("--licence", default=NOT_STATED, help="of weights that were trained on --photos")

@@ -1,9 +1,6 @@
 """Networks as LiteRT files that describe themselves: conversion, checked export, loading and timing."""
 
-import contextlib
-import io
 import time
-import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +12,8 @@ from ..common.litert import LiteRTModel
 from ..common.weights_archive import check_description, pack
 from ..uv.encoding import SPAN
 from ..uv.layout import UVLayout
+from .quantisation import convert_int8, litert_converter, quiet_converter
+from .stored_weights import store_weights
 
 
 class Precision(NamedTuple):
@@ -28,6 +27,7 @@ class Precision(NamedTuple):
 PRECISIONS = {
     "float32": Precision(4, 0.01, 0.2),
     "float16": Precision(2, 0.03, 0.6),
+    "int8_weights": Precision(1, 0.5, 8.0),
     "int8": Precision(1, 2.5, 25.0),
 }
 
@@ -36,10 +36,13 @@ def convert_litert(model: keras.Model, precision: str = "float16", examples: np.
     """Convert a network to the bytes of a LiteRT file without a check, which :func:`export_litert` does.
 
     The batch size is fixed to 1, so that XNNPACK takes the whole graph. Input and output are float32 in every
-    precision. ``float16`` stores the weights in half precision: half the size at the same speed. ``int8`` also computes
-    in 8-bit integers; weights have one scale per channel, activations one per tensor, and their ranges are taken from
-    the examples, crops (B, N, N, 3) of 0 to 1 (Jacob et al., "Quantization and Training of Neural Networks for
-    Efficient Integer-Arithmetic-Only Inference", CVPR 2018;
+    precision. ``float16`` stores the weights in half precision: half the size at the same speed. ``int8_weights``
+    stores them as 8-bit integers and computes in float32: a third of the size at the same speed, see
+    :mod:`lprnet_utils.networks.stored_weights`. ``int8`` also computes in 8-bit integers, but for the first and the
+    last layers, which is faster on processors that have instructions for it, see
+    :mod:`lprnet_utils.networks.quantisation`. Weights have one scale per channel, activations one per tensor, and
+    their ranges are taken from the examples, crops (B, N, N, 3) of 0 to 1 (Jacob et al., "Quantization and Training of
+    Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018;
     https://ai.google.dev/edge/litert/models/post_training_quantization). The other precisions need no examples.
     ValueError if the precision is unknown, or ``int8`` gets no examples; RuntimeError if the file is too small to hold
     the weights.
@@ -48,23 +51,19 @@ def convert_litert(model: keras.Model, precision: str = "float16", examples: np.
 
     if precision not in PRECISIONS:
         raise ValueError(f"no precision {precision!r}; there are {', '.join(PRECISIONS)}")
-    if precision == "int8" and (examples is None or not len(examples)):
-        raise ValueError("int8 needs examples: crops that show the range of each activation")
-    inputs = [keras.Input(batch_shape=(1, *tensor.shape[1:]), name=tensor.name) for tensor in model.inputs]
-    outputs = model(inputs if len(inputs) > 1 else inputs[0], training=False)
-    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(inputs, outputs))
-    if precision != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if precision == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    elif precision == "int8":
-        # integers only: an operation without an integer kernel is an error instead of staying in float32
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.representative_dataset = lambda: ([np.asarray(e, np.float32)[None]] for e in examples)
-    # the converter lists every variable, and warns that a float32 input has no statistics, though it needs none
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Statistics for quantized inputs")
-        data = converter.convert()
+    if precision == "int8":
+        if examples is None or not len(examples):
+            raise ValueError("int8 needs examples: crops that show the range of each activation")
+        data = convert_int8(model, examples)
+    else:
+        converter = litert_converter(model)
+        if precision == "float16":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
+        with quiet_converter():
+            data = converter.convert()
+        if precision == "int8_weights":
+            data = store_weights(data)
     min_bytes = model.count_params() * PRECISIONS[precision].bytes_per_weight * 0.9
     if len(data) < min_bytes:
         raise RuntimeError(f"the converted model has {len(data)} bytes, its weights alone need {min_bytes:.0f}")
@@ -93,10 +92,10 @@ def export_litert(
         Further facts that should travel with the weights (licence, training data, accuracy), as JSON allows them.
     examples : (B, N, N, 3) float32
         Crops, 0 to 1, on which the two are compared; 30 or so. ``int8`` takes the range of its activations from them,
-        so they should be as varied as the future input of the network.
-    precision : {"float16", "float32", "int8"}
-        ``float16`` takes half the space of ``float32`` at the same speed. ``int8`` takes a quarter and costs accuracy:
-        its coordinates come in steps of about two pixels of the crop.
+        so they should be as varied as the future input of the network, some hundreds.
+    precision : {"float16", "float32", "int8_weights", "int8"}
+        ``float16`` takes half the space of ``float32`` at the same speed, ``int8_weights`` a third. ``int8`` takes a
+        third too and computes in integers. docs/formats.md has what each costs.
     head_angle : keras.Model or bytes, optional
         A trained :func:`head_angle_network` to store in the archive in half precision, or one from another file
         (:func:`lprnet_utils.common.litert.read_head_angle_network`).

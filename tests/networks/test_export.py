@@ -64,24 +64,25 @@ def bundled():
 
 
 @pytest.mark.walk
-def test_int8_is_a_quarter_of_the_size_and_agrees_roughly(bundled, tmp_path):
+def test_int8_computes_in_integers_but_for_its_ends(bundled, tmp_path):
     faces, path = SyntheticFaces(seed=1), tmp_path / "small.tflite"
-    crops = np.stack([faces.sample(k).image for k in range(24)])
+    crops = np.stack([faces.sample(k).image for k in range(32)])
     examples = crops.astype(np.float32) / 255
-    done = export_litert(bundled, path, {"licence": "test only"}, examples[:16], "int8")
+    done = export_litert(bundled, path, {"licence": "test only"}, examples[:24], "int8")
     assert 0.25 < path.stat().st_size / (4 * bundled.count_params()) < 0.33, "a quarter, and the scales"
     metadata = read_metadata(path.read_bytes(), "small")
     assert metadata["precision"] == "int8" and metadata["pixels_from_keras"] == round(done["difference"], 4)
     net, layout, interpreter = LPRNet(path), UVLayout(), LiteRTModel(path.read_bytes()).interpreter
-    kinds = {detail["dtype"] for detail in interpreter.get_tensor_details()}
-    assert np.int8 in kinds and np.float16 not in kinds
-    operations = [o for o in interpreter._get_ops_details() if o["op_name"] in ("CONV_2D", "FULLY_CONNECTED")]
-    assert operations and all(is_int8(interpreter, o) for o in operations)
+    operations = [o for o in interpreter._get_ops_details() if o["op_name"].endswith(("CONV_2D", "FULLY_CONNECTED"))]
+    integers = [is_int8(interpreter, o) for o in operations]
+    # the first one, the last three convolutions, and the two layers of the posed mean face at least
+    assert not integers[0] and not any(integers[-5:]) and 30 < sum(integers) < len(operations) - 5
+    assert [o["op_name"] for o in interpreter._get_ops_details()].count("DELEGATE") == 1, "XNNPACK takes all"
     # on crops that were not used to calibrate it
-    expected = bundled.predict(examples[16:], verbose=0)
-    found = np.stack([net.predict_uv(crop) for crop in crops[16:]])
+    expected = bundled.predict(examples[24:], verbose=0)
+    found = np.stack([net.predict_uv(crop) for crop in crops[24:]])
     assert found.dtype == np.float32 and found.std() > 0.05
-    assert np.abs(found - expected)[:, layout.mask].mean() * 2.2 * 128 < 2.5
+    assert np.abs(found - expected)[:, layout.mask].mean() * 2.2 * 128 < 1.2
     with pytest.raises(ValueError, match="int8"):
         load_litert(lprnet_lite(normalised=False), path.read_bytes())
 
@@ -96,7 +97,7 @@ def is_int8(interpreter, operation):
 
 def test_an_unknown_precision_is_refused(trained, tmp_path):
     model, examples = trained
-    with pytest.raises(ValueError, match="no precision True; there are float32, float16, int8"):
+    with pytest.raises(ValueError, match="no precision True; there are float32, float16, int8_weights, int8"):
         export_litert(model, tmp_path / "no.tflite", {}, examples, True)
     for nothing in (None, examples[:0]):
         with pytest.raises(ValueError, match="int8 needs examples"):
