@@ -17,7 +17,7 @@ from ..common.arrays import Array
 from ..common.files import make_folder, write_files
 from ..common.litert import LiteRTModel
 from ..common.weights_archive import METADATA_FILE, parse_description, unpack
-from .stored_weights import FLOAT_PRECISIONS, expand_weights
+from .stored_weights import expand_weights
 
 OPERATIONS_VERSION = 18  # of ONNX; runtimes since 2023 know it
 INPUT_NAMES = {4: "crop", 3: "points"}  # by the number of axes
@@ -36,7 +36,7 @@ def export_onnx(data: bytes, path: str | Path, name: str, inputs: list[Array]) -
     Parameters
     ----------
     data : bytes
-        Content of a weights file in float16 or float32.
+        Content of a weights file that does not compute in integers.
     name : str
         What an error calls it.
     inputs : list of arrays
@@ -50,14 +50,14 @@ def export_onnx(data: bytes, path: str | Path, name: str, inputs: list[Array]) -
     Raises
     ------
     ValueError
-        If the file is stored in integers.
+        If the network computes in integers.
     RuntimeError
         If ONNX Runtime computes something else than LiteRT.
     """
     length, members = unpack(data, name)
     description = parse_description(members[METADATA_FILE], name)
-    if (precision := description.get("precision", "float16")) not in FLOAT_PRECISIONS:
-        raise ValueError(f"{name} is {precision}: take the file of {' or '.join(FLOAT_PRECISIONS)}")
+    if description.get("precision") == "int8":
+        raise ValueError(f"{name} computes in int8: take the file of another precision")
     network = expand_weights(data[:length])
     model = _convert(network)
     _rename(model, INPUT_NAMES, OUTPUT_NAMES)

@@ -1,8 +1,9 @@
 """LiteRT files that store their weights in fewer bits than they compute in: a smaller download, the same speed.
 
 Only the constants of the file change, so this needs neither Keras nor TensorFlow. A stored constant is followed by an
-operation DEQUANTIZE. XNNPACK, the part of LiteRT that computes on processors and in web pages, carries it out once,
-when the file is loaded; then it computes in float32 as before.
+operation DEQUANTIZE. XNNPACK, the part of LiteRT that computes on processors, carries it out once, when the file is
+loaded; then it computes in float32 as before. LiteRT.js 2.5 in web pages carries it out for every picture; a page does
+better to expand the file itself when it loads it, as :func:`expand_weights` does.
 """
 
 from typing import Any
@@ -25,7 +26,7 @@ def store_weights(network: bytes, integers: bool = True) -> bytes:
     ----------
     network : bytes
         A LiteRT network with kernels in float32 or float16, without the description behind it
-        (:func:`lprnet_utils.common.weights_archive.unpack`). Kernels that are integers already stay as they are.
+        (:func:`lprnet_utils.common.weights_archive.unpack`). Layers that compute in integers stay as they are.
     integers : bool
         False: all kernels become float16. True: kernels with at least 32 weights for each output channel become
         integers, the others float16. Biases are float32 in both cases, because XNNPACK computes no layer with a kernel
@@ -37,7 +38,7 @@ def store_weights(network: bytes, integers: bool = True) -> bytes:
         The network with the same inputs, outputs and operations.
     """
     editor = _Editor(network)
-    editor.expand_half_precision()
+    editor.expand()
     for operation in list(editor.graph.operators):
         kind = editor.kind(operation)
         if kind in _CHANNEL_AXIS:
@@ -46,9 +47,12 @@ def store_weights(network: bytes, integers: bool = True) -> bytes:
 
 
 def expand_weights(network: bytes) -> bytes:
-    """The same LiteRT network with constants of float16 in float32: for other programs, which read these best."""
+    """The same LiteRT network with stored constants, of float16 or 8-bit integers, in float32.
+
+    For other programs, and for runtimes that would unpack the constants for every picture.
+    """
     editor = _Editor(network)
-    editor.expand_half_precision()
+    editor.expand()
     return editor.to_bytes()
 
 
@@ -90,20 +94,40 @@ class _Editor:
         code = self.model.operatorCodes[operation.opcodeIndex]
         return self._names[max(code.builtinCode, code.deprecatedBuiltinCode)]
 
-    def expand_half_precision(self) -> None:
-        """Constants in half precision become float32, and the operations that unpacked them go."""
-        kept = []
+    def expand(self) -> None:
+        """Stored constants become float32, and the operations that unpacked them go."""
+        kept, sources = [], set()
         for operation in self.graph.operators:
-            source = self.graph.tensors[operation.inputs[0]] if len(operation.inputs) else None
-            half = self.kind(operation) == "DEQUANTIZE" and source.type == self.schema.TensorType.FLOAT16
-            if not half or (values := self._values(source, np.float16)) is None:
+            source = int(operation.inputs[0]) if len(operation.inputs) else -1
+            stored = self.kind(operation) == "DEQUANTIZE" and source >= 0
+            values = self._stored_values(self.graph.tensors[source]) if stored else None
+            if values is None:
                 kept.append(operation)
                 continue
-            target = self.graph.tensors[operation.outputs[0]]
-            target.buffer, source.buffer, source.name = source.buffer, 0, b""
-            self._write(target, values.astype(np.float32))
-            self._free.append(operation.inputs[0])
+            self._write(self.graph.tensors[operation.outputs[0]], values)
+            sources.add(source)
         self.graph.operators = kept
+        for index in sorted(sources - {int(k) for operation in kept for k in operation.inputs}):
+            self._clear(index)
+
+    def _clear(self, index: int) -> None:
+        """Keep the place of a tensor that nothing reads any more for another one; the numbers of the others stay."""
+        self._release(self.graph.tensors[index])
+        self.graph.tensors[index] = empty = self.schema.TensorT()
+        empty.name, empty.shape, empty.type = b"", [1], self.schema.TensorType.FLOAT32
+        self._free.append(index)
+
+    def _stored_values(self, tensor: Any) -> NDArray[np.float32] | None:
+        """What a constant in float16 or in 8-bit integers stands for; None if the network computes the tensor."""
+        kinds = {self.schema.TensorType.FLOAT16: np.float16, self.schema.TensorType.INT8: np.int8}
+        values = self._values(tensor, kinds[tensor.type]) if tensor.type in kinds else None
+        if values is None or values.dtype == np.float16:
+            return None if values is None else values.astype(np.float32)
+        parameters, shape = tensor.quantization, [1] * values.ndim
+        if len(parameters.scale) > 1:
+            shape[parameters.quantizedDimension] = -1
+        scale, zero = (np.reshape(a, shape) for a in (parameters.scale, parameters.zeroPoint))
+        return ((values - zero) * np.asarray(scale, np.float32)).astype(np.float32)
 
     def store(self, index: int, axis: int, integers: bool) -> None:
         """Store the constant of a float32 tensor in fewer bits, and have it unpacked."""
@@ -114,7 +138,7 @@ class _Editor:
         self._stored.add(index)
         stored = self.schema.TensorT()
         stored.name, stored.shape = b"stored%d" % index, target.shape
-        stored.buffer, target.buffer = target.buffer, 0
+        self._release(target)
         if integers and values.size >= MIN_CHANNEL_WEIGHTS * values.shape[axis]:
             numbers, scale = quantise_channels(values, axis)
             stored.type = self.schema.TensorType.INT8
@@ -139,8 +163,18 @@ class _Editor:
         data = self.model.buffers[tensor.buffer].data
         return None if data is None else np.frombuffer(bytes(data), kind).reshape([int(n) for n in tensor.shape])
 
+    def _release(self, tensor: Any) -> None:
+        """Take a tensor's constant away, and its bytes if no other tensor has the same."""
+        if sum(other.buffer == tensor.buffer for other in self.graph.tensors) == 1:
+            self.model.buffers[tensor.buffer].data = None
+        tensor.buffer = 0
+
     def _write(self, tensor: Any, values: NDArray) -> None:
-        self.model.buffers[tensor.buffer].data = np.frombuffer(values.tobytes(), np.uint8)
+        """Make a tensor constant, in a buffer of its own."""
+        buffer = self.schema.BufferT()
+        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+        tensor.buffer = len(self.model.buffers)
+        self.model.buffers.append(buffer)
 
     def _place(self, tensor: Any) -> int:
         if self._free:
