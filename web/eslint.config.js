@@ -2,7 +2,8 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 // scripts of Node, some of whose functions run in a browser's page
-const BROWSER_TESTS = ['process', 'console', 'document', 'URL', 'performance', 'Image', 'crossOriginIsolated'];
+const NODE = ['process', 'console', 'URL'];
+const BROWSER_TESTS = [...NODE, 'document', 'navigator', 'performance', 'Image', 'crossOriginIsolated'];
 
 export default tseslint.config(
   { ignores: ['dist/**', 'public/**', 'node_modules/**'] },

@@ -21,11 +21,13 @@ from PIL import Image
 from lprnet_utils import LPRNet
 from lprnet_utils.commands.serve import PageServer
 from lprnet_utils.common import data_path, read_image
+from lprnet_utils.video import FaceTracker
 
 pytestmark = pytest.mark.walk
 
 WEB = ROOT / "web"
 DIST = WEB / "dist"
+PAGE = DIST / "page"
 LIBRARY, COPY = DIST / "index.js", WEB / "bin" / "copy-files.js"
 PIXELS, DEGREES, WEIGHT = 0.1, 0.1, 0.01  # how far the page may be from Python
 
@@ -101,7 +103,8 @@ def ran(node, script, **task):
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=os.environ | {"NO_COLOR": "1"})
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    foreign = [address for address in answer["requests"] if not address.startswith((task["address"], "data:", "blob:"))]
+    own = task.get("address") or answer["result"]["address"]
+    foreign = [address for address in answer["requests"] if not address.startswith((own, "data:", "blob:"))]
     assert foreign == [], "the page asks only its own server"
     return answer
 
@@ -114,12 +117,13 @@ def expected(site):
     return {path.name: net.reconstruct(path) for path in sorted((site / "photos").iterdir())}
 
 
-def compare(found, faces):
-    """Compare the faces that the page found in a photo with Python's."""
+def compare(found, faces, coefficients=None):
+    """Compare the faces that the page found in a photo with Python's; its own `coefficients` by default."""
     assert len(found["faces"]) == len(faces)
     height, width = faces[0].image.shape[:2] if faces else (300, 400)
     assert (found["width"], found["height"]) == (width, height)
-    for shown, face in zip(found["faces"], faces, strict=True):
+    coefficients = coefficients or [face.coefficients for face in faces]
+    for shown, face, fitted in zip(found["faces"], faces, coefficients, strict=True):
         places = {
             "landmarks": face.landmarks,
             "positionMap": face.position_map,
@@ -132,10 +136,9 @@ def compare(found, faces):
         camera = face.pose.camera
         assert np.allclose(shown["pose"]["translation"], camera.translation, atol=PIXELS, rtol=0)
         assert shown["pose"]["scale"] == pytest.approx(camera.scale, rel=1e-3)
-        coefficients = face.coefficients
-        weights = dict(zip(coefficients.names, coefficients.expression.tolist(), strict=True))
+        weights = dict(zip(fitted.names, fitted.expression.tolist(), strict=True))
         assert shown["expressions"] == pytest.approx(weights, abs=WEIGHT)
-        unsupported = {n for n, good in zip(coefficients.names, coefficients.supported, strict=True) if not good}
+        unsupported = {n for n, good in zip(fitted.names, fitted.supported, strict=True) if not good}
         assert set(shown["unsupported"]) == unsupported
         openness = [*face.eye_openness, face.mouth_openness]
         assert shown["openness"] == pytest.approx(openness, abs=WEIGHT)
@@ -143,7 +146,7 @@ def compare(found, faces):
         eyes = {name: np.array(values, float).reshape(2, 3) for name, values in shown["eyes"].items()}
         assert np.allclose(eyes["irises"], face.irises, atol=PIXELS, rtol=0, equal_nan=True)
         turns = np.degrees(np.arccos(np.clip((eyes["gaze"] * face.gaze).sum(1), -1, 1)))
-        assert (turns[np.isfinite(face.gaze[:, 0])] < 10 * DEGREES).all()  # of the page's and Python's gaze
+        assert (turns[np.isfinite(face.gaze[:, 0])] < DEGREES).all()  # from the page's to Python's gaze
 
 
 def test_one_thread_finds_what_python_finds(node, chromium, site, expected):
@@ -174,6 +177,24 @@ def test_threads_find_what_python_finds(node, chromium, site, expected):
     assert ours == {tuple(sorted(t)) for t in triangles.tolist()}
 
 
+def test_a_video_is_followed_as_python_follows_it(node, chromium, site):
+    picture = read_image(site / "photos" / "plain.jpg")
+    frames = [np.roll(picture, (k, 3 * k), (0, 1)) for k in range(4)]  # it moves, so that smoothing matters
+    times = [1000.0, 1040.0, 1070.0, 1110.0]
+    for k, frame in enumerate(frames):
+        Image.fromarray(frame).save(site / f"frame-{k}.png")
+    with running(PageServer(site)) as address:
+        task = {"chromium": chromium, "address": address, "photos": [f"frame-{k}.png" for k in range(len(frames))]}
+        result = ran(node, "photo.mjs", **task, times=times, options={"threads": 1})["result"]
+    net = LPRNet(site / "files" / "open.tflite", closer_look=site / "files")
+    tracker = FaceTracker(net, max_faces=3, expressions=True)
+    steps = [1 / 30, *np.diff(times) / 1000]
+    for found, frame, dt in zip(result["found"], frames, steps, strict=True):
+        tracked = tracker(frame, float(dt))
+        assert [face["id"] for face in found["faces"]] == [face.id for face in tracked] == [0]
+        compare(found, [face.face for face in tracked], [face.coefficients for face in tracked])
+
+
 def test_a_photo_of_over_4096_pixels_is_found_in_its_own_pixels(node, chromium, site, expected):
     large = read_image(site / "photos" / "plain.jpg").repeat(10, 0).repeat(10, 1)
     Image.fromarray(large).save(site / "large.jpg", quality=90)
@@ -184,6 +205,16 @@ def test_a_photo_of_over_4096_pixels_is_found_in_its_own_pixels(node, chromium, 
     assert (found["width"], found["height"]) == (5120, 5120)
     places = (np.array(found["faces"][0]["landmarks"]).reshape(-1, 3)[:, :2] + 0.5) / 10 - 0.5
     assert np.abs(places - face.landmarks[:, :2]).max() < 1.0  # the closer look sees other pixels
+
+
+def test_a_static_host_has_threads_and_needs_no_network_later(node, chromium):
+    if not (PAGE / "index.html").is_file():
+        pytest.skip("the page is not built: make web")
+    answer = ran(node, "offline.mjs", chromium=chromium, folder=str(PAGE))
+    first, offline = answer["result"]["first"], answer["result"]["offline"]
+    assert first["isolated"] and first["controlled"] and "ready" in first["state"]
+    assert first["visits"] == 2, "the service worker adds the headers when the page is loaded once more"
+    assert offline["isolated"] and offline["controlled"] and "ready" in offline["state"]
 
 
 @pytest.mark.parametrize(("change", "code", "words"), [

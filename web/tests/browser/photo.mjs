@@ -2,7 +2,8 @@
  * Finds the faces in photos by the built library, in an otherwise empty page.
  *
  * The task: `chromium`, `address` of a site with `index.html`, the library's `index.js` and its folder `files`; `photos`,
- * addresses of photos; `options` of the tracker; `repeat`, how often each photo is done.
+ * addresses of photos; `options` of the tracker; `repeat`, how often each photo is done; or `times`, milliseconds of each
+ * photo, which then are the frames of a video.
  */
 import { main } from './browser.mjs';
 
@@ -12,7 +13,7 @@ await main(async (page, task) => {
 });
 
 /** Runs in the page. Typed arrays become lists, which JSON has; it has no NaN, which becomes null. */
-async function findFaces({ photos, options, repeat = 1 }) {
+async function findFaces({ photos, options, repeat = 1, times = null }) {
   const { createFaceTracker, poseMatrix } = await import(new URL('index.js', document.baseURI).href);
   const plain = (value) => {
     if (ArrayBuffer.isView(value)) return Array.from(value);
@@ -30,13 +31,13 @@ async function findFaces({ photos, options, repeat = 1 }) {
   }
   const ready = performance.now() - start;
   const found = [];
-  for (const photo of photos) {
+  for (const [k, photo] of photos.entries()) {
     const image = new Image();
     image.src = photo;
     let tracking;
     const timings = [];
     for (let i = 0; i < repeat; i++) {
-      tracking = await tracker.reconstruct(image);
+      tracking = await (times ? tracker.track(image, times[k]) : tracker.reconstruct(image));
       timings.push(tracking.timings);
     }
     const matrices = tracking.faces.map((face) => poseMatrix(face.pose, tracking));
