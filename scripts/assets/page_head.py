@@ -1,0 +1,298 @@
+"""The head that the page's avatar shows: ``data/head.npz`` with its 51 expressions as a small .glb file.
+
+Vertices are 16-bit multiples of ``UNIT``, and a morph target stores only the vertices that it moves (glTF's sparse
+accessors with ``KHR_mesh_quantization``), which makes the file eight times smaller than one of floats. Eyeballs are nodes
+of their own, ``RightEye`` and ``LeftEye``, so that they can turn.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from page_paint import skin_texture
+
+from lprnet_utils.geometry.mesh import vertex_normals
+from lprnet_utils.synthetic.appearance import Hair
+from lprnet_utils.synthetic.head import Head
+from lprnet_utils.uv.outline import cut_mesh
+
+UNIT = 5e-5  # metres
+MOVED = 1  # units that a vertex moves at least, to be stored
+COLLAR = -64.0  # mm above the underside of the chin: cloth begins below it
+CLOTH_THICKNESS = 2.5  # mm
+BUST_CENTRE, BUST_RADII = (0.0, -20.0, -75.0), (172.0, 262.0, 175.0)  # mm: the bust ends at this ellipsoid
+CLOTH = (0.055, 0.10, 0.16)  # linear RGB
+HAIR_STYLE, HAIR_COLOR = "afro01", (0.022, 0.014, 0.010)
+TEETH, MOUTH = (0.62, 0.57, 0.50), (0.10, 0.02, 0.02)
+EYE_ROWS, EYE_COLUMNS, EYE_TEXTURE = 20, 28, 128
+IRIS_RADIUS, PUPIL_RADIUS = np.deg2rad(27.0), np.deg2rad(10.5)  # angles from the axis of the eyeball
+IRIS_COLOR, RING_COLOR = (112, 72, 40), (42, 26, 16)
+BYTE, SHORT, USHORT, FLOAT = 5120, 5122, 5123, 5126
+ARRAY_BUFFER, ELEMENT_BUFFER = 34962, 34963
+DTYPES = {BYTE: "<i1", SHORT: "<i2", USHORT: "<u2", FLOAT: "<f4", 5121: "<u1"}
+KINDS = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
+
+
+@dataclass
+class Glb:
+    """A glTF tree and its buffer, to which arrays and pictures are added."""
+
+    tree: dict[str, Any] = field(default_factory=lambda: {"asset": {"version": "2.0", "generator": "lprnet_utils"}})
+    data: bytearray = field(default_factory=bytearray)
+
+    def add(self, name: str, item: dict[str, Any]) -> int:
+        """Append an item to a list of the tree; returns its number."""
+        self.tree.setdefault(name, []).append(item)
+        return len(self.tree[name]) - 1
+
+    def view(self, data: bytes, **keys: Any) -> int:
+        """A buffer view of some bytes, which begins at a multiple of four."""
+        self.data += b"\0" * (-len(self.data) % 4)
+        start = len(self.data)
+        self.data += data
+        return self.add("bufferViews", {"buffer": 0, "byteOffset": start, "byteLength": len(data)} | keys)
+
+    def accessor(self, values: np.ndarray, component: int, target: int = ARRAY_BUFFER, **keys: Any) -> int:
+        """An accessor of an array (n,) or (n, k); rows of vertices begin at multiples of four bytes."""
+        values = np.asarray(values, DTYPES[component])
+        width = 1 if values.ndim == 1 else values.shape[1]
+        item = {"componentType": component, "count": len(values), "type": KINDS[width]} | keys
+        stride = {}
+        if target == ARRAY_BUFFER and values.itemsize * width % 4:
+            padded = np.zeros((len(values), -(-values.itemsize * width // 4) * 4 // values.itemsize), values.dtype)
+            padded[:, :width] = values
+            values, stride = padded, {"byteStride": padded.shape[1] * padded.itemsize}
+        item["bufferView"] = self.view(values.tobytes(), target=target, **stride)
+        return self.add("accessors", item)
+
+    def positions(self, values: np.ndarray, component: int) -> int:
+        """An accessor of places, with the bounds that glTF asks for."""
+        low, high = values.min(0).tolist(), values.max(0).tolist()
+        return self.accessor(values, component, min=low, max=high)
+
+    def target(self, offsets: np.ndarray) -> int:
+        """A sparse accessor of whole offsets (n, 3) of a morph target."""
+        moved = np.flatnonzero(np.abs(offsets).max(1) >= MOVED)
+        moved = moved if len(moved) else np.array([0])
+        values = offsets[moved]
+        component = BYTE if np.abs(values).max() <= 127 else SHORT
+        sparse = {
+            "count": len(moved),
+            "indices": {"bufferView": self.view(moved.astype("<u2").tobytes()), "componentType": USHORT},
+            "values": {"bufferView": self.view(values.astype(DTYPES[component]).tobytes())},
+        }
+        kept = np.zeros_like(offsets)
+        kept[moved] = values
+        bounds = {"min": kept.min(0).tolist(), "max": kept.max(0).tolist()}
+        item = {"componentType": component, "count": len(offsets), "type": "VEC3", "sparse": sparse}
+        return self.add("accessors", item | bounds)
+
+    def texture(self, picture: np.ndarray, quality: int | None = 90) -> int:
+        """A texture of a picture (h, w, 3 or 4) RGB(A) uint8: JPEG of this quality, or PNG."""
+        swapped = picture[..., [2, 1, 0, *range(3, picture.shape[-1])]]
+        ending, options = (".png", []) if quality is None else (".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality])
+        data = cv2.imencode(ending, swapped, options)[1].tobytes()
+        image = {"bufferView": self.view(data), "mimeType": "image/png" if quality is None else "image/jpeg"}
+        return self.add("textures", {"source": self.add("images", image)})
+
+    def bytes(self) -> bytes:
+        """The file."""
+        self.data += b"\0" * (-len(self.data) % 4)
+        tree = self.tree | {"buffers": [{"byteLength": len(self.data)}]}
+        text = json.dumps(tree, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 4)
+        chunks = struct.pack("<II", len(text), 0x4E4F534A) + text
+        chunks += struct.pack("<II", len(self.data), 0x004E4942) + bytes(self.data)
+        return struct.pack("<III", 0x46546C67, 2, 12 + len(chunks)) + chunks
+
+
+@dataclass
+class Piece:
+    """A mesh whose vertices depend linearly on those of the head."""
+
+    vertices: np.ndarray  # (n, 3) mm
+    targets: np.ndarray  # (E, n, 3) mm
+    triangles: np.ndarray
+    colors: np.ndarray  # (n, 3) linear, 0 to 1
+    uv: np.ndarray | None = None
+
+
+def head_glb() -> bytes:
+    """The file of the avatar's head: the node Head, and Skin, Hair, RightEye and LeftEye below it."""
+    head, glb = Head(), Glb()
+    names = list(head.model.expression_names)
+    rest, moved = head_shapes(head)
+    skin = skin_texture(512)
+    face = glb.add("materials", material(glb.texture(skin)))
+    plain = glb.add("materials", material())
+    pieces = [(face_piece(head, rest, moved), face)]
+    pieces += [(piece, plain) for piece in (skin_piece(head, rest, moved), inside_piece(head, rest, moved))]
+    primitives = [primitive(glb, piece, used) for piece, used in pieces]
+    mesh = {"name": "Skin", "primitives": primitives, "weights": [0.0] * len(names), "extras": {"targetNames": names}}
+    scale = {"scale": [UNIT] * 3}
+    nodes = [{"name": "Skin", "mesh": glb.add("meshes", mesh)} | scale]
+    nodes.append({"name": "Hair", "mesh": glb.add("meshes", hair_mesh(glb, head, rest))} | scale)
+    ball = glb.add("meshes", eye_mesh(glb, float(head.file["eye_radius"])))
+    for name, centre in zip(("RightEye", "LeftEye"), head.file["eye_centre"], strict=True):
+        nodes.append({"name": name, "mesh": ball, "translation": np.round(centre / 1000, 6).tolist()})
+    children = [glb.add("nodes", node) for node in nodes]
+    glb.tree["scenes"] = [{"nodes": [glb.add("nodes", {"name": "Head", "children": children})]}]
+    glb.tree |= {"scene": 0, "extensionsUsed": ["KHR_mesh_quantization"], "extensionsRequired": ["KHR_mesh_quantization"]}
+    glb.tree["asset"]["copyright"] = "MakeHuman's base mesh, targets, skin and hair, CC0 1.0"
+    return glb.bytes()
+
+
+def head_shapes(head: Head) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (n, 3) of the mean head in mm, and the offsets (E, n, 3) of its expressions."""
+    people, count = len(head.model.identity), len(head.model.expression)
+    coefficients = np.zeros((count + 1, people + count))
+    coefficients[1:, people:] = np.eye(count)
+    shapes = head.vertices(coefficients, np.zeros((count + 1, 2)))
+    return shapes[0], shapes[1:] - shapes[0]
+
+
+def face_piece(head: Head, rest: np.ndarray, moved: np.ndarray) -> Piece:
+    """The face with its texture, which light in folds darkens."""
+    n = head.face_count
+    light = np.repeat(occlusion(head)[:n, None], 3, 1)
+    return Piece(rest[:n], moved[:, :n], head.triangles[: head.face_triangles], light, head.model.uv)
+
+
+def skin_piece(head: Head, rest: np.ndarray, moved: np.ndarray) -> Piece:
+    """Skull, ears and neck, and a shirt below the collar. The bust ends at an ellipsoid."""
+    part = head.kind["head"]
+    points, offsets = rest[part], moved[:, part]
+    triangles = head.file["triangles"].astype(int)
+    shades = np.array([head.file["head_colors"][k] for k in skin_numbers(head)], float) / 255
+    colors = (shades**2.2).mean(0) * occlusion(head)[part, None]
+    inside = 1 - (((points - BUST_CENTRE) / BUST_RADII) ** 2).sum(1)
+    matrix, triangles = cut_mesh(inside, triangles)
+    points, colors = matrix @ points, matrix @ colors
+    offsets = np.stack([matrix @ one for one in offsets])
+    collar = matrix @ (head.file["height"] - COLLAR) - 0.0012 * points[:, 0] ** 2  # it dips at the front
+    neck, neck_triangles = cut_mesh(collar, triangles)
+    shirt, shirt_triangles = cut_mesh(-collar, triangles)
+    normals = vertex_normals(np.asarray(shirt @ points, np.float32), shirt_triangles)
+    cloth = shirt @ points + CLOTH_THICKNESS * normals
+    light = np.clip((shirt @ colors).mean(1) / max(colors.mean(), 1e-6), 0.6, 1.1)[:, None]
+    vertices = np.concatenate([neck @ points, cloth])
+    targets = np.stack([np.concatenate([neck @ one, shirt @ one]) for one in offsets])
+    both = np.concatenate([neck_triangles, shirt_triangles + neck.shape[0]])
+    return Piece(vertices, targets, both, np.concatenate([neck @ colors, light * CLOTH]))
+
+
+def inside_piece(head: Head, rest: np.ndarray, moved: np.ndarray) -> Piece:
+    """Teeth and the dark pocket behind the lips."""
+    teeth = head.file["teeth_triangles"].astype(int) + head.face_count
+    pocket = head.triangles[-3 * len(head.rim) :]
+    triangles = np.concatenate([teeth, pocket])
+    kept, numbers = np.unique(triangles, return_inverse=True)
+    colors = np.where(np.isin(kept, head.teeth)[:, None], TEETH, MOUTH) * np.ones((1, 3))
+    return Piece(rest[kept], moved[:, kept], numbers.reshape(-1, 3), colors)
+
+
+def skin_numbers(head: Head) -> list[int]:
+    """The numbers of the skins that the avatar's is a mean of."""
+    names = head.file["skin_names"].tolist()
+    return [names.index(name) for name in ("young_african_female", "young_asian_female")]
+
+
+def occlusion(head: Head) -> np.ndarray:
+    """Light (n,), 0 to 1, that reaches the vertices: half of the ambient occlusion, so that folds stay soft."""
+    return 0.5 + 0.5 * np.clip(head.ambient_occlusion, 0, 1)
+
+
+def primitive(glb: Glb, piece: Piece, material: int) -> dict[str, Any]:
+    """A glTF primitive of a piece, with a morph target for each expression."""
+    places = np.rint(piece.vertices / 1000 / UNIT).astype(int)
+    attributes = {"POSITION": glb.positions(places, SHORT), "NORMAL": normals(glb, piece.vertices, piece.triangles)}
+    attributes["COLOR_0"] = glb.accessor(np.rint(255 * np.clip(piece.colors, 0, 1)), 5121, normalized=True)
+    if piece.uv is not None:
+        attributes["TEXCOORD_0"] = glb.accessor(np.rint(65535 * piece.uv), USHORT, normalized=True)
+    targets = [{"POSITION": glb.target(np.rint(one / 1000 / UNIT).astype(int))} for one in piece.targets]
+    indices = glb.accessor(piece.triangles.ravel(), USHORT, ELEMENT_BUFFER)
+    return {"attributes": attributes, "indices": indices, "material": material, "targets": targets}
+
+
+def normals(glb: Glb, vertices: np.ndarray, triangles: np.ndarray) -> int:
+    """An accessor of unit normals in bytes."""
+    units = vertex_normals(np.asarray(vertices, np.float32), np.asarray(triangles, np.int32))
+    return glb.accessor(np.rint(127 * units), BYTE, normalized=True)
+
+
+def material(texture: int | None = None, roughness: float = 0.62, **keys: Any) -> dict[str, Any]:
+    """A matt glTF material."""
+    surface: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": roughness}
+    if texture is not None:
+        surface["baseColorTexture"] = {"index": texture}
+    return {"pbrMetallicRoughness": surface} | keys
+
+
+def hair_mesh(glb: Glb, head: Head, rest: np.ndarray) -> dict[str, Any]:
+    """The hair, cut out by its opacity."""
+    names = head.file["hair_names"].tolist()
+    hair = Hair(head.file, names.index(HAIR_STYLE))
+    part = hair.on(rest[head.kind["head"]], np.array(HAIR_COLOR))
+    brightness, opacity = part.texture[..., 0].astype(float) / 255, part.texture[..., 1]
+    shade = 255 * (np.outer(brightness.ravel(), HAIR_COLOR) * 1.7).clip(0, 1) ** (1 / 2.2)
+    picture = np.dstack([np.rint(shade).reshape(*opacity.shape, 3).astype(np.uint8), opacity])
+    cut = {"alphaMode": "MASK", "alphaCutoff": 0.35, "doubleSided": True}
+    used = glb.add("materials", material(glb.texture(picture, None), 0.75, **cut))
+    places = np.rint(part.vertices / 1000 / UNIT).astype(int)
+    outward = part.vertices - rest[head.kind["head"]].mean(0)
+    units = outward / np.linalg.norm(outward, axis=1, keepdims=True)
+    attributes = {
+        "POSITION": glb.positions(places, SHORT),
+        "NORMAL": glb.accessor(np.rint(127 * units), BYTE, normalized=True),
+        "TEXCOORD_0": glb.accessor(np.rint(65535 * np.clip(part.uv.astype(float), 0, 1)), USHORT, normalized=True),
+    }
+    indices = glb.accessor(part.triangles.ravel(), USHORT, ELEMENT_BUFFER)
+    return {"name": "Hair", "primitives": [{"attributes": attributes, "indices": indices, "material": used}]}
+
+
+def eye_mesh(glb: Glb, radius: float) -> dict[str, Any]:
+    """An eyeball in metres that looks along z; its texture is a picture of it from the front."""
+    polar = np.pi * 0.72 * np.linspace(0, 1, EYE_ROWS) ** 1.15
+    around = np.arange(EYE_COLUMNS) * 2 * np.pi / EYE_COLUMNS
+    grid = [np.outer(np.sin(polar), np.cos(around)), np.outer(np.sin(polar), np.sin(around))]
+    units = np.stack([*grid, np.repeat(np.cos(polar)[:, None], EYE_COLUMNS, 1)], -1).reshape(-1, 3)
+    spread = np.repeat(polar / polar[-1], EYE_COLUMNS)  # the texture has the polar angle as its radius
+    flat = units[:, :2] / np.maximum(np.linalg.norm(units[:, :2], axis=1, keepdims=True), 1e-9)
+    uv = 0.5 + 0.5 * flat * spread[:, None] * [1, -1]
+    number = np.arange(len(units)).reshape(EYE_ROWS, EYE_COLUMNS)
+    a, b = number[:-1], number[1:]
+    c, d = np.roll(b, -1, 1), np.roll(a, -1, 1)
+    triangles = np.concatenate([np.stack([a, b, c], -1).reshape(-1, 3), np.stack([a, c, d], -1).reshape(-1, 3)])
+    used = glb.add("materials", material(glb.texture(eye_texture(polar[-1]), 92), 0.12))
+    attributes = {
+        "POSITION": glb.positions(np.float32(units * radius / 1000), FLOAT),
+        "NORMAL": glb.accessor(np.rint(127 * units), BYTE, normalized=True),
+        "TEXCOORD_0": glb.accessor(np.rint(65535 * uv), USHORT, normalized=True),
+    }
+    indices = glb.accessor(triangles.ravel(), USHORT, ELEMENT_BUFFER)
+    return {"name": "Eye", "primitives": [{"attributes": attributes, "indices": indices, "material": used}]}
+
+
+def eye_texture(last_angle: float) -> np.ndarray:
+    """Pupil, iris with its fibres, limbus and white: (EYE_TEXTURE, EYE_TEXTURE, 3) uint8."""
+    n, rng = 4 * EYE_TEXTURE, np.random.default_rng(5)
+    y, x = (np.mgrid[:n, :n] + 0.5) / n * 2 - 1
+    angle, turn = np.hypot(x, y) * last_angle, np.arctan2(y, x)
+    fibres = sum(np.cos(k * turn + rng.uniform(0, 6.3)) for k in (17, 29, 43, 61, 89)) / 5
+    depth = np.clip((angle - PUPIL_RADIUS) / (IRIS_RADIUS - PUPIL_RADIUS), 0, 1)
+    iris = np.array(IRIS_COLOR) * (1.15 - 0.45 * np.abs(depth - 0.35) + 0.25 * fibres)[..., None]
+    limbus = np.clip((angle - 0.84 * IRIS_RADIUS) / (0.14 * IRIS_RADIUS), 0, 1)[..., None]
+    iris = iris + limbus * (np.array(RING_COLOR) - iris)
+    red = np.clip((angle - 0.9) / 0.8, 0, 1)[..., None]
+    white = np.array([226, 222, 216]) * (1 - red) + np.array([196, 150, 138]) * red
+    outside = np.clip((angle - IRIS_RADIUS) / 0.035 + 0.5, 0, 1)[..., None]
+    picture = iris + outside * (white - iris)
+    pupil = np.clip((PUPIL_RADIUS - angle) / 0.02 + 0.5, 0, 1)[..., None]
+    picture = picture + pupil * (np.array([8, 7, 7]) - picture)
+    small = cv2.resize(picture, (EYE_TEXTURE, EYE_TEXTURE), interpolation=cv2.INTER_AREA)
+    return np.clip(np.rint(small), 0, 255).astype(np.uint8)

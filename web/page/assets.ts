@@ -1,0 +1,16 @@
+/** Addresses of what the page loads; all of them lie beside the page. */
+
+/** The folder that a tracker loads from. */
+export const FILES = new URL('files/', document.baseURI).href;
+
+/** Everything among the page's own files that is loaded when it is needed, and kept for use without a network. */
+export const LATER = [
+  'head.glb',
+  ...['facets', 'opera', 'tiger'].map((name) => `mask-${name}.webp`),
+  ...['elder', 'muse', 'captain'].map((name) => `face-${name}.webp`),
+] as const;
+
+/** The address of one of the page's own files. */
+export function assetAddress(name: string): string {
+  return new URL(`page/${name}`, FILES).href;
+}

@@ -1,0 +1,157 @@
+/** Frames of glasses, built to fit a face: everything in millimetres of the face frame. */
+import {
+  CatmullRomCurve3,
+  Color,
+  DoubleSide,
+  Group,
+  Mesh,
+  MeshPhysicalMaterial,
+  MeshStandardMaterial,
+  Shape,
+  ShapeGeometry,
+  TubeGeometry,
+  Vector3,
+  type BufferGeometry,
+} from 'three';
+import { EYES, meanLandmark } from '../faces/landmarks';
+
+/** What a kind of glasses looks like; lengths in millimetres. */
+interface FrameKind {
+  /** Half width and half height of a lens. */
+  lens: readonly [number, number];
+  /** 2 is an ellipse, more is squarer. */
+  power: number;
+  thick: number;
+  frame: Color;
+  metal: number;
+  rough: number;
+  glass: Color;
+  opacity: number;
+}
+
+const KINDS: Record<string, FrameKind> = {
+  round: {
+    ...{ lens: [23.5, 22.5], power: 2.05, thick: 1.0, frame: new Color(0xb98a3e), metal: 0.95, rough: 0.28 },
+    ...{ glass: new Color(0xdff1f5), opacity: 0.1 },
+  },
+  square: {
+    ...{ lens: [26.5, 18.5], power: 3.4, thick: 2.3, frame: new Color(0x15181c), metal: 0.1, rough: 0.25 },
+    ...{ glass: new Color(0xdfeef5), opacity: 0.1 },
+  },
+  sun: {
+    ...{ lens: [28, 21.5], power: 2.6, thick: 1.7, frame: new Color(0x2a1a12), metal: 0.1, rough: 0.2 },
+    ...{ glass: new Color(0x14100f), opacity: 0.82 },
+  },
+};
+
+/** How far the glasses of the mean face are moved and stretched to fit another face. */
+export interface Fit {
+  /** Distance of the pupils. */
+  apart: number;
+  /** Of the middle between the eyes. */
+  middle: [number, number, number];
+  /** z of the bridge of the nose. */
+  bridge: number;
+  /** x and z beside the ears, where the temples end. */
+  ear: [number, number];
+}
+
+/** Measures of a face, from its landmarks (68 x 3) in millimetres of the face frame. */
+export function fitTo(landmarks: ArrayLike<number>): Fit {
+  const [right, left] = EYES.map(([first, end]) => meanLandmark(landmarks, first, end));
+  const jaw = [0, 16].map((k) => [landmarks[3 * k], landmarks[3 * k + 2]]);
+  return {
+    apart: left[0] - right[0],
+    middle: [(left[0] + right[0]) / 2, (left[1] + right[1]) / 2, (left[2] + right[2]) / 2],
+    bridge: (landmarks[3 * 27 + 2] + landmarks[3 * 28 + 2]) / 2,
+    ear: [(jaw[1][0] - jaw[0][0]) / 2, (jaw[0][1] + jaw[1][1]) / 2],
+  };
+}
+
+/** Points around a lens: a superellipse about (0, 0), nearer to the head at its outer side. */
+function outline(kind: FrameKind, side: number, count: number, grow = 0): Vector3[] {
+  return Array.from({ length: count }, (_, k) => {
+    const angle = (2 * Math.PI * k) / count;
+    const [c, s] = [Math.cos(angle), Math.sin(angle)];
+    const exponent = 2 / kind.power;
+    const x = (kind.lens[0] + grow) * Math.sign(c) * Math.abs(c) ** exponent;
+    const y = (kind.lens[1] + grow) * Math.sign(s) * Math.abs(s) ** exponent;
+    return new Vector3(x, y, -0.0042 * (side * x + 20) ** 2);
+  });
+}
+
+function tube(points: Vector3[], radius: number, closed: boolean, steps: number): BufferGeometry {
+  return new TubeGeometry(new CatmullRomCurve3(points, closed, 'centripetal'), steps, radius, 10, closed);
+}
+
+/**
+ * Glasses of a kind, for a face of the given measures.
+ *
+ * @param kind a name of the catalogue
+ * @param fit see {@link fitTo}
+ */
+export function buildGlasses(kind: string, fit: Fit): Group {
+  const look = KINDS[kind] ?? KINDS.round;
+  const group = new Group();
+  const frame = new MeshStandardMaterial({ color: look.frame, metalness: look.metal, roughness: look.rough });
+  const glass = new MeshPhysicalMaterial({
+    ...{ color: look.glass, transparent: true, opacity: look.opacity, roughness: 0.04, metalness: 0 },
+    ...{ side: DoubleSide, depthWrite: false, envMapIntensity: 1.4, specularIntensity: 1 },
+  });
+  const size = fit.apart / 60;
+  const front = new Vector3(fit.middle[0], fit.middle[1] - 2.5 * size, fit.bridge + 2.5);
+  const half = Math.max(fit.apart / 2, (look.lens[0] + 6.5) * size) * 1.04;
+  for (const side of [-1, 1]) {
+    const centre = front.clone().add(new Vector3(side * half, 0, -3));
+    const rim = outline(look, side, 64).map((p) => p.multiplyScalar(size).add(centre));
+    group.add(new Mesh(tube(rim, look.thick * size, true, 96), frame));
+    const lens = new Mesh(lensGeometry(look, side, size), glass);
+    lens.position.copy(centre);
+    lens.renderOrder = 2;
+    group.add(lens, new Mesh(temple(look, centre, side, size, fit), frame));
+  }
+  group.add(new Mesh(bridge(look, front, half, size), frame));
+  return group;
+}
+
+/** The bridge over the nose, between the rims. */
+function bridge(look: FrameKind, front: Vector3, half: number, size: number): BufferGeometry {
+  const reach = half - look.lens[0] * size * 0.97;
+  const points = [-1, -0.5, 0, 0.5, 1].map((t) => {
+    const rise = look.lens[1] * size * 0.28 + (1 - t * t) * 2.6 * size;
+    return new Vector3(front.x + t * reach, front.y + rise, front.z - 2.2 + (1 - t * t) * 3.2);
+  });
+  return tube(points, look.thick * size * 0.95, false, 32);
+}
+
+/** A temple: from the hinge along the head, bent down behind the ear. */
+function temple(look: FrameKind, centre: Vector3, side: number, size: number, fit: Fit): BufferGeometry {
+  const hinge = centre.clone().add(new Vector3(side * look.lens[0] * size, look.lens[1] * size * 0.42, -9.5 * size));
+  const beside = fit.middle[0] + side * (fit.ear[0] + 6);
+  const ear = new Vector3(beside, hinge.y + 3, fit.ear[1] - 34);
+  const points = [
+    hinge.clone().add(new Vector3(-side * 1.5, 0, 3.5)),
+    hinge.clone().add(new Vector3(side * 2.2, 0, -2)),
+    hinge
+      .clone()
+      .lerp(ear, 0.35)
+      .add(new Vector3(side * 2.5, 0, 0)),
+    ear,
+    ear.clone().add(new Vector3(-side * 3, -16, -16)),
+  ];
+  return tube(points, look.thick * size * 0.9, false, 48);
+}
+
+/** The glass in a rim, bent as the rim is. */
+function lensGeometry(look: FrameKind, side: number, size: number): BufferGeometry {
+  const shape = new Shape();
+  outline(look, side, 64).forEach(({ x, y }, k) => (k ? shape.lineTo(x, y) : shape.moveTo(x, y)));
+  const geometry = new ShapeGeometry(shape, 4);
+  const places = geometry.getAttribute('position');
+  for (let k = 0; k < places.count; k++) {
+    const x = places.getX(k);
+    places.setXYZ(k, x * size, places.getY(k) * size, -0.0042 * (side * x + 20) ** 2 * size);
+  }
+  geometry.computeVertexNormals();
+  return geometry;
+}

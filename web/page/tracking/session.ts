@@ -1,0 +1,95 @@
+/** Runs the tracker on the present source, and hands on each picture together with its faces. */
+import type { FaceTracker, Tracking } from '../../src/index';
+import { fittedSize } from '../sources/files';
+import type { LiveSource } from '../sources/camera';
+
+/** Longest side of a video's frame, in pixels. */
+const MAX_FRAME_SIDE = 1280;
+/** Canvases in turn: one is drawn, one is tracked, one receives the next picture. */
+const CANVASES = 3;
+
+/** A picture and what was found in it. */
+export interface Frame {
+  picture: HTMLCanvasElement;
+  tracking: Tracking;
+  /** Milliseconds, of `performance.now()`, when the picture was taken. */
+  time: number;
+  /** Milliseconds that it took to take it. */
+  capture: number;
+  live: boolean;
+}
+
+export interface SessionEvents {
+  onFrame(frame: Frame): void;
+  onError(error: unknown): void;
+}
+
+export class Session {
+  private source: LiveSource | null = null;
+  private turn = 0;
+  private readonly canvases = Array.from({ length: CANVASES }, () => document.createElement('canvas'));
+
+  constructor(
+    private readonly tracker: FaceTracker,
+    private readonly events: SessionEvents,
+  ) {}
+
+  /** End the present source. */
+  stop(): void {
+    this.turn += 1;
+    this.source?.stop();
+    this.source = null;
+  }
+
+  /** Find the faces in a photo. */
+  async photo(picture: HTMLCanvasElement): Promise<void> {
+    this.stop();
+    const turn = this.turn;
+    try {
+      const tracking = await this.tracker.reconstruct(picture);
+      if (turn === this.turn) {
+        this.events.onFrame({ picture, tracking, time: performance.now(), capture: 0, live: false });
+      }
+    } catch (error) {
+      if (turn === this.turn) this.events.onError(error);
+    }
+  }
+
+  /** Follow the faces in a video or a camera until it is stopped. */
+  async live(source: LiveSource): Promise<void> {
+    this.stop();
+    this.source = source;
+    const turn = this.turn;
+    try {
+      await this.tracker.reset();
+      for (let k = 0; turn === this.turn; k = (k + 1) % CANVASES) {
+        await nextPicture(source.video);
+        if (turn !== this.turn) return;
+        const start = performance.now();
+        const picture = this.capture(source.video, this.canvases[k]);
+        const capture = performance.now() - start;
+        const tracking = await this.tracker.track(picture, start);
+        if (turn === this.turn) this.events.onFrame({ picture, tracking, time: start, capture, live: true });
+      }
+    } catch (error) {
+      if (turn !== this.turn) return;
+      this.stop();
+      this.events.onError(error);
+    }
+  }
+
+  private capture(video: HTMLVideoElement, canvas: HTMLCanvasElement): HTMLCanvasElement {
+    const { width, height } = fittedSize(video.videoWidth, video.videoHeight, MAX_FRAME_SIDE);
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    canvas.getContext('2d', { alpha: false })?.drawImage(video, 0, 0, width, height);
+    return canvas;
+  }
+}
+
+/** Wait until a video shows its next picture; the tab may be hidden, then until it is seen again. */
+function nextPicture(video: HTMLVideoElement): Promise<void> {
+  return new Promise((resolve) => {
+    if ('requestVideoFrameCallback' in video) video.requestVideoFrameCallback(() => resolve());
+    else requestAnimationFrame(() => resolve());
+  });
+}
