@@ -2,9 +2,9 @@
 
     python scripts/assets/build_page_files.py
 
-The sample photo, the avatar's head (``page_head.py``), masks and generated faces (``page_paint.py``) with small pictures
-of them, and the icons of the installed page. Nothing of it is a photo of a person but the sample, NASA's portrait in the
-public domain. It takes about a minute.
+The sample photo, the avatar's head (``page_head.py``), masks and generated faces (``page_paint.py``) with small
+pictures of them, and the icons of the installed page. Nothing of it is a photo of a person but the sample, NASA's
+portrait in the public domain. It takes about a minute.
 """
 
 import argparse
@@ -24,7 +24,12 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "web" / "public" / "files" / "page"
 THUMBNAIL = 144  # pixels
 CLAY = (214, 210, 205)
-ICONS = {"icon-192.png": (192, 0.92), "icon-512.png": (512, 0.92), "icon-maskable.png": (512, 0.68), "icon-180.png": (180, 0.8)}
+ICONS = {
+    "icon-192.png": (192, 0.92),
+    "icon-512.png": (512, 0.92),
+    "icon-maskable.png": (512, 0.68),
+    "icon-180.png": (180, 0.8),
+}
 ICON_TOP, ICON_BOTTOM = (23, 92, 106), (8, 38, 49)
 ICON_YAW = -24.0
 

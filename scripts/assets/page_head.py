@@ -1,8 +1,8 @@
 """The head that the page's avatar shows: ``data/head.npz`` with its 51 expressions as a small .glb file.
 
 Vertices are 16-bit multiples of ``UNIT``, and a morph target stores only the vertices that it moves (glTF's sparse
-accessors with ``KHR_mesh_quantization``), which makes the file eight times smaller than one of floats. Eyeballs are nodes
-of their own, ``RightEye`` and ``LeftEye``, so that they can turn.
+accessors with ``KHR_mesh_quantization``), which makes the file eight times smaller than one of floats. Eyeballs are
+nodes of their own, ``RightEye`` and ``LeftEye``, so that they can turn.
 """
 
 from __future__ import annotations
@@ -142,7 +142,11 @@ def head_glb() -> bytes:
         nodes.append({"name": name, "mesh": ball, "translation": np.round(centre / 1000, 6).tolist()})
     children = [glb.add("nodes", node) for node in nodes]
     glb.tree["scenes"] = [{"nodes": [glb.add("nodes", {"name": "Head", "children": children})]}]
-    glb.tree |= {"scene": 0, "extensionsUsed": ["KHR_mesh_quantization"], "extensionsRequired": ["KHR_mesh_quantization"]}
+    glb.tree |= {
+        "scene": 0,
+        "extensionsUsed": ["KHR_mesh_quantization"],
+        "extensionsRequired": ["KHR_mesh_quantization"],
+    }
     glb.tree["asset"]["copyright"] = "MakeHuman's base mesh, targets, skin and hair, CC0 1.0"
     return glb.bytes()
 

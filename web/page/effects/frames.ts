@@ -44,6 +44,9 @@ const KINDS: Record<string, FrameKind> = {
   },
 };
 
+/** Of the front, as a share of the face's width at the ears. */
+const WIDTH = 0.94;
+
 /** How far the glasses of the mean face are moved and stretched to fit another face. */
 export interface Fit {
   /** Distance of the pupils. */
@@ -100,7 +103,8 @@ export function buildGlasses(kind: string, fit: Fit): Group {
   });
   const size = fit.apart / 60;
   const front = new Vector3(fit.middle[0], fit.middle[1] - 2.5 * size, fit.bridge + 2.5);
-  const half = Math.max(fit.apart / 2, (look.lens[0] + 6.5) * size) * 1.04;
+  // the front is nearly as wide as the face, so that the temples run straight back
+  const half = Math.max(WIDTH * fit.ear[0] - look.lens[0] * size, (look.lens[0] + 6) * size);
   for (const side of [-1, 1]) {
     const centre = front.clone().add(new Vector3(side * half, 0, -3));
     const rim = outline(look, side, 64).map((p) => p.multiplyScalar(size).add(centre));
@@ -127,15 +131,15 @@ function bridge(look: FrameKind, front: Vector3, half: number, size: number): Bu
 /** A temple: from the hinge along the head, bent down behind the ear. */
 function temple(look: FrameKind, centre: Vector3, side: number, size: number, fit: Fit): BufferGeometry {
   const hinge = centre.clone().add(new Vector3(side * look.lens[0] * size, look.lens[1] * size * 0.42, -9.5 * size));
-  const beside = fit.middle[0] + side * (fit.ear[0] + 6);
+  const beside = fit.middle[0] + side * (fit.ear[0] + 2.5);
   const ear = new Vector3(beside, hinge.y + 3, fit.ear[1] - 34);
   const points = [
     hinge.clone().add(new Vector3(-side * 1.5, 0, 3.5)),
-    hinge.clone().add(new Vector3(side * 2.2, 0, -2)),
+    hinge.clone().add(new Vector3(side * 1.8, 0, -1.5)),
     hinge
       .clone()
       .lerp(ear, 0.35)
-      .add(new Vector3(side * 2.5, 0, 0)),
+      .add(new Vector3(side * 1.2, 0, 0)),
     ear,
     ear.clone().add(new Vector3(-side * 3, -16, -16)),
   ];

@@ -1,5 +1,5 @@
 /** Another light on the face: the photo times the ratio of the new light to the old (Wen, Liu and Huang, CVPR 2003). */
-import { Color, Group, Mesh, Vector3, type BufferGeometry, type RawShaderMaterial } from 'three';
+import { Color, GLSL3, Group, Mesh, MultiplyBlending, PlaneGeometry, RawShaderMaterial, Vector3, type BufferGeometry } from 'three';
 import type { Lamp } from '../state/state';
 import { Pool, type Effect, type EffectOptions, type Picture, type PlacedFace } from './effect';
 import { dot, fitHarmonics, harmonicsAt } from './light-fit';
@@ -38,7 +38,31 @@ void main() {
   vec3 ratio = min(light / mean / max(old, 0.15), vec3(2.4));
   vec3 lit = toLinear(photoAt(0.0)) * ratio;
   vec3 shoulder = lit / (1.0 + max(lit - 0.75, 0.0));  // bright skin does not burn out
-  color = vec4(toScreen(shoulder), opacity * border(0.5, 9.0) * smoothstep(0.0, 0.35, facing));
+  color = vec4(toScreen(shoulder), opacity * border(0.2, 5.0) * smoothstep(0.0, 0.25, facing));
+}`;
+
+/** What is around the face gets darker away from the lamps: drawn over the whole picture, which it multiplies. */
+const ROOM_FRAGMENT = `
+precision highp float;
+in vec2 pixel;
+out vec4 color;
+uniform vec2 centre, lamp;
+uniform vec3 lampColor, secondColor;
+uniform float reach, ambient;
+float near(vec2 place, vec2 from) { vec2 d = place - from; return exp(-0.3 * dot(d, d)); }
+void main() {
+  vec2 place = (pixel - centre) / reach * vec2(1.0, -1.0);
+  vec3 light = lampColor * near(place, lamp) + secondColor * near(place, -lamp);
+  color = vec4(pow(clamp(ambient + (1.0 - ambient) * light, 0.0, 1.0), vec3(1.0 / 2.2)), 1.0);
+}`;
+const ROOM_VERTEX = `
+precision highp float;
+in vec3 position;
+uniform mat4 projectionMatrix;
+out vec2 pixel;
+void main() {
+  gl_Position = vec4(position.xy, 0.0, 1.0);
+  pixel = (inverse(projectionMatrix) * gl_Position).xy * vec2(1.0, -1.0);
 }`;
 
 /** Unit vector toward a lamp at a place on the picture. */
@@ -51,6 +75,7 @@ export function lampDirection(lamp: Lamp): [number, number, number] {
 
 export class RelightEffect implements Effect {
   readonly object = new Group();
+  private readonly room = new Mesh(new PlaneGeometry(2, 2), roomMaterial());
   private readonly before = new Map<number, number[]>();
   private readonly meshes = new Pool(() => {
     const uniforms = { photo: null, chart: null, opacity: 1, harmonics: new Array<number>(9).fill(0), ambient: 0.3 };
@@ -62,8 +87,16 @@ export class RelightEffect implements Effect {
     return mesh;
   });
 
+  constructor() {
+    this.room.frustumCulled = false;
+    this.room.renderOrder = -8;
+    this.object.add(this.room);
+  }
+
   update(picture: Picture, faces: readonly PlacedFace[], options: EffectOptions): void {
     for (const mesh of this.meshes.everything) mesh.visible = false;
+    this.room.visible = faces.length > 0;
+    if (faces.length) this.setRoom(faces[faces.length - 1], options);
     this.meshes.take(faces.length).forEach((mesh, k) => {
       const placed = faces[k];
       const samples = skinSamples(picture.canvas, placed, picture.mesh);
@@ -83,7 +116,23 @@ export class RelightEffect implements Effect {
   }
 
   dispose(): void {
-    for (const mesh of this.meshes.everything) mesh.material.dispose();
+    for (const mesh of [...this.meshes.everything, this.room]) mesh.material.dispose();
+  }
+
+  /** Light the surroundings as the largest face is lit. */
+  private setRoom({ face }: PlacedFace, { lamp, variant }: EffectOptions): void {
+    const kind = KINDS[variant] ?? KINDS.lamp;
+    const { translation: t, scale } = face.pose;
+    const brightest = ({ r, g, b }: Color): number => Math.max(r, g, b);
+    const values = {
+      centre: [t[0], t[1]],
+      lamp: [lamp.x, lamp.y],
+      lampColor: kind.lamp.clone().multiplyScalar(1 / brightest(kind.lamp)),
+      secondColor: kind.second.clone().multiplyScalar(kind.secondShare / brightest(kind.second)),
+      reach: 150 * scale,
+      ambient: 1 - 0.85 * lamp.strength,
+    };
+    for (const [name, value] of Object.entries(values)) this.room.material.uniforms[name].value = value;
   }
 
   private setLamps({ uniforms }: RawShaderMaterial, normals: [number, number, number][], options: EffectOptions): void {
@@ -114,6 +163,21 @@ export class RelightEffect implements Effect {
     this.before.set(id, next);
     return next;
   }
+}
+
+function roomMaterial(): RawShaderMaterial {
+  const names = ['centre', 'lamp', 'lampColor', 'secondColor', 'reach', 'ambient'];
+  return new RawShaderMaterial({
+    glslVersion: GLSL3,
+    vertexShader: ROOM_VERTEX,
+    fragmentShader: ROOM_FRAGMENT,
+    uniforms: Object.fromEntries(names.map((name) => [name, { value: null }])),
+    blending: MultiplyBlending,
+    premultipliedAlpha: true,
+    transparent: true,
+    depthTest: false,
+    depthWrite: false,
+  });
 }
 
 function brightness(color: Color): number {

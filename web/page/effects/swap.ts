@@ -70,12 +70,24 @@ vec3 wide(sampler2D known, vec2 uv) {
   }
   return sum.rgb / max(sum.a, 1e-4);
 }
+vec3 chroma(vec3 c) { return c / max(c.r + c.g + c.b, 0.05); }
+/** How much the photo shows hair or something else than skin, in the outer part of the chart. */
+float unlikeSkin(vec3 skinColor) {
+  vec2 d = (at - vec2(0.5, 0.55)) / vec2(0.42, at.y < 0.55 ? 0.54 : 0.47);
+  vec3 logs = log(clamp(photoAt(0.7), 0.02, 1.0)) - log(clamp(skinColor, 0.02, 1.0));
+  vec3 far = vec3((logs.r - logs.g) / 0.22, (logs.b - logs.g) / 0.22, logs.g / 0.45);
+  return smoothstep(0.9, 1.9, length(far)) * smoothstep(0.5, 0.8, length(d));
+}
 void main() {
-  vec3 ratio = clamp(wide(skin, at) / max(wide(plain, at), vec3(0.02)), 0.15, 4.0);
-  vec3 swapped = clamp(texture(paint, at).rgb * ratio, 0.0, 1.0);
+  vec3 own = wide(skin, at), other = max(wide(plain, at), vec3(0.02)), paintColor = texture(paint, at).rgb;
+  // skin takes the reader's colour; hair and make-up keep theirs, and take only the light
+  float isSkin = 1.0 - smoothstep(0.05, 0.16, length(chroma(paintColor) - chroma(other)));
+  vec3 ratio = clamp(mix(vec3(luma(own) / luma(other)), own / other, isSkin), 0.15, 4.0);
+  vec3 swapped = clamp(paintColor * ratio, 0.0, 1.0);
+  vec4 mean = textureLod(skin, vec2(0.5), 6.0);
   float membrane = texture(chart, at).g;
-  float share = opacity * border(1.0, 9.0) * smoothstep(0.08, 0.4, facing) * (1.0 - smoothstep(0.15, 0.6, membrane));
-  color = vec4(swapped, share);
+  float share = border(1.0, 9.0) * smoothstep(0.08, 0.4, facing) * (1.0 - smoothstep(0.15, 0.6, membrane));
+  color = vec4(swapped, opacity * share * (1.0 - unlikeSkin(mean.rgb / max(mean.a, 1e-3))));
 }`;
 
 interface Swapped {

@@ -4,7 +4,7 @@ import type { Face, FaceMesh, Pose } from '../../src/index';
 import { smoothNormals, vertexNormals } from '../faces/geometry';
 
 /** How often normals are averaged for light on the skin: hides the folds of lids from it. */
-const SMOOTHING = 3;
+const SMOOTHING = 6;
 
 /** Vertices of a face in the photo frame (y down), with their places in the chart. Normals are computed when asked for. */
 export class FaceShape {

@@ -89,7 +89,7 @@ export class AvatarPanel {
     }
     this.model = model;
     this.viewer.avatar.add(model.root);
-    setText(byId('avatar-name'), model.name);
+    
     byId('bundled-avatar').hidden = !model.own;
     this.drive();
   }

@@ -25,7 +25,10 @@ export function connectFacePanel(store: AppStore): void {
   const choices = VIEWS.map((value) => ({ value, label: LABELS[value] }));
   const show = segments(byId('views'), choices, (view) => store.set({ view }));
   store.on(['view'], ({ view }) => show(view));
-  store.on(['shows'], ({ shows }) => (byId('views').hidden = shows === 'avatar'));
+  store.on(['shows'], ({ shows }) => {
+    byId('views').hidden = shows === 'avatar';
+    byId('avatar-bar').hidden = shows !== 'avatar';
+  });
   for (const [id, key] of Object.entries(SWITCHES)) {
     const input = byId<HTMLInputElement>(id);
     input.addEventListener('change', () => store.set({ [key]: input.checked }));
