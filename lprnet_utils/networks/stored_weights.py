@@ -41,8 +41,8 @@ def store_weights(network: bytes, integers: bool = True) -> bytes:
     editor.expand()
     for operation in list(editor.graph.operators):
         kind = editor.kind(operation)
-        if kind in _CHANNEL_AXIS:
-            editor.store(operation.inputs[1], _CHANNEL_AXIS[kind], integers)
+        if kind in CHANNEL_AXIS:
+            editor.store(operation.inputs[1], CHANNEL_AXIS[kind], integers)
     return editor.to_bytes()
 
 
@@ -72,7 +72,7 @@ def smaller_file(data: bytes, name: str) -> bytes:
 
 
 # of the kernel of each layer: the axis of its output channels
-_CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 0}
+CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 0}
 _DEQUANTIZE_VERSION = 5  # of the operation: the first that knows one scale for each channel
 
 

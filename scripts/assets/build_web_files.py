@@ -3,6 +3,7 @@
     python scripts/assets/build_web_files.py
     python scripts/assets/build_web_files.py --vectors
 
+The networks are packed (``web_networks.py``); ``web/networks`` has what comes out when they are unpacked, for tests.
 ``face.bin`` holds the UV layout and the map from the face detector's box to the landmarks' box, ``fit.bin`` what
 finding expression weights needs. ``manifest.json`` has the length and the SHA-256 of each file. With ``--vectors`` it
 also writes ``web/tests/vectors``: what this package computes from the sample photos, with which the web package's tests
@@ -20,17 +21,19 @@ from typing import Any
 
 import numpy as np
 from web_container import write_arrays
+from web_networks import pack_network
 
 from lprnet_utils import UVLayout, __version__
 from lprnet_utils.common.assets import data_path, read_asset, sha256
 from lprnet_utils.common.files import write_files
 from lprnet_utils.common.litert import read_metadata
+from lprnet_utils.common.weights_archive import METADATA_FILE, pack, parse_description, unpack
 from lprnet_utils.uv.encoding import check_span
 from lprnet_utils.uv.layout import OUTSIDE, nearest_valid_in_left_half
 from lprnet_utils.uv.outline import outline_level
 
 WEB = Path(__file__).resolve().parents[2] / "web"
-FILES, VECTORS = WEB / "public" / "files", WEB / "tests" / "vectors"
+FILES, VECTORS, NETWORKS = WEB / "public" / "files", WEB / "tests" / "vectors", WEB / "networks"
 WEIGHTS = "weights/open.tflite"
 DETECTORS = "detection/blazeface_short.tflite", "detection/blazeface_back.tflite"
 MAX_LEVEL = 2.0  # texels, of the outline's function
@@ -88,10 +91,19 @@ def write_face(path: Path) -> None:
 
 
 def build(folder: Path, closer_look: Path) -> None:
-    """Write all files and their manifest."""
+    """Write all files and their manifest, and the unpacked networks."""
     folder.mkdir(parents=True, exist_ok=True)
-    copies = {Path(name).name: read_asset(name) for name in (WEIGHTS, *DETECTORS)}
-    copies |= {name: (closer_look / name).read_bytes() for name in CLOSER_LOOK}
+    NETWORKS.mkdir(exist_ok=True)
+    copies = {Path(name).name: read_asset(name) for name in DETECTORS}
+    networks = {Path(WEIGHTS).name: read_asset(WEIGHTS)}
+    networks |= {name: (closer_look / name).read_bytes() for name in CLOSER_LOOK}
+    for name, data in networks.items():
+        packed, unpacked = packed_weights(data, name)
+        copies[Path(name).with_suffix(".bin").name] = packed
+        write_files({NETWORKS / name: unpacked})
+    for old in folder.glob("*.tflite"):
+        if old.name not in copies:
+            old.unlink()
     write_files({folder / name: data for name, data in copies.items()})
     write_face(folder / "face.bin")
     names = [*copies, "face.bin"]
@@ -105,6 +117,15 @@ def build(folder: Path, closer_look: Path) -> None:
     for name, data in contents.items():
         print(f"{name:24}{len(data):>10,} bytes")
     print(f"{'together':24}{sum(map(len, contents.values())):>10,} bytes")
+
+
+def packed_weights(data: bytes, name: str) -> tuple[bytes, bytes]:
+    """The packed network of a weights file, and a weights file with the network that comes out again."""
+    length, members = unpack(data, name)
+    description = parse_description(members[METADATA_FILE], name)
+    packed, network = pack_network(data[:length], description.get("notices", []))
+    stated = {key: value for key, value in description.items() if key != "sha256"} | {"precision": "float32"}
+    return packed, pack(network, stated)
 
 
 def write_vectors(folder: Path) -> None:

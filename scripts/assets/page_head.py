@@ -15,9 +15,9 @@ from typing import Any
 import cv2
 import numpy as np
 from page_paint import skin_texture
+from scipy.spatial import cKDTree
 
 from lprnet_utils.geometry.mesh import vertex_normals
-from lprnet_utils.synthetic.appearance import Hair
 from lprnet_utils.synthetic.head import Head
 from lprnet_utils.uv.outline import cut_mesh
 
@@ -27,7 +27,9 @@ COLLAR = -64.0  # mm above the underside of the chin: cloth begins below it
 CLOTH_THICKNESS = 2.5  # mm
 BUST_CENTRE, BUST_RADII = (0.0, -20.0, -75.0), (172.0, 262.0, 175.0)  # mm: the bust ends at this ellipsoid
 CLOTH = (0.055, 0.10, 0.16)  # linear RGB
-HAIR_STYLE, HAIR_COLOR = "afro01", (0.022, 0.014, 0.010)
+# of the cap, in mm: its edge at the front and how it falls toward the back, the brim's width, the wool
+CAP_EDGE, CAP_SLOPE, CAP_BRIM, CAP_THICKNESS = 63.0, 0.24, 24.0, 6.0
+CAP_ROUNDS, CAP_RIBS, CAP_COLOR = 3, 64, (0.62, 0.20, 0.13)
 TEETH, MOUTH = (0.62, 0.57, 0.50), (0.10, 0.02, 0.02)
 EYE_ROWS, EYE_COLUMNS, EYE_TEXTURE = 20, 28, 128
 IRIS_RADIUS, PUPIL_RADIUS = np.deg2rad(27.0), np.deg2rad(10.5)  # angles from the axis of the eyeball
@@ -123,7 +125,7 @@ class Piece:
 
 
 def head_glb() -> bytes:
-    """The file of the avatar's head: the node Head, and Skin, Hair, RightEye and LeftEye below it."""
+    """The file of the avatar's head: the node Head, and Skin, Cap, RightEye and LeftEye below it."""
     head, glb = Head(), Glb()
     names = list(head.model.expression_names)
     rest, moved = head_shapes(head)
@@ -136,7 +138,7 @@ def head_glb() -> bytes:
     mesh = {"name": "Skin", "primitives": primitives, "weights": [0.0] * len(names), "extras": {"targetNames": names}}
     scale = {"scale": [UNIT] * 3}
     nodes = [{"name": "Skin", "mesh": glb.add("meshes", mesh)} | scale]
-    nodes.append({"name": "Hair", "mesh": glb.add("meshes", hair_mesh(glb, head, rest))} | scale)
+    nodes.append({"name": "Cap", "mesh": glb.add("meshes", cap_mesh(glb, head, rest))} | scale)
     ball = glb.add("meshes", eye_mesh(glb, float(head.file["eye_radius"])))
     for name, centre in zip(("RightEye", "LeftEye"), head.file["eye_centre"], strict=True):
         nodes.append({"name": name, "mesh": ball, "translation": np.round(centre / 1000, 6).tolist()})
@@ -147,7 +149,7 @@ def head_glb() -> bytes:
         "extensionsUsed": ["KHR_mesh_quantization"],
         "extensionsRequired": ["KHR_mesh_quantization"],
     }
-    glb.tree["asset"]["copyright"] = "MakeHuman's base mesh, targets, skin and hair, CC0 1.0"
+    glb.tree["asset"]["copyright"] = "MakeHuman's base mesh, targets and skins, CC0 1.0"
     return glb.bytes()
 
 
@@ -237,26 +239,39 @@ def material(texture: int | None = None, roughness: float = 0.62, **keys: Any) -
     return {"pbrMetallicRoughness": surface} | keys
 
 
-def hair_mesh(glb: Glb, head: Head, rest: np.ndarray) -> dict[str, Any]:
-    """The hair, cut out by its opacity."""
-    names = head.file["hair_names"].tolist()
-    hair = Hair(head.file, names.index(HAIR_STYLE))
-    part = hair.on(rest[head.kind["head"]], np.array(HAIR_COLOR))
-    brightness, opacity = part.texture[..., 0].astype(float) / 255, part.texture[..., 1]
-    shade = 255 * (np.outer(brightness.ravel(), HAIR_COLOR) * 1.7).clip(0, 1) ** (1 / 2.2)
-    picture = np.dstack([np.rint(shade).reshape(*opacity.shape, 3).astype(np.uint8), opacity])
-    cut = {"alphaMode": "MASK", "alphaCutoff": 0.35, "doubleSided": True}
-    used = glb.add("materials", material(glb.texture(picture, None), 0.75, **cut))
-    places = np.rint(part.vertices / 1000 / UNIT).astype(int)
-    outward = part.vertices - rest[head.kind["head"]].mean(0)
-    units = outward / np.linalg.norm(outward, axis=1, keepdims=True)
+def cap_mesh(glb: Glb, head: Head, rest: np.ndarray) -> dict[str, Any]:
+    """A knitted cap: the skull above a line, moved outward and made smooth, with a brim."""
+    skin = head.triangles[: head.skin_triangles]
+    points = np.asarray(rest, np.float32)
+    above = points[:, 1] - (CAP_EDGE + CAP_SLOPE * points[:, 2])
+    matrix, triangles = cut_mesh(np.where(points[:, 2] > -215, above, -1).astype(np.float32), skin)
+    points, height = matrix @ points, np.asarray(matrix @ above)
+    # face and head are two meshes that overlap a little: what lies at the same place moves together
+    tree = cKDTree(points)
+    near = tree.query(points, 9)[1]
+    middle = np.array([0.0, 15.0, -85.0])
+    for _ in range(CAP_ROUNDS):
+        points = 0.5 * points + 0.5 * points[near].mean(1)
+    outward = (points - middle) / np.linalg.norm(points - middle, axis=1, keepdims=True)
+    brim = np.clip((CAP_BRIM - height) / 2.5, 0, 1) * np.clip(height / 2.0 + 0.25, 0, 1)
+    ribs = 0.5 + 0.5 * np.cos(CAP_RIBS * np.arctan2(points[:, 0], points[:, 2] - middle[2]))
+    points = points + outward * (CAP_THICKNESS + 3.2 * brim)[:, None]
+    shade = (0.78 + 0.22 * ribs) * (1 + 0.18 * brim) * np.clip(0.55 + height / 30, 0.55, 1)
+    colors = np.clip(shade[:, None] * CAP_COLOR, 0, 1)
+    used = glb.add("materials", material(None, 0.9, doubleSided=True))
     attributes = {
-        "POSITION": glb.positions(places, SHORT),
-        "NORMAL": glb.accessor(np.rint(127 * units), BYTE, normalized=True),
-        "TEXCOORD_0": glb.accessor(np.rint(65535 * np.clip(part.uv.astype(float), 0, 1)), USHORT, normalized=True),
+        "POSITION": glb.positions(np.rint(points / 1000 / UNIT).astype(int), SHORT),
+        "NORMAL": glb.accessor(np.rint(127 * smooth_normals(points, triangles, near)), BYTE, normalized=True),
+        "COLOR_0": glb.accessor(np.rint(255 * colors), 5121, normalized=True),
     }
-    indices = glb.accessor(part.triangles.ravel(), USHORT, ELEMENT_BUFFER)
-    return {"name": "Hair", "primitives": [{"attributes": attributes, "indices": indices, "material": used}]}
+    indices = glb.accessor(triangles.ravel(), USHORT, ELEMENT_BUFFER)
+    return {"name": "Cap", "primitives": [{"attributes": attributes, "indices": indices, "material": used}]}
+
+
+def smooth_normals(points: np.ndarray, triangles: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """Unit normals (n, 3) that do not show where two meshes meet."""
+    units = vertex_normals(np.asarray(points, np.float32), np.asarray(triangles, np.int32))[near].mean(1)
+    return units / np.maximum(np.linalg.norm(units, axis=1, keepdims=True), 1e-9)
 
 
 def eye_mesh(glb: Glb, radius: float) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from web_container import write_arrays
+from web_rice import rice_bits
 
 from lprnet_utils import Face, LPRNet, MorphableModel, UVLayout
 from lprnet_utils.common.arrays import Array, Image
@@ -111,21 +112,6 @@ def code_of(half: Array, moving: NDArray[np.bool_], neighbours: Array) -> tuple[
     return np.concatenate([bits[k] for bits, k in zip(choices, best, strict=True)]), np.uint8(best)
 
 
-def rice_bits(numbers: NDArray[np.int_], parameter: int) -> NDArray[np.uint8]:
-    """Bits of numbers (n,), not negative: as many ones as ``number >> parameter``, a zero, and the low bits."""
-    high = numbers >> parameter
-    ends = np.cumsum(high + 1 + parameter)
-    starts = ends - (high + 1 + parameter)
-    bits = np.zeros(ends[-1] if len(ends) else 0, np.uint8)
-    steps = np.zeros(len(bits) + 1, int)
-    np.add.at(steps, starts, 1)
-    np.add.at(steps, starts + high, -1)
-    bits[:] = np.cumsum(steps)[:-1]
-    for bit in range(parameter):
-        bits[starts + high + 1 + bit] = numbers >> bit & 1
-    return bits
-
-
 def quality_table() -> dict[str, dict[str, float]]:
     """For each way, the correlation from the front by the expression's name."""
     return {
@@ -139,7 +125,7 @@ def quality_table() -> dict[str, dict[str, float]]:
 
 def write(folder: Path) -> None:
     """Write all files of this module. The networks are those that ``build_web_files.py`` put beside ``fit.bin``."""
-    net = LPRNet("open", closer_look=folder.parents[1] / "public" / "files")
+    net = LPRNet("open", closer_look=folder.parents[1] / "networks")
     write_regions(folder / "look_regions.bin")
     write_parts(folder / "look_parts.bin")
     write_made(folder / "look_made.bin")

@@ -47,7 +47,7 @@ def write(folder: Path) -> None:
     """Write all files of this module. The networks are those that ``build_web_files.py`` put into the package."""
     write_filters(folder / "video_filters.bin")
     write_resting(folder / "video_resting.bin")
-    net = LPRNet("open", closer_look=folder.parents[1] / "public" / "files")
+    net = LPRNet("open", closer_look=folder.parents[1] / "networks")
     write_views(folder / "video_views.bin", net)
     write_run(folder / "video_run.bin", net, one_face(), expressions=True)
     bare = LPRNet("open", closer_look=False)

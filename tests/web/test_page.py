@@ -26,6 +26,7 @@ from lprnet_utils.video import FaceTracker
 pytestmark = pytest.mark.walk
 
 WEB = ROOT / "web"
+NETWORKS = WEB / "networks"  # those of the page, unpacked
 DIST = WEB / "dist"
 PAGE = DIST / "page"
 LIBRARY, COPY = DIST / "index.js", WEB / "bin" / "copy-files.js"
@@ -112,8 +113,7 @@ def ran(node, script, **task):
 @pytest.fixture(scope="session")
 def expected(site):
     """What this package finds in the photos, with the networks of the page."""
-    files = site / "files"
-    net = LPRNet(files / "open.tflite", closer_look=files)
+    net = LPRNet(NETWORKS / "open.tflite", closer_look=NETWORKS)
     return {path.name: net.reconstruct(path) for path in sorted((site / "photos").iterdir())}
 
 
@@ -186,7 +186,7 @@ def test_a_video_is_followed_as_python_follows_it(node, chromium, site):
     with running(PageServer(site)) as address:
         task = {"chromium": chromium, "address": address, "photos": [f"frame-{k}.png" for k in range(len(frames))]}
         result = ran(node, "photo.mjs", **task, times=times, options={"threads": 1})["result"]
-    net = LPRNet(site / "files" / "open.tflite", closer_look=site / "files")
+    net = LPRNet(NETWORKS / "open.tflite", closer_look=NETWORKS)
     tracker = FaceTracker(net, max_faces=3, expressions=True)
     steps = [1 / 30, *np.diff(times) / 1000]
     for found, frame, dt in zip(result["found"], frames, steps, strict=True):
@@ -218,9 +218,9 @@ def test_a_static_host_has_threads_and_needs_no_network_later(node, chromium):
 
 
 @pytest.mark.parametrize(("change", "code", "words"), [
-    ("truncate", "damaged", "open.tflite is damaged"),
-    ("alter", "damaged", "open.tflite is damaged"),
-    ("remove", "load", "open.tflite is not there"),
+    ("truncate", "damaged", "open.bin is damaged"),
+    ("alter", "damaged", "open.bin is damaged"),
+    ("remove", "load", "open.bin is not there"),
     ("no manifest", "load", "manifest.json is not there"),
     ("no worker", "load", "worker.js cannot be run"),
 ])  # fmt: skip
@@ -228,7 +228,7 @@ def test_damaged_and_missing_files_are_named(node, chromium, site, tmp_path, cha
     shutil.copytree(site, tmp_path / "site", copy_function=os.link)
     files = tmp_path / "site" / "files"
     network = {"no manifest": files / "manifest.json", "no worker": files / "worker.js"}.get(
-        change, files / "open.tflite"
+        change, files / "open.bin"
     )
     data = bytearray(network.read_bytes())
     network.unlink()  # the other name of the same file stays as it is

@@ -20,9 +20,9 @@ import { StopWatch } from './stop-watch';
 
 const FACE = 'face.bin';
 const FIT = 'fit.bin';
-const NETWORK = 'open.tflite';
+const NETWORK = 'open.bin';
 const DETECTORS = ['blazeface_back.tflite', 'blazeface_short.tflite'] as const;
-const LOOKERS = ['eye.tflite', 'mouth.tflite'] as const;
+const LOOKERS = ['eye.bin', 'mouth.bin'] as const;
 const USUAL_FRAME_SECONDS = 1 / 30;
 
 /** What of a tracker's options the engine needs. */

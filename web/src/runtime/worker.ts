@@ -2,6 +2,7 @@
  * The worker: it loads the package's files, starts the runtime, and answers requests one after another.
  */
 import { loadFiles, readManifest } from '../common/assets';
+import { unpackNetwork } from '../common/packed-network';
 import { FaceError } from '../types';
 import { VERSION } from '../version';
 import { capabilities, chooseRuntime } from './capabilities';
@@ -82,8 +83,13 @@ async function open(options: WorkerOptions): Promise<Opened> {
   // a round trip to the graphics card, or between threads, takes as long as a small network does
   const small = { ...choice, accelerator: 'wasm' as const, threads: 1 };
   engine = await Engine.create(options, take, (name, role) =>
-    LiteRTModel.compile(take(name), name, role === 'map' ? choice : small),
+    LiteRTModel.compile(networkOf(take(name), name), name, role === 'map' ? choice : small),
   );
   const { accelerator, threads } = choice;
   return { info: { accelerator, threads, model: engine.model }, mesh: engine.mesh };
+}
+
+/** The bytes of a `.tflite` file; all others are packed networks. */
+function networkOf(data: ArrayBuffer, name: string): ArrayBuffer {
+  return name.endsWith('.tflite') ? data : unpackNetwork(data, name);
 }

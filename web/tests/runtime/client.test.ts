@@ -93,7 +93,7 @@ describe('workerOptions', () => {
 describe('createFaceTracker', () => {
   it('opens the worker of the folder and gives what it says', async () => {
     const heard: Progress[] = [];
-    const step: Progress = { loaded: 1, total: 2, file: 'open.tflite' };
+    const step: Progress = { loaded: 1, total: 2, file: 'open.bin' };
     FakeWorker.answerOpen = (worker, id) => {
       worker.say({ kind: 'progress', progress: step });
       answerOpen(worker, id);
@@ -110,8 +110,8 @@ describe('createFaceTracker', () => {
   });
 
   it('passes on why it could not be opened, and ends the worker', async () => {
-    FakeWorker.answerOpen = (worker, id) => worker.say({ kind: 'failed', id, code: 'damaged', message: 'open.tflite' });
-    await expect(tracker()).rejects.toMatchObject({ name: 'FaceError', code: 'damaged', message: 'open.tflite' });
+    FakeWorker.answerOpen = (worker, id) => worker.say({ kind: 'failed', id, code: 'damaged', message: 'open.bin' });
+    await expect(tracker()).rejects.toMatchObject({ name: 'FaceError', code: 'damaged', message: 'open.bin' });
     expect(FakeWorker.made[0].terminated).toBe(true);
   });
 

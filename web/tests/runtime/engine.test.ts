@@ -18,7 +18,7 @@ async function recorded(photo: string, options = plain): Promise<{ engine: Engin
   const file = readVectors(`photo_${photo}.bin`);
   const asked: string[] = [];
   const names: Record<string, string> = {
-    'open.tflite': 'open',
+    'open.bin': 'open',
     'blazeface_back.tflite': 'back',
     'blazeface_short.tflite': 'short',
   };
@@ -32,9 +32,9 @@ async function recorded(photo: string, options = plain): Promise<{ engine: Engin
 
 describe('fileNames', () => {
   it('are those that are needed', () => {
-    const always = ['face.bin', 'open.tflite', 'blazeface_back.tflite', 'blazeface_short.tflite'];
+    const always = ['face.bin', 'open.bin', 'blazeface_back.tflite', 'blazeface_short.tflite'];
     expect(fileNames(plain)).toEqual(always);
-    expect(fileNames({ ...plain, closerLook: true })).toEqual([...always, 'eye.tflite', 'mouth.tflite']);
+    expect(fileNames({ ...plain, closerLook: true })).toEqual([...always, 'eye.bin', 'mouth.bin']);
     expect(fileNames({ ...plain, expressions: true })).toEqual([...always, 'fit.bin']);
   });
 });
@@ -55,7 +55,7 @@ describe('an engine', () => {
     expect(timings.detect).toBeGreaterThan(0);
     expect(timings.network).toBeGreaterThan(0);
     expect(timings.detect + timings.network + timings.track).toBeCloseTo(timings.total, 6);
-    expect(asked).toEqual(['blazeface_back.tflite small', 'blazeface_short.tflite small', 'open.tflite map']);
+    expect(asked).toEqual(['blazeface_back.tflite small', 'blazeface_short.tflite small', 'open.bin map']);
   });
 
   it('finds only as many as are asked for', async () => {
