@@ -5,7 +5,7 @@ import { faceLayout, largestDifference, pictureOf, readVectors, tell } from '../
 const STEP = 7;
 const FEATURES = ['correlation', 'shape', 'tone', 'angle', 'change'];
 const TOLERANCES = [0.02, 1e-3, 0.02, 0.01, 0.01];
-const LOGIT_TOLERANCE = 0.1; // people differ by several
+const LOGIT_TOLERANCE = 0.02; // people differ by several
 
 const file = readVectors('video_views.bin');
 const layout = faceLayout();
@@ -83,6 +83,20 @@ describe('a view', () => {
     expect(views[dimmed].otherPerson(views[first])).toBeLessThan(-1);
   });
 
+  test('of another shape is compared further only if its crop has changed', () => {
+    const [crop, other] = [file.float64('crop 0'), pictureOf(file, 'picture 1')];
+    const picture = pictureOf(file, 'picture 0');
+    const changes = [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3].map((share) => {
+      const data = picture.data.map((value, i) => value + share * (other.data[i] - value));
+      const view = new View({ ...picture, data }, crop, layout.size, mapOf(1), points);
+      const change = Math.exp((view.differences(views[0]) as Float64Array)[4]) - 0.02;
+      expect(view.otherPerson(views[0]) === -Infinity, `change ${change}`).toBe(change <= 0.18);
+      return change;
+    });
+    expect(changes.filter((change) => change > 0.18 && change < 0.3).length).toBeGreaterThan(0);
+    expect(changes.filter((change) => change < 0.18).length).toBeGreaterThan(1);
+  });
+
   test('compares its small crop after the frame is gone', () => {
     const [view, earlier] = [viewOf(1), viewOf(0)];
     const before = viewOf(1).otherPerson(earlier);
@@ -120,6 +134,24 @@ describe('a person', () => {
     expect(doubtAway).toBeLessThan(LOGIT_TOLERANCE);
     expect([leavings, doubts].map((count) => count > 2)).toEqual([true, true]);
     expect(leavings + doubts).toBeLessThan(order.length / 2);
+  });
+
+  test('is compared with the last view and three older ones, of which one suffices', () => {
+    const compared: number[] = [];
+    const stub = (number: number, logit: number): View => {
+      const otherPerson = (earlier: View): number => {
+        compared.push((earlier as unknown as { number: number }).number);
+        return logit;
+      };
+      return { number, otherPerson, releasePicture: () => undefined } as unknown as View;
+    };
+    const person = new Person();
+    for (let k = 0; k < 6; k++) person.remember(stub(k, 0), 0.4 * k, 0.4);
+    person.remember(stub(6, 0), 2.1, 0.1); // too soon for an older view
+    expect(person.hasLeft(stub(7, 5))).toBe(true);
+    expect(compared.splice(0)).toEqual([6, 5, 4, 3]);
+    expect(person.hasLeft(stub(7, -2))).toBe(false);
+    expect(compared).toEqual([6]);
   });
 
   test('has not left before anything is known', () => {
