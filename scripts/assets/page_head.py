@@ -28,7 +28,7 @@ CLOTH_THICKNESS = 2.5  # mm
 BUST_CENTRE, BUST_RADII = (0.0, -20.0, -75.0), (172.0, 262.0, 175.0)  # mm: the bust ends at this ellipsoid
 CLOTH = (0.055, 0.10, 0.16)  # linear RGB
 # of the cap, in mm: its edge at the front and how it falls toward the back, the brim's width, the wool
-CAP_EDGE, CAP_SLOPE, CAP_BRIM, CAP_THICKNESS = 63.0, 0.24, 24.0, 6.0
+CAP_EDGE, CAP_SLOPE, CAP_BRIM, CAP_THICKNESS = 56.0, 0.2, 24.0, 6.0
 CAP_ROUNDS, CAP_RIBS, CAP_COLOR = 3, 64, (0.62, 0.20, 0.13)
 TEETH, MOUTH = (0.62, 0.57, 0.50), (0.10, 0.02, 0.02)
 EYE_ROWS, EYE_COLUMNS, EYE_TEXTURE = 20, 28, 128

@@ -37,7 +37,7 @@ class Person:
 
 
 PEOPLE = {
-    "elder": Person("old_caucasian_male", 11, 0.8, (205, 202, 198), beard=0.88, moustache=0.95),
+    "elder": Person("old_caucasian_male", 11, 0.8, (205, 202, 198), beard=0.97, moustache=1.0),
     "muse": Person("young_asian_female", 10, 1.5, (52, 34, 28), lips=(158, 32, 52), liner=0.9, freckles=150, blush=0.4),
     "captain": Person("middleage_caucasian_male", 11, 1.1, (46, 30, 20), beard=0.25, moustache=1.0),
 }
@@ -144,7 +144,7 @@ def strands(rng: np.random.Generator, length: float, thickness: float = 0.55) ->
     fine, tufts = (rng.standard_normal((SIDE, SIDE)).astype(np.float32) for _ in range(2))
     fine = cv2.GaussianBlur(fine, (0, 0), sigmaX=thickness, sigmaY=length)
     tufts = cv2.GaussianBlur(tufts, (0, 0), sigmaX=5 * thickness, sigmaY=1.6 * length)
-    return np.clip(0.76 + 0.16 * fine / fine.std() + 0.1 * tufts / tufts.std(), 0, 1)
+    return np.clip(0.8 + 0.13 * fine / fine.std() + 0.1 * tufts / tufts.std(), 0, 1)
 
 
 def person_texture(person: Person) -> np.ndarray:
@@ -165,9 +165,9 @@ def person_texture(person: Person) -> np.ndarray:
         u, v = rng.normal(0.5, 0.16), rng.normal(0.5, 0.05)
         paint((120, 72, 52), rng.uniform(0.25, 0.6) * soft_spot(np.array([u, v]), rng.uniform(0.0018, 0.0035)), 0.5)
     paint(person.hair, np.clip(person.brow_opacity * brows(person.brow), 0, 0.95) * (0.5 + 0.5 * strands(rng, 3.5)))
-    grey = np.repeat(strands(rng, 6.0)[..., None] * 0.5 + 0.55, 3, -1) * np.array(person.hair)
-    paint(np.clip(grey, 0, 255), person.beard * fields["beard"] * strands(rng, 5.0))
-    paint(np.clip(grey, 0, 255), person.moustache * fields["moustache"] * strands(rng, 4.0))
+    grey = np.repeat(strands(rng, 3.0)[..., None] * 0.5 + 0.55, 3, -1) * np.array(person.hair)
+    paint(np.clip(grey, 0, 255), person.beard * fields["beard"] * strands(rng, 2.4))
+    paint(np.clip(grey, 0, 255), person.moustache * fields["moustache"] * strands(rng, 2.4))
     paint((22, 15, 15), (0.45 + 0.4 * person.liner) * fields["lashes"])
     if person.liner:
         paint((20, 14, 16), person.liner * filled(liner()))

@@ -22,6 +22,8 @@ interface FrameKind {
   /** 2 is an ellipse, more is squarer. */
   power: number;
   thick: number;
+  /** Height of the hinge, in half heights of the lens. */
+  hinge: number;
   frame: Color;
   metal: number;
   rough: number;
@@ -31,21 +33,29 @@ interface FrameKind {
 
 const KINDS: Record<string, FrameKind> = {
   round: {
-    ...{ lens: [23.5, 22.5], power: 2.05, thick: 1.0, frame: new Color(0xb98a3e), metal: 0.95, rough: 0.28 },
+    ...{
+      lens: [23.5, 22.5],
+      power: 2.05,
+      thick: 1.0,
+      hinge: 0.16,
+      frame: new Color(0xb98a3e),
+      metal: 0.95,
+      rough: 0.28,
+    },
     ...{ glass: new Color(0xdff1f5), opacity: 0.1 },
   },
   square: {
-    ...{ lens: [26.5, 18.5], power: 3.4, thick: 2.3, frame: new Color(0x15181c), metal: 0.1, rough: 0.25 },
+    ...{ lens: [26.5, 18.5], power: 3.4, thick: 2.3, hinge: 0.45, frame: new Color(0x15181c), metal: 0.1, rough: 0.25 },
     ...{ glass: new Color(0xdfeef5), opacity: 0.1 },
   },
   sun: {
-    ...{ lens: [28, 21.5], power: 2.6, thick: 1.7, frame: new Color(0x2a1a12), metal: 0.1, rough: 0.2 },
+    ...{ lens: [28, 21.5], power: 2.6, thick: 1.7, hinge: 0.35, frame: new Color(0x2a1a12), metal: 0.1, rough: 0.2 },
     ...{ glass: new Color(0x14100f), opacity: 0.82 },
   },
 };
 
 /** Of the front, as a share of the face's width at the ears. */
-const WIDTH = 0.94;
+const WIDTH = 0.96;
 
 /** How far the glasses of the mean face are moved and stretched to fit another face. */
 export interface Fit {
@@ -130,9 +140,11 @@ function bridge(look: FrameKind, front: Vector3, half: number, size: number): Bu
 
 /** A temple: from the hinge along the head, bent down behind the ear. */
 function temple(look: FrameKind, centre: Vector3, side: number, size: number, fit: Fit): BufferGeometry {
-  const hinge = centre.clone().add(new Vector3(side * look.lens[0] * size, look.lens[1] * size * 0.42, -9.5 * size));
-  const beside = fit.middle[0] + side * (fit.ear[0] + 2.5);
-  const ear = new Vector3(beside, hinge.y + 3, fit.ear[1] - 34);
+  const hinge = centre
+    .clone()
+    .add(new Vector3(side * look.lens[0] * size, look.lens[1] * size * look.hinge, -9.5 * size));
+  const beside = fit.middle[0] + side * (fit.ear[0] + 1.5);
+  const ear = new Vector3(beside, hinge.y - 7, fit.ear[1] - 34);
   const points = [
     hinge.clone().add(new Vector3(-side * 1.5, 0, 3.5)),
     hinge.clone().add(new Vector3(side * 1.8, 0, -1.5)),

@@ -22,7 +22,7 @@ import { Pool, type Effect, type EffectOptions, type Picture, type PlacedFace } 
 import { buildGlasses, fitTo, type Fit } from './frames';
 
 /** The skull as an ellipsoid, in millimetres of the face frame; it ends inside the hair. */
-const SKULL = { centre: [0, 14, -92], radii: [69, 98, 92] } as const;
+const SKULL = { centre: [0, 14, -92], radii: [65, 98, 92] } as const;
 /** A face's measures settle over this share of each new frame. */
 const SETTLING = 0.15;
 /** Change of a measure, in millimetres, from which glasses are built anew. */

@@ -3,7 +3,7 @@
 /** Ramamoorthi and Hanrahan, SIGGRAPH 2001: constants of the spherical harmonics. */
 const C = [0.282095, 0.488603, 1.092548, 0.315392, 0.546274] as const;
 const ROUNDS = 5;
-const RIDGE = 1e-2;
+const RIDGE = 3e-2;
 
 /** The nine functions at a unit normal (y up, z toward the camera). */
 export function harmonicsAt(x: number, y: number, z: number): number[] {

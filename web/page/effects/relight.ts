@@ -1,5 +1,15 @@
 /** Another light on the face: the photo times the ratio of the new light to the old (Wen, Liu and Huang, CVPR 2003). */
-import { Color, GLSL3, Group, Mesh, MultiplyBlending, PlaneGeometry, RawShaderMaterial, Vector3, type BufferGeometry } from 'three';
+import {
+  Color,
+  GLSL3,
+  Group,
+  Mesh,
+  MultiplyBlending,
+  PlaneGeometry,
+  RawShaderMaterial,
+  Vector3,
+  type BufferGeometry,
+} from 'three';
 import type { Lamp } from '../state/state';
 import { Pool, type Effect, type EffectOptions, type Picture, type PlacedFace } from './effect';
 import { dot, fitHarmonics, harmonicsAt } from './light-fit';
@@ -35,7 +45,8 @@ void main() {
   // a soft lamp reaches a little around the edge
   float first = max((dot(n, toward) + 0.15) / 1.15, 0.0), other = max(dot(n, second), 0.0);
   vec3 light = vec3(ambient) + (1.0 - ambient) * (first * lampColor + other * secondColor);
-  vec3 ratio = min(light / mean / max(old, 0.15), vec3(2.4));
+  vec3 ratio = min(light / mean / clamp(old, 0.45, 1.8), vec3(2.2));
+  ratio = mix(ratio, pow(ratio, vec3(0.86, 1.0, 1.08)), step(ratio, vec3(1.0)));  // shadows on skin are warm
   vec3 lit = toLinear(photoAt(0.0)) * ratio;
   vec3 shoulder = lit / (1.0 + max(lit - 0.75, 0.0));  // bright skin does not burn out
   color = vec4(toScreen(shoulder), opacity * border(0.2, 5.0) * smoothstep(0.0, 0.25, facing));
@@ -49,7 +60,7 @@ out vec4 color;
 uniform vec2 centre, lamp;
 uniform vec3 lampColor, secondColor;
 uniform float reach, ambient;
-float near(vec2 place, vec2 from) { vec2 d = place - from; return exp(-0.3 * dot(d, d)); }
+float near(vec2 place, vec2 from) { vec2 d = place - from; return exp(-0.42 * dot(d, d)); }
 void main() {
   vec2 place = (pixel - centre) / reach * vec2(1.0, -1.0);
   vec3 light = lampColor * near(place, lamp) + secondColor * near(place, -lamp);

@@ -71,22 +71,23 @@ vec3 wide(sampler2D known, vec2 uv) {
   return sum.rgb / max(sum.a, 1e-4);
 }
 vec3 chroma(vec3 c) { return c / max(c.r + c.g + c.b, 0.05); }
-/** How much the photo shows hair or something else than skin, in the outer part of the chart. */
+/** How much the photo shows hair or something else than skin, above the brows and at the sides. */
 float unlikeSkin(vec3 skinColor) {
-  vec2 d = (at - vec2(0.5, 0.55)) / vec2(0.42, at.y < 0.55 ? 0.54 : 0.47);
-  vec3 logs = log(clamp(photoAt(0.7), 0.02, 1.0)) - log(clamp(skinColor, 0.02, 1.0));
+  
+  vec3 logs = log(clamp(photoAt(1.6), 0.02, 1.0)) - log(clamp(skinColor, 0.02, 1.0));
   vec3 far = vec3((logs.r - logs.g) / 0.22, (logs.b - logs.g) / 0.22, logs.g / 0.45);
-  return smoothstep(0.9, 1.9, length(far)) * smoothstep(0.5, 0.8, length(d));
+  float outer = max(1.0 - smoothstep(0.11, 0.18, at.y), 1.0 - smoothstep(0.05, 0.13, min(at.x, 1.0 - at.x)));
+  return smoothstep(0.8, 2.4, length(far)) * outer;
 }
 void main() {
   vec3 own = wide(skin, at), other = max(wide(plain, at), vec3(0.02)), paintColor = texture(paint, at).rgb;
-  // skin takes the reader's colour; hair and make-up keep theirs, and take only the light
-  float isSkin = 1.0 - smoothstep(0.05, 0.16, length(chroma(paintColor) - chroma(other)));
+  // skin takes the reader's colour; hair, which is less red, keeps its own and takes only the light
+  float isSkin = 1.0 - smoothstep(0.02, 0.1, chroma(other).r - chroma(paintColor).r);
   vec3 ratio = clamp(mix(vec3(luma(own) / luma(other)), own / other, isSkin), 0.15, 4.0);
   vec3 swapped = clamp(paintColor * ratio, 0.0, 1.0);
   vec4 mean = textureLod(skin, vec2(0.5), 6.0);
   float membrane = texture(chart, at).g;
-  float share = border(1.0, 9.0) * smoothstep(0.08, 0.4, facing) * (1.0 - smoothstep(0.15, 0.6, membrane));
+  float share = border(1.0, 9.0) * smoothstep(0.03, 0.16, at.y) * smoothstep(0.08, 0.4, facing) * (1.0 - smoothstep(0.15, 0.6, membrane));
   color = vec4(swapped, opacity * share * (1.0 - unlikeSkin(mean.rgb / max(mean.a, 1e-3))));
 }`;
 

@@ -63,7 +63,7 @@ export function initialState(): State {
     drawGaze: false,
     effect: 'none',
     opacity: 1,
-    lamp: { x: -0.6, y: 0.5, strength: 0.75 },
+    lamp: { x: -0.6, y: 0.5, strength: 0.65 },
     mirrored: false,
     selected: 0,
     faces: [],

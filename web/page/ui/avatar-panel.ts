@@ -89,7 +89,7 @@ export class AvatarPanel {
     }
     this.model = model;
     this.viewer.avatar.add(model.root);
-    
+
     byId('bundled-avatar').hidden = !model.own;
     this.drive();
   }
