@@ -87,15 +87,15 @@ def _export_finished(arguments: argparse.Namespace) -> int:
 
     name, data = read_weights(arguments.finished)
     metadata = read_metadata(data, name)
-    examples = _calibration_crops(None if arguments.precision == "int8" else FORM_CHECKS)
     if arguments.output.suffix == ".onnx":
-        done = export_onnx(data, arguments.output, name, [examples])
+        done = export_onnx(data, arguments.output, name, [_calibration_crops(FORM_CHECKS)])
         print(f"{arguments.output}: {done['bytes'] / 1e6:.2f} MB")
         worst = f"differs from LiteRT by {done['worst']:.7f} at most" if "worst" in done else None
         print(worst or "not compared with LiteRT, because onnxruntime is not installed")
         return 0
     if metadata.get("network") != "lprnet_lite":
         raise ValueError(f"{name} has the network {metadata.get('network')}: another form is made of lprnet_lite alone")
+    examples = _calibration_crops(None if arguments.precision == "int8" else FORM_CHECKS)
     model = networks.lprnet_lite(metadata["size"], normalised=False)
     networks.load_litert(model, data)
     kept = {key: value for key, value in metadata.items() if key not in FORM_FIELDS}

@@ -102,11 +102,11 @@ def network_costs(repeats: int) -> Numbers:
     import keras
 
     from lprnet_utils import networks
-    from lprnet_utils.networks.export import PRECISIONS, convert_litert
+    from lprnet_utils.networks.export import convert_litert
 
     rows = {}
     with tempfile.TemporaryDirectory() as folder:
-        files = {precision: {} for precision in PRECISIONS}
+        files = {precision: {} for precision in benchmark_table.PRECISIONS}
         for name in ("prnet", "lprnet", "lprnet_lite"):
             keras.utils.set_random_seed(0)
             model = getattr(networks, name)()

@@ -216,7 +216,7 @@ TEXT = """
 distance of the 68 landmarks from where float32 has them, in pixels of the crop of 128. Time: processor time of one face
 on one core, measured in turn; float32 took {ms} ms ({processor}, LiteRT {litert}{onnx}).
 
-What the web page downloads besides its runtime, in MB:
+The networks of a web page in two forms, in MB:
 
 {download}
 

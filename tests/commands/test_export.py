@@ -3,9 +3,10 @@
 import pytest
 
 from lprnet_utils import LPRNet
+from lprnet_utils.commands.export import PRECISIONS
 from lprnet_utils.commands.main import main
-from lprnet_utils.common.litert import read_head_angle_network, read_weights
-from lprnet_utils.networks import load_litert, lprnet_lite
+from lprnet_utils.common.litert import read_head_angle_network, read_metadata, read_weights
+from lprnet_utils.networks import export, load_litert, lprnet_lite
 
 STATEMENT = """
 network = "lprnet_lite"
@@ -44,3 +45,31 @@ def test_a_bad_target_is_refused_before_the_work(target, reason, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     assert main(["export", "--run", "run", "-o", target]) == 2
     assert reason in capsys.readouterr().err
+
+
+@pytest.mark.walk
+def test_finished_weights_get_another_form(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("lprnet_utils.commands.export.FORM_CHECKS", 4)
+    small = tmp_path / "small.tflite"
+    assert main(["export", "--from", "wild", "--precision", "int8_weights", "-o", str(small)]) == 0
+    assert "differs from Keras by 0.1" in capsys.readouterr().out
+    before, after = (read_metadata(read_weights(name)[1], "it") for name in ("wild", small))
+    assert after["precision"] == "int8_weights" and after["recipe"] == before["recipe"]
+    assert small.stat().st_size < 2.3e6
+    assert read_head_angle_network(small.read_bytes()) == read_head_angle_network(read_weights("wild")[1])
+    assert LPRNet(small).metadata["licence"] == before["licence"]
+
+
+def test_what_cannot_be_had_in_another_form_is_refused(tmp_path, capsys):
+    target = str(tmp_path / "out.tflite")
+    assert main(["export", "--from", "published", "--precision", "float32", "-o", target]) == 2
+    assert "another form is made of lprnet_lite alone" in capsys.readouterr().err
+    assert main(["export", "--run", str(tmp_path), "-o", str(tmp_path / "out.onnx")]) == 2
+    assert ".tflite" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["export", "--from", "open", "--precision", "int4", "-o", target])
+    assert "int8_weights" in capsys.readouterr().err
+
+
+def test_the_command_offers_the_precisions_of_the_package():
+    assert set(PRECISIONS) == set(export.PRECISIONS)

@@ -37,17 +37,17 @@ def crop_matrix(box, angle):
 
 def cut(photo, matrix, s):
     """Step 4."""
-    photo = photo.astype(np.float64)
-    height, width = photo.shape[:2]
-    factors = np.ones(2)
-    if N / s < 1:
-        size = max(round(width * N / s), 1), max(round(height * N / s), 1)
-        factors = size / np.array([width, height])
-        photo = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
     j, i = np.meshgrid(np.arange(N), np.arange(N))
-    back = np.linalg.inv(matrix[:, :2])
-    q = (np.stack([j, i], -1) - matrix[:, 2]) @ back.T
-    q = (q + 0.5) * factors - 0.5
+    q = (np.stack([j, i], -1) - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    if N / s < 1:
+        margin, limit = 2 + int(np.ceil(2 * s / N)), np.array(photo.shape[1::-1])
+        first = np.clip(np.floor(q.min((0, 1))).astype(int) - margin, 0, limit - 1)
+        last = np.clip(np.ceil(q.max((0, 1))).astype(int) + margin + 1, first + 1, limit)
+        photo = photo[first[1] : last[1], first[0] : last[0]]
+        size = np.maximum(np.rint((last - first) * N / s), 1).astype(int)
+        photo = cv2.resize(photo, size.tolist(), interpolation=cv2.INTER_AREA)
+        q = (q - first + 0.5) * size / (last - first) - 0.5
+    photo = photo.astype(np.float64)
     low = np.floor(q).astype(int)
     (fx, fy), limit = np.moveaxis(q - low, -1, 0)[..., None], np.array(photo.shape[1::-1]) - 1
 
