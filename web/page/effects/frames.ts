@@ -1,12 +1,13 @@
 /** Frames of glasses, built to fit a face: everything in millimetres of the face frame. */
 import {
+  AdditiveBlending,
   CatmullRomCurve3,
   Color,
   DoubleSide,
   Group,
   Mesh,
-  MeshPhysicalMaterial,
-  MeshStandardMaterial,
+  MeshBasicMaterial,
+  MeshMatcapMaterial,
   Shape,
   ShapeGeometry,
   TubeGeometry,
@@ -14,8 +15,11 @@ import {
   type BufferGeometry,
 } from 'three';
 import { EYES, meanLandmark } from '../faces/landmarks';
+import { matcap, type Surface } from './matcaps';
 
-/** What a kind of glasses looks like; lengths in millimetres. */
+type Triple = readonly [number, number, number];
+
+/** What a kind of glasses looks like; lengths in millimetres, colours as on the screen, 0 to 1. */
 interface FrameKind {
   /** Half width and half height of a lens. */
   lens: readonly [number, number];
@@ -24,33 +28,25 @@ interface FrameKind {
   thick: number;
   /** Height of the hinge, in half heights of the lens. */
   hinge: number;
-  frame: Color;
-  metal: number;
-  rough: number;
-  glass: Color;
+  surface: Surface;
+  color: Triple;
+  /** Of the glass, and how much it hides. */
+  tint: Triple;
   opacity: number;
 }
 
 const KINDS: Record<string, FrameKind> = {
   round: {
-    ...{
-      lens: [23.5, 22.5],
-      power: 2.05,
-      thick: 1.0,
-      hinge: 0.16,
-      frame: new Color(0xb98a3e),
-      metal: 0.95,
-      rough: 0.28,
-    },
-    ...{ glass: new Color(0xdff1f5), opacity: 0.1 },
+    ...{ lens: [23.5, 22.5], power: 2.05, thick: 1.0, hinge: 0.16 },
+    ...{ surface: 'metal', color: [0.8, 0.62, 0.34], tint: [0.8, 0.9, 0.92], opacity: 0.05 },
   },
   square: {
-    ...{ lens: [26.5, 18.5], power: 3.4, thick: 2.3, hinge: 0.45, frame: new Color(0x15181c), metal: 0.1, rough: 0.25 },
-    ...{ glass: new Color(0xdfeef5), opacity: 0.1 },
+    ...{ lens: [26.5, 18.5], power: 3.4, thick: 2.3, hinge: 0.45 },
+    ...{ surface: 'plastic', color: [0.1, 0.11, 0.13], tint: [0.8, 0.88, 0.92], opacity: 0.05 },
   },
   sun: {
-    ...{ lens: [28, 21.5], power: 2.6, thick: 1.7, hinge: 0.35, frame: new Color(0x2a1a12), metal: 0.1, rough: 0.2 },
-    ...{ glass: new Color(0x14100f), opacity: 0.82 },
+    ...{ lens: [28, 21.5], power: 2.6, thick: 1.7, hinge: 0.35 },
+    ...{ surface: 'plastic', color: [0.22, 0.12, 0.07], tint: [0.09, 0.07, 0.06], opacity: 0.86 },
   },
 };
 
@@ -106,10 +102,14 @@ function tube(points: Vector3[], radius: number, closed: boolean, steps: number)
 export function buildGlasses(kind: string, fit: Fit): Group {
   const look = KINDS[kind] ?? KINDS.round;
   const group = new Group();
-  const frame = new MeshStandardMaterial({ color: look.frame, metalness: look.metal, roughness: look.rough });
-  const glass = new MeshPhysicalMaterial({
-    ...{ color: look.glass, transparent: true, opacity: look.opacity, roughness: 0.04, metalness: 0 },
-    ...{ side: DoubleSide, depthWrite: false, envMapIntensity: 1.4, specularIntensity: 1 },
+  const frame = new MeshMatcapMaterial({ matcap: matcap(look.surface, look.color) });
+  const seen = { transparent: true, depthWrite: false, side: DoubleSide } as const;
+  const glass = new MeshBasicMaterial({ ...seen, color: new Color(...look.tint), opacity: look.opacity });
+  glass.color.convertSRGBToLinear();
+  const glint = new MeshMatcapMaterial({
+    ...seen,
+    matcap: matcap('glass', [0.9, 0.95, 1]),
+    blending: AdditiveBlending,
   });
   const size = fit.apart / 60;
   const front = new Vector3(fit.middle[0], fit.middle[1] - 2.5 * size, fit.bridge + 2.5);
@@ -119,10 +119,14 @@ export function buildGlasses(kind: string, fit: Fit): Group {
     const centre = front.clone().add(new Vector3(side * half, 0, -3));
     const rim = outline(look, side, 64).map((p) => p.multiplyScalar(size).add(centre));
     group.add(new Mesh(tube(rim, look.thick * size, true, 96), frame));
-    const lens = new Mesh(lensGeometry(look, side, size), glass);
-    lens.position.copy(centre);
-    lens.renderOrder = 2;
-    group.add(lens, new Mesh(temple(look, centre, side, size, fit), frame));
+    const bent = lensGeometry(look, side, size);
+    [glass, glint].forEach((material, k) => {
+      const lens = new Mesh(bent, material);
+      lens.position.copy(centre);
+      lens.renderOrder = 2 + k;
+      group.add(lens);
+    });
+    group.add(new Mesh(temple(look, centre, side, size, fit), frame));
   }
   group.add(new Mesh(bridge(look, front, half, size), frame));
   return group;

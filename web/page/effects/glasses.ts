@@ -1,21 +1,5 @@
 /** Glasses that go behind the head: an invisible head hides what is behind it. */
-import {
-  AmbientLight,
-  Color,
-  DirectionalLight,
-  Group,
-  Mesh,
-  MeshBasicMaterial,
-  PMREMGenerator,
-  Scene,
-  SphereGeometry,
-  BackSide,
-  ShaderMaterial,
-  type Material,
-  type MeshStandardMaterial,
-  type Texture,
-  type WebGLRenderer,
-} from 'three';
+import { Group, Mesh, MeshBasicMaterial, SphereGeometry, type Material, type MeshMatcapMaterial } from 'three';
 import { toMillimetres } from '../faces/geometry';
 import { faceToPicture } from '../scene/face-shape';
 import { Pool, type Effect, type EffectOptions, type Picture, type PlacedFace } from './effect';
@@ -39,7 +23,6 @@ interface Worn {
 
 export class GlassesEffect implements Effect {
   readonly object = new Group();
-  private surroundings: Texture | null = null;
   private readonly all = new Pool<Worn>(() => {
     const root = new Group();
     root.matrixAutoUpdate = false;
@@ -51,15 +34,8 @@ export class GlassesEffect implements Effect {
     return { root, glasses: null, skull, kind: '', fit: null, built: null };
   });
 
-  constructor() {
-    const key = new DirectionalLight(0xffffff, 2.2);
-    key.position.set(-0.5, 1, 0.8);
-    this.object.add(key, new AmbientLight(0xffffff, 0.6));
-  }
-
   update(picture: Picture, faces: readonly PlacedFace[], options: EffectOptions): void {
     for (const { root } of this.all.everything) root.visible = false;
-    this.surroundings ??= softRoom(picture.renderer);
     this.all.take(faces.length).forEach((worn, k) => {
       const { face, z } = faces[k];
       worn.root.visible = true;
@@ -73,7 +49,6 @@ export class GlassesEffect implements Effect {
   }
 
   dispose(): void {
-    this.surroundings?.dispose();
     for (const { glasses, skull } of this.all.everything) {
       if (glasses) disposeAll(glasses);
       skull.geometry.dispose();
@@ -88,9 +63,6 @@ export class GlassesEffect implements Effect {
       disposeAll(worn.glasses);
     }
     worn.glasses = buildGlasses(kind, fit);
-    worn.glasses.traverse((part) => {
-      if (part instanceof Mesh) (part.material as MeshStandardMaterial).envMap = this.surroundings;
-    });
     worn.root.add(worn.glasses);
     Object.assign(worn, { kind, built: fit });
   }
@@ -116,34 +88,7 @@ function disposeAll(group: Group): void {
   group.traverse((part) => {
     if (!(part instanceof Mesh)) return;
     part.geometry.dispose();
+    (part.material as Partial<MeshMatcapMaterial>).matcap?.dispose();
     (part.material as Material).dispose();
   });
-}
-
-/** What the glass and the metal reflect: a bright ceiling with a window, a darker floor. */
-function softRoom(renderer: WebGLRenderer): Texture {
-  const room = new ShaderMaterial({
-    side: BackSide,
-    uniforms: { sky: { value: new Color(0.95, 0.98, 1.0) }, floor: { value: new Color(0.22, 0.2, 0.19) } },
-    vertexShader:
-      'varying vec3 way; void main() { way = position; gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0); }',
-    fragmentShader: `
-      varying vec3 way;
-      uniform vec3 sky, floor;
-      void main() {
-        vec3 d = normalize(way);
-        vec3 c = mix(floor, sky, smoothstep(-0.5, 0.7, d.y));
-        float window = smoothstep(0.22, 0.1, abs(d.x + 0.45)) * smoothstep(0.3, 0.16, abs(d.y - 0.4)) * step(0.0, d.z);
-        gl_FragColor = vec4(c + 3.5 * window, 1.0);
-      }`,
-  });
-  const scene = new Scene();
-  const ball = new Mesh(new SphereGeometry(10, 24, 16), room);
-  scene.add(ball);
-  const generator = new PMREMGenerator(renderer);
-  const { texture } = generator.fromScene(scene, 0.02);
-  generator.dispose();
-  ball.geometry.dispose();
-  room.dispose();
-  return texture;
 }

@@ -14,15 +14,16 @@ import {
   type Texture,
 } from 'three';
 import type { Face, FaceMesh } from '../../src/index';
-import { toMillimetres } from '../faces/geometry';
+import { bounds, toMillimetres } from '../faces/geometry';
 import type { View } from '../state/state';
-import { chartTexture, SkinTexture } from '../texture/skin-texture';
+import { chartTexture, SkinTexture, textureSide } from '../texture/skin-texture';
 import { FaceShape, photoToWorld } from './face-shape';
 import { GazeRays } from './gaze-rays';
 import { LandmarkDots } from './landmark-dots';
 import { faceMaterial, setLook, setTheme, type FaceMaterial } from './materials';
 import { Orbit } from './orbit';
 import { Painter } from './painter';
+import { drawsInSoftware, sharpness } from './software';
 import { lessMotion, readTheme } from './theme';
 
 const FIELD = 22;
@@ -32,7 +33,7 @@ const FRAMING = {
   avatar: { target: new Vector3(0, -34, -60), radius: 186 },
 } as const;
 /** Texels a side of the texture. */
-const TEXTURE_SIDE = { live: 256, still: 1024 } as const;
+const TEXTURE_SIDE = { live: 256, software: 128, still: 1024 } as const;
 const UNROLL_SECONDS = 0.55;
 /** A face that has just come turns a little from side to side, to show that it is solid. */
 const GREETING = { seconds: 2.6, radians: 0.42 } as const;
@@ -71,7 +72,7 @@ export class Viewer {
     mesh: FaceMesh,
     told: (milliseconds: number) => void,
   ) {
-    this.renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true, powerPreference: 'high-performance' });
+    this.renderer = new WebGLRenderer({ canvas, antialias: !drawsInSoftware(), alpha: true });
     this.painter = new Painter((time) => this.draw(time), told);
     this.orbit = new Orbit(canvas, this.painter.invalidate);
     const chart = chartTexture(mesh);
@@ -185,11 +186,18 @@ export class Viewer {
     this.faceGroup.matrix.copy(photoToWorld(face.pose, !this.follow));
     this.placeRays(face);
     if (this.view === 'photo' || this.view === 'uv') {
-      const side = shown.live ? TEXTURE_SIDE.live : TEXTURE_SIDE.still;
+      const side = this.textureSide(shown);
       this.skin.update(this.renderer, shown.photo, face, this.shape, side);
       this.surface.material.uniforms.skin.value = this.skin.texture;
     }
     if (this.view === 'depth') this.surface.material.uniforms.depths.value = this.depthRange(face);
+  }
+
+  /** A video's texture is smaller: it is made anew for each picture. */
+  private textureSide({ face, live }: Shown): number {
+    if (live) return drawsInSoftware() ? TEXTURE_SIDE.software : TEXTURE_SIDE.live;
+    const { low, high } = bounds(face.vertices);
+    return textureSide(high[1] - low[1], TEXTURE_SIDE.still);
   }
 
   private placeRays(face: Face): void {
@@ -253,7 +261,7 @@ export class Viewer {
   private resize(): boolean {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     if (!width || !height) return false;
-    const sharp = Math.min(window.devicePixelRatio || 1, 2);
+    const sharp = sharpness();
     const size = [Math.round(width * sharp), Math.round(height * sharp)];
     if (this.canvas.width !== size[0] || this.canvas.height !== size[1]) {
       this.renderer.setSize(size[0], size[1], false);

@@ -18,6 +18,7 @@ import type { FaceMesh } from '../../src/index';
 import { Pool, type Effect, type EffectOptions, type PlacedFace } from '../effects/effect';
 import { FaceShape } from '../scene/face-shape';
 import { Painter } from '../scene/painter';
+import { drawsInSoftware, sharpness } from '../scene/software';
 import { readTheme } from '../scene/theme';
 import type { Frame } from '../tracking/session';
 import { chartTexture } from '../texture/skin-texture';
@@ -68,7 +69,7 @@ export class Stage {
     private readonly mesh: FaceMesh,
     told: (milliseconds: number) => void,
   ) {
-    this.renderer = new WebGLRenderer({ canvas, antialias: true, powerPreference: 'high-performance' });
+    this.renderer = new WebGLRenderer({ canvas, antialias: !drawsInSoftware() });
     this.renderer.setClearColor(0, 0);
     this.painter = new Painter(() => this.draw(), told);
     this.chart = chartTexture(mesh);
@@ -172,7 +173,7 @@ export class Stage {
     for (const element of [this.canvas, ...this.companions]) {
       for (const [name, value] of Object.entries(place)) element.style.setProperty(name, `${value}px`);
     }
-    const sharp = Math.min(window.devicePixelRatio || 1, Math.sqrt(MAX_SCREEN_PIXELS / (place.width * place.height)));
+    const sharp = Math.min(sharpness(), Math.sqrt(MAX_SCREEN_PIXELS / (place.width * place.height)));
     this.renderer.setSize(Math.round(place.width * sharp), Math.round(place.height * sharp), false);
     this.refresh();
   }

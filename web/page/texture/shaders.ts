@@ -198,16 +198,22 @@ void main() {
   color = vec4(direct * colors(at) + mirrored * (colors(mirror) + difference), direct + mirrored) * face;
 }`;
 
-/** The texture: what is known, over what is continued smoothly from it. */
-export const FILLED = `
+/** What is continued smoothly from the known colours, in a small picture. */
+export const SMOOTH = `
 ${PULLED}
 uniform sampler2D mixed;
 void main() {
-  vec4 own = texture(mixed, at);
   vec3 sum = vec3(0.0);
   vec2 near = vec2(3.0 / 128.0);
   for (int k = 0; k < 9; k++) sum += pulled(mixed, at + near * vec2(k % 3 - 1, k / 3 - 1)).rgb / 9.0;
-  float known = clamp(own.a, 0.0, 1.0);
+  color = vec4(sum, 1.0);
+}`;
+
+/** The texture: what is known, over what is continued from it. */
+export const FILLED = `
+uniform sampler2D mixed, smoothed;
+void main() {
+  vec4 own = texture(mixed, at);
   vec3 direct = own.rgb / max(own.a, 1e-4);
-  color = vec4(clamp(mix(sum, direct, known), 0.0, 1.0), 1.0);
+  color = vec4(clamp(mix(texture(smoothed, at).rgb, direct, clamp(own.a, 0.0, 1.0)), 0.0, 1.0), 1.0);
 }`;

@@ -31,6 +31,16 @@ import * as shaders from './shaders';
 const DEPTH_CELLS = 192;
 const WITH_LEVELS = { minFilter: LinearMipmapLinearFilter, generateMipmaps: true, type: HalfFloatType } as const;
 
+/**
+ * Texels a side that show all of a photo: a power of two, at least twice the height of the face in pixels.
+ *
+ * @param height of the face in the photo, in pixels
+ * @param most upper limit
+ */
+export function textureSide(height: number, most: number): number {
+  return Math.min(most, Math.max(256, 2 ** Math.ceil(Math.log2(Math.max(2 * height, 1)))));
+}
+
 /** The chart as a texture: r the face, g the membrane, b the distance to the border. */
 export function chartTexture(mesh: FaceMesh): DataTexture {
   const texture = new DataTexture(chartPicture(mesh, mesh.size), mesh.size, mesh.size, RGBAFormat);
@@ -52,6 +62,7 @@ export class SkinTexture {
     WebGLRenderTarget
   >;
   private readonly passes: Record<string, Pass>;
+  private readonly smoothed: WebGLRenderTarget;
   private mixed: WebGLRenderTarget | null = null;
   private filled: WebGLRenderTarget | null = null;
 
@@ -76,6 +87,7 @@ export class SkinTexture {
       trust: squareTarget(n),
       sides: squareTarget(n, WITH_LEVELS),
     };
+    this.smoothed = squareTarget(n);
     this.passes = this.makePasses(chart);
   }
 
@@ -108,6 +120,7 @@ export class SkinTexture {
     if (!this.mixed || !this.filled) return;
     this.passes.mixed.uniforms.side.value = side;
     this.passes.mixed.render(renderer, this.mixed);
+    this.passes.smooth.render(renderer, this.smoothed);
     this.passes.filled.render(renderer, this.filled);
   }
 
@@ -127,7 +140,7 @@ export class SkinTexture {
     this.mixed = squareTarget(side, WITH_LEVELS);
     this.filled = squareTarget(side, { minFilter: LinearMipmapLinearFilter, generateMipmaps: true });
     this.filled.texture.anisotropy = 4;
-    this.passes.filled.uniforms.mixed.value = this.mixed.texture;
+    for (const name of ['smooth', 'filled']) this.passes[name].uniforms.mixed.value = this.mixed.texture;
   }
 
   private upload({ positionMap }: Face): void {
@@ -160,7 +173,8 @@ export class SkinTexture {
         chart,
         side: 1,
       }),
-      filled: new Pass(shaders.FILLED, { mixed: null }),
+      smooth: new Pass(shaders.SMOOTH, { mixed: null }),
+      filled: new Pass(shaders.FILLED, { mixed: null, smoothed: this.smoothed.texture }),
     };
   }
 }
