@@ -1,7 +1,7 @@
 /**
  * A head's pose for a perspective camera, as three.js has it.
  */
-import type { Pose } from './types';
+import type { Pose } from './types.js';
 
 export interface PoseMatrixOptions {
   /** Vertical field of view of the camera in degrees, 50 by default, as three.js's `PerspectiveCamera`. */

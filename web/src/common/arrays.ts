@@ -3,7 +3,7 @@
  * with spaces so that the data begin at a multiple of 16, then the arrays, each at a multiple of 8.
  * `scripts/assets/web_container.py` writes it.
  */
-import { FaceError } from '../types';
+import { FaceError } from '../types.js';
 
 /** The typed array of each `dtype` that a file may state. */
 export interface ArrayKinds {

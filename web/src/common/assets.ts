@@ -1,7 +1,7 @@
 /**
  * The package's files: the manifest that lists them, and their way from the server into memory, checked.
  */
-import { FaceError, type Progress } from '../types';
+import { FaceError, type Progress } from '../types.js';
 
 /** What the manifest knows of a file. */
 export interface FileEntry {

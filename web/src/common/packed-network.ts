@@ -2,9 +2,9 @@
  * Networks whose kernels are stored as whole numbers in few bits, each output channel with a scale of its own. They are
  * unpacked once, when they are loaded; what runs is the network in float32.
  */
-import { FaceError } from '../types';
-import { readArrays } from './arrays';
-import { RiceReader } from './rice';
+import { FaceError } from '../types.js';
+import { readArrays } from './arrays.js';
+import { RiceReader } from './rice.js';
 
 /** A kernel: where it stands in the network, and how it is stored. */
 interface Part {

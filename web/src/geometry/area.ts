@@ -1,5 +1,5 @@
 /** Shrinking pictures by averages over areas. */
-import type { Picture } from './crop';
+import type { Picture } from './crop.js';
 
 /** A rectangle of whole pixels. */
 export interface Region {

@@ -4,7 +4,7 @@
  * The face frame is right-handed, in millimetres, with y up; the photo frame is in pixels, with y down. With
  * R = Rx(pitch) Ry(yaw) Rz(roll) a camera is `x = k (R v)_x + t_x`, `y = t_y - k (R v)_y`, `z = k (R v)_z + t_z`.
  */
-import { determinant3, dot, svd3 } from '../common/linear';
+import { determinant3, dot, svd3 } from '../common/linear.js';
 
 const DEGREES = 180 / Math.PI;
 const GIMBAL_LOCK = 1 - 1e-12; // the sine of a yaw beyond which pitch and roll are one angle

@@ -1,6 +1,6 @@
 /** Similarity transforms of the picture plane: the network's crop, views of a photo, warps. */
-import { FaceError } from '../types';
-import { shrinkByArea, type Region } from './area';
+import { FaceError } from '../types.js';
+import { shrinkByArea, type Region } from './area.js';
 
 /** A similarity of the picture plane, 2 x 3, row by row: a, b, tx, c, d, ty. */
 export type Matrix23 = Float64Array;

@@ -1,5 +1,5 @@
 /** The 68 iBUG landmarks: their parts and boxes. */
-import type { Box } from './crop';
+import type { Box } from './crop.js';
 
 /** The points of each part, in iBUG's order: first, and one after the last. Right and left are the person's. */
 export const RIGHT_EYE = [36, 42] as const;

@@ -4,9 +4,9 @@
  * BlazeFace (Bazarevsky et al., 2019, arXiv 1907.05047) is MediaPipe's face detector. MediaPipe's graphs define the
  * anchors, the decoding and the suppression.
  */
-import { invertSimilarity, warpImage, type Box, type Matrix23, type Picture } from '../geometry/crop';
-import { overlap } from '../geometry/landmarks';
-import type { Model } from './lprnet';
+import { invertSimilarity, warpImage, type Box, type Matrix23, type Picture } from '../geometry/crop.js';
+import { overlap } from '../geometry/landmarks.js';
+import type { Model } from './lprnet.js';
 
 /** Boxes with a higher intersection over union belong to one face. */
 export const SAME_FACE_IOU = 0.3;

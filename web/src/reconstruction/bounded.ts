@@ -1,5 +1,5 @@
 /** Least squares with coefficients that have bounds: the weights of expressions lie between 0 and 1. */
-import { dot, invert, matVec, solve } from '../common/linear';
+import { dot, invert, matVec, solve } from '../common/linear.js';
 
 const ENOUGH_SLOPE = 1e-6;
 const MAX_STEPS = 100;

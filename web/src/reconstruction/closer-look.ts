@@ -1,12 +1,13 @@
 /** A closer look at eyes and mouth: crops at the photo's own resolution correct the map, and show irises and gaze. */
-import { sparseTimes } from '../common/linear';
-import { similarityAlignment2 } from '../geometry/camera';
-import { warpImage, type Picture } from '../geometry/crop';
-import { FaceError } from '../types';
-import type { Layout } from '../uv/layout';
-import type { Frame, Region, Regions } from '../uv/regions';
-import type { Model } from './lprnet';
-import { joinRegions, REGION_EXPRESSIONS, SEEN_EXPRESSIONS } from './seen-expressions';
+import { sparseTimes } from '../common/linear.js';
+import { similarityAlignment2 } from '../geometry/camera.js';
+import { warpImage, type Picture } from '../geometry/crop.js';
+import { pointsAt } from '../geometry/points.js';
+import { FaceError } from '../types.js';
+import type { Layout } from '../uv/layout.js';
+import type { Frame, Region, Regions } from '../uv/regions.js';
+import type { Model } from './lprnet.js';
+import { joinRegions, REGION_EXPRESSIONS, SEEN_EXPRESSIONS } from './seen-expressions.js';
 
 // units and middles of what follows the points in a network's answer: iris x, y and radius, gaze, confidence
 export const EXTRAS_UNIT = [0.1, 0.1, 0.05, 1, 1, 1, 1].map(Math.fround);
@@ -108,7 +109,7 @@ export class CloserLooker {
     const pixels = warpImage(picture, frame.matrix(region.size), region.size);
     const crop = new Float32Array(pixels.length);
     for (let i = 0; i < crop.length; i++) crop[i] = pixels[i] / 255;
-    const grid = Float32Array.from(frame.into(gather(map, region.grid)));
+    const grid = Float32Array.from(frame.into(pointsAt(map, region.grid)));
     const [values] = await (region.name === 'mouth' ? this.mouth : this.eye).run([crop, grid]);
     const [points, extras] = [grid.length, EXTRAS_UNIT.length];
     const expected = points + extras + REGION_EXPRESSIONS[k].length;
@@ -148,15 +149,6 @@ function share(value: number, [low, high]: readonly [number, number]): number {
 
 function clip(value: number, low: number, high: number): number {
   return Math.min(Math.max(value, low), high);
-}
-
-/** Some texels (n x 3) of a map. */
-function gather(map: Float32Array, texels: Int32Array): Float32Array {
-  const out = new Float32Array(3 * texels.length);
-  texels.forEach((texel, k) => {
-    for (let channel = 0; channel < 3; channel++) out[3 * k + channel] = map[3 * texel + channel];
-  });
-  return out;
 }
 
 /** Adds how far a region's texels move, in pixels of the photo, when its grid moves by P x 3 coordinates. */

@@ -1,7 +1,7 @@
 /** The coarse stage of face detection: BlazeFace on the whole photo, and on tiles of it. */
-import { viewMatrix, type Picture } from '../geometry/crop';
-import type { BlazeFace } from './blazeface';
-import { cropToPhoto } from './fine';
+import { viewMatrix, type Picture } from '../geometry/crop.js';
+import type { BlazeFace } from './blazeface.js';
+import { cropToPhoto } from './fine.js';
 
 const MIN_COARSE_SCORE = 0.3; // of a candidate: small faces score low in the coarse stage and high in the fine stage
 const SMALL_FACE_SHARE = 0.12; // of the photo's longer side: if no face is larger, tiles may show still smaller ones

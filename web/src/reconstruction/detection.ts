@@ -7,11 +7,11 @@
  *
  * If no face is found, a last pass looks for one that the photo's edge cuts. Both stages then see grey beyond the edge.
  */
-import { checkPicture, roundHalfEven, type Box, type Picture } from '../geometry/crop';
-import { overlap } from '../geometry/landmarks';
-import { SAME_FACE_IOU, type BlazeFace } from './blazeface';
-import { coarsePasses, detectInPhoto, shareBeyond, type Candidate } from './coarse';
-import { boxRegressionFeatures, cropToPhoto, refineCandidate } from './fine';
+import { checkPicture, roundHalfEven, type Box, type Picture } from '../geometry/crop.js';
+import { overlap } from '../geometry/landmarks.js';
+import { SAME_FACE_IOU, type BlazeFace } from './blazeface.js';
+import { coarsePasses, detectInPhoto, shareBeyond, type Candidate } from './coarse.js';
+import { boxRegressionFeatures, cropToPhoto, refineCandidate } from './fine.js';
 
 const TRACKED_COARSE_SCORE = 0.7; // stands in for the coarse score of a face that the previous frame showed
 const MIN_SCORE = 0.58; // mean score of the two stages

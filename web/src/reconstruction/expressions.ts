@@ -4,14 +4,15 @@
  * A map has thousands of points, so the fit is one linear problem, and its matrices are the same for every face. They
  * are computed once; a frame of a video then costs one product and one small bounded problem.
  */
-import type { ArrayFile } from '../common/arrays';
-import { Camera } from '../geometry/camera';
-import { FaceError } from '../types';
-import type { Layout } from '../uv/layout';
-import { BoundedLeastSquares, type Bounds } from './bounded';
-import { fitTexels, readModes } from './modes';
-import { otherSide } from './seen-expressions';
-import { halvesOf, SymmetricModes, type Mode } from './symmetric-modes';
+import type { ArrayFile } from '../common/arrays.js';
+import { Camera } from '../geometry/camera.js';
+import { everyPoint, pointsAt } from '../geometry/points.js';
+import { FaceError } from '../types.js';
+import type { Layout } from '../uv/layout.js';
+import { BoundedLeastSquares, type Bounds } from './bounded.js';
+import { fitTexels, readModes } from './modes.js';
+import { otherSide } from './seen-expressions.js';
+import { halvesOf, SymmetricModes, type Mode } from './symmetric-modes.js';
 
 const MAP_NOISE_MM = 1.5; // standard deviation of the points of a map
 const EFFECTIVE_POINTS = 300; // independent points in a map: a network's errors are the same over whole regions
@@ -66,12 +67,12 @@ export class ShapeFitter {
   private constructor(file: ArrayFile, layout: Layout) {
     this.mapLength = layout.meanMap.length;
     this.texels = fitTexels(layout);
-    this.mean = gather(layout.meanMap, this.texels);
+    this.mean = pointsAt(layout.meanMap, this.texels);
     const { names, identity, expression } = readModes(file, this.texels, layout.size);
     this.names = names;
     this.unsupported = badlyFound(readQuality(file));
     const halves = halvesOf(this.texels, layout.size);
-    const rigid = rigidModes(gather(this.mean, halves.left));
+    const rigid = rigidModes(pointsAt(this.mean, halves.left));
     this.modes = new SymmetricModes([...identity, ...rigid, ...expression], halves);
     this.count = identity.length;
     this.free = identity.length + rigid.length;
@@ -151,7 +152,7 @@ export class ShapeFitter {
     if (map.length !== this.mapLength) {
       throw new RangeError(`a position map has ${this.mapLength} values, got ${map.length}`);
     }
-    return gather(map, this.texels);
+    return pointsAt(map, this.texels);
   }
 
   /** The lowest and the highest value of each expression weight. */
@@ -225,31 +226,11 @@ function rigidModes(mean: Float32Array): Mode[] {
   ];
 }
 
-/** Some texels (n x 3) of a map. */
-function gather(map: Float32Array, texels: Int32Array): Float32Array {
-  const out = new Float32Array(3 * texels.length);
-  texels.forEach((texel, k) => {
-    for (let channel = 0; channel < 3; channel++) out[3 * k + channel] = map[3 * texel + channel];
-  });
-  return out;
-}
-
 /** Difference (n x 3) between points, transformed by the camera that fits `shape`, and the neutral face. */
 function residualOf(shape: Float32Array, points: Float32Array, neutral: Float32Array): Float32Array {
-  const found = Camera.fit(thinned(shape), thinned(points)).unproject(points);
+  const found = Camera.fit(everyPoint(shape, CAMERA_STEP), everyPoint(points, CAMERA_STEP)).unproject(points);
   const out = new Float32Array(found.length);
   for (let i = 0; i < out.length; i++) out[i] = found[i] - neutral[i];
-  return out;
-}
-
-/** Every third point (of n x 3). */
-function thinned(points: Float32Array): Float32Array {
-  const out = new Float32Array(3 * Math.ceil(points.length / 3 / CAMERA_STEP));
-  for (let i = 0, k = 0; k < out.length; i += 3 * CAMERA_STEP, k += 3) {
-    out[k] = points[i];
-    out[k + 1] = points[i + 1];
-    out[k + 2] = points[i + 2];
-  }
   return out;
 }
 

@@ -1,6 +1,6 @@
 /** The fine stage of face detection: the small BlazeFace network on crops around a candidate, which show it upright. */
-import { invertSimilarity, transformPoints, viewMatrix, type Matrix23, type Picture } from '../geometry/crop';
-import { rollFromPoints, type BlazeFace } from './blazeface';
+import { invertSimilarity, transformPoints, viewMatrix, type Matrix23, type Picture } from '../geometry/crop.js';
+import { rollFromPoints, type BlazeFace } from './blazeface.js';
 
 const SURELY_UPRIGHT_SCORE = 0.75; // a face that scores this much in an upright crop needs no other crops
 const SURELY_UPRIGHT_ROLL = 30; // degrees: with a roll under it

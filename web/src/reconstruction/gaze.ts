@@ -1,4 +1,6 @@
-/** Where eyes look, as angles and as ARKit's eight `eyeLook` weights. */
+/** Where eyes look: as directions in the face frame, as angles, and as ARKit's eight `eyeLook` weights. */
+import type { Camera } from '../geometry/camera.js';
+import type { Look } from './closer-look.js';
 
 const DEGREES = 180 / Math.PI;
 
@@ -6,6 +8,36 @@ const DEGREES = 180 / Math.PI;
 const LOOK_DOWN = 30;
 const LOOK_UP = 30;
 const LOOK_ASIDE = 40;
+const CLOSED_EYE = 0.12; // openness below which an eye shows no gaze
+
+/**
+ * Which eyes show where they look: the right and the left one, if they are seen and open.
+ *
+ * @param look of the face
+ * @param open openness of the right and the left eye
+ */
+export function lookingEyes(look: Look, open: ArrayLike<number>): [boolean, boolean] {
+  const shows = (eye: number): boolean => look.confidence[eye] > 0 && open[eye] > CLOSED_EYE;
+  return [shows(0), shows(1)];
+}
+
+/**
+ * The gaze of both eyes in the face frame, 2 x 3; NaN for an eye that is hidden or closed.
+ *
+ * @param look of the face, with the gaze in the photo frame
+ * @param open openness of the right and the left eye
+ * @param camera from the face frame to the photo frame
+ */
+export function faceGaze(look: Look, open: ArrayLike<number>, camera: Camera): Float64Array {
+  const gaze = new Float64Array(6).fill(NaN);
+  const r = camera.rotation;
+  lookingEyes(look, open).forEach((looking, eye) => {
+    if (!looking) return;
+    const [x, y, z] = look.gaze.subarray(3 * eye, 3 * eye + 3);
+    for (let k = 0; k < 3; k++) gaze[3 * eye + k] = x * r[k] + y * r[3 + k] + z * r[6 + k];
+  });
+  return gaze;
+}
 
 /**
  * Pitch and yaw in degrees of a direction in the face frame: up, and to the person's own right.

@@ -1,7 +1,8 @@
 /** The likelihood that a position map shows a face. It reveals false alarms of the detector. */
-import { Camera } from '../geometry/camera';
-import { UNDER_NOSE } from '../geometry/landmarks';
-import type { Layout } from '../uv/layout';
+import { Camera } from '../geometry/camera.js';
+import { UNDER_NOSE } from '../geometry/landmarks.js';
+import { meanDistance, pointsAt } from '../geometry/points.js';
+import type { Layout } from '../uv/layout.js';
 
 const WHOLE_FACE_FACTOR = 1.25; // from the distance of the part above the mouth to that of the whole face
 const TEXEL_STEP = 7;
@@ -34,10 +35,10 @@ const comparedTexels = new WeakMap<Layout, Compared>();
  */
 export function shapeDistance(map: Float32Array, layout: Layout): number {
   const { texels, mirrored, mean } = compared(layout);
-  const shape = pick(map, texels);
+  const shape = pointsAt(map, texels);
   const camera = Camera.fit(mean, shape);
   const distance = meanDistance(camera.project(mean), shape) / camera.scale;
-  const other = camera.unproject(pick(map, mirrored));
+  const other = camera.unproject(pointsAt(map, mirrored));
   for (let i = 0; i < other.length; i += 3) other[i] = -other[i];
   return WHOLE_FACE_FACTOR * distance + meanDistance(camera.unproject(shape), other);
 }
@@ -60,25 +61,8 @@ function compared(layout: Layout): Compared {
     const lowest = layout.landmarks(meanMap)[3 * UNDER_NOSE + 1];
     const texels = layout.texels.filter((texel, k) => k % TEXEL_STEP === 0 && meanMap[3 * texel + 1] > lowest);
     const mirrored = texels.map((texel) => texel + size - 1 - 2 * (texel % size));
-    found = { texels, mirrored, mean: pick(meanMap, texels) };
+    found = { texels, mirrored, mean: pointsAt(meanMap, texels) };
     comparedTexels.set(layout, found);
   }
   return found;
-}
-
-function pick(map: Float32Array, texels: Int32Array): Float32Array {
-  const out = new Float32Array(3 * texels.length);
-  for (let i = 0; i < texels.length; i++) {
-    for (let channel = 0; channel < 3; channel++) out[3 * i + channel] = map[3 * texels[i] + channel];
-  }
-  return out;
-}
-
-/** The mean distance between points n x 3 and their counterparts. */
-function meanDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i += 3) {
-    sum += Math.sqrt((a[i] - b[i]) ** 2 + (a[i + 1] - b[i + 1]) ** 2 + (a[i + 2] - b[i + 2]) ** 2);
-  }
-  return (3 * sum) / a.length;
 }

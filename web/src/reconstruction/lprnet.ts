@@ -9,12 +9,12 @@ import {
   type Box,
   type Matrix23,
   type Picture,
-} from '../geometry/crop';
-import { landmarkBox } from '../geometry/landmarks';
-import { decodeMap } from '../uv/encoding';
-import type { Layout } from '../uv/layout';
-import type { FaceDetector } from './detection';
-import { DISTANCE_CURVE, faceLikelihood } from './likelihood';
+} from '../geometry/crop.js';
+import { landmarkBox } from '../geometry/landmarks.js';
+import { decodeMap } from '../uv/encoding.js';
+import type { Layout } from '../uv/layout.js';
+import type { FaceDetector } from './detection.js';
+import { DISTANCE_CURVE, faceLikelihood } from './likelihood.js';
 
 /** Rejects most false alarms of the detector and hardly any face. */
 export const MIN_CONFIDENCE = 0.4;

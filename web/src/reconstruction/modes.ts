@@ -7,12 +7,12 @@
  * neighbours, one axis after the other. An expression moves a part of the face; the file says which texels, one bit
  * each, and has the values of these alone.
  */
-import type { ArrayFile } from '../common/arrays';
-import { RiceReader } from '../common/rice';
-import { FaceError } from '../types';
-import type { Layout } from '../uv/layout';
-import { otherSide } from './seen-expressions';
-import type { Mode } from './symmetric-modes';
+import type { ArrayFile } from '../common/arrays.js';
+import { RiceReader } from '../common/rice.js';
+import { FaceError } from '../types.js';
+import type { Layout } from '../uv/layout.js';
+import { otherSide } from './seen-expressions.js';
+import type { Mode } from './symmetric-modes.js';
 
 const TEXEL_STEP = 2; // the fit reads every second texel in each direction
 

@@ -1,7 +1,7 @@
 /**
  * What the browser can do, and which build of the WASM runtime follows from it.
  */
-import { FaceError, type TrackerInfo } from '../types';
+import { FaceError, type TrackerInfo } from '../types.js';
 
 // The smallest modules with an instruction that a browser either knows or does not: a function that splats a byte over a
 // vector and counts its bits (SIMD); one with i8x16.relaxed_swizzle (relaxed SIMD).

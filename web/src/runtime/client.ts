@@ -1,7 +1,7 @@
 /**
  * The page's side: a tracker that hands pictures to a worker.
  */
-import { fileAddress, folderAddress } from '../common/assets';
+import { fileAddress, folderAddress } from '../common/assets.js';
 import {
   FaceError,
   type FaceMesh,
@@ -11,10 +11,10 @@ import {
   type TrackerInfo,
   type TrackerOptions,
   type Tracking,
-} from '../types';
-import { VERSION } from '../version';
-import type { Answers, Frame, Opened, Reply, Request, WorkerOptions } from './messages';
-import { frameOf } from './sources';
+} from '../types.js';
+import { VERSION } from '../version.js';
+import type { Answers, Frame, Opened, Reply, Request, WorkerOptions } from './messages.js';
+import { frameOf } from './sources.js';
 
 export const WORKER_NAME = 'worker.js';
 const MAX_FACES = 3;

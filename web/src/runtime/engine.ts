@@ -1,22 +1,22 @@
 /**
  * The networks and what is computed from their answers, joined: pixels in, faces out. It runs in the worker.
  */
-import { readArrays, type ArrayFile } from '../common/arrays';
-import type { Picture } from '../geometry/crop';
-import { BlazeFace } from '../reconstruction/blazeface';
-import { CloserLooker, seenWeights, type Look } from '../reconstruction/closer-look';
-import { FaceDetector } from '../reconstruction/detection';
-import { ShapeFitter } from '../reconstruction/expressions';
-import { seenLookWeights } from '../reconstruction/gaze';
-import { LPRNet, type FirstFace, type Model } from '../reconstruction/lprnet';
-import type { Face, FaceMesh, Tracking } from '../types';
-import { Layout } from '../uv/layout';
-import { Regions } from '../uv/regions';
-import { Tracker } from '../video/tracking';
-import { bareFace, expressionsOf } from './face';
-import type { WorkerOptions } from './messages';
-import type { Pixels } from './picture';
-import { StopWatch } from './stop-watch';
+import { readArrays, type ArrayFile } from '../common/arrays.js';
+import type { Picture } from '../geometry/crop.js';
+import { BlazeFace } from '../reconstruction/blazeface.js';
+import { CloserLooker, seenWeights, type Look } from '../reconstruction/closer-look.js';
+import { FaceDetector } from '../reconstruction/detection.js';
+import { ShapeFitter } from '../reconstruction/expressions.js';
+import { seenLookWeights } from '../reconstruction/gaze.js';
+import { LPRNet, type FirstFace, type Model } from '../reconstruction/lprnet.js';
+import type { Face, FaceMesh, Tracking } from '../types.js';
+import { Layout } from '../uv/layout.js';
+import { Regions } from '../uv/regions.js';
+import { Tracker } from '../video/tracking.js';
+import { bareFace, expressionsOf } from './face.js';
+import type { WorkerOptions } from './messages.js';
+import type { Pixels } from './picture.js';
+import { StopWatch } from './stop-watch.js';
 
 const FACE = 'face.bin';
 const FIT = 'fit.bin';

@@ -1,7 +1,7 @@
 /**
  * One kind of error for whatever goes wrong in the worker.
  */
-import { FaceError } from '../types';
+import { FaceError } from '../types.js';
 
 // how browsers and Emscripten name the end of memory
 const OUT_OF_MEMORY = /out of memory|OOM|allocation failed|cannot enlarge memory|could not allocate memory/i;

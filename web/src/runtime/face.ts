@@ -1,14 +1,13 @@
 /**
  * From what the networks found to the {@link Face} that users see.
  */
-import type { Camera } from '../geometry/camera';
-import type { Look } from '../reconstruction/closer-look';
-import { unsupported, type Coefficients, type ShapeFitter } from '../reconstruction/expressions';
-import type { Eyes, Face, Pose } from '../types';
-import type { Layout } from '../uv/layout';
-import { openness } from '../uv/openings';
-
-const CLOSED_EYE = 0.12; // openness below which an eye shows no gaze
+import type { Camera } from '../geometry/camera.js';
+import type { Look } from '../reconstruction/closer-look.js';
+import { unsupported, type Coefficients, type ShapeFitter } from '../reconstruction/expressions.js';
+import { faceGaze, lookingEyes } from '../reconstruction/gaze.js';
+import type { Eyes, Face, Pose } from '../types.js';
+import type { Layout } from '../uv/layout.js';
+import { openness } from '../uv/openings.js';
 
 /** A face in the pixels that the networks saw. */
 export interface FoundFace {
@@ -77,16 +76,13 @@ function poseOf(camera: Camera): Pose {
 
 /** Gaze in the face frame and irises in the picture; NaN for an eye that is hidden or closed. */
 function eyesOf(seen: Look | null, open: Float64Array, camera: Camera, scale: readonly [number, number]): Eyes {
-  const gaze = new Float64Array(6).fill(NaN);
   const irises = new Float64Array(6).fill(NaN);
-  const r = camera.rotation;
-  for (let eye = 0; seen && eye < 2; eye++) {
-    if (!(seen.confidence[eye] > 0 && open[eye] > CLOSED_EYE)) continue;
-    const [x, y, z] = seen.gaze.subarray(3 * eye, 3 * eye + 3);
-    for (let k = 0; k < 3; k++) gaze[3 * eye + k] = x * r[k] + y * r[3 + k] + z * r[6 + k];
+  if (!seen) return { gaze: irises.slice(), irises };
+  const [scaleX, scaleY] = scale;
+  lookingEyes(seen, open).forEach((looking, eye) => {
+    if (!looking) return;
     const [u, v, radius] = seen.irises.subarray(3 * eye, 3 * eye + 3);
-    const [scaleX, scaleY] = scale;
     irises.set([(u + 0.5) / scaleX - 0.5, (v + 0.5) / scaleY - 0.5, radius / Math.sqrt(scaleX * scaleY)], 3 * eye);
-  }
-  return { gaze, irises };
+  });
+  return { gaze: faceGaze(seen, open, camera), irises };
 }

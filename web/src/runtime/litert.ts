@@ -2,9 +2,9 @@
  * Networks in LiteRT.js: the WASM runtime is started once in a worker, and runs `.tflite` files.
  */
 import { getWebGpuDevice, loadAndCompile, loadLiteRt, Tensor, type CompiledModel } from '@litertjs/core';
-import type { Model } from '../reconstruction/lprnet';
-import { FaceError } from '../types';
-import type { RuntimeChoice } from './capabilities';
+import type { Model } from '../reconstruction/lprnet.js';
+import { FaceError } from '../types.js';
+import type { RuntimeChoice } from './capabilities.js';
 
 /** The settings that Emscripten reads from a global of this name. */
 interface EmscriptenSettings {

@@ -1,7 +1,7 @@
 /**
  * What the page and its worker say to each other.
  */
-import type { ErrorCode, FaceMesh, Progress, TrackerInfo, TrackerOptions, Tracking } from '../types';
+import type { ErrorCode, FaceMesh, Progress, TrackerInfo, TrackerOptions, Tracking } from '../types.js';
 
 /** A picture on its way to the worker. It belongs to the message: who receives it closes it. */
 export type Frame = ImageBitmap | VideoFrame | ImageData;

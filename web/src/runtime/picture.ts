@@ -1,9 +1,9 @@
 /**
  * The pixels of a frame, in the worker.
  */
-import type { Picture } from '../geometry/crop';
-import { FaceError } from '../types';
-import type { Frame } from './messages';
+import type { Picture } from '../geometry/crop.js';
+import { FaceError } from '../types.js';
+import type { Frame } from './messages.js';
 
 const MAX_SIDE = 4096; // pixels; a larger picture is made smaller, for its pixels would take over 64 MB
 

@@ -1,8 +1,8 @@
 /**
  * From whatever shows a picture to a frame that can be sent to the worker.
  */
-import { FaceError, type ImageSource } from '../types';
-import type { Frame } from './messages';
+import { FaceError, type ImageSource } from '../types.js';
+import type { Frame } from './messages.js';
 
 const HAVE_CURRENT_DATA = 2; // of a video's readyState: its present frame is there
 

@@ -1,7 +1,7 @@
 /**
  * How long each part of the work on a picture takes.
  */
-import type { Timings } from '../types';
+import type { Timings } from '../types.js';
 
 /** The parts that are measured one by one; `track` is what remains. */
 export type Part = Exclude<keyof Timings, 'track' | 'total'>;

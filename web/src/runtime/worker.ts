@@ -1,17 +1,17 @@
 /**
  * The worker: it loads the package's files, starts the runtime, and answers requests one after another.
  */
-import { loadFiles, readManifest } from '../common/assets';
-import { unpackNetwork } from '../common/packed-network';
-import { FaceError } from '../types';
-import { VERSION } from '../version';
-import { capabilities, chooseRuntime } from './capabilities';
-import { Engine, fileNames } from './engine';
-import { asFaceError } from './errors';
-import { hasWebGpu, LiteRTModel, startRuntime } from './litert';
-import type { Answers, Opened, Reply, Request, WorkerOptions } from './messages';
-import { FrameReader } from './picture';
-import { buffersOf } from './transfer';
+import { loadFiles, readManifest } from '../common/assets.js';
+import { unpackNetwork } from '../common/packed-network.js';
+import { FaceError } from '../types.js';
+import { VERSION } from '../version.js';
+import { capabilities, chooseRuntime } from './capabilities.js';
+import { Engine, fileNames } from './engine.js';
+import { asFaceError } from './errors.js';
+import { hasWebGpu, LiteRTModel, startRuntime } from './litert.js';
+import type { Answers, Opened, Reply, Request, WorkerOptions } from './messages.js';
+import { FrameReader } from './picture.js';
+import { buffersOf } from './transfer.js';
 
 /** The part of a worker's global scope that is used here; TypeScript's types of pages and workers exclude each other. */
 interface WorkerScope {

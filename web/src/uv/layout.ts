@@ -4,13 +4,13 @@
  * A position map is size x size x 3, row by row: x, y and z of each texel in the photo frame. Texels outside the mesh
  * hold the nearest valid value.
  */
-import type { ArrayFile } from '../common/arrays';
-import { sparseTimes, type SparseMatrix } from '../common/linear';
-import { Camera } from '../geometry/camera';
-import { FaceError, type FaceMesh } from '../types';
-import { SPAN } from './encoding';
-import { cutMesh, gridTriangles, type CutMesh } from './mesh';
-import { Smoother } from './smoother';
+import type { ArrayFile } from '../common/arrays.js';
+import { sparseTimes, type SparseMatrix } from '../common/linear.js';
+import { Camera } from '../geometry/camera.js';
+import { FaceError, type FaceMesh } from '../types.js';
+import { SPAN } from './encoding.js';
+import { cutMesh, gridTriangles, type CutMesh } from './mesh.js';
+import { Smoother } from './smoother.js';
 
 /** Kinds of texels; the membrane closes the openings of eyes and mouth. */
 export const OUTSIDE = 0;

@@ -1,5 +1,5 @@
 /** The openings of a face, which the membrane closes: both eyes and the mouth. How far they are open. */
-import { MEMBRANE, type Layout } from './layout';
+import { MEMBRANE, type Layout } from './layout.js';
 
 const MIDDLE = 0.5; // share of an opening's width, around its middle, in which its height is measured
 

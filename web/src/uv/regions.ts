@@ -4,11 +4,11 @@
  * A region is a set of texels, with a window that falls smoothly to zero at its border, and a crop of the photo around
  * it. The left eye is mirrored, so that one network serves both eyes.
  */
-import type { SparseMatrix } from '../common/linear';
-import type { Camera } from '../geometry/camera';
-import type { Matrix23 } from '../geometry/crop';
-import { NOSTRILS, OUTER_LIPS, RIGHT_EYE } from '../geometry/landmarks';
-import type { Layout } from './layout';
+import type { SparseMatrix } from '../common/linear.js';
+import type { Camera } from '../geometry/camera.js';
+import type { Matrix23 } from '../geometry/crop.js';
+import { NOSTRILS, OUTER_LIPS, RIGHT_EYE } from '../geometry/landmarks.js';
+import type { Layout } from './layout.js';
 
 const MIN_WINDOW = 1e-3; // texels with less are not in the region
 const GRID_STEP = 2;

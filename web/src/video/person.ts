@@ -5,10 +5,11 @@
  * place, whatever the head does in between. Exposure and smooth light are divided out. What is left, brows, lips, beard
  * and hair, is nearly the same in two frames of a person, and differs between two people.
  */
-import { dot, solve } from '../common/linear';
-import { Camera, rotationDistance } from '../geometry/camera';
-import { warpImage, type Matrix23, type Picture } from '../geometry/crop';
-import type { Layout } from '../uv/layout';
+import { dot, solve } from '../common/linear.js';
+import { Camera, rotationDistance } from '../geometry/camera.js';
+import { warpImage, type Matrix23, type Picture } from '../geometry/crop.js';
+import { everyPoint, meanDistance } from '../geometry/points.js';
+import type { Layout } from '../uv/layout.js';
 
 const VIEW_SIZE = 48; // side of the crop whose colours are compared: what is finer changes with noise and compression
 const COLOR_STEP = 3; // every third of the compared texels has its colour compared
@@ -60,7 +61,7 @@ export class ViewPoints {
     const texels = layout.texels.filter((_, k) => k % (step * COLOR_STEP) === 0);
     this.normals = new Float64Array(3 * texels.length);
     texels.forEach((texel, k) => this.normals.set(normalAt(layout, texel), 3 * k));
-    const colored = everyThird(this.mean);
+    const colored = everyPoint(this.mean, COLOR_STEP);
     this.light = new Float64Array(LIGHTS * texels.length);
     for (let k = 0; k < texels.length; k++) {
       const [x, y, z] = colored.subarray(3 * k, 3 * k + 3).map((value) => value / LIGHT_UNIT_MM);
@@ -84,23 +85,6 @@ function normalAt({ meanMap, size }: Layout, texel: number): [number, number, nu
   });
   const length = Math.max(Math.hypot(...normal), 1e-9);
   return [normal[0] / length, normal[1] / length, normal[2] / length];
-}
-
-/** Every third point (of n x 3): those whose colours are compared. */
-function everyThird(points: Float32Array): Float32Array {
-  const out = new Float32Array(3 * Math.ceil(points.length / 3 / COLOR_STEP));
-  for (let i = 0, k = 0; k < out.length; i += 3 * COLOR_STEP, k += 3) out.set(points.subarray(i, i + 3), k);
-  return out;
-}
-
-/** Mean distance between the points (n x 3) of two shapes. */
-export function shapeDistance(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i += 3) {
-    const [x, y, z] = [a[i] - b[i], a[i + 1] - b[i + 1], a[i + 2] - b[i + 2]];
-    sum += Math.sqrt(x * x + y * y + z * z);
-  }
-  return sum / (a.length / 3);
 }
 
 /** What of a view's colours is compared. */
@@ -144,14 +128,14 @@ export class View {
     this.shape = this.camera.unproject(places);
     const scale = VIEW_SIZE / cropSize;
     this.matrix = crop.map((value, k) => scale * value + (k % 3 === 2 ? (scale - 1) / 2 : 0));
-    this.places = everyThird(places);
+    this.places = everyPoint(places, COLOR_STEP);
     this.picture = picture;
   }
 
   /** The logit that an earlier view shows another person; below 0 it is likely the same one. */
   otherPerson(earlier: View): number {
     // nearly all pairs of frames end here, because the crops cost more
-    if (shapeDistance(this.shape, earlier.shape) <= SAME_SHAPE_MM) return -Infinity;
+    if (meanDistance(this.shape, earlier.shape) <= SAME_SHAPE_MM) return -Infinity;
     if (this.change(earlier) <= UNCHANGED) return -Infinity;
     const differences = this.differences(earlier);
     return differences ? LOGIT + dot(WEIGHTS, differences) : UNCLEAR;
@@ -179,7 +163,7 @@ export class View {
     const correlation = Math.min(Math.max(weightedCorrelation(one.pattern, two.pattern, weight), -0.5), 0.995);
     return Float64Array.of(
       Math.atanh(correlation),
-      Math.log(Math.max(shapeDistance(this.shape, earlier.shape), 0.1)),
+      Math.log(Math.max(meanDistance(this.shape, earlier.shape), 0.1)),
       Math.log(Math.abs(red - green) + Math.abs(blue - green) + 0.02),
       rotationDistance(this.camera.rotation, earlier.camera.rotation),
       Math.log(this.change(earlier) + 0.02),

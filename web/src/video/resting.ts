@@ -1,5 +1,5 @@
 /** What a person's face at rest looks like to the closer look, learned over a video. */
-import type { SeenWeights } from '../reconstruction/expressions';
+import type { SeenWeights } from '../reconstruction/expressions.js';
 
 const RISE_SECONDS = 20; // in which a resting weight follows a weight above it
 const FALL_SECONDS = 0.5; // in which it follows one below it

@@ -4,17 +4,19 @@
  * Detection takes several times as long as the network. So the detector runs only while no face is known, and now and
  * then to find further faces. A known face is read from a crop around its landmarks of the last frame.
  */
-import { viewMatrix, viewParameters, type Matrix23, type Picture } from '../geometry/crop';
-import { boxSize, landmarkBox } from '../geometry/landmarks';
-import { seenWeights, type CloserLooker, type Look } from '../reconstruction/closer-look';
-import type { Detection } from '../reconstruction/detection';
-import type { Coefficients, ShapeFitter } from '../reconstruction/expressions';
-import { seenLookWeights } from '../reconstruction/gaze';
-import { MIN_CONFIDENCE, type LPRNet } from '../reconstruction/lprnet';
-import type { Layout } from '../uv/layout';
-import { openness } from '../uv/openings';
-import { shapeDistance, View, ViewPoints } from './person';
-import { TrackList, type Place, type Track } from './tracks';
+import { viewMatrix, viewParameters, type Matrix23, type Picture } from '../geometry/crop.js';
+import { boxSize, landmarkBox } from '../geometry/landmarks.js';
+import { meanDistance } from '../geometry/points.js';
+import { seenWeights, type CloserLooker, type Look } from '../reconstruction/closer-look.js';
+import type { Detection } from '../reconstruction/detection.js';
+import type { Coefficients, ShapeFitter } from '../reconstruction/expressions.js';
+import { wrapDegrees } from '../reconstruction/fine.js';
+import { faceGaze, seenLookWeights } from '../reconstruction/gaze.js';
+import { MIN_CONFIDENCE, type LPRNet } from '../reconstruction/lprnet.js';
+import type { Layout } from '../uv/layout.js';
+import { openness } from '../uv/openings.js';
+import { View, ViewPoints } from './person.js';
+import { TrackList, type Place, type Track } from './tracks.js';
 
 // Mean distance between the shapes of a face in two frames, without pose. A face that moves fast has up to 1 mm; where
 // the face is suddenly gone it is 2.4 mm and more. The agreement of two frames is a logistic function of it.
@@ -29,7 +31,6 @@ const SETTLING_PASSES = 2; // for a new face, so that its crop no longer depends
 const LOST_SEARCH_INTERVAL_SECONDS = 0.2; // between two searches of the whole frame while no face is known
 const SEARCH_INTERVAL_SECONDS = 1; // the same while faces are known: to find others, and to confirm these
 const IDENTITY_SECONDS = 0.5; // the identity is averaged over this time and then kept
-const CLOSED_EYE = 0.12; // openness below which an eye shows no gaze
 
 /** A face in one frame of a video. */
 export interface TrackedFace {
@@ -152,7 +153,7 @@ export class Tracker {
   private async follow(track: Track, picture: Picture): Promise<Found | null> {
     const map = await this.net.predictMap(picture, track.crop);
     const view = this.view(picture, track.crop, map);
-    const agreement = agreementOf(shapeDistance(view.shape, track.shape));
+    const agreement = agreementOf(meanDistance(view.shape, track.shape));
     let confidence = this.net.likelihood(map) * agreement;
     const otherPerson = track.person.hasLeft(view);
     if (confidence < REDETECT_CONFIDENCE || otherPerson) {
@@ -301,8 +302,7 @@ export function nextCrop(last: Matrix23, upright: Matrix23, size: number): Matri
   const length = Math.max(Math.hypot(x, y), 1e-9);
   const share = excess(length, CROP_SLACK * old.side) / length;
   const side = old.side * Math.exp(excess(Math.log(found.side / old.side), CROP_SLACK));
-  const turn = found.angle - old.angle + 180;
-  const rotation = turn - 360 * Math.floor(turn / 360) - 180;
+  const rotation = wrapDegrees(found.angle - old.angle);
   const angle = old.angle + excess(rotation, (2 * CROP_SLACK * 180) / Math.PI);
   return viewMatrix([old.centre[0] + share * x, old.centre[1] + share * y], side, size, angle);
 }
@@ -316,12 +316,5 @@ function excess(value: number, slack: number): number {
 function seenExpressions(look: Look, map: Float32Array, layout: Layout): Record<string, number> {
   const camera = layout.camera(map, 1);
   const open = openness(camera.unproject(map), layout);
-  const r = camera.rotation;
-  const gaze = new Float64Array(6).fill(NaN); // in the face frame
-  for (let eye = 0; eye < 2; eye++) {
-    if (!(look.confidence[eye] > 0 && open[eye] > CLOSED_EYE)) continue;
-    const [x, y, z] = look.gaze.subarray(3 * eye, 3 * eye + 3);
-    for (let k = 0; k < 3; k++) gaze[3 * eye + k] = x * r[k] + y * r[3 + k] + z * r[6 + k];
-  }
-  return { ...seenWeights(look), ...seenLookWeights(gaze) };
+  return { ...seenWeights(look), ...seenLookWeights(faceGaze(look, open, camera)) };
 }

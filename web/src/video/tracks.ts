@@ -1,11 +1,11 @@
 /** What is kept of each face between two frames of a video, and which faces there are. */
-import type { Box, Matrix23 } from '../geometry/crop';
-import { boxSize, overlap } from '../geometry/landmarks';
-import type { Look } from '../reconstruction/closer-look';
-import type { Coefficients } from '../reconstruction/expressions';
-import { OneEuro } from './one-euro';
-import { Person, type View } from './person';
-import { RestingFace } from './resting';
+import type { Box, Matrix23 } from '../geometry/crop.js';
+import { boxSize, overlap } from '../geometry/landmarks.js';
+import type { Look } from '../reconstruction/closer-look.js';
+import type { Coefficients } from '../reconstruction/expressions.js';
+import { OneEuro } from './one-euro.js';
+import { Person, type View } from './person.js';
+import { RestingFace } from './resting.js';
 
 // The One-Euro filter of a whole position map. Chosen on rendered clips: after the first third of a second a still face
 // with sensor noise trembles 4 to 6 times less. A nod is two fifths of a frame late.

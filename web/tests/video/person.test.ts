@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Person, shapeDistance, View, ViewPoints } from '../../src/video/person';
+import { meanDistance } from '../../src/geometry/points';
+import { Person, View, ViewPoints } from '../../src/video/person';
 import { faceLayout, largestDifference, pictureOf, readVectors, tell } from '../read-vectors';
 
 const STEP = 7;
@@ -106,7 +107,7 @@ describe('a view', () => {
   });
 
   test('has a distance to another shape', () => {
-    expect(shapeDistance(Float64Array.of(0, 0, 0, 1, 1, 1), Float64Array.of(3, 4, 0, 1, 1, 3))).toBe(3.5);
+    expect(meanDistance(Float64Array.of(0, 0, 0, 1, 1, 1), Float64Array.of(3, 4, 0, 1, 1, 3))).toBe(3.5);
   });
 });
 

@@ -1,11 +1,12 @@
 /** A tracker with stand-ins: when it searches, what it keeps, what it gives to the fit. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { meanDistance } from '../../src/geometry/points';
 import type { CloserLooker, Look } from '../../src/reconstruction/closer-look';
 import type { Detection } from '../../src/reconstruction/detection';
 import type { Coefficients, ShapeFitter } from '../../src/reconstruction/expressions';
 import { SEEN_EXPRESSIONS } from '../../src/reconstruction/seen-expressions';
 import { openings } from '../../src/uv/openings';
-import { shapeDistance, View, ViewPoints } from '../../src/video/person';
+import { View, ViewPoints } from '../../src/video/person';
 import { RestingFace } from '../../src/video/resting';
 import { Tracker, type TrackerOptions } from '../../src/video/tracking';
 import { faceLayout, largestDifference } from '../read-vectors';
@@ -84,7 +85,7 @@ describe('a tracker', () => {
     const narrow = before.map.map((value, i) => (i % 3 ? value : 0.95 * value));
     const points = new ViewPoints(layout, 7);
     const [one, two] = [before.map, narrow].map((map) => new View(picture, new Float64Array(6), 128, map, points));
-    const change = shapeDistance(one.shape, two.shape);
+    const change = meanDistance(one.shape, two.shape);
     const agreement = 1 / (1 + Math.exp((change - 2.2) / 0.4));
     expect(agreement).toBeGreaterThan(0.52);
     expect(agreement).toBeLessThan(0.98);
