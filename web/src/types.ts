@@ -6,9 +6,16 @@
  * in the picture of a frontal face, y up, z toward the camera.
  */
 
-/** What a picture can come from. A video gives its present frame. */
+/** What a picture can come from. A video gives its present frame; a Blob is an image file, such as one of an input. */
 export type ImageSource =
-  HTMLVideoElement | HTMLImageElement | HTMLCanvasElement | OffscreenCanvas | ImageBitmap | ImageData | VideoFrame;
+  | HTMLVideoElement
+  | HTMLImageElement
+  | HTMLCanvasElement
+  | OffscreenCanvas
+  | ImageBitmap
+  | ImageData
+  | VideoFrame
+  | Blob;
 
 /** How far loading is; `total` is known from the start, from the manifest. */
 export interface Progress {

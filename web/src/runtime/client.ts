@@ -161,12 +161,12 @@ class WorkerTracker implements FaceTracker {
     this.mesh = opened.mesh;
   }
 
-  track(source: ImageSource | Blob, time: number = performance.now()): Promise<Tracking> {
+  track(source: ImageSource, time: number = performance.now()): Promise<Tracking> {
     if (!Number.isFinite(time)) return Promise.reject(new RangeError(`time is a number of milliseconds, got ${time}`));
     return this.send(source, (id, frame) => ({ id, kind: 'track', frame, time }));
   }
 
-  reconstruct(source: ImageSource | Blob): Promise<Tracking> {
+  reconstruct(source: ImageSource): Promise<Tracking> {
     return this.send(source, (id, frame) => ({ id, kind: 'reconstruct', frame }));
   }
 
@@ -180,7 +180,7 @@ class WorkerTracker implements FaceTracker {
   }
 
   private async send(
-    source: ImageSource | Blob,
+    source: ImageSource,
     request: (id: number, frame: Frame) => Request & { kind: 'track' | 'reconstruct' },
   ): Promise<Tracking> {
     const start = performance.now();

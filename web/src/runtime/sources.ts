@@ -16,7 +16,7 @@ function className(value: unknown): string {
  *
  * FaceError `picture` if the source shows no picture, or one that this page may not read.
  */
-export async function frameOf(source: ImageSource | Blob): Promise<Frame> {
+export async function frameOf(source: ImageSource): Promise<Frame> {
   try {
     switch (className(source)) {
       case 'ImageData':
