@@ -162,7 +162,14 @@ def opened(chromium, address, **task):
 
 def test_it_has_what_it_should_and_nothing_else(packed):
     names = packed[1]
-    assert {"README.md", "LICENSE", "THIRD-PARTY.md", "dist/index.js", "dist/index.d.ts", "dist/files/worker.js"} <= names
+    assert {
+        "README.md",
+        "LICENSE",
+        "THIRD-PARTY.md",
+        "dist/index.js",
+        "dist/index.d.ts",
+        "dist/files/worker.js",
+    } <= names
     assert {"dist/licences/MIT-ICT-FaceKit.txt", "dist/licences/Apache-2.0.txt"} <= names
     assert not [name for name in names if name.startswith(("src/", "page/", "dist/page/", "node_modules/"))]
     assert packed[0].stat().st_size < 5e6

@@ -1,0 +1,464 @@
+"""Measure the npm package in a headless Chromium, and write ``docs/web.json`` and the table of ``docs/web.md``.
+
+    make web
+    python scripts/benchmarks/benchmark_web.py
+    python scripts/benchmarks/benchmark_web.py --table      # writes the table again, in under a second
+
+It takes about three minutes and measures, in one run and in turn, so that other work on the machine meets all alike:
+the network ``open`` in LiteRT.js (WASM) beside LiteRT on the processor, on one thread; whole frames of a clip in the
+package's tracker; the same frames in the same page in MediaPipe's face mesh, which npm installs into a temporary folder
+(left out, and said so, if its registry cannot be reached); bytes that a visitor loads; and the time until the built
+page shows the face of its sample photo, from the browser's disk cache. There is no graphics card: WebGL, by which MediaPipe
+reads pictures, is computed by the processor. What the clip shows is one face that moves, 640 x 480 pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import gzip
+import http.server
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+from benchmark_table import markdown_table, number
+from formats import with_block
+from PIL import Image
+
+from lprnet_utils.commands.serve import PageServer
+from lprnet_utils.common import data_path, read_image
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE, WEB = Path(__file__).parent, ROOT / "web"
+PAGE = WEB / "dist" / "page"
+REPORT, TEXT = ROOT / "docs" / "web.json", ROOT / "docs" / "web.md"
+MEDIAPIPE = "@mediapipe/face_mesh@0.4.1657299874"  # the last one; it carries its models
+BROWSERS = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"
+NETWORKS = {"float32": WEB / "networks" / "open.tflite", "float16": ROOT / "data" / "weights" / "open.tflite"}
+BUILDS = {  # of LiteRT.js, with threads
+    "one thread": ("litert_wasm_internal", 1),
+    "one thread, without relaxed SIMD": ("litert_wasm_compat_internal", 1),
+    "one thread, JSPI": ("litert_wasm_jspi_internal", 1),
+    "two threads": ("litert_wasm_threaded_internal", 2),
+}
+CALLS, FRAMES = 15, 15  # in each round
+WARM_UP = 60  # calls of each network and frames of each tracker, in which the browser compiles
+CLIP = 60  # frames, at 30 a second; the last is followed by the first
+WIDTH, HEIGHT = 640, 480
+INDEX = """<!doctype html><link rel=icon href=data:,><title>loading</title>
+<script src="mediapipe/face_mesh.js"></script>
+<script type="importmap">{"imports": {
+  "@litertjs/core": "./litert/dist/index.js", "@litertjs/wasm-utils": "./wasm-utils/dist/index.js"
+}}</script>
+<script type="module" src="page.js"></script>
+"""
+PARTS = {
+    "detect": "detection, spread over the frames",
+    "network": "crop, network and map",
+    "closerLook": "closer look",
+    "expressions": "expression weights",
+    "track": "smoothing and the rest",
+}
+
+Times = dict[str, list[float]]
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves the measuring page, isolated, so that threads can share memory."""
+
+    extensions_map = {".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html", ".png": "image/png"}
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Say nothing."""
+
+    def end_headers(self) -> None:
+        """The headers of isolation."""
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
+
+
+@contextmanager
+def serving(server: http.server.ThreadingHTTPServer) -> Iterator[str]:
+    """A server that runs; its address."""
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class Browser:
+    """A headless Chromium. Use it in a ``with`` block."""
+
+    def __init__(self, profile: Path):
+        program = next(filter(None, map(shutil.which, BROWSERS)), None)
+        node = shutil.which("node")
+        if not (program and node):
+            raise SystemExit("this needs Node and Chromium on the path")
+        command = [node, str(HERE / "benchmark_web_driver.mjs"), str(WEB), program, str(profile)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def __enter__(self) -> Browser:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.stdin.close()
+        self.process.wait(60)
+
+    def ask(self, page: str, **words: Any) -> Any:
+        """What a page answers. SystemExit if something went wrong in it."""
+        self.process.stdin.write(json.dumps({"page": page} | words) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        answer = json.loads(line) if line else {"error": "the browser has ended"}
+        if "error" in answer:
+            raise SystemExit(f"{page}: {answer['error']}")
+        return answer["value"]
+
+    def open(self, page: str, address: str, ready: str = "document.title === 'ready'") -> Any:
+        """Open a page. Milliseconds until it is ready, and the addresses that it asked for."""
+        return self.ask(page, open=address, ready=ready)
+
+    def call(self, page: str, word: str, **given: Any) -> Any:
+        """Call a function of ``benchmark_web_page.js``."""
+        return self.ask(page, call=word, given=given)
+
+
+def install_mediapipe(folder: Path) -> str | None:
+    """Install MediaPipe's face mesh in a folder; if that cannot be done, the reason."""
+    folder.mkdir()
+    (folder / "package.json").write_text('{"private": true}')
+    command = [shutil.which("npm") or "npm", "install", "--prefer-offline", "--no-audit", "--no-fund", MEDIAPIPE]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return (done.stderr.strip().splitlines() or ["npm failed"])[0] if done.returncode else None
+
+
+def write_clip(folder: Path) -> None:
+    """Frames of the sample photo, which moves, turns and changes its size a little."""
+    folder.mkdir()
+    photo = read_image(data_path("samples/astronaut.jpg"))
+    eyes = np.array([225.0, 120.0])
+    for k in range(CLIP):
+        phase = 2 * np.pi * k / CLIP
+        matrix = cv2.getRotationMatrix2D(tuple(eyes), 6 * np.sin(phase), 1.5 + 0.06 * np.sin(2 * phase))
+        place = (WIDTH / 2 + 40 * np.cos(phase), HEIGHT / 2 + 12 * np.sin(phase))
+        matrix[:, 2] += place - eyes
+        frame = cv2.warpAffine(photo, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
+        Image.fromarray(frame).save(folder / f"{k}.png", compress_level=1)
+
+
+def make_site(site: Path, mediapipe: Path | None) -> None:
+    """The measuring page, and all that it loads."""
+    modules = WEB / "node_modules" / "@litertjs"
+    shutil.copytree(modules / "core", site / "litert")
+    shutil.copytree(modules / "wasm-utils", site / "wasm-utils")
+    (site / "networks").mkdir()
+    for name, path in NETWORKS.items():
+        shutil.copy(path, site / "networks" / f"{name}.tflite")
+    (site / "package").mkdir()
+    shutil.copy(WEB / "dist" / "index.js", site / "package")
+    copy = [shutil.which("node"), str(WEB / "bin" / "copy-files.js"), str(site / "package" / "files")]
+    subprocess.run(copy, check=True, stdout=subprocess.DEVNULL)
+    if mediapipe:
+        shutil.copytree(mediapipe / "node_modules" / "@mediapipe" / "face_mesh", site / "mediapipe")
+    write_clip(site / "frames")
+    shutil.copy(HERE / "benchmark_web_page.js", site / "page.js")
+    (site / "index.html").write_text(INDEX)
+
+
+def native_network(name: str, threads: int) -> Callable[[int], list[float]]:
+    """A network in LiteRT for Python, as a function of a number of calls: their milliseconds."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    network = Interpreter(model_path=str(NETWORKS[name]), num_threads=threads)
+    network.allocate_tensors()
+    (entry,) = network.get_input_details()
+    network.set_tensor(entry["index"], np.random.default_rng(0).random(entry["shape"], np.float32))
+
+    def measure(count: int) -> list[float]:
+        spent = []
+        for _ in range(count):
+            start = time.perf_counter()
+            network.invoke()
+            spent.append(1000 * (time.perf_counter() - start))
+        return spent
+
+    return measure
+
+
+def network_subjects(browser: Browser, address: str) -> dict[str, Callable[[int], list[float]]]:
+    """What runs the network alone, by name."""
+    subjects = {"native, one thread": native_network("float32", 1), "native, two threads": native_network("float32", 2)}
+    for name, (build, threads) in BUILDS.items():
+        browser.open(name, address)
+        if not browser.call(name, "start", build=build, threads=threads):
+            raise SystemExit("the page is not isolated")
+        forms = NETWORKS if name == "one thread" else ["float32"]
+        for form in forms:
+            browser.call(name, "compile", name=f"{form}.tflite", threads=threads)
+            call = functools.partial(browser.call, name, "network", name=f"{form}.tflite", bare=False)
+            subjects[name if form == "float32" else f"{name}, {form}"] = lambda n, call=call: call(count=n)
+        if name == "one thread":
+            call = functools.partial(browser.call, name, "network", name="float32.tflite", bare=True)
+            subjects["one thread, tensors in place"] = lambda n, call=call: call(count=n)
+    return subjects
+
+
+def frame_subjects(browser: Browser, address: str, mediapipe: bool) -> dict[str, Callable[[int], dict[str, Any]]]:
+    """What finds the face in frames from a number on, by name; all in one page."""
+    page = "frames"
+    browser.open(page, address)
+    browser.call(page, "frames", count=CLIP)
+    subjects = {}
+    for threads, name in ((1, "lprnet, one thread"), (2, "lprnet, two threads")):
+        info = browser.call(page, "tracker", threads=threads)
+        if info["threads"] != threads:
+            raise SystemExit(f"{info['threads']} threads run in place of {threads}")
+        subjects[name] = functools.partial(browser.call, page, "track", threads=threads)
+    if mediapipe:
+        for refine, name in ((False, "MediaPipe"), (True, "MediaPipe with attention")):
+            browser.call(page, "mediapipe", refine=refine)
+            subjects[name] = functools.partial(browser.call, page, "mesh", refine=refine)
+    return subjects
+
+
+def measure(browser: Browser, address: str, rounds: int, mediapipe: bool) -> dict[str, Any]:
+    """All times, taken in turn: medians, and medians of each round's ratios."""
+    networks = network_subjects(browser, address)
+    trackers = frame_subjects(browser, address, mediapipe)
+    for call in networks.values():
+        call(WARM_UP)
+    for call in trackers.values():
+        call(**{"from": 0, "count": WARM_UP})
+    alone: dict[str, list[Times]] = {name: [] for name in networks}
+    frames: dict[str, list[Times]] = {name: [] for name in trackers}
+    for k in range(rounds):
+        for name, call in networks.items():
+            alone[name].append({"total": call(CALLS)})
+        for name, call in trackers.items():
+            answer = call(**{"from": WARM_UP + FRAMES * k, "count": FRAMES})
+            if answer["found"] != FRAMES:
+                raise SystemExit(f"{name} found {answer['found']} faces in {FRAMES} frames")
+            frames[name].append(answer["parts"])
+        print(f"round {k + 1} of {rounds}", flush=True)
+    return {
+        "network": {name: summary(alone[name], alone["native, one thread"]) for name in alone},
+        "frames": {name: summary(frames[name], frames["lprnet, one thread"]) for name in frames},
+    }
+
+
+def summary(rounds: list[Times], reference: list[Times]) -> dict[str, Any]:
+    """Median milliseconds of each part, the mean of the detector's, and the median ratio of the totals' medians."""
+    parts = {part: float(np.median([t for one in rounds for t in one[part]])) for part in rounds[0]}
+    if "detect" in parts:  # it looks once a second
+        parts["detect"] = float(np.mean([t for one in rounds for t in one["detect"]]))
+    pairs = zip(rounds, reference, strict=True)
+    ratios = [float(np.median(one["total"]) / np.median(other["total"])) for one, other in pairs]
+    low, ratio, high = np.quantile(ratios, [0.25, 0.5, 0.75]).tolist()
+    return {"ms": parts, "ratio": ratio, "quartiles of the ratio": [low, high]}
+
+
+def first_picture(folder: Path) -> dict[str, Any]:
+    """Milliseconds until the built page shows the sample's face, at first and from the disk cache; what was loaded."""
+    if not (PAGE / "index.html").is_file():
+        return {}
+    profile = folder / "page-profile"
+    spent = []
+    asked: list[str] = []
+    with serving(PageServer(PAGE)) as address:
+        for visit in range(4):  # each time the browser starts anew, with the same cache
+            with Browser(profile) as browser:
+                told = browser.open("page", address, "document.body?.classList.contains('ready')")
+                time.sleep(0 if visit else 8)  # what is loaded when there is nothing else to do
+            spent.append(told["milliseconds"])
+            asked = asked or told["asked"]
+    names = sorted({urlsplit(url).path.lstrip("/") or "index.html" for url in asked if url.startswith(address)})
+    return {
+        "first visit, ms": spent[0],
+        "from the disk cache, ms": float(np.median(spent[1:])),
+        "files": {name: sizes(PAGE / name) for name in names if (PAGE / name).is_file()},
+    }
+
+
+def sizes(path: Path) -> dict[str, int]:
+    """Bytes of a file, as it is and compressed."""
+    data = path.read_bytes()
+    return {"bytes": len(data), "gzip": len(gzip.compress(data, 9))}
+
+
+def package_files(site: Path) -> dict[str, dict[str, int]]:
+    """Bytes of what a page of one's own loads for a tracker on one thread, or on several."""
+    folder = site / "package" / "files"
+    names = ["worker.js", *json.loads((folder / "manifest.json").read_text())["files"]]
+    wanted = [name for name in names if not name.startswith("wasm/") or "litert_wasm_internal" in name]
+    return {"index.js": sizes(site / "package" / "index.js")} | {name: sizes(folder / name) for name in wanted}
+
+
+def mediapipe_files(site: Path) -> dict[str, dict[str, int]]:
+    """Bytes of what a page loads for MediaPipe's face mesh."""
+    folder = site / "mediapipe"
+    return {path.name: sizes(path) for path in sorted(folder.glob("face_mesh*")) if "solution_wasm" not in path.name}
+
+
+def processor() -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "a processor")
+    flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), [])
+    widest = next((flag for flag in ("avx512f", "avx2", "avx") if flag in flags), None)
+    return f"{name}, {os.cpu_count()} logical cores{f', {widest.upper()}' if widest else ''}"
+
+
+def blas_rates() -> dict[str, float]:
+    """Multiply-adds in a nanosecond of a product of matrices, with vectors of 512, 256 and 128 bits, on one thread.
+
+    It tells how much of the distance between native code and WASM, whose vectors have 128 bits, lies in the processor.
+    """
+    script = (
+        "import numpy, time\na = numpy.ones((256, 256), 'f4'); t = []\n"
+        "for _ in range(200):\n s = time.perf_counter(); a @ a; t.append(time.perf_counter() - s)\n"
+        "print(256**3 / numpy.median(t) / 1e9)"
+    )
+    rates = {}
+    for bits, core in ((512, "SkylakeX"), (256, "Haswell"), (128, "Nehalem")):
+        environment = os.environ | {"OPENBLAS_CORETYPE": core, "OPENBLAS_NUM_THREADS": "1"}
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        if done.returncode == 0:
+            rates[str(bits)] = float(done.stdout)
+    return rates
+
+
+def report(rounds: int) -> dict[str, Any]:
+    """Measure everything."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        trouble = install_mediapipe(folder / "mediapipe")
+        if trouble:
+            print(f"MediaPipe is left out: npm cannot install {MEDIAPIPE} ({trouble})")
+        site = folder / "site"
+        site.mkdir()
+        make_site(site, None if trouble else folder / "mediapipe")
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(site)))
+        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+        with serving(server) as address, Browser(folder / "profile") as browser:
+            measured = measure(browser, address, rounds, not trouble)
+        return measured | {
+            "matrices": blas_rates(),
+            "package": package_files(site),
+            "mediapipe": {} if trouble else mediapipe_files(site),
+            "page": first_picture(folder),
+            "machine": processor(),
+            "load before": load,
+            "versions": versions(),
+            "rounds": rounds,
+        }
+
+
+def versions() -> dict[str, str]:
+    """What was measured with."""
+    core = json.loads((WEB / "node_modules" / "@litertjs" / "core" / "package.json").read_text())["version"]
+    program = next(filter(None, map(shutil.which, BROWSERS)))
+    told = subprocess.run([program, "--version"], capture_output=True, text=True).stdout.split()
+    browser = next((word for word in told if word[0].isdigit()), "?")
+    return {"LiteRT.js": core, "LiteRT": version("ai-edge-litert"), "Chromium": browser, "MediaPipe": MEDIAPIPE}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=10, help="of everything, in turn")
+    parser.add_argument("--table", action="store_true", help="only write the table from docs/web.json again")
+    arguments = parser.parse_args()
+    if not arguments.table:
+        if not (WEB / "dist" / "files" / "manifest.json").is_file():
+            raise SystemExit("the package is not built: make web")
+        REPORT.write_text(json.dumps(report(arguments.rounds), indent=1) + "\n", encoding="utf-8")
+    found = json.loads(REPORT.read_text(encoding="utf-8"))
+    text = TEXT.read_text(encoding="utf-8")
+    TEXT.write_text(with_block(text, block(found), "<!-- web -->", "<!-- /web -->"), encoding="utf-8")
+
+
+def block(found: dict[str, Any]) -> str:
+    """The tables of ``docs/web.md``."""
+    return "\n\n".join([network_table(found), frame_table(found), parts_table(found), size_table(found)])
+
+
+def network_table(found: dict[str, Any]) -> str:
+    """The network alone."""
+    rows = [("the network `open` alone", "ms", "times native, one thread (quartiles)")]
+    for name, entry in found["network"].items():
+        low, high = entry["quartiles of the ratio"]
+        told = name if name.startswith("native") else f"WASM, {name}"
+        rows.append((told, number(entry["ms"]["total"]), f"{entry['ratio']:.2f} ({low:.2f} to {high:.2f})"))
+    return markdown_table(rows)
+
+
+def frame_table(found: dict[str, Any]) -> str:
+    """Whole frames."""
+    rows = [("a frame of a video, one face", "ms", "frames a second", "times ours on one thread (quartiles)")]
+    for name, entry in found["frames"].items():
+        total = entry["ms"]["total"]
+        low, high = entry["quartiles of the ratio"]
+        rows.append((name, number(total), number(1000 / total), f"{entry['ratio']:.2f} ({low:.2f} to {high:.2f})"))
+    return markdown_table(rows)
+
+
+def parts_table(found: dict[str, Any]) -> str:
+    """The parts of our frames."""
+    subjects = {name: entry["ms"] for name, entry in found["frames"].items() if "network" in entry["ms"]}
+    rows = [("part of a frame, ms", *subjects)]
+    for part, name in PARTS.items():
+        rows.append((name, *(number(ms[part]) for ms in subjects.values())))
+    return markdown_table(rows)
+
+
+def size_table(found: dict[str, Any]) -> str:
+    """Bytes that a visitor loads."""
+    rows = [("file", "MB", "MB, gzip")]
+    groups = {
+        "the package": found["package"],
+        "MediaPipe": found["mediapipe"],
+        "the page": found["page"].get("files", {}),
+    }
+    for group, files in groups.items():
+        if not files:
+            continue
+        if group == "the package":
+            rows += [(f"`{name}`", mb(size["bytes"]), mb(size["gzip"])) for name, size in files.items()]
+        whole = [sum(size[key] for size in files.values()) for key in ("bytes", "gzip")]
+        rows.append((f"{group}, together", *map(mb, whole)))
+    return markdown_table(rows)
+
+
+def mb(count: int) -> str:
+    """Bytes as megabytes."""
+    return f"{count / 1e6:.2f}" if count > 1e5 else f"{count / 1e6:.3f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+/**
+ * Pages of a headless Chromium, told what to do line by line, so that the program that measures decides what comes when.
+ *
+ *     node benchmark_web_driver.mjs WEB CHROMIUM PROFILE
+ *
+ * WEB is the folder with playwright-core, and PROFILE the browser's own, with its cache. Each line of the input is a JSON
+ * object: `page`, a name; `open`, an address to open there, and `ready`, what is true in the page when it is ready; or
+ * `call` and `given`, a function of `window.measure` and its argument. Each is answered by a line: `{value}` or `{error}`.
+ * An `open` is answered with the milliseconds until it was ready, and the addresses that were asked for.
+ */
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const [web, executablePath, profile] = process.argv.slice(2);
+const { chromium } = createRequire(join(web, 'package.json'))('playwright-core');
+const OPTIONS = ['--no-sandbox', '--disable-dev-shm-usage', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
+
+const context = await chromium.launchPersistentContext(profile, { executablePath, args: OPTIONS });
+const pages = new Map();
+let asked = [];
+context.on('request', (request) => asked.push(request.url()));
+
+async function pageOf(name) {
+  if (!pages.has(name)) pages.set(name, await context.newPage());
+  return pages.get(name);
+}
+
+async function answer({ page: name, open, ready, call, given }) {
+  const page = await pageOf(name);
+  if (!open) return page.evaluate(([word, value]) => globalThis.measure[word](value), [call, given ?? null]);
+  asked = [];
+  const start = performance.now();
+  await page.goto(open, { waitUntil: 'commit' });
+  await page.waitForFunction(ready, null, { timeout: 120_000, polling: 20 });
+  return { milliseconds: performance.now() - start, asked };
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  let told;
+  try {
+    told = { value: (await answer(JSON.parse(line))) ?? null };
+  } catch (error) {
+    told = { error: String(error) };
+  }
+  console.log(JSON.stringify(told));
+}
+await context.close();
