@@ -15,8 +15,8 @@ uniform float skinLuma, level;
 void main() {
   vec4 over = texture(paint, at);
   float wide = luma(photoAt(level)), fine = luma(photoAt(0.0));
-  float light = clamp(wide / max(skinLuma, 0.02), 0.35, 1.45);
-  float detail = clamp(fine / max(wide, 0.02), 0.6, 1.5);
+  float light = clamp(wide / max(skinLuma, 0.02), 0.35, 1.2);
+  float detail = clamp(fine / max(wide, 0.02), 0.6, 1.25);
   vec3 lit = over.rgb * mix(1.0, light, 0.75) * mix(1.0, detail, 0.45);
   color = vec4(clamp(lit, 0.0, 1.0), over.a * opacity * border(0.2, 2.2) * smoothstep(0.02, 0.22, facing));
 }`;

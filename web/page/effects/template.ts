@@ -7,6 +7,8 @@ const GRID = 4;
 const SKIN = '#f4e9df';
 const OPENING = '#ffffff';
 const LINE = 'rgba(20, 60, 70, 0.28)';
+/** How often the openings are smoothed: they end in steps of the map's grid. */
+const ROUNDS = 12;
 const STRONG = 'rgba(20, 60, 70, 0.75)';
 
 /** Draw the template: transparent outside the face; eyes and mouth are white, where a mask is best left open. */
@@ -15,31 +17,65 @@ export function drawTemplate(mesh: FaceMesh): HTMLCanvasElement {
   canvas.width = canvas.height = SIDE;
   const context = canvas.getContext('2d');
   if (!context) return canvas;
-  const split = 3 * mesh.membraneStart;
-  const fill = (from: number, to: number, color: string): void => {
-    context.fillStyle = context.strokeStyle = color;
-    context.lineWidth = 1; // closes the seams between triangles
-    context.beginPath();
-    for (let k = from; k < to; k += 3) {
-      for (let c = 0; c < 3; c++) {
-        const v = 2 * mesh.triangles[k + c];
-        context[c ? 'lineTo' : 'moveTo'](mesh.uv[v] * SIDE, mesh.uv[v + 1] * SIDE);
-      }
-      context.closePath();
-    }
-    context.fill();
-    context.stroke();
-  };
-  fill(0, split, SKIN);
-  fill(split, mesh.triangles.length, OPENING);
+  const outline = smoothLoops(mesh, mesh.triangles, 1);
+  const openings = smoothLoops(mesh, mesh.triangles.subarray(3 * mesh.membraneStart), ROUNDS);
+  paint(context, outline, SKIN);
+  paint(context, openings, OPENING);
   drawGrid(context, mesh.size);
-  for (const [edges, width] of [
-    [borderEdges(mesh.triangles.subarray(0, split)), 4],
-    [borderEdges(mesh.triangles), 6],
-  ] as const) {
-    drawEdges(context, mesh, edges, width);
-  }
+  context.strokeStyle = STRONG;
+  context.lineWidth = 6;
+  context.stroke(path(outline));
+  context.lineWidth = 4;
+  context.stroke(path(openings));
   return canvas;
+}
+
+type Place = readonly [number, number];
+
+function path(loops: readonly Place[][]): Path2D {
+  const out = new Path2D();
+  for (const loop of loops) {
+    loop.forEach(([x, y], k) => (k ? out.lineTo(x * SIDE, y * SIDE) : out.moveTo(x * SIDE, y * SIDE)));
+    out.closePath();
+  }
+  return out;
+}
+
+function paint(context: CanvasRenderingContext2D, loops: readonly Place[][], color: string): void {
+  context.fillStyle = color;
+  context.fill(path(loops));
+}
+
+/** The borders of some triangles as loops of places in the chart, without the steps of the grid. */
+function smoothLoops(mesh: FaceMesh, triangles: Uint32Array, rounds: number): Place[][] {
+  return borderLoops(triangles).map((loop) => {
+    let places = loop.map((v): Place => [mesh.uv[2 * v], mesh.uv[2 * v + 1]]);
+    for (let round = 0; round < rounds; round++) {
+      const n = places.length;
+      places = places.map(([x, y], k): Place => {
+        const [before, after] = [places[(k + n - 1) % n], places[(k + 1) % n]];
+        return [(before[0] + 2 * x + after[0]) / 4, (before[1] + 2 * y + after[1]) / 4];
+      });
+    }
+    return places;
+  });
+}
+
+/** The borders of triangles as loops of vertex numbers. */
+export function borderLoops(triangles: ArrayLike<number>): number[][] {
+  const after = new Map(borderEdges(triangles));
+  const loops: number[][] = [];
+  for (let [start] = after.keys(); start !== undefined; [start] = after.keys()) {
+    const loop: number[] = [];
+    for (let v: number | undefined = start; v !== undefined;) {
+      loop.push(v);
+      const next: number | undefined = after.get(v);
+      after.delete(v);
+      v = next === start ? undefined : next;
+    }
+    if (loop.length > 2) loops.push(loop);
+  }
+  return loops;
 }
 
 /** Lines of the map, only over what is painted already. */
@@ -64,18 +100,6 @@ function drawGrid(context: CanvasRenderingContext2D, size: number): void {
   context.stroke();
   context.setLineDash([]);
   context.globalCompositeOperation = 'source-over';
-}
-
-function drawEdges(context: CanvasRenderingContext2D, mesh: FaceMesh, edges: [number, number][], width: number): void {
-  context.strokeStyle = STRONG;
-  context.lineWidth = width;
-  context.lineCap = 'round';
-  context.beginPath();
-  for (const [a, b] of edges) {
-    context.moveTo(mesh.uv[2 * a] * SIDE, mesh.uv[2 * a + 1] * SIDE);
-    context.lineTo(mesh.uv[2 * b] * SIDE, mesh.uv[2 * b + 1] * SIDE);
-  }
-  context.stroke();
 }
 
 /** Edges that only one of the triangles has. */

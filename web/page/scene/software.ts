@@ -15,7 +15,8 @@ export function drawsInSoftware(): boolean {
   return known;
 }
 
-/** Pixels of a canvas for each one of the page. */
-export function sharpness(): number {
-  return drawsInSoftware() ? 1 : Math.min(window.devicePixelRatio || 1, 2);
+/** Pixels of a canvas for each one of the page. In software what moves has few, and what stands has more instead of smooth edges. */
+export function sharpness(live: boolean): number {
+  const own = Math.min(window.devicePixelRatio || 1, 2);
+  return drawsInSoftware() ? (live ? 1 : 2) : own;
 }

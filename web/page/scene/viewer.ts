@@ -261,7 +261,7 @@ export class Viewer {
   private resize(): boolean {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     if (!width || !height) return false;
-    const sharp = sharpness();
+    const sharp = sharpness(this.shown?.live ?? false);
     const size = [Math.round(width * sharp), Math.round(height * sharp)];
     if (this.canvas.width !== size[0] || this.canvas.height !== size[1]) {
       this.renderer.setSize(size[0], size[1], false);

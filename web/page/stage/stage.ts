@@ -173,7 +173,7 @@ export class Stage {
     for (const element of [this.canvas, ...this.companions]) {
       for (const [name, value] of Object.entries(place)) element.style.setProperty(name, `${value}px`);
     }
-    const sharp = Math.min(sharpness(), Math.sqrt(MAX_SCREEN_PIXELS / (place.width * place.height)));
+    const sharp = Math.min(sharpness(this.frame.live), Math.sqrt(MAX_SCREEN_PIXELS / (place.width * place.height)));
     this.renderer.setSize(Math.round(place.width * sharp), Math.round(place.height * sharp), false);
     this.refresh();
   }

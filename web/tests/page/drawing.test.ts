@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { fitTo } from '../../page/effects/frames';
 import { fitHarmonics, harmonicsAt, median, solve } from '../../page/effects/light-fit';
+import { surfaceColor } from '../../page/effects/matcaps';
 import { lampDirection } from '../../page/effects/relight';
-import { borderEdges } from '../../page/effects/template';
+import { borderEdges, borderLoops } from '../../page/effects/template';
 import { boxOf, closeUp, contain } from '../../page/stage/fit';
 import { BORDER_LEVELS, chartPicture } from '../../page/texture/chart';
 import { MESH } from './faces';
@@ -107,6 +108,25 @@ describe('template', () => {
   it('draws the edges that one triangle has', () => {
     const edges = borderEdges(MESH.triangles).map(([a, b]) => `${Math.min(a, b)} ${Math.max(a, b)}`);
     expect(edges.sort()).toEqual(['0 1', '0 2', '1 3', '2 4', '3 5', '4 5']);
+  });
+});
+
+describe('borders', () => {
+  it('are loops, one for each opening', () => {
+    expect(borderLoops(MESH.triangles)).toEqual([[0, 1, 3, 5, 4, 2]]);
+    expect(borderLoops([0, 1, 2, 5, 6, 7]).map((loop) => loop.length)).toEqual([3, 3]);
+    expect(borderLoops([])).toEqual([]);
+  });
+});
+
+describe('what glasses are made of', () => {
+  it('is brighter toward the lamp, and glass shows only what it mirrors', () => {
+    const sum = (color: readonly number[]): number => color[0] + color[1] + color[2];
+    for (const kind of ['metal', 'plastic'] as const) {
+      const toward = surfaceColor(kind, [0.4, 0.3, 0.2], [-0.43, 0.62, 0.656]);
+      expect(sum(toward)).toBeGreaterThan(1.2 * sum(surfaceColor(kind, [0.4, 0.3, 0.2], [0.5, -0.6, 0.62])));
+    }
+    expect(sum(surfaceColor('glass', [1, 1, 1], [0.2, -0.3, 0.93]))).toBeLessThan(0.5);
   });
 });
 
