@@ -15,6 +15,7 @@ import { createInterface } from 'node:readline';
 const [web, executablePath, profile] = process.argv.slice(2);
 const { chromium } = createRequire(join(web, 'package.json'))('playwright-core');
 const OPTIONS = ['--no-sandbox', '--disable-dev-shm-usage', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
+const PATIENCE = 120_000; // milliseconds
 
 const context = await chromium.launchPersistentContext(profile, { executablePath, args: OPTIONS });
 const pages = new Map();
@@ -32,7 +33,11 @@ async function answer({ page: name, open, ready, call, given }) {
   asked = [];
   const start = performance.now();
   await page.goto(open, { waitUntil: 'commit' });
-  await page.waitForFunction(ready, null, { timeout: 120_000, polling: 20 });
+  // a page's policy may forbid what waitForFunction does; while a page is being loaded there is nothing to ask
+  while (!(await page.evaluate(ready).catch(() => false))) {
+    if (performance.now() - start > PATIENCE) throw new Error(`${open} is not ready after ${PATIENCE} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
   return { milliseconds: performance.now() - start, asked };
 }
 
