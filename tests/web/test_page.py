@@ -3,20 +3,14 @@
 It needs Node, Chromium and what `make web` builds; without one of them the tests are skipped.
 """
 
-import http.server
-import json
 import os
 import shutil
 import subprocess
-import threading
-from contextlib import contextmanager
-from functools import partial
 
 import numpy as np
 import pytest
-from checkout import ROOT
-from chromium import NAMES
 from PIL import Image
+from web_browser import DIST, PAGE, WEB, plain_server, ran, running
 
 from lprnet_utils import LPRNet
 from lprnet_utils.commands.serve import PageServer
@@ -25,26 +19,9 @@ from lprnet_utils.video import FaceTracker
 
 pytestmark = pytest.mark.walk
 
-WEB = ROOT / "web"
 NETWORKS = WEB / "networks"  # those of the page, unpacked
-DIST = WEB / "dist"
-PAGE = DIST / "page"
 LIBRARY, COPY = DIST / "index.js", WEB / "bin" / "copy-files.js"
 PIXELS, DEGREES, WEIGHT = 0.1, 0.1, 0.01  # how far the page may be from Python
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    return program or pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed")
-
-
-@pytest.fixture(scope="session")
-def node():
-    program = shutil.which("node") or pytest.skip("no Node on the path; make web installs one where there is none")
-    if not (WEB / "node_modules" / "playwright-core").is_dir():
-        pytest.skip("web/node_modules is not there: make web installs it")
-    return program
 
 
 @pytest.fixture(scope="session")
@@ -75,39 +52,6 @@ def site(tmp_path_factory, node, photos):
     assert done.returncode == 0 and str(folder / "files") in done.stdout, done.stderr
     shutil.copytree(photos, folder / "photos")
     return folder
-
-
-@contextmanager
-def running(server):
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-class PlainHandler(http.server.SimpleHTTPRequestHandler):
-    """A static host, which sends no headers of isolation."""
-
-    def log_message(self, *_):
-        pass
-
-
-def plain_server(folder):
-    return http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(PlainHandler, directory=str(folder)))
-
-
-def ran(node, script, **task):
-    """What a script of ``web/tests/browser`` returned."""
-    command = [node, str(WEB / "tests" / "browser" / script), json.dumps(task)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=os.environ | {"NO_COLOR": "1"})
-    assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout)
-    own = task.get("address") or answer["result"]["address"]
-    foreign = [address for address in answer["requests"] if not address.startswith((own, "data:", "blob:"))]
-    assert foreign == [], "the page asks only its own server"
-    return answer
 
 
 @pytest.fixture(scope="session")

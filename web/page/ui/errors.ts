@@ -40,7 +40,7 @@ const FACE_MESSAGES: Record<FaceError['code'], readonly [string, string, boolean
   load: ['The face models did not load', 'Check the connection and load the page again.', true],
   damaged: [
     'A file of the face models is damaged',
-    'It is not the file that was published. Load the page again; if this stays, tell who runs this page.',
+    'Load the page again. If this stays, tell whoever runs this page that the file is not the published one.',
     true,
   ],
   unsupported: [
@@ -62,12 +62,19 @@ export function describe(error: unknown): Message {
   }
   if (error instanceof FaceError) {
     const [title, text, fatal] = FACE_MESSAGES[error.code];
-    return { title, text: error.code === 'internal' ? `${text} (${error.message})` : text, fatal };
+    return { title, text: error.code === 'internal' ? `${text} (${error.message})` : nameFile(text, error), fatal };
   }
   if (error instanceof GlbError) return { title: 'This model cannot be used', text: error.message, fatal: false };
   if (isMemoryError(error)) return { title: FACE_MESSAGES.memory[0], text: FACE_MESSAGES.memory[1], fatal: true };
   const text = error instanceof Error ? error.message : String(error);
   return { title: 'Something went wrong', text, fatal: false };
+}
+
+/** The text with the name of the file that an error is about, if it is about one. */
+function nameFile(text: string, { code, message }: FaceError): string {
+  const name =
+    code === 'load' || code === 'damaged' ? /[\w.-]+\.(?:bin|js|json|tflite|wasm)\b/.exec(message)?.[0] : null;
+  return name ? `${name}: ${text}` : text;
 }
 
 /** Whether an error says that memory is used up; browsers differ in how they say it. */

@@ -46,7 +46,7 @@ export function connectZoom(orbit: Orbit): void {
 /** Tell the pose and how open eyes and mouth are; dashes while there is no face. */
 export function showNumbers(face: Face | null): void {
   const angle = (value: number | undefined): string =>
-    value === undefined ? '–' : `${value.toFixed(0).replace('-', '−')}°`;
+    value === undefined ? '–' : `${Math.round(value) || 0}°`.replace('-', '−'); // no "−0"
   setText(byId('pose-pitch'), angle(face?.pose.pitch));
   setText(byId('pose-yaw'), angle(face?.pose.yaw));
   setText(byId('pose-roll'), angle(face?.pose.roll));

@@ -72,7 +72,7 @@ export class SpeedPanel {
     if (time - this.last < SECOND / REFRESH && this.live) return;
     this.last = time;
     const still = `${this.total.toFixed(0)} ms`;
-    setText(byId('speed-summary'), this.live ? `${this.rate.rate.toFixed(0)} fps` : this.total ? still : '–');
+    setText(byId('speed-summary'), this.live ? `${rateText(this.rate.rate)} fps` : this.total ? still : '–');
     const most = Math.max(...PARTS.map(([part]) => this.parts.parts.get(part) ?? 0), 1);
     for (const [part, { value, bar }] of this.rows) {
       const milliseconds = this.parts.parts.get(part);
@@ -81,4 +81,9 @@ export class SpeedPanel {
     }
     setText(byId('speed-total'), this.total ? still : '–');
   }
+}
+
+/** A rate for people: a slow one with a digit more, so that it is not called none. */
+export function rateText(rate: number): string {
+  return rate.toFixed(rate > 0 && rate < 3 ? 1 : 0);
 }

@@ -11,7 +11,8 @@ const OPTIONS = [
 ];
 
 /**
- * Runs a test's function and prints what it returns. `say` has what pages wrote to their consoles, and `requests` the
+ * Runs a test's function and prints what it returns. The task has `chromium`, and may have `flags` for it and options of
+ * Playwright's `context`. `said` has what pages wrote to their consoles, and `requests` the
  * addresses that they asked for.
  */
 export async function main(run) {
@@ -19,7 +20,7 @@ export async function main(run) {
   const args = [...OPTIONS, ...(task.flags ?? [])];
   const browser = await chromium.launch({ executablePath: task.chromium, args });
   try {
-    const context = await browser.newContext();
+    const context = await browser.newContext(task.context ?? {});
     const page = await context.newPage();
     const said = [];
     const requests = [];

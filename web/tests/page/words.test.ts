@@ -6,6 +6,7 @@ import { fittedSize } from '../../page/sources/files';
 import { PartMeter, RateMeter } from '../../page/tracking/meter';
 import { describe as describeError, PageError, type PageErrorCode } from '../../page/ui/errors';
 import { loadingState } from '../../page/ui/loading';
+import { rateText } from '../../page/ui/speed';
 import { FaceError, type ErrorCode } from '../../src/index';
 
 describe('messages', () => {
@@ -29,6 +30,13 @@ describe('messages', () => {
     expect(describeError(new FaceError('damaged', '')).fatal).toBe(true);
     expect(describeError(new FaceError('picture', '')).fatal).toBe(false);
     expect(describeError(new PageError('refused')).fatal).toBe(false);
+  });
+
+  it('name the file that is damaged or missing', () => {
+    const address = 'http://127.0.0.1:8000/files/open.bin';
+    expect(describeError(new FaceError('damaged', `${address} is damaged.`)).text).toMatch(/^open\.bin: Load/);
+    expect(describeError(new FaceError('load', `${address} is not there.`)).text).toMatch(/^open\.bin: Check/);
+    expect(describeError(new FaceError('load', 'It is no address.')).text).toMatch(/^Check/);
   });
 
   it('know memory, models, and what nobody thought of', () => {
@@ -68,6 +76,10 @@ describe('meters', () => {
     expect(meter.rate).toBeCloseTo(50, 9);
     meter.reset();
     expect(meter.rate).toBe(0);
+  });
+
+  it('tell a slow rate, too', () => {
+    expect([0, 0.42, 2.96, 3.2, 24.6].map(rateText)).toEqual(['0', '0.4', '3.0', '3', '25']);
   });
 
   it('follow a part slowly', () => {
