@@ -67,7 +67,9 @@ def clip(sample, tmp_path_factory):
             scale = 0.86 + 0.04 * np.cos(turn)
             shift = np.array([100 + 60 * np.sin(turn), 16 + 8 * np.sin(2 * turn)])
             matrix = np.float64([[scale, 0, shift[0]], [0, scale, shift[1]]])
-            frame = cv2.warpAffine(marked(sample), matrix, CAMERA, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+            frame = cv2.warpAffine(
+                marked(sample), matrix, CAMERA, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
+            )
             good, data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
             assert good
             file.write(data)
@@ -202,7 +204,7 @@ def test_a_phone_shows_all_of_it(browse, tmp_path):
 
 
 @pytest.mark.slow
-def test_every_view_effect_and_file(browse, tmp_path):
+def test_every_view_effect_and_file(browse, sample, tmp_path):
     result = browse("everything", folder=str(tmp_path))
     assert result["message"] is None
     plain = read_image(tmp_path / "effect-none.png").astype(int)
@@ -215,6 +217,10 @@ def test_every_view_effect_and_file(browse, tmp_path):
     for name, view in views.items():
         assert view.std() > 8, name
         assert all((np.abs(view - other).max(2) > 12).mean() > 0.01 for n, other in views.items() if n != name), name
+    (face,) = LPRNet(NETWORKS / "open.tflite", closer_look=NETWORKS).reconstruct(sample)
+    fitted = face.coefficients
+    shown = zip(fitted.names, fitted.expression.clip(0, 1), fitted.supported, strict=True)
+    assert result["bars"] == pytest.approx({n: w for n, w, good in shown if good}, abs=0.02)
     assert (tmp_path / result["files"]["glb"]).read_bytes()[:4] == b"glTF"
     height, width = read_image(tmp_path / result["files"]["picture"]).shape[:2]
     assert (width, height) == (512, 512)

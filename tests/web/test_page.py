@@ -171,9 +171,7 @@ def test_a_static_host_has_threads_and_needs_no_network_later(node, chromium):
 def test_damaged_and_missing_files_are_named(node, chromium, site, tmp_path, change, code, words):
     shutil.copytree(site, tmp_path / "site", copy_function=os.link)
     files = tmp_path / "site" / "files"
-    network = {"no manifest": files / "manifest.json", "no worker": files / "worker.js"}.get(
-        change, files / "open.bin"
-    )
+    network = {"no manifest": files / "manifest.json", "no worker": files / "worker.js"}.get(change, files / "open.bin")
     data = bytearray(network.read_bytes())
     network.unlink()  # the other name of the same file stays as it is
     if change == "truncate":

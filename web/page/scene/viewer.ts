@@ -30,7 +30,7 @@ const FIELD = 22;
 /** Millimetres: the middle of what is shown, and the sphere around it that fits into the view. */
 const FRAMING = {
   face: { target: new Vector3(0, 1, -8), radius: 108 },
-  avatar: { target: new Vector3(0, -34, -60), radius: 186 },
+  avatar: { target: new Vector3(0, -26, -60), radius: 180 },
 } as const;
 /** Texels a side of the texture. */
 const TEXTURE_SIDE = { live: 256, software: 128, still: 1024 } as const;

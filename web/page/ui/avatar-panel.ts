@@ -41,6 +41,7 @@ export class AvatarPanel {
     store.on(['shows'], ({ shows }) => {
       if (shows === 'avatar') void this.ready();
     });
+    store.on(['tab', 'shows'], () => this.refresh());
     store.on(['follow'], () => this.drive());
     store.on(['source', 'recording', 'faces'], () => this.showRecording());
   }
@@ -48,11 +49,16 @@ export class AvatarPanel {
   /** Follow the face of a new picture; null where there is none. */
   frame(face: Face | null, time: number, mirrored: boolean): void {
     if (face && this.recorder.recording) this.recorder.add(face, time);
-    if (this.store.get().tab !== 'avatar' && this.store.get().shows !== 'avatar') return;
     this.moment = face ? momentOf(face, 0) : null;
-    this.bars.update(this.moment);
     byId('bars').classList.toggle('mirrored-bars', mirrored);
-    this.drive();
+    this.refresh();
+  }
+
+  /** Show the present moment where it is seen: that of a photo is there before this panel is opened. */
+  private refresh(): void {
+    const { tab, shows } = this.store.get();
+    if (tab === 'avatar') this.bars.update(this.moment);
+    if (shows === 'avatar') this.drive();
   }
 
   /** Drive the reader's own model from now on. */

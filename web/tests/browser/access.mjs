@@ -77,17 +77,14 @@ async function keyboard(page, task) {
   return answer;
 }
 
-/** What the Tab key comes to, from the top of the page until it leaves it, and whether one sees where one is. */
+/** What the Tab key comes to, once round the page, and whether one sees where one is. */
 async function walk(page) {
-  await page.evaluate(() => {
-    document.activeElement?.blur();
-    getSelection()?.setPosition(document.body, 0);
-  });
   const reached = [];
   for (let k = 0; k < MOST; k++) {
     await page.keyboard.press('Tab');
     const now = await page.evaluate(whatIsFocused);
-    if (!now || reached.some(({ key }) => key === now.key)) break;
+    if (!now) continue; // between the last control and the first
+    if (reached.some(({ key }) => key === now.key)) break;
     reached.push(now);
   }
   return reached;
@@ -100,7 +97,7 @@ function whatIsFocused() {
   const key = element.id || `${element.tagName.toLowerCase()}[${element.name ?? element.className}]`;
   const drawn = [element, element.nextElementSibling, element.closest('label')].filter(Boolean);
   const marked = drawn.some((one) => {
-    const style = getComputedStyle(one);
+    const style = globalThis.getComputedStyle(one);
     return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
   });
   return { key, marked: marked || element.matches('.skip') };

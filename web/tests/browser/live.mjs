@@ -168,6 +168,12 @@ async function everything(page, task) {
   await page.waitForLoadState('networkidle');
   await page.waitForTimeout(500);
   await picture(page, '#viewer', task, 'view-avatar');
+  const bars = await page.evaluate(() =>
+    [...document.querySelectorAll('[role=meter]')].map((bar) => [
+      bar.getAttribute('aria-label'),
+      Number(bar.getAttribute('aria-valuenow')) / 100,
+    ]),
+  );
   await page.click('#tab-save');
   const files = {};
   for (const id of SAVES) {
@@ -175,7 +181,13 @@ async function everything(page, task) {
     files[id] = download.suggestedFilename();
     await download.saveAs(join(task.folder, files[id]));
   }
-  return { views: VIEWS, effects: EFFECTS, files, message: await shownText(page, '#message') };
+  return {
+    views: VIEWS,
+    effects: EFFECTS,
+    files,
+    bars: Object.fromEntries(bars),
+    message: await shownText(page, '#message'),
+  };
 }
 
 const SCENES = { camera, withoutCamera, photo, notAPicture, broken, phone, everything };

@@ -24,7 +24,7 @@ export async function openPhoto(page, path) {
 /** Waits until the page has drawn what it was asked to draw. */
 export async function drawn(page) {
   await page.evaluate(async () => {
-    for (let k = 0; k < 3; k++) await new Promise((resolve) => requestAnimationFrame(resolve));
+    for (let k = 0; k < 3; k++) await new Promise((resolve) => globalThis.requestAnimationFrame(resolve));
   });
 }
 
