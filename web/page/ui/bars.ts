@@ -69,7 +69,7 @@ export class WeightBars {
 }
 
 function heading(row: WeightRow): HTMLElement {
-  return make('h3', { class: 'bars-title' }, row.region);
+  return make('h2', { class: 'bars-title' }, row.region);
 }
 
 function setBar({ meter, fill }: Bar, weight: number): void {
