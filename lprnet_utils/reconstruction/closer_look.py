@@ -75,7 +75,7 @@ class CloserLooker:
     def __call__(self, image: Image, position_map: NDArray[np.float32]) -> tuple[NDArray[np.float32], CloserLook]:
         """The corrected map (N, N, 3) of a face in a photo, and what was seen."""
         first, camera = self.regions.layout.flat(position_map), self.regions.layout.camera(position_map)
-        moves, weights = np.zeros_like(first), np.zeros(len(first))
+        moves, weights = np.zeros_like(first), np.zeros(len(first), np.float32)
         irises, gaze, confidence = np.zeros((2, 3)), np.tile([0.0, 0.0, 1.0], (2, 1)), np.zeros(3)
         expressions = []
         for k, region in enumerate(self.regions.all):
@@ -86,7 +86,7 @@ class CloserLooker:
             if confidence[k]:
                 shift = region.spread @ points
                 shift = np.concatenate([shift[:, :2] @ frame.axes, shift[:, 2:]], 1) * frame.side
-                weight = confidence[k] * region.window
+                weight = np.float32(confidence[k]) * region.window
                 moves[region.texels] += weight[:, None] * shift
                 weights[region.texels] += weight
             if k < 2:
@@ -94,10 +94,10 @@ class CloserLooker:
                 gaze[k] = _unit(np.r_[frame.axes.T @ extras[GAZE][:2] * [1, -1], extras[GAZE][2]])
         moved = first + moves / np.maximum(weights, 1)[:, None]  # where regions overlap, their mean
         if confidence.all():
-            share = FOLLOW * confidence.prod() * np.clip(1 - weights, 0, 1)
+            share = np.float32(FOLLOW * confidence.prod()) * np.maximum(1 - weights, 0)
             moved[:, :2] += share[:, None] * _shared_move(first, moves, weights)
         look = CloserLook(confidence, irises, gaze, position_map, join_regions(expressions, confidence))
-        return moved.astype(np.float32).reshape(position_map.shape), look
+        return moved.reshape(position_map.shape), look
 
     def _look(self, image: Image, region: Region, frame: Frame, first: Array) -> tuple[Array, Array, Array]:
         """How far a region's grid (P, 3) moves, in coordinates of its crop, the extras (7,) and expressions (E,)."""
@@ -122,7 +122,8 @@ def _shared_move(first: Array, moves: Array, weights: Array) -> Array:
     rows = np.flatnonzero(weights > 0)[::FOLLOW_STEP]
     before, total = first[rows, :2], weights[rows]
     scale, rotation, shift = similarity_alignment(before, before + moves[rows, :2] / total[:, None], total)
-    return first[:, :2] @ (scale * rotation.T - np.eye(2)) + shift
+    turn = (scale * rotation.T - np.eye(2)).astype(np.float32)
+    return first[:, :2] @ turn + shift.astype(np.float32)
 
 
 def trust(answer: float, side: float) -> float:
