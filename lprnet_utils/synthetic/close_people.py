@@ -36,20 +36,15 @@ class ClosePeople(MixedPeople):
 
         The label ``shown`` has the expression weights (E,), 0 to 1, beside the person's own face at rest.
         """
-        out, labels = super().sample(rng)
+        identity, labels = self.draw_identity(rng)
+        rest, shown = self.at_rest(rng), self.shown_expression(rng)
+        out, labels["shown"] = self.join(identity, rest + shown), shown.clip(0, 1)
         gap = self._gap + out @ self._gap_modes
         if gap < PARTED_LIPS and rng.random() < SEALED_SHARE:
             out[self._jaw] += (rng.normal(*SEALED_GAP) - gap) / self._gap_modes[self._jaw]
-            self._shown[self._places["jawOpen"]] = 0.0
-        labels["shown"] = self._shown
+            labels["shown"][self._places["jawOpen"]] = 0.0
         shift = np.clip(rng.normal(*CORNER_SHIFT), *CORNER_RANGE)
         return np.r_[shift, out].astype(np.float32), labels
-
-    def shown_expression(self, rng: np.random.Generator) -> Array:
-        """Weights (E,) that a person adds to the face at rest."""
-        out = super().shown_expression(rng)
-        self._shown = out.clip(0, 1)
-        return out
 
     def look(self, coefficients: NDArray[np.float32], gaze: Array) -> NDArray[np.float32]:
         """The coefficients of a person who looks in a direction, pitch and yaw in degrees: the lids follow."""
