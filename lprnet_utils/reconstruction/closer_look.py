@@ -113,7 +113,7 @@ def _model(data: bytes, name: str, region: Region, expressions: int, threads: in
     model, points = LiteRTModel(data, name, threads), len(region.grid)
     expected = [(1, region.size, region.size, 3), (1, points, 3), (1, 3 * points + len(EXTRAS_UNIT) + expressions)]
     if model.shapes != expected:
-        raise AssetError(f"{name} takes and gives {model.shapes}, not {expected}: another version made it")
+        raise AssetError(f"{name} takes and gives {model.shapes}, not {expected}: made for other regions or versions")
     return model
 
 
