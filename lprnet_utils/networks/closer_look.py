@@ -15,7 +15,7 @@ EXTRAS = 7  # after the points: iris x, y and radius, gaze x, y, z, confidence b
 STAGES = ((16, 0), (40, 1), (64, 1), (64, 1))  # width, and residual convolutions after the one that halves the sides
 MAX_GRID = 8  # sides are not halved further; the last stage is for crops whose grid is still larger
 GRID_NUMBERS = 768  # that the dense layer sees
-EYE_POINTS, MOUTH_POINTS = 530, 1000  # of the regions' grids
+EYE_POINTS, MOUTH_POINTS = 622, 1000  # of the regions' grids
 CONTEXT_LIMIT = 4.0  # standard deviations
 
 
@@ -60,8 +60,8 @@ def closer_look_network(
 
 
 def closer_eye() -> keras.Model:
-    """The network for an eye; the left one is mirrored."""
-    return closer_look_network(EYE_POINTS, EYE.size, len(REGION_EXPRESSIONS[0]), name="closer_eye")
+    """The network for an eye and its brow; the left ones are mirrored."""
+    return closer_look_network(EYE_POINTS, EYE.size, len(REGION_EXPRESSIONS[0]), 12, 36, "closer_eye")
 
 
 def closer_mouth() -> keras.Model:

@@ -27,7 +27,7 @@ CONFIDENCE_RANGE = (0.35, 0.75)  # of the network: the first map stays, and the 
 # of the shift, turn and scale in the picture between the first map's regions and the corrected ones: how much of it the
 # rest of the face takes over. On AFLW, brows gain 8 %, jaws 2 %; all of it is too much for jaws of turned heads
 FOLLOW = 0.6
-FOLLOW_STEP = 5  # they are fitted to every fifth texel of the regions
+FOLLOW_STEP = 4  # they are fitted to every fourth texel of the regions' cores: brows move for themselves
 
 FOLDER = "closer_look"  # of the bundled networks
 FILES = "eye.tflite", "mouth.tflite"
@@ -61,6 +61,8 @@ class CloserLooker:
     def __init__(self, eye: bytes, mouth: bytes, threads: int = 1):
         self.regions = Regions(UVLayout(MAP_SIZE))  # with people's landmarks, as in training, for all weights
         right, _, lips = self.regions.all
+        cores = [region.texels[region.core] for region in self.regions.all]
+        self._cores = np.unique(np.concatenate(cores))[::FOLLOW_STEP]
         of_eye, _, of_mouth = map(len, REGION_EXPRESSIONS)
         self._eye = _model(eye, "the network for eyes", right, of_eye, threads)
         self._mouth = _model(mouth, "the network for the mouth", lips, of_mouth, threads)
@@ -75,7 +77,7 @@ class CloserLooker:
     def __call__(self, image: Image, position_map: NDArray[np.float32]) -> tuple[NDArray[np.float32], CloserLook]:
         """The corrected map (N, N, 3) of a face in a photo, and what was seen."""
         first, camera = self.regions.layout.flat(position_map), self.regions.layout.camera(position_map)
-        moves, weights = np.zeros_like(first), np.zeros(len(first))
+        moves, weights = np.zeros_like(first), np.zeros(len(first), np.float32)
         irises, gaze, confidence = np.zeros((2, 3)), np.tile([0.0, 0.0, 1.0], (2, 1)), np.zeros(3)
         expressions = []
         for k, region in enumerate(self.regions.all):
@@ -86,7 +88,7 @@ class CloserLooker:
             if confidence[k]:
                 shift = region.spread @ points
                 shift = np.concatenate([shift[:, :2] @ frame.axes, shift[:, 2:]], 1) * frame.side
-                weight = confidence[k] * region.window
+                weight = np.float32(confidence[k]) * region.window
                 moves[region.texels] += weight[:, None] * shift
                 weights[region.texels] += weight
             if k < 2:
@@ -94,10 +96,18 @@ class CloserLooker:
                 gaze[k] = _unit(np.r_[frame.axes.T @ extras[GAZE][:2] * [1, -1], extras[GAZE][2]])
         moved = first + moves / np.maximum(weights, 1)[:, None]  # where regions overlap, their mean
         if confidence.all():
-            share = FOLLOW * confidence.prod() * np.clip(1 - weights, 0, 1)
-            moved[:, :2] += share[:, None] * _shared_move(first, moves, weights)
+            share = np.float32(FOLLOW * confidence.prod()) * np.maximum(1 - weights, 0)
+            moved[:, :2] += share[:, None] * self._shared_move(first, moves, weights)
         look = CloserLook(confidence, irises, gaze, position_map, join_regions(expressions, confidence))
-        return moved.astype(np.float32).reshape(position_map.shape), look
+        return moved.reshape(position_map.shape), look
+
+    def _shared_move(self, first: Array, moves: Array, weights: Array) -> Array:
+        """How far all points (n, 2) move by the similarity that the weighted moves of regions have in common."""
+        rows = self._cores
+        before, total = first[rows, :2], weights[rows]
+        scale, rotation, shift = similarity_alignment(before, before + moves[rows, :2] / total[:, None], total)
+        turn = (scale * rotation.T - np.eye(2)).astype(np.float32)
+        return first[:, :2] @ turn + shift.astype(np.float32)
 
     def _look(self, image: Image, region: Region, frame: Frame, first: Array) -> tuple[Array, Array, Array]:
         """How far a region's grid (P, 3) moves, in coordinates of its crop, the extras (7,) and expressions (E,)."""
@@ -113,16 +123,8 @@ def _model(data: bytes, name: str, region: Region, expressions: int, threads: in
     model, points = LiteRTModel(data, name, threads), len(region.grid)
     expected = [(1, region.size, region.size, 3), (1, points, 3), (1, 3 * points + len(EXTRAS_UNIT) + expressions)]
     if model.shapes != expected:
-        raise AssetError(f"{name} takes and gives {model.shapes}, not {expected}: another version made it")
+        raise AssetError(f"{name} takes and gives {model.shapes}, not {expected}: made for other regions or versions")
     return model
-
-
-def _shared_move(first: Array, moves: Array, weights: Array) -> Array:
-    """How far all points (n, 2) move by the similarity that the weighted moves of regions have in common."""
-    rows = np.flatnonzero(weights > 0)[::FOLLOW_STEP]
-    before, total = first[rows, :2], weights[rows]
-    scale, rotation, shift = similarity_alignment(before, before + moves[rows, :2] / total[:, None], total)
-    return first[:, :2] @ (scale * rotation.T - np.eye(2)) + shift
 
 
 def trust(answer: float, side: float) -> float:

@@ -1,6 +1,6 @@
 """Synthetic photos at twice the resolution for the closer look, with the truth about eyes and mouth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,7 +12,15 @@ from ..geometry.camera import Camera, rotation_matrix
 from ..geometry.landmarks import INNER_LIPS, OUTER_LIPS
 from ..geometry.shading import Light
 from ..uv.layout import UVLayout
-from .appearance import DARK_HAIR_COLORS, DARK_SKIN_TONE, HAIR_COLORS, VariedAppearance, blend, subdivided
+from .appearance import (
+    DARK_HAIR_COLORS,
+    DARK_SKIN_TONE,
+    HAIR_COLORS,
+    VariedAppearance,
+    blend,
+    subdivided,
+)
+from .brows import Brows
 from .close_people import ClosePeople, inner_corner_mode
 from .effects import good_camera, simulate_camera
 from .eyes import GLINT_RADIUS, LASH_LENGTH, Irises, Lids, conjunctiva, glint, lashes, lid_shadow
@@ -37,6 +45,7 @@ LIT_TEETH = (0.15, 8.0)  # light on teeth behind closed lips, and the opening in
 LENS_RINGS = 7
 MIRROR_SHARE = 0.5  # of the dark glasses, which reflect a sky and a ground
 TEETH_COLOR, GUM_COLOR = np.array([0.65, 0.6, 0.5]), np.array([0.35, 0.12, 0.11])
+BROW_BLUR = 1.5  # texels of 0.8 mm
 TONGUE_RADII = np.array([17.0, 4.5, 17.0])  # mm
 
 
@@ -93,7 +102,9 @@ class CloseHead(MixedHead):
 
 
 class CloseAppearance(VariedAppearance):
-    """The same with irises, and with make-up on lids and lips."""
+    """The same with irises, with make-up on lids and lips, and with brows whose places are known."""
+
+    brow_strengths, brow_shades = (0.8, 2.5), (0.15, 1.0)  # they show on most people
 
     def __init__(self, head: CloseHead, landmark_weights):
         super().__init__(head, landmark_weights)
@@ -102,6 +113,13 @@ class CloseAppearance(VariedAppearance):
             np.linalg.norm(mean[:, None] - mean[None, lids.upper], axis=2).min(1) for lids in head.lids
         ]
         self._lip_opacity = lip_opacity(mean, self.landmarks)
+        # without blur, vertices would see single hairs or none
+        self._brow_sheets = np.array([cv2.GaussianBlur(sheet, (0, 0), BROW_BLUR) for sheet in self._brow_sheets])
+        self.brows = Brows(self._brow_sheets)
+
+    def _brow(self, rng: np.random.Generator, labels: dict) -> NDArray[np.float32]:
+        number, raised, labels["brow"] = self.brows.draw(rng)
+        return self._raised_brow(number, raised)
 
     def _paint_face(self, rng: np.random.Generator, face: Array, hair_color: Array, labels: dict) -> None:
         super()._paint_face(rng, face, hair_color, labels)
@@ -180,7 +198,7 @@ class CloseFaces(MixedFaces):
         return super().gaze(rng, number) + turned
 
     def sample_with_truth(self, number: int) -> tuple[Sample, CloseTruth]:
-        """Sample ``number``, and the truth about it."""
+        """Sample ``number``, whose map has its brows where they are painted, and the truth about it."""
         sample = self.sample(number)
         drawn, free = self._last  # of this sample
         vertices, camera, layout = self.block(number // BLOCK_SIZE)[2][number % BLOCK_SIZE], sample.camera, self.layout
@@ -194,6 +212,7 @@ class CloseFaces(MixedFaces):
         angle = sample.labels["iris"]
         iris = camera.project(centre + np.cos(angle) * gaze) - depth
         radius = float(self.head.eye_radius * np.sin(angle) * camera.scale)
+        sample = replace(sample, position_map=self.appearance.brows.moved(sample.position_map, sample.labels["brow"]))
         places = np.rint(np.moveaxis(sample.position_map[..., :2], -1, 0))
         column, row = np.clip(places, 0, self.size - 1).astype(int)
         visible = drawn.sees(sample.position_map + depth) & free[row, column]

@@ -12,6 +12,9 @@ from .mixed_people import MixedPeople
 
 PARTED_LIPS, SEALED_SHARE = 3.0, 0.8  # mm between lips below which most lips are closed, and the share of these
 SEALED_GAP = (-0.2, 0.2)  # mm, mean and deviation
+# Without weak expressions, a network takes every faint smile for the mouth of somebody at rest
+WEAK, WEAK_SHARE = (0.1, 0.8), 0.6
+LEVEL_CORNERS = 0.6  # factor on the weights of a smile at rest
 # mm by which the inner corners lie nearer to the nose than MakeHuman's, whose eyes are 22 mm wide where pupils are 56
 # mm apart. Adults have about 29 and 62
 CORNER_SHIFT, CORNER_RANGE = (2.8, 1.1), (0.0, 5.5)
@@ -22,7 +25,7 @@ CORNER_REACH = 6.0  # mm, of the Gaussian with which the skin around follows
 class ClosePeople(MixedPeople):
     """The people of the mixed generator; :class:`.close_faces.CloseHead` takes one more coefficient, the first."""
 
-    posed_share, odd_share = 0.45, 0.12
+    posed_share, odd_share = 0.5, 0.12
 
     def __init__(self):
         super().__init__()
@@ -36,20 +39,26 @@ class ClosePeople(MixedPeople):
 
         The label ``shown`` has the expression weights (E,), 0 to 1, beside the person's own face at rest.
         """
-        out, labels = super().sample(rng)
+        identity, labels = self.draw_identity(rng)
+        rest, shown = self.at_rest(rng), self.shown_expression(rng)
+        out, labels["shown"] = self.join(identity, rest + shown), shown.clip(0, 1)
         gap = self._gap + out @ self._gap_modes
         if gap < PARTED_LIPS and rng.random() < SEALED_SHARE:
             out[self._jaw] += (rng.normal(*SEALED_GAP) - gap) / self._gap_modes[self._jaw]
-            self._shown[self._places["jawOpen"]] = 0.0
-        labels["shown"] = self._shown
+            labels["shown"][self._places["jawOpen"]] = 0.0
         shift = np.clip(rng.normal(*CORNER_SHIFT), *CORNER_RANGE)
         return np.r_[shift, out].astype(np.float32), labels
 
-    def shown_expression(self, rng: np.random.Generator) -> Array:
-        """Weights (E,) that a person adds to the face at rest."""
-        out = super().shown_expression(rng)
-        self._shown = out.clip(0, 1)
+    def at_rest(self, rng: np.random.Generator) -> Array:
+        """Expression weights (E,) of a face that shows nothing; corners of mouths are nearly level."""
+        out = super().at_rest(rng)
+        for side in ("Left", "Right"):
+            out[self._places[f"mouthSmile{side}"]] *= LEVEL_CORNERS
         return out
+
+    def posed_expression(self, rng: np.random.Generator) -> Array:
+        """Weights (E,) of an expression of any strength; each weak one is as common as a strong one."""
+        return super().posed_expression(rng) * (rng.uniform(*WEAK) if rng.random() < WEAK_SHARE else 1.0)
 
     def look(self, coefficients: NDArray[np.float32], gaze: Array) -> NDArray[np.float32]:
         """The coefficients of a person who looks in a direction, pitch and yaw in degrees: the lids follow."""

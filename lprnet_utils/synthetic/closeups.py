@@ -42,10 +42,10 @@ class SyntheticCloseUps:
         return closeups
 
     def _seen(self, k: int, truth: CloseTruth, labels: dict) -> float:
-        """The share of a region's middle that is seen; eyes behind dark glasses are not."""
+        """The share of a region's core that is seen; eyes behind dark glasses are not."""
         region = self.regions.all[k]
         hidden = k < 2 and "dark glasses" in labels
-        return 0.0 if hidden else float(truth.visible.ravel()[region.texels][region.window == 1].mean())
+        return 0.0 if hidden else float(truth.visible.ravel()[region.texels][region.core].mean())
 
 
 def gaze_in_crop(frame: Frame, camera: Camera, gaze: Array) -> Array:

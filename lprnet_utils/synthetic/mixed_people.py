@@ -51,6 +51,16 @@ class MixedPeople(People):
 
     def sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], dict]:
         """Identity and expression weights (K + E,) of the mixed model, and the labels of people drawn by settings."""
+        identity, labels = self.draw_identity(rng)
+        return self.join(identity, self.at_rest(rng) + self.shown_expression(rng)), labels
+
+    @staticmethod
+    def join(identity: Array, expression: Array) -> NDArray[np.float32]:
+        """Weights (K + E,) of the mixed model, expressions within what the model can show."""
+        return np.r_[identity, np.clip(expression, *WEIGHT_RANGE)].astype(np.float32)
+
+    def draw_identity(self, rng: np.random.Generator) -> tuple[Array, dict]:
+        """Identity weights (K,) of the mixed model, and the labels of people drawn by settings."""
         identity, labels = np.zeros(self.count), {}
         share = 0.0  # of the way from our mean face to that of the scanned people
         if rng.random() < SCANNED_SHARE:
@@ -66,8 +76,7 @@ class MixedPeople(People):
             identity[: self.own] = self._own_modes(rng)
         # MakeHuman's average is flatter than people: without this mean, scanned faces came out 0.4 mm worse
         identity[: self.own] += self.mean * (1 - min(share, 1.0))
-        expression = self._at_rest(rng) + self.shown_expression(rng)
-        return np.r_[identity, np.clip(expression, *WEIGHT_RANGE)].astype(np.float32), labels
+        return identity, labels
 
     def shown_expression(self, rng: np.random.Generator) -> Array:
         """Weights (E,) that a person adds to the face at rest; 0 for those who show nothing."""
@@ -94,7 +103,7 @@ class MixedPeople(People):
     def _own_modes(self, rng: np.random.Generator) -> Array:
         return rng.standard_normal(self.own) * rng.uniform(*MODE_VARIATION)
 
-    def _at_rest(self, rng: np.random.Generator) -> Array:
+    def at_rest(self, rng: np.random.Generator) -> Array:
         """Expression weights (E,) of a face that shows nothing."""
         out = np.zeros(len(self._places))
         for name, deviation in RESTING.items():

@@ -147,6 +147,7 @@ def write_regions(path: Path) -> None:
         inside = frame.into(flat[region.grid])
         arrays |= {
             f"texels {k}": region.texels.astype(np.int32), f"window {k}": region.window,
+            f"core {k}": region.texels[region.core].astype(np.int32),
             f"grid {k}": region.grid.astype(np.int32), f"starts {k}": spread.indptr.astype(np.int32),
             f"columns {k}": spread.indices.astype(np.int32), f"values {k}": spread.data,
             f"frame {k}": np.r_[frame.centre, frame.side, frame.axes.ravel()], f"inside {k}": inside,

@@ -165,7 +165,8 @@ def test_gaze_and_irises_are_in_the_photos_frame(looker, photo, roll):
     np.testing.assert_allclose(look.gaze, turned.T, atol=1e-5)
     np.testing.assert_allclose(look.irises[:, 2], 0.08 * looker.regions.all[0].side * 1.2, rtol=1e-3)
     landmarks = layout.landmarks(first)
-    for eye, iris, side in ((slice(36, 42), look.irises[0], 1), (slice(42, 48), look.irises[1], -1)):
+    right, left = [*range(17, 22), *range(36, 42)], [*range(22, 27), *range(42, 48)]  # brow and lids
+    for eye, iris, side in ((right, look.irises[0], 1), (left, look.irises[1], -1)):
         away = (iris[:2] - landmarks[eye, :2].mean(0)) / (looker.regions.all[0].side * 1.2)
         down = rotation_matrix(0, 0, roll)[:2, :2] @ [side * 0.1, -0.05] * [1, -1]
         np.testing.assert_allclose(away, down, atol=1e-3)

@@ -2,6 +2,7 @@
 import type { Box } from './crop.js';
 
 /** The points of each part, in iBUG's order: first, and one after the last. Right and left are the person's. */
+export const RIGHT_BROW = [17, 22] as const;
 export const RIGHT_EYE = [36, 42] as const;
 export const LEFT_EYE = [42, 48] as const;
 export const NOSTRILS = [31, 36] as const;

@@ -1,5 +1,5 @@
 /**
- * The regions of a face that the closer look sees again, at the photo's own resolution: both eyes, mouth and nose.
+ * The regions of a face that the closer look sees again, at the photo's own resolution: eyes and brows, mouth and nose.
  *
  * A region is a set of texels, with a window that falls smoothly to zero at its border, and a crop of the photo around
  * it. The left eye is mirrored, so that one network serves both eyes.
@@ -7,7 +7,7 @@
 import type { SparseMatrix } from '../common/linear.js';
 import type { Camera } from '../geometry/camera.js';
 import type { Matrix23 } from '../geometry/crop.js';
-import { NOSTRILS, OUTER_LIPS, RIGHT_EYE } from '../geometry/landmarks.js';
+import { NOSTRILS, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE } from '../geometry/landmarks.js';
 import type { Layout } from './layout.js';
 
 const MIN_WINDOW = 1e-3; // texels with less are not in the region
@@ -25,6 +25,9 @@ interface Outline {
   inner: [number, number];
   /** Of the ellipse where it ends. */
   outer: [number, number];
+  coreLandmarks: number[];
+  /** Half axes of the ellipse around their mean whose move the rest of the face follows. */
+  core: [number, number];
 }
 
 /** Flat indices and weights: of the texels whose mean is a crop's centre. */
@@ -36,14 +39,26 @@ interface Middle {
 const range = ([start, end]: readonly [number, number]): number[] =>
   Array.from({ length: end - start }, (_, k) => start + k);
 
-// about 1.1 mm a pixel; the first network sees 1.7. The mouth's region has the nose too
-const EYE: Outline = { landmarks: range(RIGHT_EYE), size: 64, side: 66, inner: [19, 12], outer: [29, 20] };
+const NOSE_AND_LIPS = [...range(NOSTRILS), ...range(OUTER_LIPS)];
+
+// about 1.1 mm a pixel; the first network sees 1.7
+const EYE: Outline = {
+  landmarks: [...range(RIGHT_EYE), ...range(RIGHT_BROW)],
+  size: 64,
+  side: 66,
+  inner: [20, 17],
+  outer: [32, 27],
+  coreLandmarks: range(RIGHT_EYE),
+  core: [19, 12],
+};
 const MOUTH: Outline = {
-  landmarks: [...range(NOSTRILS), ...range(OUTER_LIPS)],
+  landmarks: NOSE_AND_LIPS,
   size: 96,
   side: 104,
   inner: [32, 24],
   outer: [45, 38],
+  coreLandmarks: NOSE_AND_LIPS,
+  core: [32, 24],
 };
 
 /** Where a region's crop lies in a photo: points of the photo become coordinates of about -1/2 to 1/2. */
@@ -110,6 +125,8 @@ export class Region {
     readonly texels: Int32Array,
     /** 0 to 1 for each of `texels`. */
     readonly window: Float32Array,
+    /** Those of `texels` (flat indices) whose move the rest of the face follows. */
+    readonly core: Int32Array,
     /** Flat indices (P) of every second texel in each direction, which a network sees and moves. */
     readonly grid: Int32Array,
     /** n x P: interpolates values at the grid. */
@@ -137,11 +154,12 @@ export class Region {
       texels.map((texel) => texel - (texel % size) + size - 1 - (texel % size));
     const middle = { texels: other(this.middle.texels), weights: this.middle.weights };
     const { window, spread, side } = this;
-    return new Region(name, other(this.texels), window, other(this.grid), spread, middle, side, this.size, true);
+    const [texels, core, grid] = [this.texels, this.core, this.grid].map(other);
+    return new Region(name, texels, window, core, grid, spread, middle, side, this.size, true);
   }
 }
 
-/** Both eyes, and the mouth with the nose's wings, in a layout. */
+/** Both eyes with their brows, and the mouth with the nose's wings, in a layout. */
 export class Regions {
   /** The right eye, the left eye and the mouth. */
   readonly all: readonly [Region, Region, Region];
@@ -155,8 +173,9 @@ export class Regions {
 function regionOf(layout: Layout, name: Region['name'], outline: Outline): Region {
   const middle = middleOf(layout, outline.landmarks);
   const { texels, window } = windowOf(layout, middle, outline);
+  const core = coreOf(layout, texels, outline);
   const { grid, spread } = gridOf(layout, texels);
-  return new Region(name, texels, window, grid, spread, middle, outline.side, outline.size, false);
+  return new Region(name, texels, window, core, grid, spread, middle, outline.side, outline.size, false);
 }
 
 /** The texels of the mean of some landmarks. */
@@ -198,6 +217,14 @@ function windowOf(layout: Layout, middle: Middle, outline: Outline): { texels: I
     window.push(value);
   });
   return { texels: Int32Array.from(texels), window: Float32Array.from(window) };
+}
+
+function coreOf(layout: Layout, texels: Int32Array, { coreLandmarks, core }: Outline): Int32Array {
+  const { meanMap } = layout;
+  const [x, y] = centreOf(meanMap, middleOf(layout, coreLandmarks));
+  return texels.filter(
+    (texel) => ((meanMap[3 * texel] - x) / core[0]) ** 2 + ((meanMap[3 * texel + 1] - y) / core[1]) ** 2 <= 1,
+  );
 }
 
 /** Every second texel around some texels in each direction, and the interpolation from them; only valid texels. */

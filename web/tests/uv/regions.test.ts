@@ -9,9 +9,10 @@ const map = vectors.float32('map');
 const camera = layout.camera(map);
 
 describe.each([...regions.all.entries()])('region %d', (k, region) => {
-  test('has the texels, the window and the grid of Python', () => {
+  test('has the texels, the core, the window and the grid of Python', () => {
     expect(largestDifference(region.texels, vectors.int32(`texels ${k}`))).toBe(0);
     expect(largestDifference(region.grid, vectors.int32(`grid ${k}`))).toBe(0);
+    expect(largestDifference(region.core, vectors.int32(`core ${k}`))).toBe(0);
     const window = largestDifference(region.window, vectors.float32(`window ${k}`));
     tell(`${region.name}: window`, window);
     expect(window).toBeLessThan(1e-5);
