@@ -14,10 +14,8 @@ from ..common.arrays import Array, Image
 from ..geometry.rasterizer import interpolate, rasterize
 from ..reconstruction.face import Face
 from ..synthetic.head import skin_sheets
-from ..uv.layout import MEMBRANE, SURFACE
 from ..uv.outline import outline_level
 from ..uv.texture import fill_from_known, resize_map
-from .eyes import eye_picture
 from .mouth import teeth_picture, tongue_picture
 from .shape import LEFT_SIDE, LID, MOUTH, RIGHT_SIDE, HeadShape
 
@@ -33,7 +31,8 @@ TONE_WEIGHT = 4.0  # how much the face's tone counts against evenness, at a texe
 TONE_REACH = 55.0  # mm from the face at which skin has the face's mean tone
 TONE_BLUR = 0.02  # of the texture's side: details smaller than this belong to the face, not to its tone
 GRAIN = 0.012  # of the brightness: fine texture of the skin beyond the photo
-DARKEST, LID_SHADE = 6.0, 0.55
+RIM_WIDTH = 0.003  # of the texture's side
+DARKEST, LID_SHADE = 6.0, 0.8
 
 
 def in_tile(uv: Array, tile: tuple[float, float, float, float]) -> NDArray[np.float64]:
@@ -82,7 +81,7 @@ class Skin:
     def __init__(self, face: Face, side: int):
         self.shape, self.face = HeadShape.load(), face
         layout = face.layout
-        self.photo = close_openings(face.texture(side), layout.kind)
+        self.photo = close_openings(face.texture(side))
         self.level = outline_level(layout.mask)
         blurred = cv2.GaussianBlur(self.photo, (0, 0), TONE_BLUR * side)
         texel = np.clip((self.shape.model.uv * side).astype(int), 0, side - 1)
@@ -116,13 +115,17 @@ class Skin:
         return np.clip(skin_colors()[self.number] * np.exp(factor), 0, 255).astype(np.float32)
 
 
-def close_openings(texture: Image, kind: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """A face's texture (S, S, 3) with the colours of the rims in the openings of eyes and mouth."""
-    side = len(texture)
-    opening = cv2.dilate((kind == MEMBRANE).astype(np.uint8), np.ones((2, 2), np.uint8))
-    known = resize_map((opening == 0) & (kind == SURFACE), side) > 0.99
-    inner = resize_map(kind == MEMBRANE, side) > 0.02
-    return np.where((inner & ~known)[..., None], fill_from_known(texture.astype(np.float32), known), texture)
+def close_openings(texture: Image) -> NDArray[np.float32]:
+    """A face's texture (S, S, 3) with the colours around the openings of eyes and mouth inside of them."""
+    side, model = len(texture), HeadShape.load().model
+    index, _, _ = rasterize(np.c_[model.uv * side - 0.5, np.zeros(len(model.uv))], model.triangles, side, side)
+    opening = ((index >= 0) & model.membrane[index]).astype(np.uint8)
+    # a map is off by a texel or so: teeth and the white of the eye spill over the rims
+    width = 2 * round(RIM_WIDTH * side) + 1
+    opening = cv2.dilate(opening, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
+    soft = cv2.GaussianBlur(opening.astype(np.float32), (0, 0), max(0.6 * RIM_WIDTH * side, 0.5))
+    filled = fill_from_known(texture.astype(np.float32), np.where((index >= 0) & (opening == 0), 1.0, 0.0))
+    return texture + soft[..., None] * (filled - texture)
 
 
 def corner_uv(shape: HeadShape) -> NDArray[np.float64]:
@@ -136,8 +139,11 @@ def corner_uv(shape: HeadShape) -> NDArray[np.float64]:
     return out
 
 
-def bake(skin: Skin, side: int, colors: Array, iris: Array, white: Array) -> Image:
-    """The atlas (side, side, 3) uint8 of a person, from the colours (W, 3) at the vertices of the skin, 0 to 255."""
+def bake(skin: Skin, side: int, colors: Array, eye: Array) -> Image:
+    """The atlas (side, side, 3) uint8 of a person, from the colours (W, 3) at the vertices of the skin, 0 to 255.
+
+    ``eye`` (h, h, 3) is the picture of the eyes.
+    """
     shape, count = skin.shape, len(skin.shape.model.mean)
     uv = corner_uv(shape)
     on_sides = np.isin(shape.chart[shape.corners[:, 0]], list(SIDE_TILES))
@@ -156,11 +162,11 @@ def bake(skin: Skin, side: int, colors: Array, iris: Array, white: Array) -> Ima
     share = (share * share * (3 - 2 * share))[..., None]
     photo = cv2.resize(skin.photo, (size, size), interpolation=cv2.INTER_AREA)
     picture[rows, columns] += share * (photo - picture[rows, columns])
-    paint_inside(picture, skin, iris, white)
+    paint_inside(picture, skin, eye)
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
-def paint_inside(picture: NDArray[np.float32], skin: Skin, iris: Array, white: Array) -> None:
+def paint_inside(picture: NDArray[np.float32], skin: Skin, eye: Array) -> None:
     """Paint eyes, teeth, tongue, the inside of the mouth and the lid of the neck into the atlas, in place."""
     side, light = len(picture), float(np.clip(skin.tone.mean() / 200, 0.35, 1))
     lips = skin.photo[int(0.72 * len(skin.photo)), len(skin.photo) // 2]
@@ -169,8 +175,8 @@ def paint_inside(picture: NDArray[np.float32], skin: Skin, iris: Array, white: A
         rows, columns = pixels(place, side)
         return rows, columns, rows.stop - rows.start, columns.stop - columns.start
 
-    rows, columns, height, _ = tile(EYE_TILE)
-    picture[rows, columns] = eye_picture(height, iris, white)
+    rows, columns, height, width = tile(EYE_TILE)
+    picture[rows, columns] = cv2.resize(np.asarray(eye, np.float32), (width, height), interpolation=cv2.INTER_AREA)
     for place in TEETH_TILES.values():
         rows, columns, height, width = tile(place)
         picture[rows, columns] = teeth_picture(height, width, light)

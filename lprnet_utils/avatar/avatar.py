@@ -24,6 +24,7 @@ from .visemes import sided
 if TYPE_CHECKING:
     import trimesh
 
+LEVEL_LOOKS, LEVEL_LOOK = ("eyeLookDown", "eyeLookUp"), 0.4  # weights below it belong to the face at rest
 LASH_PICTURE = (512, 128)  # width and height in texels
 SKIN, SOCKET, NECK_LID = range(3)  # groups of triangles, between which the surface has an edge
 
@@ -111,6 +112,8 @@ class Avatar:
         self.names = shape.names
         fitted, identity = face.coefficients, face.coefficients.identity
         seen = np.where(fitted.supported, fitted.expression, 0)
+        for name in LEVEL_LOOKS:  # who looks a little down or up into the camera has such lids at rest
+            seen[[n.startswith(name) and seen[k] < LEVEL_LOOK for k, n in enumerate(shape.model.expression_names)]] = 0
         self.seen = np.append(seen, 0).astype(np.float32)
         points = fitted.camera.unproject(face.layout.map_to_vertices(face.position_map))
         neutral = shape.neutral(identity)
@@ -151,7 +154,9 @@ class Avatar:
             cover = hair.under_hair(head, self.hair, len(self.shape.model.mean))
             colors = hair.shaded(colors, cover, self.hair_color)
         iris, white = eyes.eye_colors(face.image, face.irises, skin.tone)
-        self.texture: Image = atlas.bake(skin, texture, colors, iris, white)
+        angle = eyes.iris_angle(face.irises, face.coefficients.camera.scale, float(self.shape.head_file["eye_radius"]))
+        eye = eyes.eye_picture(round(atlas.EYE_TILE[2] * texture), iris, white, angle)
+        self.texture: Image = atlas.bake(skin, texture, colors, eye)
 
     def seen_offsets(self, count: int) -> NDArray[np.float32]:
         """Offsets (count, 3) of the first vertices by the expression of the photo."""
@@ -207,12 +212,11 @@ class Avatar:
             if np.abs(target[lids]).max() > 0.02:
                 moved = eyes.fringes(shape, self.rest[:count] + target, self.eyes, color)
                 targets[k] = np.concatenate([part.vertices for part in moved]) - vertices
-        heights = [part.texture.shape[0] for part in rest[:2]]
-        sheets = np.concatenate([part.texture for part in rest[:2]])
+        kinds = len(rest) // 2  # of parts: upper lashes, lower lashes, shadow
+        sheets = np.concatenate([part.texture for part in rest[:kinds]])
         picture = np.dstack([np.tile(np.rint(255 * color ** (1 / 2.2)), (*sheets.shape[:2], 1)), sheets[..., 1]])
         picture = cv2.resize(picture.astype(np.float32), LASH_PICTURE, interpolation=cv2.INTER_AREA)
-        share = np.array(heights) / len(sheets)
-        uv = [part.uv * [1, share[k % 2] * 0.98] + [0, 0.01 + (k % 2) * share[0]] for k, part in enumerate(rest)]
+        uv = [part.uv * [1, 0.94 / kinds] + [0, (k % kinds + 0.03) / kinds] for k, part in enumerate(rest)]
         first = np.cumsum([0, *(len(part.vertices) for part in rest)])
         triangles = np.concatenate([part.triangles + n for part, n in zip(rest, first, strict=False)])
         return Piece.plain("Lashes", vertices, targets, triangles, np.concatenate(uv)), picture.astype(np.uint8)

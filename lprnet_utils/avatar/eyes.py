@@ -21,6 +21,9 @@ CLEARING_ROUNDS = 4
 SOCKET_DEPTH = 0.85  # of the radius: where the skin behind the lids ends, inside the eyeball
 ROWS, COLUMNS, LAST_ANGLE = 22, 32, np.deg2rad(130)  # of the eyeball's grid; it is open behind
 IRIS_ANGLE, PUPIL_ANGLE = np.deg2rad(25.0), np.deg2rad(9.5)  # from the axis of gaze
+SHADOW_WIDTH, SHADOW_OPACITY = 4.5, 0.55  # mm below the upper lid, and at its rim: the lid keeps light from the eye
+SHADOW_ABOVE = 0.1  # mm between shadow and eyeball
+IRIS_LIMITS = np.deg2rad([21.0, 26.0])
 LASH_LOOK = {"upper": (6.5, 0.9), "lower": (3.0, 0.45)}  # length in mm and opacity
 
 
@@ -126,19 +129,22 @@ def eyeball(radius: float) -> tuple[NDArray[np.float32], NDArray[np.float32], ND
     )  # fmt: skip
 
 
-def eye_picture(side: int, iris: Array, white: Array) -> NDArray[np.float32]:
-    """Pupil, iris with its fibres, limbus and white: (side, side, 3), 0 to 255, from two colours (3,)."""
+def eye_picture(side: int, iris: Array, white: Array, iris_angle: float = IRIS_ANGLE) -> NDArray[np.float32]:
+    """Pupil, iris with its fibres, limbus and white: (side, side, 3), 0 to 255, from two colours (3,).
+
+    ``iris_angle`` is that of the iris from the axis of gaze, in radians.
+    """
     rng = np.random.default_rng(5)
     y, x = (np.mgrid[:side, :side] + 0.5) / side * 2 - 1
     angle, turn = np.hypot(x, y) * LAST_ANGLE, np.arctan2(y, x)
-    depth = np.clip((angle - PUPIL_ANGLE) / (IRIS_ANGLE - PUPIL_ANGLE), 0, 1)
+    depth = np.clip((angle - PUPIL_ANGLE) / (iris_angle - PUPIL_ANGLE), 0, 1)
     fibres = sum(np.cos(k * turn + rng.uniform(0, 6.3) + 1.5 * depth) for k in (17, 29, 43, 61, 89)) / 5
     picture = np.asarray(iris) * (1.2 - 0.35 * depth + 0.22 * fibres)[..., None]
-    limbus = np.clip((angle - 0.86 * IRIS_ANGLE) / (0.12 * IRIS_ANGLE), 0, 1)[..., None]
+    limbus = np.clip((angle - 0.86 * iris_angle) / (0.12 * iris_angle), 0, 1)[..., None]
     picture *= 1 - 0.6 * limbus
     red = np.clip((angle - 0.75) / 0.9, 0, 1)[..., None] * [0.12, 0.4, 0.42]
     red = red + np.clip((angle - 0.5) / 1.2, 0, 1)[..., None] * 0.25  # the lids keep the light away
-    outside = np.clip((angle - IRIS_ANGLE) / 0.06 + 0.5, 0, 1)[..., None]
+    outside = np.clip((angle - iris_angle) / 0.06 + 0.5, 0, 1)[..., None]
     picture += outside * (np.asarray(white) * (1 - red) - picture)
     pupil = np.clip((PUPIL_ANGLE - angle) / 0.025 + 0.5, 0, 1)[..., None]
     return (picture + pupil * (9.0 - picture)).astype(np.float32)
@@ -161,11 +167,29 @@ def eye_colors(image: Image, irises: Array, skin: Array) -> tuple[Array, Array]:
     return (np.clip(np.mean(found, 0), 12, 200) if found else iris), white
 
 
+def iris_angle(irises: Array, scale: float, radius: float) -> float:
+    """The angle of the iris from the axis of gaze, in radians: by irises (2, 3) of a photo, ``scale`` pixels a mm."""
+    found = irises[:, 2] / scale / radius
+    found = found[np.isfinite(found)]
+    return float(np.clip(np.arcsin(np.clip(found.mean(), 0, 0.9)), *IRIS_LIMITS)) if len(found) else float(IRIS_ANGLE)
+
+
 def fringes(shape: HeadShape, skin: Array, centres: Array, color: Array) -> list[Part]:
-    """Lashes of both lids of both eyes, along the rims of a skin (W, 3)."""
-    parts = []
+    """Upper lashes, lower lashes and the upper lid's shadow of both eyes, along the rims of a skin (W, 3)."""
+    radius, parts = float(shape.head_file["eye_radius"]), []
     for lids, centre in zip(shape.eyelids, centres, strict=True):
         for lid, (length, strength) in LASH_LOOK.items():
             rim = skin[getattr(lids, lid)]
             parts.append(lashes(np.random.default_rng(8), lid, rim, centre, color, strength, length))
+        rim = skin[lids.upper]
+        fall = np.linspace(0, SHADOW_WIDTH, 4)[:, None, None] * [0, -1.0, 0.1]
+        rows = centre + (radius + SHADOW_ABOVE) * unit(rim + fall - centre)
+        u = np.linspace(0.02, 0.98, len(rim))
+        uv = np.stack([np.stack([u, np.full_like(u, v)], 1) for v in np.linspace(0.02, 0.98, 4)]).reshape(-1, 2)
+        triangles = ring_triangles(4, len(rim))
+        triangles = triangles[np.ptp(triangles % len(rim), axis=1) <= 1]
+        opacity = SHADOW_OPACITY * np.linspace(1, 0, len(parts[-1].texture)) ** 1.3
+        sheet = np.zeros_like(parts[-1].texture)
+        sheet[..., 1] = np.rint(255 * opacity)[:, None]
+        parts.append(Part(rows.reshape(-1, 3).astype(np.float32), triangles, np.zeros((4 * len(rim), 3)), uv, sheet, -1.0))
     return parts

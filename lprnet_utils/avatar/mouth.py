@@ -19,6 +19,9 @@ CROWN = {"upper": (10.5, 9.0, 10.0, 8.5, 8.5, 7.5, 7.0), "lower": (9.0, 9.5, 11.
 THICK = (3.2, 3.2, 4.5, 6.5, 7.0, 9.5, 9.5)  # mm at the middle of the crown
 GUM = 7.0  # mm of gum above the crowns
 ARCH = {"upper": (27.0, 47.0), "lower": (24.5, 43.0)}  # half width and depth of the row, mm, before it is fitted
+# mm that a row lies lower, and further back, than MakeHuman's: the upper incisors show below a relaxed lip, and stand
+# before the lower ones
+BITE = {"upper": (2.0, 0.0), "lower": (3.0, 2.5)}
 GROOVE = 0.9  # mm that the gaps between teeth lie behind them
 
 
@@ -134,7 +137,8 @@ def place_row(row: Array, simple: Array, which: str) -> Array:
     edge = simple[:, 1].min() if which == "upper" else simple[:, 1].max()
     reached = row[:, 1].min() if which == "upper" else row[:, 1].max()
     out = row * scale
-    return out + [0, edge - reached * scale, simple[:, 2].max() - out[:, 2].max()]
+    down, back = BITE[which]
+    return out + [0, edge - reached * scale - down, simple[:, 2].max() - out[:, 2].max() - back]
 
 
 def affine(points: Array, values: Array) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from ..common.arrays import Array
 from ..common.assets import read_bundled_arrays, read_sparse
-from ..geometry.mesh import border_loops, triangle_edges
+from ..geometry.mesh import border_loops, triangle_edges, vertex_normals
 from ..morphable_model.model import MorphableModel
 from ..synthetic.eyes import Lids
 from ..uv.layout import UVLayout
@@ -26,7 +26,9 @@ REACH = 85.0  # mm from the face at which skull and neck no longer follow its de
 TENSION, STIFFNESS = 0.02, 2e-5
 TONGUE_OUT = "tongueOut"
 RIGHT_SIDE, LEFT_SIDE, MOUTH, LID = range(4)  # charts of ``avatar.npz``
-MOUTH_WIDTH = 0.9  # factor on the width of the inside of the mouth, so that it stays behind the cheeks
+# mm by which the inside of the mouth is smaller than MakeHuman's, so that it stays behind cheeks and chin, and from
+# which distance to the lips on
+MOUTH_INSET, MOUTH_INSET_FROM = 3.0, 7.0
 
 
 class HeadShape:
@@ -73,8 +75,8 @@ class HeadShape:
         self.corners = file["triangles"].astype(int)
         self.face_triangles = model.triangles[~model.membrane]
         self.triangles = np.concatenate([self.face_triangles, self.vertex[self.corners]]).astype(np.int32)
-        middle = self.mean[self.mouth, 0].mean()
-        self.mean[self.mouth, 0] += (MOUTH_WIDTH - 1) * (self.mean[self.mouth, 0] - middle)
+        inset = MOUTH_INSET * np.clip(cKDTree(self.mean[self.lip_rim]).query(self.mean)[0] / MOUTH_INSET_FROM, 0, 1)
+        self.mean[self.mouth] += (inset[:, None] * vertex_normals(self.mean, self.triangles))[self.mouth]
         self.joint_weights = file["joint_weights"].astype(np.float32)
         self.joint_weights /= self.joint_weights.sum(1, keepdims=True)
 
