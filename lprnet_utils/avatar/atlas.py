@@ -31,7 +31,7 @@ TONE_WEIGHT = 4.0  # how much the face's tone counts against evenness, at a texe
 TONE_REACH = 55.0  # mm from the face at which skin has the face's mean tone
 TONE_BLUR = 0.02  # of the texture's side: details smaller than this belong to the face, not to its tone
 GRAIN = 0.012  # of the brightness: fine texture of the skin beyond the photo
-RIM_WIDTH = 0.003  # of the texture's side
+RIM_WIDTH = 0.005  # of the texture's side
 DARKEST, LID_SHADE = 6.0, 0.8
 
 

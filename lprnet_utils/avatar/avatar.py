@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import cv2
@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array, Image
 from ..geometry.camera import rotation_matrix
-from ..geometry.mesh import vertex_normals
 from ..morphable_model.gaze import LOOK_ASIDE, LOOK_DOWN, LOOK_UP
 from ..reconstruction.face import Face
 from ..reconstruction.mesh_files import textured
 from ..synthetic.head import Part
 from . import atlas, eyes, hair
 from .mouth import Mouth, inside_of_mouth
+from .pieces import NECK_LID, SKIN, SOCKET, Piece, compact
 from .shape import LID, HeadShape
 from .visemes import sided
 
@@ -26,42 +26,6 @@ if TYPE_CHECKING:
 
 LEVEL_LOOKS, LEVEL_LOOK = ("eyeLookDown", "eyeLookUp"), 0.4  # weights below it belong to the face at rest
 LASH_PICTURE = (512, 128)  # width and height in texels
-SKIN, SOCKET, NECK_LID = range(3)  # groups of triangles, between which the surface has an edge
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A mesh of an avatar.
-
-    Triangles (T, 3) join corners. A corner (C,) is a vertex at one place in the texture: where charts meet, several
-    corners belong to a vertex.
-    """
-
-    name: str
-    vertices: Array  # (n, 3) mm, at rest
-    targets: Array  # (E, n, 3) mm; E is 0 for a mesh that expressions do not move
-    triangles: NDArray[np.int32]
-    uv: Array  # (C, 2)
-    corner: NDArray[np.intp]  # (C,)
-    turns: bool = False  # whether expressions change its normals enough to be stored
-    group: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))  # (T,), or empty for one group
-
-    @classmethod
-    def plain(cls, name: str, vertices: Array, targets: Array, triangles: NDArray, uv: Array) -> Piece:
-        """A mesh with one corner a vertex."""
-        return cls(name, vertices, targets, np.asarray(triangles, np.int32), uv, np.arange(len(vertices)))
-
-    def normals(self, vertices: Array) -> NDArray[np.float32]:
-        """Unit normals (C, 3) at the corners for vertices (n, 3)."""
-        vertices = np.asarray(vertices, np.float32)
-        out = np.zeros((len(self.corner), 3), np.float32)
-        group = self.group if len(self.group) else np.zeros(len(self.triangles), np.uint8)
-        for k in np.unique(group):
-            triangles = self.triangles[group == k]
-            corners = np.unique(triangles)
-            found = vertex_normals(vertices, np.ascontiguousarray(self.corner[triangles], np.int32))
-            out[corners] = found[self.corner[corners]]
-        return out
 
 
 class Avatar:
@@ -136,9 +100,7 @@ class Avatar:
         parts = np.split(file["joint_vertices"].astype(int), np.cumsum(file["joint_counts"].astype(int))[:-1])
         return {str(n): base[rows].mean(0).astype(float) for n, rows in zip(file["joint_names"], parts, strict=True)}
 
-    def _dress(
-        self, face: Face, texture: int, base: Array, style: str | None, hair_color: ArrayLike | None
-    ) -> None:
+    def _dress(self, face: Face, texture: int, base: Array, style: str | None, hair_color: ArrayLike | None) -> None:
         """Choose hair and colours, and bake the texture."""
         skin = atlas.Skin(face, texture)
         colors, head = skin.colors, self.rest[: len(self.shape.mean)]
@@ -229,6 +191,80 @@ class Avatar:
         uv = np.asarray(self.hair.uv, float)
         return Piece.plain("Hair", self.hair.vertices, none, self.hair.triangles, uv), hair.hair_picture(self.hair)
 
+    def vertices(
+        self, expression: ArrayLike | dict[str, float] = (), pose: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    ) -> NDArray[np.float32]:
+        """Vertices (n, 3) of the skin in mm, posed: y up, z toward the viewer. The first are those of the face model.
+
+        Parameters
+        ----------
+        expression : dict of :meth:`weights` by name, or (E,) array
+            Missing weights are 0.
+        pose : pitch, yaw, roll in degrees
+
+        Raises
+        ------
+        ValueError
+            If there is no expression of a name, or if there are too many weights.
+        """
+        moved = self.rest + np.tensordot(self._all_weights(expression), self.targets, 1)
+        return (moved @ rotation_matrix(*pose).T).astype(np.float32)
+
+    def _all_weights(self, expression: ArrayLike | dict[str, float]) -> NDArray[np.float32]:
+        if isinstance(expression, dict):
+            return self.weights(expression)
+        given = np.asarray(expression, np.float32).ravel()
+        if len(given) > len(self.names):
+            raise ValueError(f"{len(given)} expression weights given, this avatar has {len(self.names)}")
+        return np.append(given, np.zeros(len(self.names) - len(given), np.float32))
+
+    @cached_property
+    def _solid(self) -> list[Piece]:
+        return self.solid()
+
+    @cached_property
+    def surface(self) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """Triangles (T, 3) and texture positions (C, 2) of :meth:`surface_points`."""
+        first = np.cumsum([0, *(len(piece.corner) for piece in self._solid)])
+        triangles = [piece.triangles + n for piece, n in zip(self._solid, first, strict=False)]
+        return np.concatenate(triangles).astype(np.int32), np.concatenate([piece.uv for piece in self._solid])
+
+    @cached_property
+    def surface_places(self) -> NDArray[np.intp]:
+        """For each of the :meth:`surface_points` (C,) the number of the first one at the same place."""
+        out, corners = [], 0
+        for piece in self._solid:
+            first = np.unique(piece.corner, return_index=True)[1]
+            out.append(corners + first[piece.corner])
+            corners += len(piece.corner)
+        return np.concatenate(out)
+
+    def surface_points(
+        self, expression: ArrayLike | dict[str, float] = (), pose: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    ) -> NDArray[np.float32]:
+        """Points (C, 3) in mm of all that shows :attr:`texture`, posed; see :meth:`vertices`. The eyes turn too."""
+        weights, points = self._all_weights(expression), []
+        turns = dict(zip(eyes.SIDES, zip(self.eye_rotations(weights), self.eyes, strict=True), strict=True))
+        for piece in self._solid:
+            moved = piece.vertices
+            if len(piece.targets):
+                moved = moved + np.tensordot(weights, piece.targets, 1)
+            elif piece.name.startswith("Eye"):
+                turn, centre = turns[piece.name.removeprefix("Eye")]
+                moved = (moved - centre) @ turn.T + centre
+            points.append(moved[piece.corner])
+        return (np.concatenate(points) @ rotation_matrix(*pose).T).astype(np.float32)
+
+    def mesh(
+        self, expression: ArrayLike | dict[str, float] = (), pose: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    ) -> trimesh.Trimesh:
+        """:meth:`surface_points` as a textured trimesh in metres, for :func:`lprnet_utils.reconstruction.save_mesh`.
+
+        Hair and lashes, which are partly transparent, are not in it: :func:`.write_avatar` writes them.
+        """
+        triangles, uv = self.surface
+        return textured(self.surface_points(expression, pose) / 1000, triangles, uv, self.texture)
+
     def solid(self) -> list[Piece]:
         """All pieces that show :attr:`texture`: skin, teeth with tongue, both eyeballs in their places."""
         balls = [Piece.plain(e.name, e.vertices + c, e.targets, e.triangles, e.uv)
@@ -248,22 +284,3 @@ class Avatar:
             up, down, into, away = (by_name[f"eyeLook{way}{side}"] for way in ("Up", "Down", "In", "Out"))
             out.append(rotation_matrix(LOOK_UP * up - LOOK_DOWN * down, inward * LOOK_ASIDE * (into - away), 0.0))
         return out
-
-
-def compact(piece: Piece) -> Piece:
-    """The same without corners and vertices that no triangle uses."""
-    corners, triangles = np.unique(piece.triangles, return_inverse=True)
-    used, corner = np.unique(piece.corner[corners], return_inverse=True)
-    triangles = triangles.reshape(-1, 3).astype(np.int32)
-    return Piece(
-        piece.name, piece.vertices[used], piece.targets[:, used], triangles, piece.uv[corners], corner, piece.turns, piece.group
-    )
-
-
-def solid_mesh(avatar: Avatar) -> trimesh.Trimesh:
-    """All of an avatar but hair and lashes at rest, as a textured mesh in metres."""
-    pieces = avatar.solid()
-    first = np.cumsum([0, *(len(piece.corner) for piece in pieces)])
-    vertices = np.concatenate([piece.vertices[piece.corner] for piece in pieces])
-    triangles = np.concatenate([piece.triangles + n for piece, n in zip(pieces, first, strict=False)])
-    return textured(vertices / 1000, triangles, np.concatenate([piece.uv for piece in pieces]), avatar.texture)

@@ -191,5 +191,7 @@ def fringes(shape: HeadShape, skin: Array, centres: Array, color: Array) -> list
         opacity = SHADOW_OPACITY * np.linspace(1, 0, len(parts[-1].texture)) ** 1.3
         sheet = np.zeros_like(parts[-1].texture)
         sheet[..., 1] = np.rint(255 * opacity)[:, None]
-        parts.append(Part(rows.reshape(-1, 3).astype(np.float32), triangles, np.zeros((4 * len(rim), 3)), uv, sheet, -1.0))
+        parts.append(
+            Part(rows.reshape(-1, 3).astype(np.float32), triangles, np.zeros((4 * len(rim), 3)), uv, sheet, -1.0)
+        )
     return parts

@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike
 from ..common.arrays import Array
 from ..common.files import check_ending, write_files
 from ..reconstruction.face import Face
-from .avatar import Avatar, Piece
+from .avatar import Avatar
 from .eyes import SIDES
 from .gltf import ELEMENT_BUFFER, FLOAT, UBYTE, USHORT, Glb, material
 from .hair import HAIR_CUT
+from .pieces import Piece
 from .visemes import VISEMES, sided
 
 LEAST_MOVE = 6e-5  # metres: vertices that a target moves less are left out of it
@@ -37,8 +38,8 @@ def write_avatar(
     It holds a head in metres, y up, looking along z, at the size of the mean face. Its skin, its teeth and its lashes
     have the same morph targets: ARKit's 52 expressions and the 15 visemes of :mod:`.visemes`, named in
     ``extras.targetNames``, as glTF 2.0 suggests (3.7.2.2). Software that drives other ARKit avatars drives this one;
-    in three.js: ``mesh.morphTargetDictionary["jawOpen"]``. The joints have Mixamo's names: ``Neck`` and ``Head`` turn the
-    head, ``LeftEye`` and ``RightEye`` the eyeballs.
+    in three.js: ``mesh.morphTargetDictionary["jawOpen"]``. The joints have Mixamo's names: ``Neck`` and ``Head`` turn
+    the head, ``LeftEye`` and ``RightEye`` the eyeballs.
 
     Parameters
     ----------

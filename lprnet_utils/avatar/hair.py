@@ -77,6 +77,8 @@ def seen_hair(face: Face, skin: Array, tone: Array) -> tuple[str | None, NDArray
     length = "long" if len(beside) and (near & far).mean() > LONG_SHARE else "short"
     color = np.exp(hair)
     color = color.mean() + HAIR_SATURATION * (color - color.mean())
+    if color[0] > color[2]:  # red, blond or brown: the green of sky and leaves does not belong to it
+        color[1] = (color[0] + color[2]) / 2
     return length, to_linear(np.clip(color, 0, 255)) / 255.0
 
 
@@ -139,5 +141,3 @@ def shaded(colors: Array, cover: Array, color: Array) -> NDArray[np.float32]:
     """Colours (W, 3), 0 to 255, of a scalp that hair of a linear colour (3,) covers by ``cover`` (W,)."""
     dark = 255 * np.clip(np.asarray(color) * 0.6, 0, 1) ** (1 / 2.2)
     return (colors + 0.85 * cover[:, None] * (dark - colors)).astype(np.float32)
-
-

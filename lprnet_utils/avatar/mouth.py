@@ -21,7 +21,9 @@ GUM = 7.0  # mm of gum above the crowns
 ARCH = {"upper": (27.0, 47.0), "lower": (24.5, 43.0)}  # half width and depth of the row, mm, before it is fitted
 # mm that a row lies lower, and further back, than MakeHuman's: the upper incisors show below a relaxed lip, and stand
 # before the lower ones
-BITE = {"upper": (2.0, 0.0), "lower": (3.0, 2.5)}
+BITE = {"upper": (3.5, 0.0), "lower": (4.0, 2.5)}
+TONGUE_HEIGHT = 0.5  # factor at its back: MakeHuman's is arched up to the palate
+TONGUE_OUT_UP = 5.0  # mm that the tip of a tongue that is put out lies above MakeHuman's: over the lower lip
 GROOVE = 0.9  # mm that the gaps between teeth lie behind them
 
 
@@ -119,8 +121,12 @@ def inside_of_mouth(shape: HeadShape, identity: Array, shift: Array) -> Mouth:
     rows = shape.file["tongue"].astype(int)
     tongue = base[rows]
     flat = (tongue - tongue.min(0)) / np.ptp(tongue, axis=0)
+    lower = (1 - TONGUE_HEIGHT) * np.ptp(tongue[:, 1]) * flat[:, 1] * (1 - flat[:, 2])
+    tongue = tongue - np.stack([0 * lower, lower, 0 * lower], 1)
     uv = np.c_[flat[:, 0], 1 - flat[:, 2]]
-    parts.append((tongue + shift, shape.base_offsets(rows), uv, shape.file["tongue_triangles"].astype(int), 2))
+    moves = shape.base_offsets(rows).copy()
+    moves[-1, :, 1] += TONGUE_OUT_UP * flat[:, 2]
+    parts.append((tongue + shift, moves, uv, shape.file["tongue_triangles"].astype(int), 2))
     first = np.cumsum([0, *(len(part[0]) for part in parts)])
     return Mouth(
         np.concatenate([part[0] for part in parts]),
@@ -165,7 +171,7 @@ def tongue_picture(height: int, width: int, tone: float) -> NDArray[np.float32]:
     """Colours (height, width, 3), 0 to 255, of the tongue: its tip below in the picture, a line along its middle."""
     rng = np.random.default_rng(2)
     u, v = ((np.arange(n) + 0.5) / n for n in (width, height))
-    color = np.array([186.0, 96.0, 96.0]) * (0.6 + 0.4 * tone)
+    color = np.array([176.0, 98.0, 98.0]) * (0.6 + 0.4 * tone)
     line = 1 - 0.15 * np.exp(-(((u - 0.5) / 0.09) ** 2))[None, :, None]
     front = (0.55 + 0.45 * v)[:, None, None]
     return color * line * front * (1 + 0.04 * rng.standard_normal((height, width, 1)))

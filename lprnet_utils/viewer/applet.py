@@ -153,8 +153,7 @@ class FaceApplet(AppletWidgets):
         self._avatar = Avatar(face, TEXTURE_SIZE)
         self._seen_pose = face.coefficients.camera.angles
         self._landmark_matrix = face.layout.landmark_matrix @ face.layout.matrix
-        self._to_file, triangles = self._avatar.trimmed
-        self.view.show(triangles, self._to_file @ self._avatar.uv, self._avatar.texture)
+        self.view.show(*self._avatar.surface, self._avatar.texture, self._avatar.surface_places)
         self._show_side()
         self.picture.value = _preview(crop_around_face(face, PREVIEW_SIDE))
         size, count = "{1} x {0}".format(*self._photo.shape), len(self._faces)
@@ -212,9 +211,11 @@ class FaceApplet(AppletWidgets):
 
     def _points(self) -> list[NDArray[np.float32]]:
         """Points (n, 3) in mm of each part of the view: the files' mesh, and the landmarks if they are shown."""
-        vertices = self._avatar.vertices(self._weights, self._pose())
-        marks = self._landmark_matrix @ vertices + LANDMARK_OFFSET
-        return [self._to_file @ vertices, marks][: 1 + self.landmarks.value]
+        points = [self._avatar.surface_points(self._weights, self._pose())]
+        if self.landmarks.value:
+            skin = self._avatar.vertices(self._weights, self._pose())
+            points.append(self._landmark_matrix @ skin[: self._landmark_matrix.shape[1]] + LANDMARK_OFFSET)
+        return points
 
     def _update_points(self) -> None:
         if self._avatar is not None and not self._setting_sliders:

@@ -59,11 +59,12 @@ def element(name: str, identity: str, version: int, value: object) -> str:
     return f'<script type="application/json" {attributes}>{text}</script>'
 
 
-def figure_data(triangles: ArrayLike, uv: ArrayLike, texture: Image) -> dict[str, str]:
-    """A mesh without the places of its vertices."""
+def figure_data(triangles: ArrayLike, uv: ArrayLike, texture: Image, same: ArrayLike | None = None) -> dict[str, str]:
+    """A mesh without the places of its vertices. Those with the same number in ``same`` (n,) share their normal."""
     picture = cv2.imencode(".jpg", texture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
     url = "data:image/jpeg;base64," + base64.b64encode(picture).decode()
-    return {"triangles": _packed(triangles, "<u4"), "uv": _packed(uv, "<f4"), "texture": url}
+    shared = {} if same is None else {"same": _packed(same, "<u4")}
+    return {"triangles": _packed(triangles, "<u4"), "uv": _packed(uv, "<f4"), "texture": url} | shared
 
 
 def points_data(parts: Sequence[ArrayLike], clay: bool = False, home: int = 0) -> dict[str, object]:

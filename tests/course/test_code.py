@@ -21,7 +21,9 @@ geometry
 morphable_model
 uv
 reconstruction networks datasets evaluation
-synthetic training viewer video
+synthetic training
+avatar
+viewer video
 commands
 """
 
