@@ -95,15 +95,31 @@ def read_glb(path):
     assert kind == 0x4E4F534A
     tree = json.loads(data[20 : 20 + size])
     blob = data[20 + size + 8 :]
+    kinds = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+    widths = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+
+    def part(place, kind, count, width, offset=0):
+        view = tree["bufferViews"][place]
+        start, size = view.get("byteOffset", 0) + offset, np.dtype(kind).itemsize
+        stride = view.get("byteStride", size * width)
+        rows = np.ndarray((count, width), kind, blob, start, (stride, size))
+        return rows.copy()
+
     arrays = []
     for accessor in tree["accessors"]:
-        view = tree["bufferViews"][accessor["bufferView"]]
-        number = {5121: "u1", 5123: "<u2", 5125: "<u4", 5126: "<f4"}[accessor["componentType"]]
-        width = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}[accessor["type"]]
-        start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
-        flat = np.frombuffer(blob, number, accessor["count"] * width, start)
-        arrays.append(flat.reshape(-1, width))
-        assert np.allclose(arrays[-1].min(0), accessor["min"]) and np.allclose(arrays[-1].max(0), accessor["max"])
+        kind, width, count = kinds[accessor["componentType"]], widths[accessor["type"]], accessor["count"]
+        values = np.zeros((count, width), kind)
+        if "bufferView" in accessor:
+            values = part(accessor["bufferView"], kind, count, width, accessor.get("byteOffset", 0))
+        if sparse := accessor.get("sparse"):
+            numbers = part(
+                sparse["indices"]["bufferView"], kinds[sparse["indices"]["componentType"]], sparse["count"], 1
+            )
+            assert (np.diff(numbers[:, 0].astype(int)) > 0).all(), "indices grow"
+            values[numbers[:, 0]] = part(sparse["values"]["bufferView"], kind, sparse["count"], width)
+        arrays.append(values)
+        if "min" in accessor:
+            assert np.allclose(values.min(0), accessor["min"]) and np.allclose(values.max(0), accessor["max"])
     return tree, arrays
 
 
