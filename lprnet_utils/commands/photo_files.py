@@ -75,7 +75,7 @@ class FaceFile(NamedTuple):
 
 FACE_FILES = {
     "glb": FaceFile(".glb", "mesh with texture, for three.js, Blender, phones", Face.save),
-    "avatar": FaceFile(".avatar.glb", "mesh that 51 expressions can move", write_avatar),
+    "avatar": FaceFile(".avatar.glb", "head with eyes, teeth and hair that expressions can move", write_avatar),
     "obj": FaceFile(".obj", "mesh with texture, and its .mtl and .png", Face.save),
     "ply": FaceFile(".ply", "mesh with a colour at each vertex", Face.save),
     "npz": FaceFile(".npz", "mesh, landmarks and pose as numpy arrays", Face.save),

@@ -56,13 +56,13 @@ SIDES = {"Both sides": "", "Left": "Left", "Right": "Right"}  # of the person, n
 DOWNLOADS = {  # label, file name, MIME type
     "glb": ("As shown, .glb", "face.glb", "model/gltf-binary"),
     "obj": ("As shown, .obj", "face.obj.zip", "application/zip"),
-    "avatar": ("Avatar with 51 expressions, .glb", "avatar.glb", "model/gltf-binary"),
+    "avatar": ("Avatar, a whole head, .glb", "avatar.glb", "model/gltf-binary"),
     "npz": ("Mesh and landmarks, .npz", "face.npz", "application/octet-stream"),
 }
 HINTS = {  # what a download is for
     "glb": "Pose and expression of the sliders. Opens in Blender, three.js, phones and slides",
     "obj": "Pose and expression of the sliders. A zip file with mesh, material and texture",
-    "avatar": "A face at rest that games and browsers can animate",
+    "avatar": "A head at rest that games and browsers can animate",
     "npz": "Arrays for Python, as the photo shows the face",
 }
 

@@ -7,9 +7,7 @@ nodes of their own, ``RightEye`` and ``LeftEye``, so that they can turn.
 
 from __future__ import annotations
 
-import json
-import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -17,6 +15,7 @@ import numpy as np
 from page_paint import skin_texture
 from scipy.spatial import cKDTree
 
+from lprnet_utils.avatar.gltf import BYTE, ELEMENT_BUFFER, FLOAT, SHORT, USHORT, Glb, material
 from lprnet_utils.geometry.mesh import vertex_normals
 from lprnet_utils.synthetic.head import Head
 from lprnet_utils.uv.outline import cut_mesh
@@ -34,83 +33,6 @@ TEETH, MOUTH = (0.62, 0.57, 0.50), (0.10, 0.02, 0.02)
 EYE_ROWS, EYE_COLUMNS, EYE_TEXTURE = 20, 28, 128
 IRIS_RADIUS, PUPIL_RADIUS = np.deg2rad(27.0), np.deg2rad(10.5)  # angles from the axis of the eyeball
 IRIS_COLOR, RING_COLOR = (112, 72, 40), (42, 26, 16)
-BYTE, SHORT, USHORT, FLOAT = 5120, 5122, 5123, 5126
-ARRAY_BUFFER, ELEMENT_BUFFER = 34962, 34963
-DTYPES = {BYTE: "<i1", SHORT: "<i2", USHORT: "<u2", FLOAT: "<f4", 5121: "<u1"}
-KINDS = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
-
-
-@dataclass
-class Glb:
-    """A glTF tree and its buffer, to which arrays and pictures are added."""
-
-    tree: dict[str, Any] = field(default_factory=lambda: {"asset": {"version": "2.0", "generator": "lprnet_utils"}})
-    data: bytearray = field(default_factory=bytearray)
-
-    def add(self, name: str, item: dict[str, Any]) -> int:
-        """Append an item to a list of the tree; returns its number."""
-        self.tree.setdefault(name, []).append(item)
-        return len(self.tree[name]) - 1
-
-    def view(self, data: bytes, **keys: Any) -> int:
-        """A buffer view of some bytes, which begins at a multiple of four."""
-        self.data += b"\0" * (-len(self.data) % 4)
-        start = len(self.data)
-        self.data += data
-        return self.add("bufferViews", {"buffer": 0, "byteOffset": start, "byteLength": len(data)} | keys)
-
-    def accessor(self, values: np.ndarray, component: int, target: int = ARRAY_BUFFER, **keys: Any) -> int:
-        """An accessor of an array (n,) or (n, k); rows of vertices begin at multiples of four bytes."""
-        values = np.asarray(values, DTYPES[component])
-        width = 1 if values.ndim == 1 else values.shape[1]
-        item = {"componentType": component, "count": len(values), "type": KINDS[width]} | keys
-        stride = {}
-        if target == ARRAY_BUFFER and values.itemsize * width % 4:
-            padded = np.zeros((len(values), -(-values.itemsize * width // 4) * 4 // values.itemsize), values.dtype)
-            padded[:, :width] = values
-            values, stride = padded, {"byteStride": padded.shape[1] * padded.itemsize}
-        item["bufferView"] = self.view(values.tobytes(), target=target, **stride)
-        return self.add("accessors", item)
-
-    def positions(self, values: np.ndarray, component: int) -> int:
-        """An accessor of places, with the bounds that glTF asks for."""
-        low, high = values.min(0).tolist(), values.max(0).tolist()
-        return self.accessor(values, component, min=low, max=high)
-
-    def target(self, offsets: np.ndarray) -> int:
-        """A sparse accessor of whole offsets (n, 3) of a morph target."""
-        moved = np.flatnonzero(np.abs(offsets).max(1) >= MOVED)
-        moved = moved if len(moved) else np.array([0])
-        values = offsets[moved]
-        component = BYTE if np.abs(values).max() <= 127 else SHORT
-        sparse = {
-            "count": len(moved),
-            "indices": {"bufferView": self.view(moved.astype("<u2").tobytes()), "componentType": USHORT},
-            "values": {"bufferView": self.view(values.astype(DTYPES[component]).tobytes())},
-        }
-        kept = np.zeros_like(offsets)
-        kept[moved] = values
-        bounds = {"min": kept.min(0).tolist(), "max": kept.max(0).tolist()}
-        item = {"componentType": component, "count": len(offsets), "type": "VEC3", "sparse": sparse}
-        return self.add("accessors", item | bounds)
-
-    def texture(self, picture: np.ndarray, quality: int | None = 90) -> int:
-        """A texture of a picture (h, w, 3 or 4) RGB(A) uint8: JPEG of this quality, or PNG."""
-        swapped = picture[..., [2, 1, 0, *range(3, picture.shape[-1])]]
-        ending, options = (".png", []) if quality is None else (".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality])
-        data = cv2.imencode(ending, swapped, options)[1].tobytes()
-        image = {"bufferView": self.view(data), "mimeType": "image/png" if quality is None else "image/jpeg"}
-        return self.add("textures", {"source": self.add("images", image)})
-
-    def bytes(self) -> bytes:
-        """The file."""
-        self.data += b"\0" * (-len(self.data) % 4)
-        tree = self.tree | {"buffers": [{"byteLength": len(self.data)}]}
-        text = json.dumps(tree, separators=(",", ":")).encode()
-        text += b" " * (-len(text) % 4)
-        chunks = struct.pack("<II", len(text), 0x4E4F534A) + text
-        chunks += struct.pack("<II", len(self.data), 0x004E4942) + bytes(self.data)
-        return struct.pack("<III", 0x46546C67, 2, 12 + len(chunks)) + chunks
 
 
 @dataclass
@@ -220,23 +142,21 @@ def primitive(glb: Glb, piece: Piece, material: int) -> dict[str, Any]:
     attributes["COLOR_0"] = glb.accessor(np.rint(255 * np.clip(piece.colors, 0, 1)), 5121, normalized=True)
     if piece.uv is not None:
         attributes["TEXCOORD_0"] = glb.accessor(np.rint(65535 * piece.uv), USHORT, normalized=True)
-    targets = [{"POSITION": glb.target(np.rint(one / 1000 / UNIT).astype(int))} for one in piece.targets]
+    targets = [{"POSITION": target(glb, np.rint(one / 1000 / UNIT).astype(int))} for one in piece.targets]
     indices = glb.accessor(piece.triangles.ravel(), USHORT, ELEMENT_BUFFER)
     return {"attributes": attributes, "indices": indices, "material": material, "targets": targets}
+
+
+def target(glb: Glb, offsets: np.ndarray) -> int:
+    """A sparse accessor of whole offsets (n, 3) of a morph target, in bytes where they fit."""
+    small = np.abs(offsets).max() <= 127
+    return glb.sparse(offsets, BYTE if small else SHORT, MOVED)
 
 
 def normals(glb: Glb, vertices: np.ndarray, triangles: np.ndarray) -> int:
     """An accessor of unit normals in bytes."""
     units = vertex_normals(np.asarray(vertices, np.float32), np.asarray(triangles, np.int32))
     return glb.accessor(np.rint(127 * units), BYTE, normalized=True)
-
-
-def material(texture: int | None = None, roughness: float = 0.62, **keys: Any) -> dict[str, Any]:
-    """A matt glTF material."""
-    surface: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": roughness}
-    if texture is not None:
-        surface["baseColorTexture"] = {"index": texture}
-    return {"pbrMetallicRoughness": surface} | keys
 
 
 def cap_mesh(glb: Glb, head: Head, rest: np.ndarray) -> dict[str, Any]:
