@@ -30,6 +30,9 @@ OUTLINE_BAND = (1.0, 9.0)  # texels of 128 inside the outline between which the 
 TONE_WEIGHT = 4.0  # how much the face's tone counts against evenness, at a texel that the photo shows
 TONE_REACH = 55.0  # mm from the face at which skin has the face's mean tone
 TONE_BLUR = 0.02  # of the texture's side: details smaller than this belong to the face, not to its tone
+# of the natural logarithm: a tone that differs so much from the face's is no skin, fully from the second on; this
+# counts near the outline, fully outside the first number of texels of 128, not at all inside the second
+ODD_TONE, ODD_BAND, ODD_BLUR = (0.5, 0.9), (14.0, 30.0), 3.0
 GRAIN = 0.012  # of the brightness: fine texture of the skin beyond the photo
 RIM_WIDTH = 0.005  # of the texture's side
 DARKEST, LID_SHADE = 6.0, 0.8
@@ -94,6 +97,12 @@ class Skin:
                            for ratio in ratios])  # fmt: skip
         self.number = int(np.argmin(np.abs(middle).sum(1)))
         self.mean_ratio, self.ratio = middle[self.number], ratios[self.number]
+        # near the outline, what is far from the face's tone is shadow, hair or something else that hides the skin
+        odd = np.abs((self.ratio - self.mean_ratio).mean(1))
+        odd = np.clip((odd - ODD_TONE[0]) / (ODD_TONE[1] - ODD_TONE[0]), 0, 1)
+        odd *= np.clip((ODD_BAND[1] - at[:, 1]) / (ODD_BAND[1] - ODD_BAND[0]), 0, 1)
+        self.shown *= 1 - odd
+        self.odd = (layout.matrix @ odd).reshape(layout.mask.shape).astype(np.float32)
         self.tone = np.exp(np.median(logs[self.shown > 0.5] if (self.shown > 0.5).any() else logs, 0))
 
     @cached_property
@@ -159,7 +168,8 @@ def bake(skin: Skin, side: int, colors: Array, eye: Array) -> Image:
     rows, columns = pixels(FACE_TILE, side)
     size = rows.stop - rows.start
     share = np.clip((resize_map(skin.level, size) - OUTLINE_BAND[0]) / np.diff(OUTLINE_BAND), 0, 1)
-    share = (share * share * (3 - 2 * share))[..., None]
+    odd = cv2.GaussianBlur(skin.odd, (0, 0), ODD_BLUR)
+    share = (share * share * (3 - 2 * share) * (1 - resize_map(odd, size)))[..., None]
     photo = cv2.resize(skin.photo, (size, size), interpolation=cv2.INTER_AREA)
     picture[rows, columns] += share * (photo - picture[rows, columns])
     paint_inside(picture, skin, eye)

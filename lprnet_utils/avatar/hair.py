@@ -25,6 +25,10 @@ UNLIKE_SKIN = 0.3  # of the natural logarithms: colours that differ more are not
 HAIR_SHARE = 0.35  # of the scalp unlike skin: with less, the head is bald or covered otherwise
 LONG_SHARE = 0.6  # of the pixels beside the neck that look like hair: with more, the hair is long
 LIKE_HAIR = 0.45  # of the natural logarithms
+HAIR_PERCENTILE = 35
+MIN_SCALP = 20  # pixels: fewer tell nothing
+BRIGHTER_THAN_SKIN = 0.45  # of the natural logarithm: no hair is
+AROUND_HEAD, EVEN = (1.5, 1.7), 0.35  # sizes of a head whose rim is background, and how alike its colours are
 SHADOW_REACH = (4.0, 14.0)  # mm between scalp and hair: nearer than the first is under it
 HAIR_CUT = 0.35  # opacity above which hair is solid
 HAIR_SATURATION = 0.75  # of the photo's colour: shine and shadow make it too strong
@@ -60,26 +64,42 @@ def seen_hair(face: Face, skin: Array, tone: Array) -> tuple[str | None, NDArray
     ``skin`` (W, 3) is the person's head and ``tone`` (3,) the colour of the face.
     """
     shape = HeadShape.load()
-    logs = np.log(np.clip(photo_colors(face, skin[scalp(shape)]), 4, 255))
-    if len(logs) < 20:
+    head = skin[scalp(shape)]
+    logs = np.log(np.clip(photo_colors(face, head), 4, 255))
+    logs = logs[~like_background(face, head, logs)]
+    if len(logs) < MIN_SCALP:
         return "short", None
     skin_log = np.log(np.clip(tone, 4, 255))
     unlike = logs[np.linalg.norm(logs - skin_log, axis=1) > UNLIKE_SKIN]
     if len(unlike) < HAIR_SHARE * len(logs):
         return None, None
-    hair = np.median(unlike, 0)
+    hair = np.percentile(unlike, HAIR_PERCENTILE, 0)  # skin and background that shine through are lighter
+    if hair.mean() > skin_log.mean() + BRIGHTER_THAN_SKIN:
+        return "short", None  # rather a hat or the sky
     side = np.abs(skin[: len(shape.model.mean), 0]).max()
     low = np.linspace(-75, -125, 12)
     places = np.array([[x * side, y, -40.0] for x in (-1.05, -0.95, 0.95, 1.05) for y in low])
     beside = np.log(np.clip(photo_colors(face, places), 4, 255))
     near = np.linalg.norm(beside - hair, axis=1) < LIKE_HAIR
-    far = np.linalg.norm(beside - skin_log, axis=1) > UNLIKE_SKIN
+    far = (np.linalg.norm(beside - skin_log, axis=1) > UNLIKE_SKIN) & ~like_background(face, head, beside)
     length = "long" if len(beside) and (near & far).mean() > LONG_SHARE else "short"
     color = np.exp(hair)
     color = color.mean() + HAIR_SATURATION * (color - color.mean())
     if color[0] > color[2]:  # red, blond or brown: the green of sky and leaves does not belong to it
         color[1] = (color[0] + color[2]) / 2
     return length, to_linear(np.clip(color, 0, 255)) / 255.0
+
+
+def like_background(face: Face, head: Array, logs: Array) -> NDArray[np.bool_]:
+    """Which colours (n, 3), as logarithms, are those of an even background around the upper head (m, 3)."""
+    middle = np.array([0.0, 0.0, head[:, 2].mean()])
+    around = np.concatenate([middle + size * (head - middle) for size in AROUND_HEAD])
+    colors = np.log(np.clip(photo_colors(face, around), 4, 255))
+    if len(colors) < MIN_SCALP:
+        return np.zeros(len(logs), bool)
+    common = np.median(colors, 0)
+    even = np.median(np.linalg.norm(colors - common, axis=1)) < EVEN
+    return even & (np.linalg.norm(logs - common, axis=1) < EVEN)
 
 
 @lru_cache(maxsize=1)
