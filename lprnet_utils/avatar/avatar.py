@@ -231,11 +231,17 @@ class Avatar:
 
     @cached_property
     def surface_places(self) -> NDArray[np.intp]:
-        """For each of the :meth:`surface_points` (C,) the number of the first one at the same place."""
+        """For each of the :meth:`surface_points` (C,) the number of the first one at the same place.
+
+        Where the surface has an edge, as around the lid of the neck, those on each side count by themselves.
+        """
         out, corners = [], 0
         for piece in self._solid:
-            first = np.unique(piece.corner, return_index=True)[1]
-            out.append(corners + first[piece.corner])
+            place = piece.corner.astype(np.int64)
+            if len(piece.group):
+                place[piece.triangles] += len(piece.vertices) * piece.group[:, None].astype(np.int64)
+            _, first, number = np.unique(place, return_index=True, return_inverse=True)
+            out.append(corners + first[number])
             corners += len(piece.corner)
         return np.concatenate(out)
 

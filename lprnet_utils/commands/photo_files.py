@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from ..avatar import write_avatar
 from ..common.arrays import Image
 from ..common.files import write_json
 from ..reconstruction.draw import draw_landmarks
 from ..reconstruction.face import Face
-from ..viewer.avatar import write_avatar
 from ..viewer.face_page import face_page
 
 DEPTH_LEVELS_PER_MM = 200  # of the 16-bit depth picture

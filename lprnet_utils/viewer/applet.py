@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..common.arrays import Image
 from ..common.assets import data_path
 from ..common.images import read_image
+from ..geometry.camera import rotation_matrix
 from ..reconstruction.draw import crop_around_face
 from ..reconstruction.face import Face
 from ..reconstruction.lprnet import DEFAULT_WEIGHTS, LPRNet
@@ -211,11 +212,13 @@ class FaceApplet(AppletWidgets):
 
     def _points(self) -> list[NDArray[np.float32]]:
         """Points (n, 3) in mm of each part of the view: the files' mesh, and the landmarks if they are shown."""
-        points = [self._avatar.surface_points(self._weights, self._pose())]
+        pose = self._pose()
+        points = [self._avatar.surface_points(self._weights, pose)]
         if self.landmarks.value:
-            skin = self._avatar.vertices(self._weights, self._pose())
+            skin = self._avatar.vertices(self._weights, pose)
             points.append(self._landmark_matrix @ skin[: self._landmark_matrix.shape[1]] + LANDMARK_OFFSET)
-        return points
+        middle = (self._avatar.rest.min(0) + self._avatar.rest.max(0)) / 2  # the view turns about it
+        return [part - rotation_matrix(*pose) @ middle for part in points]
 
     def _update_points(self) -> None:
         if self._avatar is not None and not self._setting_sliders:

@@ -18,15 +18,16 @@ import PIL.Image
 import trimesh
 
 from lprnet_utils import LPRNet
+from lprnet_utils.avatar import write_avatar
 from lprnet_utils.common.arrays import Image
 from lprnet_utils.geometry import render_mesh
 from lprnet_utils.reconstruction import DEFAULT_WEIGHTS, Face
 from lprnet_utils.video.panel import FaceColors, render_rotated
-from lprnet_utils.viewer import write_avatar
 from lprnet_utils.viewer.face_page import face_page
 
 DIRECTIONS = ((-80, 0), (-40, 0), (0, 0), (40, 0), (20, 35))  # yaw and pitch in degrees
 VIEW_SIZE = 320  # pixels
+HEAD_SCALE = 0.66  # so that a whole head is in the view
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 BROWSER_OPTIONS = (
     "--headless=new",
@@ -38,9 +39,15 @@ BROWSER_OPTIONS = (
 )
 
 
-def drawn(path: Path) -> Image:
-    """A mesh file drawn from five directions, with its texture and the colour that multiplies it."""
-    mesh = trimesh.load(path, force="mesh", process=False)
+def drawn(path: Path, scale: float = 1.0) -> Image:
+    """A mesh file drawn from five directions, with its texture and the colour that multiplies it.
+
+    Of an avatar all that has the first texture is drawn: not its hair and its lashes.
+    """
+    scene = trimesh.load(path, force="scene", process=False)
+    meshes = scene.dump() if path.suffix == ".glb" else list(scene.geometry.values())
+    solid = [mesh for mesh in meshes if getattr(mesh.visual.material, "alphaMode", None) in (None, "OPAQUE")]
+    mesh = solid[0] if len(solid) == 1 else joined(solid)
     material = mesh.visual.material
     if path.suffix == ".glb":
         picture, factor = material.baseColorTexture, material.baseColorFactor
@@ -49,9 +56,18 @@ def drawn(path: Path) -> Image:
         picture, factor = material.image, np.asarray(material.diffuse[:3]) / 255
     texture = np.array(picture.convert("RGB")) * factor
     uv = mesh.visual.uv * [1, -1] + [0, 1]
-    vertices, faces = 1000 * mesh.vertices, mesh.faces
+    vertices, faces = 1000 * scale * mesh.vertices, mesh.faces
     views = [render_mesh(vertices, faces, VIEW_SIZE, yaw, pitch, texture, uv) for yaw, pitch in DIRECTIONS]
     return np.concatenate(views, 1)
+
+
+def joined(meshes: list[trimesh.Trimesh]) -> trimesh.Trimesh:
+    """Meshes with the same texture as one."""
+    first = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
+    faces = np.concatenate([mesh.faces + n for mesh, n in zip(meshes, first, strict=False)])
+    uv = np.concatenate([mesh.visual.uv for mesh in meshes])
+    visual = trimesh.visual.TextureVisuals(uv=uv, material=meshes[0].visual.material)
+    return trimesh.Trimesh(np.concatenate([mesh.vertices for mesh in meshes]), faces, visual=visual, process=False)
 
 
 def beside_a_video(face: Face) -> Image:
@@ -87,8 +103,8 @@ def main() -> None:
             print(f"no face in {photo}")
             continue
         paths = [faces[0].save(options.output / f"{photo.stem}{ending}", frontal=True) for ending in (".glb", ".obj")]
-        paths.append(write_avatar(faces[0], options.output / f"{photo.stem}.avatar.glb"))
-        rows = [drawn(path) for path in paths] + [beside_a_video(faces[0])]
+        avatar = write_avatar(faces[0], options.output / f"{photo.stem}.avatar.glb")
+        rows = [*(drawn(path) for path in paths), drawn(avatar, HEAD_SCALE), beside_a_video(faces[0])]
         page = options.output / f"{photo.stem}.html"
         page.write_text(face_page(faces[0], photo.stem), encoding="utf-8")
         rows += [in_a_browser(page)] if BROWSER else []

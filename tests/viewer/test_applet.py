@@ -91,7 +91,7 @@ def test_the_applet_starts_with_a_face(applet):
     uv = np.frombuffer(base64.b64decode(figure["uv"]), "<f4").reshape(-1, 2)
     assert uv.shape == (len(places), 2) and 0 <= uv.min() < 0.2 and 0.8 < uv.max() <= 1
     same = np.frombuffer(base64.b64decode(figure["same"]), "<u4")
-    assert np.array_equal(places[same], places), "light does not show where charts meet"
+    assert np.array_equal(places[same], places) and len(np.unique(same)) < 0.95 * len(places), "charts meet"
     assert 15_000 < len(places) < 25_000 and 250 < np.ptp(places[:, 1]) < 360, "a head in mm, upright"
     assert applet.pose["pitch"].value == -5 and applet.expressions["mouthSmile"].value > 0.3, "as in the photo"
     assert [applet.groups.get_title(k) for k in range(6)] == ["Head", *EXPRESSIONS]
@@ -223,7 +223,8 @@ def test_downloads_have_the_pose_and_expression_of_the_sliders(applet, tmp_path)
     expected = applet._avatar.mesh(applet._weights, (0, 30, 0)).vertices
     assert vertices(data) == pytest.approx(np.array(expected), abs=1e-6)
     assert np.abs(vertices(data) - before).max() > 0.02
-    assert points(applet)[0] == pytest.approx(1000 * vertices(data), abs=0.11)
+    places, written = points(applet)[0], 1000 * vertices(data)
+    assert places - places[0] == pytest.approx(written - written[0], abs=0.21), "but for the middle of the view"
     with zipfile.ZipFile(io.BytesIO(applet.content("obj"))) as archive:
         assert sorted(archive.namelist()) == ["face.mtl", "face.obj", "face.png"]
         rows = [line.split()[1:] for line in archive.read("face.obj").decode().splitlines() if line.startswith("v ")]
