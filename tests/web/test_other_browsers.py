@@ -33,13 +33,13 @@ def engine(request):
 def visit(engine, tmp_path):
     """Plays a scene of web/tests/browser/scenes.mjs in a page, and gives the result."""
 
-    def play(scene, folder, files=(), plain=False, anchor="", webgl=True, **task):
+    def play(scene, folder, files=(), plain=False, isolated=None, anchor="", webgl=True, **task):
         with AnsweringServer(folder, tmp_path / "probe", {"scene": scene} | task, plain) as server:
             server.files |= dict(files)
             answer = engine.visit(server, tmp_path / "home", anchor, webgl)
         assert answer["refused"] == answer["foreign"] == [], "the page asks only its own server"
         assert answer["said"] == [], "the page writes no errors"
-        assert answer["isolated"] is not plain
+        assert answer["isolated"] is (not plain if isolated is None else isolated)
         return answer["result"]
 
     return play
@@ -147,14 +147,22 @@ def test_a_truncated_network_is_named(visit, page, tmp_path):
     half = tmp_path / "open.bin"
     data = (page / "files" / "open.bin").read_bytes()
     half.write_bytes(data[: len(data) // 2])
-    result = visit("broken", page, {"/files/open.bin": half})
+    result = visit("arrival", page, {"/files/open.bin": half})
     assert result["state"] == "failed"
     assert result["message"].startswith("A file of the face models is damaged open.bin: ")
 
 
 @pytest.mark.slow
+def test_the_page_isolates_itself_on_a_static_host(engine, visit, page):
+    """Its service worker adds the headers when the page is loaded once more."""
+    result = visit("arrival", page, plain=True, isolated=True)
+    assert (result["state"], result["status"], result["message"]) == ("ready", "1 face found", None)
+    assert result["runtime"] == f"WebAssembly, {threads(engine, result['cores'])}"
+
+
+@pytest.mark.slow
 def test_a_browser_without_webgl_is_told_so(visit, page):
-    result = visit("broken", page, webgl=False)
+    result = visit("arrival", page, webgl=False)
     assert result["state"] == "failed"
     assert result["message"].startswith("This browser draws no 3D pictures")
 

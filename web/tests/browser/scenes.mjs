@@ -54,13 +54,20 @@ function choose(blob, name) {
 
 const said = () => ({ status: byId('status').textContent, message: shown('message') });
 
+/** The page shows the sample face, or says that it cannot. */
+async function arrival() {
+  const state = await started();
+  return { state, runtime: byId('speed-runtime').textContent, cores: navigator.hardwareConcurrency, ...said() };
+}
+
 /** The sample face, with its landmarks (`#draw=landmarks`): the picture, the 3D view and the landmarks as they are saved. */
 async function sample() {
-  const state = await started();
-  const about = { runtime: byId('speed-runtime').textContent, cores: navigator.hardwareConcurrency };
+  const result = await arrival();
   const files = {};
-  if (state === 'ready') for (const kind of ['picture', 'view', 'landmarks']) files[kind] = await saved(`save-${kind}`);
-  return { state, ...about, ...said(), files };
+  if (result.state === 'ready') {
+    for (const kind of ['picture', 'view', 'landmarks']) files[kind] = await saved(`save-${kind}`);
+  }
+  return { ...result, files };
 }
 
 /** The pixels of a photo over white as this browser blends them, row by row, 4 bytes each, in base64. */
@@ -110,11 +117,6 @@ async function fallbacks() {
   return { camera, closed, letter: said() };
 }
 
-/** The page cannot start. */
-async function broken() {
-  return { state: await started(), ...said() };
-}
-
 /** The page and a worker ask another server, and a script is loaded from it. */
 async function foreign({ other }) {
   const { fetch, Worker } = globalThis;
@@ -131,4 +133,4 @@ async function foreign({ other }) {
   return { page, worker: await answered };
 }
 
-export const SCENES = { library, sample, photos, fallbacks, broken, foreign };
+export const SCENES = { library, arrival, sample, photos, fallbacks, foreign };
