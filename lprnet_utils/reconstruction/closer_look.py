@@ -62,7 +62,7 @@ class CloserLooker:
 
     def __call__(self, image: Image, position_map: NDArray[np.float32]) -> tuple[NDArray[np.float32], CloserLook]:
         """The corrected map (N, N, 3) of a face in a photo, and what was seen."""
-        first, camera = self.regions.layout.flat(position_map), self.regions.camera(position_map)
+        first, camera = self.regions.layout.flat(position_map), self.regions.layout.camera(position_map)
         moves, weights = np.zeros_like(first), np.zeros(len(first))
         irises, gaze, confidence = np.zeros((2, 3)), np.tile([0.0, 0.0, 1.0], (2, 1)), np.zeros(3)
         for k, region in enumerate(self.regions.all):

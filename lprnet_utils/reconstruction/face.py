@@ -130,7 +130,7 @@ class Face:
     @cached_property
     def pose(self) -> Pose:
         """Head pose: the camera that best projects the mean face onto the map (all surface texels)."""
-        camera = Camera.fit(self.layout.points(self.layout.mean_map), self.layout.points(self.position_map))
+        camera = self.layout.camera(self.position_map, step=1)
         return Pose(*camera.angles, camera)
 
     def frontal(self) -> Array:

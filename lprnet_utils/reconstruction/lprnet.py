@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from ..common.arrays import Array, Image
 from ..common.images import read_image
 from ..common.litert import LiteRTModel, read_head_angle_network, read_metadata, read_weights
-from ..geometry.camera import Camera
 from ..geometry.crop import crop_matrix, invert_similarity, transform_points, view_matrix, warp_image
 from ..geometry.landmarks import landmark_box
 from ..uv.encoding import check_span, decode_map
@@ -204,8 +203,7 @@ class LPRNet:
 
     def upright_crop(self, position_map: ArrayLike) -> NDArray:
         """The matrix (2, 3) from the photo to a crop around the map's landmarks that shows the face upright."""
-        mean, points = (self.layout.points(m, 7) for m in (self.layout.mean_map, position_map))
-        up = Camera.fit(mean, points).rotation[:2, 1]
+        up = self.layout.camera(position_map).rotation[:2, 1]
         angle = float(np.degrees(np.arctan2(up[0], up[1])))
         turned = view_matrix([0, 0], 1, 1, angle)
         box = landmark_box(transform_points(turned, self.layout.landmarks(position_map)[:, :2]))

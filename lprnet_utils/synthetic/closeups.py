@@ -26,7 +26,7 @@ class SyntheticCloseUps:
         """The three close-ups of face ``number``."""
         (sample, truth), layout = self.faces.sample_with_truth(number), self.regions.layout
         found = layout.centre_depth(self.network.predict_map(sample.image, self._matrix))
-        camera, first, true = self.regions.camera(found), layout.flat(found), layout.flat(sample.position_map)
+        camera, first, true = layout.camera(found), layout.flat(found), layout.flat(sample.position_map)
         closeups = []
         for k, region in enumerate(self.regions.all):
             frame = region.frame(first, camera)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array
 from ..common.assets import read_bundled_arrays, read_sparse
+from ..geometry.camera import Camera
 from ..geometry.landmarks import LEFT_BROW, LEFT_EYE, MOUTH, NOSE, RIGHT_BROW, RIGHT_EYE
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..morphable_model.model import MorphableModel
 
 OUTSIDE, SURFACE, MEMBRANE = 0, 1, 2  # kinds of texels; the membrane closes the openings of eyes and mouth
+POSE_STEP = 7  # of the texels that suffice for the seven numbers of a camera
 SMOOTHING_TEXELS = 1.0  # standard deviation of the Gaussian; held-out landmarks lose no accuracy by it
 
 # (u, v) of the pupils of somebody who looks straight ahead, the right one first: where the axes of the eyeballs
@@ -272,6 +274,10 @@ class UVLayout:
         if position_map.shape != shape:
             raise ValueError(f"a position map of this layout has shape {shape}, got {position_map.shape}")
         return position_map.reshape(-1, 3)
+
+    def camera(self, position_map: ArrayLike, step: int = POSE_STEP) -> Camera:
+        """The camera that best projects the mean face onto a position map (N, N, 3), by every step-th surface texel."""
+        return Camera.fit(self.points(self.mean_map, step), self.points(position_map, step))
 
     def centre_depth(self, position_maps: NDArray) -> NDArray:
         """Shift z of maps (..., N, N, 3) in place to mean 0 over the valid texels; returns the same maps."""

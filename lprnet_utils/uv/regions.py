@@ -32,7 +32,6 @@ class Outline:
 # about 1.1 mm a pixel; the first network sees 1.7
 EYE = Outline([*range(68)[RIGHT_EYE]], 64, 66.0, (19.0, 12.0), (29.0, 20.0))
 MOUTH = Outline([*range(68)[NOSTRILS], *range(68)[OUTER_LIPS]], 96, 104.0, (32.0, 24.0), (45.0, 38.0))  # and the nose
-POSE_STEP = 7  # the pose is fitted to every seventh texel
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Region:
     mirrored: bool
 
     def frame(self, flat: Array, camera: Camera) -> Frame:
-        """The crop of a flattened map (N*N, 3) with its camera."""
+        """The crop of a flattened map (N*N, 3). Its size and its up direction are those of the map's camera."""
         up = camera.rotation[:2, 1]
         down = up * [-1, 1] / max(float(np.hypot(*up)), 1e-6)  # in the photo, y points down
         right = down[::-1] * ([-1, 1] if self.mirrored else [1, -1])
@@ -131,11 +130,6 @@ class Regions:
         place, source, weight = zip(*weights, strict=True)
         grid, number = np.unique(source, return_inverse=True)
         return grid, csr_matrix((np.float32(weight), (place, number)), shape=(len(texels), len(grid)))
-
-    def camera(self, position_map: ArrayLike) -> Camera:
-        """The camera of a map, from which the crops have their size and their up direction."""
-        mean, points = (self.layout.points(m, POSE_STEP) for m in (self.layout.mean_map, position_map))
-        return Camera.fit(mean, points)
 
 
 def _neighbours(position: int, places: NDArray[np.intp]) -> list[tuple[int, float]]:

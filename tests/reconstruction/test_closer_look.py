@@ -58,7 +58,7 @@ def test_where_it_is_sure_the_map_goes_where_the_answer_says(looker, photo, angl
     answers(looker, lambda grid: (np.tile([0.02, 0.01, 0.03], (len(grid), 1)), [0, 0, 0.09, 0, 0, 1, SURE]))
     found, look = looker(photo, first)
     assert (look.confidence == 1).all()
-    camera = looker.regions.camera(first)
+    camera = layout.camera(first)
     for region in looker.regions.all:
         frame = region.frame(layout.flat(first), camera)
         core = region.texels[region.window == 1]

@@ -47,7 +47,7 @@ def test_windows_fall_smoothly(regions):
 def test_a_frame_shows_the_region_upright_in_its_middle_at_one_scale(regions, angles):
     layout = regions.layout
     position_map = posed_map(layout, *angles)
-    flat, camera = layout.flat(position_map), regions.camera(position_map)
+    flat, camera = layout.flat(position_map), layout.camera(position_map)
     landmarks = layout.landmarks(position_map)
     for region in regions.all:
         frame = region.frame(flat, camera)
@@ -62,7 +62,7 @@ def test_a_frame_shows_the_region_upright_in_its_middle_at_one_scale(regions, an
 
 def test_crop_pixels_are_coordinates(regions):
     position_map = posed_map(regions.layout, 5, 20, 10)
-    flat, camera = regions.layout.flat(position_map), regions.camera(position_map)
+    flat, camera = regions.layout.flat(position_map), regions.layout.camera(position_map)
     for region in regions.all:
         frame = region.frame(flat, camera)
         pixels = transform_points(frame.matrix(64, 1.75), flat[region.texels][:, :2])
@@ -80,7 +80,7 @@ def test_the_left_eye_is_the_right_eye_of_the_mirrored_photo(regions):
     seen = []
     for region, m in ((left, position_map), (right, mirrored)):
         flat = regions.layout.flat(m)
-        seen.append(region.frame(flat, regions.camera(m)).into(flat[region.texels]))
+        seen.append(region.frame(flat, regions.layout.camera(m)).into(flat[region.texels]))
     np.testing.assert_allclose(*seen, atol=1e-3)
 
 
