@@ -65,7 +65,7 @@ class PhotoOptions:
     passes: int = 1
     max_faces: int | None = None
     small: bool = False
-    closer_look: bool = False
+    closer_look: bool | None = None
     kinds: tuple[str, ...] = DEFAULT_FILE_KINDS  # of FILE_KINDS; for meshes see lprnet_utils.Face.save
 
 

@@ -21,7 +21,7 @@ from ..uv.regions import Frame, Region, Regions
 
 MARGIN = 1.75  # of a stored crop: times as wide as the region's, so that training can shift and turn it
 PATCH_QUALITY = 95  # of the JPEGs
-COLUMNS = "first", "true", "iris", "gaze", "seen", "yaw"
+COLUMNS = "first", "true", "iris", "gaze", "seen", "yaw", "expression"
 KINDS = {"eye": (0, 1), "mouth": (2,)}  # regions of each network
 
 
@@ -36,6 +36,7 @@ class CloseUp:
     gaze: Array  # (3,) unit vector: the crop's right and down, and toward the camera; 0 for the mouth
     seen: float  # share of the region's texels that the camera sees
     yaw: float  # degrees of the head
+    expression: Array  # (E,) weights, 0 to 1, of what the region shows, see REGION_EXPRESSIONS
 
 
 def patch_size(region: Region) -> int:

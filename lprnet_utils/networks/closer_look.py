@@ -7,6 +7,7 @@ import numpy as np
 from keras import layers, ops
 
 from ..common.arrays import Array
+from ..morphable_model.seen_expressions import REGION_EXPRESSIONS
 from ..uv.regions import EYE, MOUTH
 from .layers import BatchNormalization, Conv2D
 
@@ -14,19 +15,20 @@ EXTRAS = 7  # after the points: iris x, y and radius, gaze x, y, z, confidence b
 STAGES = ((16, 0), (40, 1), (64, 1), (64, 1))  # width, and residual convolutions after the one that halves the sides
 MAX_GRID = 8  # sides are not halved further; the last stage is for crops whose grid is still larger
 GRID_NUMBERS = 768  # that the dense layer sees
-EYE_POINTS, MOUTH_POINTS = 530, 1000  # of the regions' grids
+EYE_POINTS, MOUTH_POINTS = 622, 1000  # of the regions' grids
 CONTEXT_LIMIT = 4.0  # standard deviations
 
 
 def closer_look_network(
-    points: int, size: int, context: int = 16, modes: int = 40, name: str = "closer_look"
+    points: int, size: int, expressions: int, context: int = 16, modes: int = 40, name: str = "closer_look"
 ) -> keras.Model:
     """Build a network that sees a region again and moves the points that a first map has there.
 
     Inputs: a crop (B, size, size, 3), 0 to 1, and the region's points (B, points, 3) of the first map, in coordinates
-    of the crop, see :mod:`lprnet_utils.uv.regions`. Output (B, 3 points + 7): how far each point moves, then what
-    :mod:`lprnet_utils.reconstruction.closer_look` calls extras. The points enter as ``context`` numbers and move by
-    ``modes`` modes, two linear layers that :func:`set_modes` sets and no training changes.
+    of the crop, see :mod:`lprnet_utils.uv.regions`. Output (B, 3 points + 7 + expressions): how far each point moves,
+    what :mod:`lprnet_utils.reconstruction.closer_look` calls extras, and weights of expressions. The points enter as
+    ``context`` numbers and move by ``modes`` modes, two linear layers that :func:`set_modes` sets and no training
+    changes.
 
     The encoder consists of plain convolutions, because a processor trains them about three times as fast as inverted
     residuals of :func:`lprnet_lite`. It ends with a grid, so that the dense layer behind it knows where in the crop
@@ -48,21 +50,23 @@ def closer_look_network(
     x = layers.Flatten()(convolution(x, round(GRID_NUMBERS / (x.shape[1] * x.shape[2])), kernel=1))
     known = layers.Dense(context, trainable=False, dtype="float32", name="context")(layers.Flatten()(before))
     known = ops.clip(known, -CONTEXT_LIMIT, CONTEXT_LIMIT)
-    x = layers.Dense(128, activation="relu")(layers.Concatenate()([x, known]))
+    # leaky, so that no unit can die: with a plain ReLU one training stood still after 60,000 samples
+    x = layers.Dense(128, activation="leaky_relu")(layers.Concatenate()([x, known]))
     moved = layers.Dense(modes, dtype="float32", name="weights")(x)
     moved = layers.Dense(3 * points, trainable=False, dtype="float32", name="modes")(moved)
     extras = layers.Dense(EXTRAS, dtype="float32", name="extras")(x)
-    return keras.Model([crop, before], layers.Concatenate(dtype="float32")([moved, extras]), name=name)
+    weights = layers.Dense(expressions, dtype="float32", name="expressions")(x)
+    return keras.Model([crop, before], layers.Concatenate(dtype="float32")([moved, extras, weights]), name=name)
 
 
 def closer_eye() -> keras.Model:
-    """The network for an eye; the left one is mirrored."""
-    return closer_look_network(EYE_POINTS, EYE.size, name="closer_eye")
+    """The network for an eye and its brow; the left ones are mirrored."""
+    return closer_look_network(EYE_POINTS, EYE.size, len(REGION_EXPRESSIONS[0]), 12, 36, "closer_eye")
 
 
 def closer_mouth() -> keras.Model:
     """The network for the mouth and the nose's wings."""
-    return closer_look_network(MOUTH_POINTS, MOUTH.size, modes=32, name="closer_mouth")
+    return closer_look_network(MOUTH_POINTS, MOUTH.size, len(REGION_EXPRESSIONS[2]), modes=32, name="closer_mouth")
 
 
 def set_modes(model: keras.Model, before: Array, moves: Array) -> dict[str, float]:

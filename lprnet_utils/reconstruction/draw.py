@@ -101,7 +101,7 @@ def draw_gaze(image: Image, faces: Face | Iterable[Face], color: ArrayLike = (24
     for face in [faces] if isinstance(faces, Face) else faces:
         scale = face.pose.camera.scale
         width = max(round(scale / 2), 1)
-        for (x, y, radius), direction in zip(face.irises, face.gaze @ face.pose.camera.rotation.T, strict=True):
+        for (x, y, radius), direction in zip(face.irises, face.gaze_in_photo, strict=True):
             if not np.isfinite(direction).all():
                 continue
             start = np.array([x, y])

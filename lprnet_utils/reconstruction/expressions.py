@@ -25,7 +25,8 @@ EFFECTIVE_POINTS = 300  # independent points in a map: a network's errors are th
 MEAN_WEIGHT = 0.25  # prior mean of an expression weight; the prior is exponential, so a few shapes explain a face
 MEAN_RARE_WEIGHT = 0.08  # prior mean of expressions that the fit would otherwise mistake for a smile
 RARE_EXPRESSIONS = ("mouthDimple", "mouthPress", "mouthShrugUpper")
-QUALITY_COLUMNS = "expression", "correlation 0-30", "correlation 30-60", "correlation 60-90", "false positives %"
+WAYS = "fit", "closer look"  # to find an expression
+QUALITY_COLUMNS = "expression", "way", "correlation 0-30", "correlation 30-60", "correlation 60-90", "false positives %"
 QUALITY_FILE, MIN_CORRELATION = "expressions.csv", 0.5
 ROUNDS = 4  # of camera and shape in turn, for an unknown person
 TRACKING_ROUNDS = 2  # the same for the next frame of a video
@@ -53,16 +54,20 @@ class Coefficients:
 
     @property
     def supported(self) -> NDArray[np.bool_]:
-        """Which expressions (E,) are seen, or found well enough to be believed: :func:`unsupported_expressions`."""
-        return ~np.isin(self.names, list(unsupported_expressions() - self.seen))
+        """Which expressions (E,) are found well enough, in the way they were, to be believed."""
+        fitted, seen = (unsupported_expressions(way) for way in WAYS)
+        return np.array([name not in (seen if name in self.seen else fitted) for name in self.names])
 
 
-@lru_cache(maxsize=1)
-def expression_quality() -> dict[str, dict[str, float]]:
-    """How well the fit to a map finds each expression: measured on rendered people, by ``measure_expressions.py``.
+@lru_cache(maxsize=2)
+def expression_quality(way: str = "fit") -> dict[str, dict[str, float]]:
+    """How well each expression is found, by the ``fit`` to a map or by a ``closer look``.
 
-    For each name: ``correlation 0-30``, ``30-60`` and ``60-90`` of found and true weights at this yaw in degrees, and
+    It was measured on rendered people, by ``scripts/calibration/measure_expressions.py``. For each name there are
+    ``correlation 0-30``, ``30-60`` and ``60-90`` of found and true weights at this yaw in degrees, and
     ``false positives %``: how often a weight of over 0.15 is found where the true one is under 0.05.
+
+    ValueError if there is no such way.
 
     Examples
     --------
@@ -70,22 +75,30 @@ def expression_quality() -> dict[str, dict[str, float]]:
     >>> len(quality), quality["jawOpen"]["correlation 0-30"] > 0.8
     (51, True)
     """
+    if way not in WAYS:
+        raise ValueError(f"expressions are found by {' or '.join(map(repr, WAYS))}, not by {way!r}")
     rows = csv.reader(io.StringIO(read_asset(QUALITY_FILE).decode()))
-    _, *columns = next(rows)
-    return {name: dict(zip(columns, map(float, values), strict=True)) for name, *values in rows}
+    _, _, *columns = next(rows)
+    return {name: dict(zip(columns, map(float, values), strict=True)) for name, by, *values in rows if by == way}
 
 
-@lru_cache(maxsize=1)
-def unsupported_expressions() -> frozenset[str]:
+@lru_cache(maxsize=2)
+def unsupported_expressions(way: str = "fit") -> frozenset[str]:
     """The names whose weights correlate with the true ones by less than 0.5 even from the front (0 to 30 degrees).
 
-    Both sides of an expression count together. The fit still has these weights, because they explain parts of a map.
-    Viewers and avatars leave them with the person.
+    ``way`` is that of :func:`expression_quality`. Both sides of an expression count together. A face still has these
+    weights, because they explain parts of a map. Viewers and avatars leave them with the person.
     """
     found: dict[str, list[float]] = {}
-    for name, row in expression_quality().items():
-        found.setdefault(_without_side(name), []).append(row[QUALITY_COLUMNS[1]])
-    return frozenset(n for n in expression_quality() if np.mean(found[_without_side(n)]) < MIN_CORRELATION)
+    quality = expression_quality(way)
+    for name, row in quality.items():
+        found.setdefault(_without_side(name), []).append(row[QUALITY_COLUMNS[2]])
+    return frozenset(n for n in quality if np.mean(found[_without_side(n)]) < MIN_CORRELATION)
+
+
+def weight_beside(weight: float, at_rest: float) -> float:
+    """The weight of an expression of somebody in whom a face at rest has another weight: 0 at rest, 1 stays 1."""
+    return max(weight - at_rest, 0.0) / max(1 - at_rest, 1e-6)
 
 
 def _without_side(name: str) -> str:

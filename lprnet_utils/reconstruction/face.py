@@ -145,7 +145,7 @@ class Face:
     def fit_coefficients(self, neutral: Face | None = None) -> Coefficients:
         """Identity and expression weights of the bundled face model, fitted to the position map.
 
-        The eight weights ``eyeLook*`` are those of :attr:`gaze` where it is known.
+        After a closer look, the weights of what it sees are its own, and those of ``eyeLook*`` are of :attr:`gaze`.
 
         Parameters
         ----------
@@ -157,9 +157,9 @@ class Face:
         ValueError
             If the two have maps of different sizes.
         """
-        from .expressions import ShapeFitter
+        from .expressions import ShapeFitter, weight_beside
 
-        fitter, seen = ShapeFitter.load(self.layout.size), seen_look_weights(self.gaze)
+        fitter, seen = ShapeFitter.load(self.layout.size), self.seen_expressions
         if neutral is None:
             return fitter.fit(self.position_map, seen)
         if neutral.layout.size != self.layout.size:
@@ -167,7 +167,15 @@ class Face:
             raise ValueError(
                 f"the face at rest and this one have maps of {sizes} texels: take the same weights for both"
             )
+        rest = neutral.closer_look.weights if neutral.closer_look else {}
+        seen = {name: weight_beside(weight, rest.get(name, 0.0)) for name, weight in seen.items()}
         return fitter.fit_beside(self.position_map, neutral.position_map, seen)
+
+    @property
+    def seen_expressions(self) -> dict[str, float]:
+        """The expression weights that a closer look saw, by name; without one there are none."""
+        shown = self.closer_look.weights if self.closer_look else {}
+        return shown | seen_look_weights(self.gaze)
 
     @cached_property
     def gaze(self) -> Array:
@@ -185,9 +193,14 @@ class Face:
         >>> bool((abs(angles) < 15).all())  # she looks nearly straight ahead
         True
         """
+        return self.gaze_in_photo @ self.pose.camera.rotation
+
+    @property
+    def gaze_in_photo(self) -> Array:
+        """The same in the photo: unit vectors (2, 3), x to its right, y up, z toward the camera."""
         if self.closer_look is None:
             return np.full((2, 3), np.nan)
-        return np.where(self._eyes_seen[:, None], self.closer_look.gaze @ self.pose.camera.rotation, np.nan)
+        return np.where(self._eyes_seen[:, None], self.closer_look.gaze, np.nan)
 
     @property
     def irises(self) -> Array:

@@ -47,11 +47,11 @@ class LPRNet:
     passes : int
         2: run the network again, on an upright crop around the landmarks of the first pass. This helps if the box is
         inaccurate or the head leans far, and takes twice the time.
-    closer_look : bool or path
+    closer_look : bool or path, optional
         Look again at eyes, nose and mouth, at the photo's own resolution: they move to where they are seen, and the
-        face knows where its eyes look (:attr:`.Face.gaze`). This takes a quarter more time. Not yet the default:
-        points scatter less, but single points of the lips' outline lie 1.2 % of the face's box from where people mark
-        them on average, instead of 1 %. A path: a folder with networks of your own, ``eye.tflite`` and
+        face knows its expression better, and where its eyes look (:attr:`.Face.gaze`). This takes a quarter more time.
+        By default for weights with the landmarks where people mark them, such as ``open``; points of the others would
+        move away from where labels have them. A path: a folder with networks of your own, ``eye.tflite`` and
         ``mouth.tflite``. Only maps of 128 x 128 texels have a closer look.
     turn_upright : bool
         Turn a head that leans by 35 degrees or more upright before the first pass, if the weights bring a head-angle
@@ -80,7 +80,7 @@ class LPRNet:
 
     def __init__(
         self, weights: str | Path = DEFAULT_WEIGHTS, threads: int = 1, passes: int = 1, turn_upright: bool = True,
-        closer_look: bool | str | Path = False,
+        closer_look: bool | str | Path | None = None,
     ):  # fmt: skip
         if passes < 1:
             raise ValueError(f"the network needs at least one pass, got {passes}")
@@ -93,6 +93,8 @@ class LPRNet:
         head_angle_model = read_head_angle_network(data) if turn_upright else None
         self._head_angle = HeadAngle(head_angle_model) if head_angle_model else None
         self._threads, self._passes = threads, passes
+        if closer_look is None:
+            closer_look = self.layout.landmarks_of_people
         self._closer_looker = self._load_closer_looker(closer_look) if closer_look else None
 
     def _load_closer_looker(self, source: str | Path | bool) -> CloserLooker | None:

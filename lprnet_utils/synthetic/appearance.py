@@ -110,6 +110,8 @@ class Hair:
 class Appearance:
     """Draws the surface of a head and what it wears; ``landmark_weights`` (68, V) is sparse."""
 
+    brow_strengths, brow_shades = (0.3, 1.2), (0.5, 1.2)  # factors on the sheets' opacity, and on the colour of hair
+
     def __init__(self, head: Head, landmark_weights):
         self.head, self.landmark_weights = head, landmark_weights
         model = head.model
@@ -163,8 +165,8 @@ class Appearance:
     def _paint_face(self, rng: np.random.Generator, face: Array, hair_color: Array, labels: dict) -> None:
         """Paint brows, lashes, beard and make-up on the face's colours (V, 3), in place."""
         mean = self.head.model.mean
-        brow = self._brow(rng) * rng.uniform(0.3, 1.2)
-        blend(face, np.clip(brow, 0, 1), hair_color * rng.uniform(0.5, 1.2))
+        brow = self._brow(rng, labels) * rng.uniform(*self.brow_strengths)
+        blend(face, np.clip(brow, 0, 1), hair_color * rng.uniform(*self.brow_shades))
         blend(face, self.lashes * rng.uniform(0.2, 0.9), np.zeros(3))
         can_grow_beard = labels.get("male", 1.0) > 0.5 and not labels.get("child", 0.0) > 0.1
         for region, chance in ((self.beard, 0.3), (self.moustache, 0.35)):
@@ -177,9 +179,13 @@ class Appearance:
                 opacity = np.exp(-(((mean - middle) / rng.uniform(3, 18, 3).astype(np.float32)) ** 2).sum(1))
                 blend(face, opacity * rng.uniform(0.2, 1), rng.uniform(0, 0.7, 3))
 
-    def _brow(self, rng: np.random.Generator, raised: int = 0) -> NDArray[np.float32]:
+    def _brow(self, rng: np.random.Generator, labels: dict) -> NDArray[np.float32]:
+        """Opacity (V,) of a pair of brows; ``labels`` may be added to."""
+        return self._raised_brow(int(rng.integers(len(self._brow_sheets))), 0)
+
+    def _raised_brow(self, number: int, raised: int) -> NDArray[np.float32]:
         """Opacity (V,) of a pair of brows, ``raised`` by texels of their sheet."""
-        sheet = self._brow_sheets[rng.integers(len(self._brow_sheets))]
+        sheet = self._brow_sheets[number]
         column, row = self._texel.T
         return sheet[np.minimum(row + raised, len(sheet) - 1), column].astype(np.float32) / 255
 
@@ -247,8 +253,9 @@ class Appearance:
 class VariedAppearance(Appearance):
     """The same with brows and collars of many heights, and hair that reaches further or less far."""
 
-    def _brow(self, rng: np.random.Generator, raised: int = 0) -> NDArray[np.float32]:
-        return BROW_STRENGTH * super()._brow(rng, int(rng.integers(*BROW_RAISED)))
+    def _brow(self, rng: np.random.Generator, labels: dict) -> NDArray[np.float32]:
+        raised = int(rng.integers(*BROW_RAISED))
+        return BROW_STRENGTH * self._raised_brow(int(rng.integers(len(self._brow_sheets))), raised)
 
     def _clothed(self, rng: np.random.Generator) -> NDArray[np.intp]:
         top = rng.uniform(*CLOTHES_TOP_RANGE) if rng.random() < 0.5 else CLOTHES_TOP

@@ -1,6 +1,6 @@
 """Synthetic photos at twice the resolution for the closer look, with the truth about eyes and mouth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,14 +12,22 @@ from ..geometry.camera import Camera, rotation_matrix
 from ..geometry.landmarks import INNER_LIPS, OUTER_LIPS
 from ..geometry.shading import Light
 from ..uv.layout import UVLayout
-from .appearance import DARK_HAIR_COLORS, DARK_SKIN_TONE, HAIR_COLORS, VariedAppearance, blend, subdivided
+from .appearance import (
+    DARK_HAIR_COLORS,
+    DARK_SKIN_TONE,
+    HAIR_COLORS,
+    VariedAppearance,
+    blend,
+    subdivided,
+)
+from .brows import Brows
+from .close_people import ClosePeople, inner_corner_mode
 from .effects import good_camera, simulate_camera
 from .eyes import GLINT_RADIUS, LASH_LENGTH, Irises, Lids, conjunctiva, glint, lashes, lid_shadow
 from .faces import BLOCK_SIZE
 from .folds import Folds
 from .head import Part, ring_triangles
 from .mixed import MixedFaces
-from .mixed_people import MixedPeople
 from .renderer import Rendering, Surface
 from .scans import MixedHead
 
@@ -33,14 +41,12 @@ NEAR_SHARE, NEAR_POSE = 0.4, ((-2.0, 0.0, 0.0), (8.0, 12.0, 4.0))  # mean and de
 GOOD_SHARE = 0.5  # of the photos: those of a good camera
 DARK_LENS = 150  # opacity, 0 to 255, of lenses that hide the eyes
 FOLD_STRENGTH = (0.2, 1.6)
+LIT_TEETH = (0.15, 8.0)  # light on teeth behind closed lips, and the opening in mm from which on they have it all
+LENS_RINGS = 7
+MIRROR_SHARE = 0.5  # of the dark glasses, which reflect a sky and a ground
 TEETH_COLOR, GUM_COLOR = np.array([0.65, 0.6, 0.5]), np.array([0.35, 0.12, 0.11])
+BROW_BLUR = 1.5  # texels of 0.8 mm
 TONGUE_RADII = np.array([17.0, 4.5, 17.0])  # mm
-
-
-class ClosePeople(MixedPeople):
-    """The people of the mixed generator, of whom more have their faces at rest, as people on photos."""
-
-    posed_share, odd_share = 0.45, 0.12
 
 
 class CloseHead(MixedHead):
@@ -52,7 +58,8 @@ class CloseHead(MixedHead):
 
     def __init__(self):
         super().__init__()
-        self.lids = Lids.of(self.model)
+        *self.lids, self.lips = Lids.of(self.model)
+        self._inner_corners = inner_corner_mode(self.model)
         n = self.eye_segments
         self.polar = np.repeat(self.eye_rings, n)
         self.around = np.tile(np.arange(n) * 2 * np.pi / n, len(self.eye_rings))
@@ -63,8 +70,13 @@ class CloseHead(MixedHead):
             self.lid_skin.append(np.flatnonzero((np.linalg.norm(away, axis=1) < reach) & (away[:, 2] > 0)))
 
     def vertices(self, coefficients: Array, gaze: ArrayLike) -> NDArray[np.float32]:
-        """Vertices (B, n, 3), in mm, of heads whose eyeballs touch the lids, and nowhere come through the skin."""
-        out = super().vertices(coefficients, gaze)
+        """Vertices (B, n, 3), in mm, of heads whose eyeballs touch the lids, and nowhere come through the skin.
+
+        ``coefficients`` (B, 1 + K + E) are those of :class:`.close_people.ClosePeople`.
+        """
+        coefficients = np.asarray(coefficients)
+        out = super().vertices(coefficients[:, 1:], gaze)
+        out[:, self.kind["face"]] += coefficients[:, :1, None] * self._inner_corners
         if hasattr(self, "lid_skin"):  # not yet while the head is made
             for head in out:
                 for name, skin in zip(EYES, self.lid_skin, strict=True):
@@ -90,7 +102,9 @@ class CloseHead(MixedHead):
 
 
 class CloseAppearance(VariedAppearance):
-    """The same with irises, and with make-up on lids and lips."""
+    """The same with irises, with make-up on lids and lips, and with brows whose places are known."""
+
+    brow_strengths, brow_shades = (0.8, 2.5), (0.15, 1.0)  # they show on most people
 
     def __init__(self, head: CloseHead, landmark_weights):
         super().__init__(head, landmark_weights)
@@ -99,6 +113,13 @@ class CloseAppearance(VariedAppearance):
             np.linalg.norm(mean[:, None] - mean[None, lids.upper], axis=2).min(1) for lids in head.lids
         ]
         self._lip_opacity = lip_opacity(mean, self.landmarks)
+        # without blur, vertices would see single hairs or none
+        self._brow_sheets = np.array([cv2.GaussianBlur(sheet, (0, 0), BROW_BLUR) for sheet in self._brow_sheets])
+        self.brows = Brows(self._brow_sheets)
+
+    def _brow(self, rng: np.random.Generator, labels: dict) -> NDArray[np.float32]:
+        number, raised, labels["brow"] = self.brows.draw(rng)
+        return self._raised_brow(number, raised)
 
     def _paint_face(self, rng: np.random.Generator, face: Array, hair_color: Array, labels: dict) -> None:
         super()._paint_face(rng, face, hair_color, labels)
@@ -162,6 +183,8 @@ class CloseFaces(MixedFaces):
     :meth:`sample_with_truth` tells what a close look should find.
     """
 
+    into_camera_share = 0.7
+
     def __init__(self, seed: int = 0):
         super().__init__(seed, PICTURE_SIZE, CloseHead(), UVLayout(MAP_SIZE))
         self.people = ClosePeople()
@@ -175,7 +198,7 @@ class CloseFaces(MixedFaces):
         return super().gaze(rng, number) + turned
 
     def sample_with_truth(self, number: int) -> tuple[Sample, CloseTruth]:
-        """Sample ``number``, and the truth about it."""
+        """Sample ``number``, whose map has its brows where they are painted, and the truth about it."""
         sample = self.sample(number)
         drawn, free = self._last  # of this sample
         vertices, camera, layout = self.block(number // BLOCK_SIZE)[2][number % BLOCK_SIZE], sample.camera, self.layout
@@ -189,6 +212,7 @@ class CloseFaces(MixedFaces):
         angle = sample.labels["iris"]
         iris = camera.project(centre + np.cos(angle) * gaze) - depth
         radius = float(self.head.eye_radius * np.sin(angle) * camera.scale)
+        sample = replace(sample, position_map=self.appearance.brows.moved(sample.position_map, sample.labels["brow"]))
         places = np.rint(np.moveaxis(sample.position_map[..., :2], -1, 0))
         column, row = np.clip(places, 0, self.size - 1).astype(int)
         visible = drawn.sees(sample.position_map + depth) & free[row, column]
@@ -201,6 +225,8 @@ class CloseFaces(MixedFaces):
         surface, parts = super().dress(rng, vertices, camera, light, labels)
         face = slice(self.head.face_count)
         surface.albedo[face] *= self.folds.light(vertices[face], rng.uniform(*FOLD_STRENGTH))[:, None]
+        least, whole = LIT_TEETH
+        surface.albedo[self.head.teeth] *= np.interp(self.head.lips.gap(vertices), [0, whole], [least, 1])
         color = HAIR_COLORS[rng.integers(DARK_HAIR_COLORS)] * rng.uniform(0.2, 1.5)
         strengths = rng.uniform(0.5, 1) if rng.random() < 0.3 else rng.uniform(0.1, 0.8), rng.uniform(0, 0.6)
         lengths = {lid: rng.uniform(*LASH_LENGTH[lid]) for lid in LASH_LENGTH}
@@ -217,8 +243,10 @@ class CloseFaces(MixedFaces):
             close += [lashes(rng, lid, rim, centre, color, value, lengths[lid]) for lid, rim, value in rims]
         if rng.random() < 0.6:
             close.append(tongue(rng, vertices[self.head.rim]))
-        if any(part.cut < 0 and part.texture[..., 1].max() > DARK_LENS for part in parts):
+        if dark := [part for part in parts if part.cut < 0 and part.texture[..., 1].max() > DARK_LENS]:
             labels["dark glasses"] = 1.0
+            if rng.random() < MIRROR_SHARE:
+                mirror(rng, dark)
         return surface, close + parts  # glasses come last: they let see what is behind them
 
     def put_before(self, rng: np.random.Generator, picture: Array, drawn: Rendering) -> Array:
@@ -249,6 +277,23 @@ class CloseFaces(MixedFaces):
             window = window / np.linalg.norm(window) @ camera.rotation
             out.append((window, view, np.full(3, rng.uniform(0.3, 3)), rng.uniform(1, 3)))
         return out
+
+
+def mirror(rng: np.random.Generator, lenses: list[Part]) -> None:
+    """Let lenses reflect a sky above a ground, and lamps or windows, in place."""
+    sky, ground = rng.uniform(0.1, 1.5, 3) * [0.8, 1, 1.2], rng.uniform(0, 0.4, 3)
+    horizon, softness = rng.uniform(-8, 8), rng.uniform(1, 8)
+    spots = rng.uniform([-20, -14], [20, 14], (rng.integers(0, 4), 2))
+    for lens in lenses:
+        ring, centre = np.split(lens.vertices, 2)  # of the lens, both with as many vertices
+        lens.vertices = np.concatenate([ring + share * (centre - ring) for share in np.linspace(0, 1, LENS_RINGS)])
+        lens.triangles = ring_triangles(LENS_RINGS, len(ring))
+        x, y = (lens.vertices - lens.vertices.mean(0))[:, :2].T
+        up = 1 / (1 + np.exp(-(y - horizon) / softness))[:, None]
+        lens.colors = ground + up * (sky - ground)
+        for spot in spots:  # at the same place in both, as what is far away is
+            near = np.exp(-((x - spot[0]) ** 2 + (y - spot[1]) ** 2) / rng.uniform(6, 60))
+            lens.colors = lens.colors + near[:, None] * rng.uniform(0.2, 3)
 
 
 def tongue(rng: np.random.Generator, lips: Array) -> Part:

@@ -5,6 +5,7 @@ import numpy as np
 from ..common.arrays import Array
 from ..datasets.closeups import CloseUp, patch_of
 from ..geometry.camera import Camera
+from ..morphable_model.seen_expressions import REGION_EXPRESSIONS
 from ..reconstruction.lprnet import DEFAULT_WEIGHTS, LPRNet
 from ..uv.regions import Frame, Regions
 from .close_faces import PICTURE_SIZE, CloseFaces, CloseTruth
@@ -27,7 +28,7 @@ class SyntheticCloseUps:
         (sample, truth), layout = self.faces.sample_with_truth(number), self.regions.layout
         found = layout.centre_depth(self.network.predict_map(sample.image, self._matrix))
         camera, first, true = layout.camera(found), layout.flat(found), layout.flat(sample.position_map)
-        closeups = []
+        closeups, weights = [], dict(zip(self.faces.model.expression_names, sample.labels["shown"], strict=True))
         for k, region in enumerate(self.regions.all):
             frame = region.frame(first, camera)
             iris, gaze = np.zeros(3), np.zeros(3)
@@ -36,14 +37,15 @@ class SyntheticCloseUps:
                 gaze = gaze_in_crop(frame, sample.camera, truth.gaze[k])
             patch, yaw = patch_of(sample.image, region, frame), float(sample.labels["yaw"])
             points = (frame.into(flat[region.grid]) for flat in (first, true))
-            closeups.append(CloseUp(patch, *points, iris, gaze, self._seen(k, truth, sample.labels), yaw))
+            seen, shown = self._seen(k, truth, sample.labels), np.array([weights[n] for n in REGION_EXPRESSIONS[k]])
+            closeups.append(CloseUp(patch, *points, iris, gaze, seen, yaw, shown))
         return closeups
 
     def _seen(self, k: int, truth: CloseTruth, labels: dict) -> float:
-        """The share of a region's middle that is seen; eyes behind dark glasses are not."""
+        """The share of a region's core that is seen; eyes behind dark glasses are not."""
         region = self.regions.all[k]
         hidden = k < 2 and "dark glasses" in labels
-        return 0.0 if hidden else float(truth.visible.ravel()[region.texels][region.window == 1].mean())
+        return 0.0 if hidden else float(truth.visible.ravel()[region.texels][region.core].mean())
 
 
 def gaze_in_crop(frame: Frame, camera: Camera, gaze: Array) -> Array:

@@ -14,8 +14,9 @@ from ..morphable_model.model import MorphableModel
 from .appearance import IRIS_COLORS
 from .head import Part, ring_triangles
 
-# Angles from the axis of gaze, in degrees, on MakeHuman's eyeball with its radius of 14 mm: an iris of 11 to 12.5 mm
-IRIS_ANGLE, PUPIL_ANGLE = (22.5, 26.5), (6.0, 13.0)
+# Angles from the axis of gaze, in degrees, on MakeHuman's eyeball with its radius of 14 mm: an iris of 9.8 to 11.4 mm.
+# Real ones have 11.7 mm where pupils are 62 mm apart (here: 56)
+IRIS_ANGLE, PUPIL_ANGLE = (20.5, 24.0), (6.0, 12.0)
 LIMBUS = 2.0  # degrees of the dark border of the iris
 IRIS_STREAKS = 40
 VEIN_COLOR = np.array([0.55, 0.22, 0.18])
@@ -27,19 +28,19 @@ GLINT_RADIUS = (0.35, 1.3)  # mm
 
 @dataclass(frozen=True)
 class Lids:
-    """Vertices along the rims of both lids of an eye, from its right end to its left end in the face frame."""
+    """Vertices along the rims of both lids of an eye, or of both lips, from its right to its left end."""
 
     upper: NDArray[np.intp]
     lower: NDArray[np.intp]
 
     @classmethod
     def of(cls, model: MorphableModel) -> list[Self]:
-        """Those of the right and of the left eye of the bundled topology."""
+        """Those of the right eye, of the left eye and of the lips of the bundled topology."""
         loops = border_loops(model.triangles[~model.membrane])[1:]
         mouth = min(loops, key=lambda loop: model.mean[loop, 1].mean())
         eyes = sorted((loop for loop in loops if loop is not mouth), key=lambda loop: model.mean[loop, 0].mean())
         found = []
-        for loop in eyes:
+        for loop in (*eyes, mouth):
             x = model.mean[loop, 0]
             ring = np.roll(loop, -int(x.argmin()))
             end = int(model.mean[ring, 0].argmax())
@@ -47,6 +48,12 @@ class Lids:
             upper, lower = sorted(halves, key=lambda half: -model.mean[half, 1].mean())
             found.append(cls(upper, lower))
         return found
+
+    def gap(self, points: Array) -> Array:
+        """The height (...) of the opening between the rims in vertices (..., n, 3): mean of the rims' middle halves."""
+        middle = (rim[len(rim) // 4 : len(rim) - len(rim) // 4] for rim in (self.upper, self.lower))
+        upper, lower = (points[..., rows, 1].mean(-1) for rows in middle)
+        return upper - lower
 
 
 @dataclass(frozen=True)

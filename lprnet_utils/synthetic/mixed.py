@@ -15,7 +15,6 @@ from .surroundings import Surroundings
 PLACE_SHARE = 0.5  # of the photos that are lit by a real place
 PLACE_SEEN_SHARE = 0.8  # of these, with the same place behind the person
 LAMP_SHARE = 0.5  # of these, with a lamp besides
-INTO_CAMERA_SHARE = 0.5  # of the people, who look there as far as their eyes turn
 GAZE_DEVIATION = (8.0, 14.0)  # degrees, up and aside, of the others' gaze from the head's front
 MAX_GAZE = (25.0, 35.0)  # degrees
 
@@ -26,6 +25,8 @@ class MixedFaces(SyntheticFaces):
     Half of the people have the shapes of scanned people (:class:`MixedPeople`), half of the photos the light of real
     places. Coefficients are those of ``MorphableModel.load("mixed")``.
     """
+
+    into_camera_share = 0.5  # of the people, who look there as far as their eyes turn
 
     def __init__(
         self, seed: int = 0, size: int = 128, head: MixedHead | None = None, layout: UVLayout | None = None
@@ -46,7 +47,7 @@ class MixedFaces(SyntheticFaces):
 
     def gaze(self, rng: np.random.Generator, number: int) -> Array:
         """Pitch and yaw (2,) of a sample's eyes, in degrees from the head's front."""
-        if rng.random() >= INTO_CAMERA_SHARE:
+        if rng.random() >= self.into_camera_share:
             return np.clip(rng.normal(0, GAZE_DEVIATION), *np.multiply.outer([-1, 1], MAX_GAZE))
         x, y, z = self.pose(self.picture_rng(number))[1][2]  # the camera's direction in the head's frame
         toward = np.degrees([np.arctan2(y, max(z, 0.1)), np.arcsin(np.clip(-x, -1, 1))])

@@ -19,14 +19,21 @@ SCANNED_VARIATION = (0.6, 1.2)  # range of the scanned modes' standard deviation
 SETTINGS_SHARE = 0.5  # of the others: by MakeHuman's settings (age, sex, ...); the rest by its modes
 MODE_VARIATION = (0.5, 1.1)  # range of the standard deviation of MakeHuman's modes
 # Standard deviation of the weights of a face at rest, in units of RESTING_FACTOR, each on both sides ("*") of the face.
-# They have both signs, because MakeHuman's neutral face is one among others; only eyes are never wider open
+# They have both signs, because MakeHuman's neutral face is one among others
 RESTING = {
-    "eyeBlink*": 0.12, "eyeWide*": 0.1, "eyeSquint*": 0.12, "browDown*": 0.1, "browInnerUp": 0.12, "browOuterUp*": 0.1,
+    "eyeBlink*": 0.09, "eyeWide*": 0.1, "eyeSquint*": 0.12, "browDown*": 0.1, "browInnerUp": 0.12, "browOuterUp*": 0.1,
     "cheekPuff": 0.06, "jawForward": 0.06, "jawOpen": 0.05, "mouthFrown*": 0.08, "mouthLeft": 0.05, "mouthRight": 0.05,
     "mouthPress*": 0.1, "mouthPucker": 0.06, "mouthRollLower": 0.08, "mouthRollUpper": 0.06, "mouthShrugLower": 0.1,
     "mouthShrugUpper": 0.08, "mouthSmile*": 0.1, "mouthUpperUp*": 0.06, "mouthLowerDown*": 0.06,
 }  # fmt: skip
 RESTING_FACTOR = 1.25
+# Means of these weights, where they are not 0. With them the lids of close-ups stand 3.3 mm above and 5.5 mm below the
+# pupils' centres, which are 56 mm apart in this model. Clinical means are about 4.2 and 5.3 mm, at 62 mm
+RESTING_MEAN = {"eyeBlink*": -0.03, "eyeSquint*": 0.1}
+# What a lid moves more, for each degree that its eye looks up, than MakeHuman's eyeLook shapes move it, as a weight of
+# eyeBlink. Lids follow their eyes nearly all the way (W. Becker and A. Fuchs, Lid-eye coordination during vertical gaze
+# changes in man and monkey, Journal of Neurophysiology 60, 1988)
+LIDS_FOLLOW = -0.012
 WEIGHT_RANGE = (-0.3, 1.1)  # of all expressions
 
 
@@ -44,6 +51,16 @@ class MixedPeople(People):
 
     def sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], dict]:
         """Identity and expression weights (K + E,) of the mixed model, and the labels of people drawn by settings."""
+        identity, labels = self.draw_identity(rng)
+        return self.join(identity, self.at_rest(rng) + self.shown_expression(rng)), labels
+
+    @staticmethod
+    def join(identity: Array, expression: Array) -> NDArray[np.float32]:
+        """Weights (K + E,) of the mixed model, expressions within what the model can show."""
+        return np.r_[identity, np.clip(expression, *WEIGHT_RANGE)].astype(np.float32)
+
+    def draw_identity(self, rng: np.random.Generator) -> tuple[Array, dict]:
+        """Identity weights (K,) of the mixed model, and the labels of people drawn by settings."""
         identity, labels = np.zeros(self.count), {}
         share = 0.0  # of the way from our mean face to that of the scanned people
         if rng.random() < SCANNED_SHARE:
@@ -59,12 +76,16 @@ class MixedPeople(People):
             identity[: self.own] = self._own_modes(rng)
         # MakeHuman's average is flatter than people: without this mean, scanned faces came out 0.4 mm worse
         identity[: self.own] += self.mean * (1 - min(share, 1.0))
-        expression = self._at_rest(rng)
+        return identity, labels
+
+    def shown_expression(self, rng: np.random.Generator) -> Array:
+        """Weights (E,) that a person adds to the face at rest; 0 for those who show nothing."""
+        out = np.zeros(len(self._places))
         if rng.random() < self.posed_share:
-            expression += self.posed_expression(rng)
+            out += self.posed_expression(rng)
         if rng.random() < self.odd_share:
-            expression += self.odd_expression(rng)
-        return np.r_[identity, np.clip(expression, *WEIGHT_RANGE)].astype(np.float32), labels
+            out += self.odd_expression(rng)
+        return out
 
     def look(self, coefficients: NDArray[np.float32], gaze: Array) -> NDArray[np.float32]:
         """The coefficients of a person who looks in a direction, pitch and yaw in degrees: the lids follow.
@@ -75,17 +96,18 @@ class MixedPeople(People):
         expression = out[self.count :]
         for name, weight in look_weights(gaze).items():
             expression[self._places[name]] += np.float64(weight)  # rounded once
+        for side, pitch in zip(("Right", "Left"), np.broadcast_to(gaze, (2, 2))[:, 0], strict=True):
+            expression[self._places[f"eyeBlink{side}"]] += LIDS_FOLLOW * pitch
         return out
 
     def _own_modes(self, rng: np.random.Generator) -> Array:
         return rng.standard_normal(self.own) * rng.uniform(*MODE_VARIATION)
 
-    def _at_rest(self, rng: np.random.Generator) -> Array:
+    def at_rest(self, rng: np.random.Generator) -> Array:
         """Expression weights (E,) of a face that shows nothing."""
         out = np.zeros(len(self._places))
         for name, deviation in RESTING.items():
-            value = rng.normal(0, deviation) * RESTING_FACTOR
-            value = abs(value) if name == "eyeBlink*" else value  # the neutral face has its eyes wide open
+            value = RESTING_MEAN.get(name, 0.0) + rng.normal(0, deviation) * RESTING_FACTOR
             for side in ("Left", "Right") if "*" in name else ("",):
                 out[self._places[name.replace("*", side)]] = value * np.exp(rng.normal(0, 0.2))
         return out

@@ -7,6 +7,7 @@ from ..common.arrays import Array
 from ..common.assets import read_bundled_arrays
 from ..geometry.camera import rotation_matrix
 from ..morphable_model.model import MorphableModel
+from ..morphable_model.seen_expressions import other_side
 
 # Expressions that people show to a camera: how often (relative to the others), and the range of each weight.
 # "*" stands for Left and Right.
@@ -32,8 +33,7 @@ class People:
         self.model = model
         self.statistics = read_bundled_arrays("face_statistics.npz")
         names = model.expression_names
-        swapped = [n.replace("Left", "#").replace("Right", "Left").replace("#", "Right") for n in names]
-        self._mirrored = np.array([names.index(n) for n in swapped])
+        self._mirrored = np.array([names.index(other_side(name)) for name in names])
 
     def sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], dict]:
         """Identity and expression weights (K + E,) of one person, and the labels that are known of the person.

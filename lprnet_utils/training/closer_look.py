@@ -21,6 +21,7 @@ from ..datasets.augmentation import AUGMENTATIONS
 from ..datasets.closeups import KINDS, MARGIN, CloseUps, patch_size
 from ..datasets.pictures import PictureChange
 from ..geometry.landmarks import MOUTH, NOSTRILS, RIGHT_EYE
+from ..morphable_model.seen_expressions import REGION_EXPRESSIONS, other_side
 from ..networks.closer_look import set_modes
 from ..reconstruction.closer_look import CONFIDENCE, EXTRAS_MIDDLE, EXTRAS_UNIT, GAZE, IRIS
 from ..uv.layout import UVLayout
@@ -34,6 +35,7 @@ SEEN_RANGE = (0.35, 0.65)  # shares of a region that is seen, for a confidence o
 FEATURE_MM, FEATURE_WEIGHT = 3.0, 4.0  # points this near to the landmarks count more, up to 1 + 4 times
 MODE_EXAMPLES = 4096
 MOUTH_AND_NOSTRILS = [*range(68)[NOSTRILS], *range(68)[MOUTH]]
+EXPRESSION_WEIGHT = {"eye": 8.0, "mouth": 3.0}  # of the sum over a region's expressions
 IRIS_WEIGHT, GAZE_WEIGHT, CONFIDENCE_WEIGHT, HIDDEN_WEIGHT = 0.5, 4.0, 0.5, 0.1
 
 
@@ -47,6 +49,7 @@ class Examples:
     iris: Array  # (B, 3)
     gaze: Array  # (B, 3)
     seen: Array  # (B,) the confidence that is wanted, 0 to 1
+    expression: Array  # (B, E)
 
     @property
     def inputs(self) -> list[Array]:
@@ -55,9 +58,9 @@ class Examples:
 
     @property
     def targets(self) -> Array:
-        """What it should answer, (B, 3 P + 7)."""
+        """What it should answer, (B, 3 P + 7 + E)."""
         moved = (self.true - self.first).reshape(len(self.crops), -1)
-        extras = np.c_[self.iris, self.gaze, self.seen]
+        extras = np.c_[self.iris, self.gaze, self.seen, self.expression]
         return np.concatenate([moved, extras], 1).astype(np.float32)
 
 
@@ -68,6 +71,7 @@ class CloseUpTask:
 
     def __init__(self, kind: str, config: TrainingConfig):
         self.kind, self.config, self.layout = kind, config, UVLayout()
+        self.expressions = REGION_EXPRESSIONS[KINDS[kind][0]]
         regions = Regions(self.layout)
         self.region = region = regions.all[KINDS[kind][0]]
         flat = self.layout.flat(self.layout.mean_map)
@@ -89,6 +93,11 @@ class CloseUpTask:
         n, grid = self.layout.size, self.region.grid
         row, column = np.divmod(grid, n)
         return np.searchsorted(grid, row * n + n - 1 - column)
+
+    @cached_property
+    def _mirrored_expressions(self) -> list[int]:
+        """Which expression of a mouth each is in the mirrored face."""
+        return [self.expressions.index(other_side(name)) for name in self.expressions]
 
     def examples(self, data: CloseUps, rows: Array, rng: np.random.Generator | None) -> Examples:
         """Close-ups ``rows``, varied by a random generator, or as they are."""
@@ -127,8 +136,9 @@ class CloseUpTask:
         low, high = SEEN_RANGE
         seen = np.clip((c["seen"][rows].astype(float) - low) / (high - low), 0, 1)
         found = Examples(
-            crops.astype(np.float32) / np.float32(255), placed, target.astype(np.float32), iris, gaze, seen
-        )
+            crops.astype(np.float32) / np.float32(255), placed, target.astype(np.float32), iris, gaze, seen,
+            c["expression"][rows].astype(np.float32),
+        )  # fmt: skip
         return self._some_mirrored(found, rng) if rng and self._mirrored is not None else found
 
     def _crop(self, patch: Image, turn: Array, corner: Array, rng: np.random.Generator | None) -> Image:
@@ -150,6 +160,7 @@ class CloseUpTask:
         found.crops[flip] = found.crops[flip, :, ::-1]
         for points in (found.first, found.true):
             points[flip] = points[flip][:, self._mirrored] * np.float32([-1, 1, 1])
+        found.expression[flip] = found.expression[flip][:, self._mirrored_expressions]
         return found
 
     def make_batch(self, source: CloseUps, number: int) -> tuple[list[Array], Array]:
@@ -173,19 +184,23 @@ class CloseUpTask:
         return self.measure(model, validation)["after"]
 
     def loss(self) -> Callable[[Any, Any], Any]:
-        """The loss between targets and answers (B, 3 P + 7): 1 is about a mean error of 1 % of the crop's side."""
-        points, is_eye = len(self.weights), float(self.kind == "eye")
+        """The loss between targets and answers (B, 3 P + 7 + E): 1 is about a mean error of 1 % of the crop's side."""
+        points, is_eye, count = len(self.weights), float(self.kind == "eye"), len(self.expressions)
+        extras, expressions = slice(3 * points, -count), slice(-count, None)
+        factor = EXPRESSION_WEIGHT[self.kind]
         weights = ops.convert_to_tensor(self.weights[:, None] * np.float32([1, 1, 0.5]))
 
         def loss(true: Any, found: Any) -> Any:
             difference = ops.reshape(found[:, : 3 * points] - true[:, : 3 * points], (-1, points, 3))
-            known, answer = true[:, 3 * points :], found[:, 3 * points :]
+            known, answer = true[:, extras], found[:, extras]
             seen = known[:, CONFIDENCE]
             out = 100 * ops.sum(ops.abs(difference) * weights, axis=(1, 2))
             answer = answer * EXTRAS_UNIT + EXTRAS_MIDDLE
             iris = 100 * ops.mean(ops.abs(answer[:, IRIS] - known[:, IRIS]), axis=1)
             gaze = ops.sqrt(ops.sum((answer[:, GAZE] - known[:, GAZE]) ** 2, axis=1) + 1e-4)
             out = out + is_eye * (IRIS_WEIGHT * iris + GAZE_WEIGHT * gaze)
+            # squares lead to means; absolute differences would lead to medians, which are 0 for all weak expressions
+            out = out + factor * ops.sum((true[:, expressions] - found[:, expressions]) ** 2, axis=1)
             doubt = answer[:, CONFIDENCE]
             cross_entropy = ops.maximum(doubt, 0.0) - doubt * seen + ops.log(1 + ops.exp(-ops.abs(doubt)))
             return (HIDDEN_WEIGHT + (1 - HIDDEN_WEIGHT) * seen) * out + CONFIDENCE_WEIGHT * cross_entropy
@@ -196,13 +211,15 @@ class CloseUpTask:
         """Errors of a network on close-ups as they are: of what is seen well, and how confident it is.
 
         ``before`` and ``after`` are mean errors in the picture in % of the crop's side; ``gaze`` and ``gaze aside``
-        median angles in degrees, at up to 20 degrees of yaw and at 35 to 55; ``iris`` as ``before``.
+        median angles in degrees, at up to 20 degrees of yaw and at 35 to 55; ``iris`` as ``before``; ``expressions``
+        the mean correlation of the weights with the true ones.
         """
         rows = np.arange(min(count, len(data)))
         found, points = self.examples(data, rows, None), len(self.weights)
         answer = model.predict(found.inputs, verbose=0, batch_size=256)
         moved = found.first + answer[:, : 3 * points].reshape(-1, points, 3)
-        extras = answer[:, 3 * points :] * EXTRAS_UNIT + EXTRAS_MIDDLE
+        extras, shown = np.split(answer[:, 3 * points :], [len(EXTRAS_UNIT)], 1)
+        extras = extras * EXTRAS_UNIT + EXTRAS_MIDDLE
         good, hidden = found.seen == 1, found.seen == 0
 
         def error(points_found: Array) -> float:
@@ -213,6 +230,9 @@ class CloseUpTask:
         if not good.any():
             raise ValueError("none of the held-out close-ups shows its region well: there is nothing to measure")
         out = {"before": error(found.first), "after": error(moved), "confident": float(confidence[good].mean())}
+        pairs = zip(shown[good].T, found.expression[good].T, strict=True)
+        with np.errstate(invalid="ignore"):  # of a weight that never varies
+            out["expressions"] = float(np.mean([np.nan_to_num(np.corrcoef(*pair)[0, 1]) for pair in pairs]))
         if hidden.any():
             out["confident if hidden"] = float(confidence[hidden].mean())
         if self.kind == "eye":

@@ -151,10 +151,16 @@ class UVLayout:
         return csr_matrix((read.data, (read.row, column)), shape=read.shape).astype(np.float32)
 
     @property
+    def landmarks_of_people(self) -> bool:
+        """Whether the landmarks are where people mark them: the bundled places, not those of labels."""
+        return bool(
+            np.allclose(self.landmark_uv, _mean_uv(read_bundled_arrays("face_model.npz")["landmarks"]), atol=1e-6)
+        )
+
+    @property
     def landmark_uv(self) -> Array:
         """Mean UV position of the 68 landmarks, (68, 2)."""
-        number, weight = self._landmarks[:, 0].astype(int), self._landmarks[:, 3]
-        return np.stack([np.bincount(number, weight * self._landmarks[:, k], 68) for k in (1, 2)], 1)
+        return _mean_uv(self._landmarks)
 
     @cached_property
     def _nearest_valid(self) -> NDArray[np.intp]:
@@ -361,3 +367,9 @@ def grid_triangles(texels: NDArray[np.intp], size: int) -> NDArray[np.int32]:
         found.append(np.stack([second, third, fourth], -1)[other_diagonal & (first < 0) & (third >= 0)])
         found.append(np.stack([fourth, first, second], -1)[other_diagonal & (third < 0) & (first >= 0)])
     return np.concatenate(found)
+
+
+def _mean_uv(landmarks: Array) -> Array:
+    """Mean UV position (68, 2) of landmarks, given as rows of (landmark, u, v, weight)."""
+    number, weight = landmarks[:, 0].astype(int), landmarks[:, 3]
+    return np.stack([np.bincount(number, weight * landmarks[:, k], 68) for k in (1, 2)], 1)

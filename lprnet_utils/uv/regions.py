@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 
 from ..common.arrays import Array
 from ..geometry.camera import Camera
-from ..geometry.landmarks import NOSTRILS, OUTER_LIPS, RIGHT_EYE
+from ..geometry.landmarks import NOSTRILS, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 from .layout import UVLayout
 
 
@@ -27,11 +27,15 @@ class Outline:
     side: float  # of the crop
     inner: tuple[float, float]  # half axes, to the side and up, of the ellipse where the window is 1
     outer: tuple[float, float]  # of the ellipse where it ends
+    core_landmarks: list[int]
+    core: tuple[float, float]  # half axes of the ellipse around their mean that has to be seen
 
 
-# about 1.1 mm a pixel; the first network sees 1.7
-EYE = Outline([*range(68)[RIGHT_EYE]], 64, 66.0, (19.0, 12.0), (29.0, 20.0))
-MOUTH = Outline([*range(68)[NOSTRILS], *range(68)[OUTER_LIPS]], 96, 104.0, (32.0, 24.0), (45.0, 38.0))  # and the nose
+_EYE, _BROW = [*range(68)[RIGHT_EYE]], [*range(68)[RIGHT_BROW]]
+_NOSE_AND_LIPS = [*range(68)[NOSTRILS], *range(68)[OUTER_LIPS]]
+# about 1.1 mm a pixel; the first network sees 1.7. Hair may hide a brow, and the eye is still seen
+EYE = Outline([*_EYE, *_BROW], 64, 66.0, (20.0, 17.0), (32.0, 27.0), _EYE, (19.0, 12.0))
+MOUTH = Outline(_NOSE_AND_LIPS, 96, 104.0, (32.0, 24.0), (45.0, 38.0), _NOSE_AND_LIPS, (32.0, 24.0))
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Region:
     name: str
     texels: NDArray[np.intp]  # (n,) flat indices; those of the left eye are the mirror images of the right one's
     window: Array  # (n,) 0 to 1
+    core: NDArray[np.bool_]  # (n,) the part that has to be seen
     grid: NDArray[np.intp]  # (P,) flat indices of every second texel in each direction, which a network sees and moves
     spread: csr_matrix  # (n, P) interpolates values at the grid
     middle: Array  # (N*N,) weights of the texels whose mean is the crop's centre
@@ -81,7 +86,7 @@ class Region:
 
 
 class Regions:
-    """Both eyes, and the mouth with the nose's wings, in a layout."""
+    """Both eyes with their brows, and the mouth with the nose's wings, in a layout."""
 
     def __init__(self, layout: UVLayout):
         self.layout = layout
@@ -97,18 +102,23 @@ class Regions:
 
     def _region(self, name: str, outline: Outline) -> Region:
         layout = self.layout
-        middle = np.asarray(layout.landmark_matrix[outline.landmarks].mean(0)).ravel()
         flat = layout.flat(layout.mean_map)
+        middle, heart = (
+            np.asarray(layout.landmark_matrix[rows].mean(0)).ravel()
+            for rows in (outline.landmarks, outline.core_landmarks)
+        )
         away = (flat - middle @ flat)[:, :2]
         near, far = (np.hypot(*(away / axes).T) for axes in (outline.inner, outline.outer))
+        core = np.hypot(*((flat - heart @ flat)[:, :2] / outline.core).T) <= 1
         # 1 inside the inner ellipse, 0 outside the outer one, smooth between them
         t = np.clip((1 - far) / np.maximum((1 - far) + (near - 1), 1e-9), 0, 1)
         window = np.where(near <= 1, 1.0, t * t * (3 - 2 * t)) * layout.mask.ravel()
         texels = np.flatnonzero(window > 1e-3)
         grid, spread = self._grid(texels)
         return Region(
-            name, texels, window[texels].astype(np.float32), grid, spread, middle, outline.side, outline.size, False
-        )
+            name, texels, window[texels].astype(np.float32), core[texels], grid, spread, middle, outline.side,
+            outline.size, False,
+        )  # fmt: skip
 
     def _grid(self, texels: NDArray[np.intp]) -> tuple[NDArray[np.intp], csr_matrix]:
         """Every second texel around these in each direction, and the interpolation from them; only valid texels."""

@@ -18,7 +18,6 @@ from ..common.arrays import Array, Image
 from ..common.images import read_image
 from ..geometry.crop import view_matrix, view_parameters
 from ..geometry.landmarks import box_size, landmark_box
-from ..morphable_model.gaze import seen_look_weights
 from ..reconstruction.detection import Detection
 from ..reconstruction.expressions import Coefficients, ShapeFitter
 from ..reconstruction.face import Face
@@ -235,7 +234,7 @@ class FaceTracker:
             look = self._timed("smooth", track.smooth_look, look, dt)
         face = Face(smoothed, confidence, track.box, image, self._layout, look)
         if self._fitter:
-            self._timed("expressions", self._fit, track, face)
+            self._timed("expressions", self._fit, track, face, dt)
         track.age += dt
         return TrackedFace(track.id, face, raw, position_map, track.coefficients, track.look)
 
@@ -258,9 +257,9 @@ class FaceTracker:
         rotation = (angle - old_angle + 180) % 360 - 180
         return view_matrix(centre, side, self.net.size, old_angle + _excess(rotation, math.degrees(2 * CROP_SLACK)))
 
-    def _fit(self, track: Track, face: Face) -> None:
+    def _fit(self, track: Track, face: Face, dt: float) -> None:
         """Fit expression weights. The identity is the mean over the first frames, and then constant."""
-        position_map, seen = face.position_map, seen_look_weights(face.gaze)
+        position_map, seen = face.position_map, track.resting.update(face.seen_expressions, dt)
         if track.identity_samples and track.age >= IDENTITY_SECONDS:
             track.coefficients = self._fitter.fit_expression(position_map, track.coefficients, seen)
             return

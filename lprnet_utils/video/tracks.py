@@ -14,6 +14,7 @@ from ..common.arrays import Array
 from ..geometry.landmarks import box_size, overlap
 from ..reconstruction.expressions import Coefficients
 from .person import Person, View
+from .resting import RestingFace
 from .smoothing import OneEuro
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ FILTER_BETA = 12.0  # Hz for a speed of one face size per second
 FILTER_SPEED_CUTOFF_HZ = 1.0
 YOUNG_BETA = 3.0  # beta is larger by this factor at the start of a track, and falls to the above over
 YOUNG_SECONDS = 0.3
+EXPRESSION_SCALE = 0.1  # face sizes that a change of a weight by 1 counts as in the same filter
 GAZE_SCALE = 0.3  # face sizes that a change of the gaze's direction by 1 counts as in the same filter
 
 # Overlaps are intersections over unions of two landmark boxes.
@@ -50,20 +52,24 @@ class Track:
         self.shape: Array | None = None  # points (P, 3) in the face frame
         self.box: Array | None = None  # (4,) around the landmarks of the last frame
         self.coefficients: Coefficients | None = None
+        self.resting = RestingFace()
         self.identity_samples = 0  # number of frames in the mean identity
         self._filter = OneEuro(FILTER_MIN_CUTOFF_HZ, FILTER_BETA, FILTER_SPEED_CUTOFF_HZ)
-        self._look_filter = OneEuro(FILTER_MIN_CUTOFF_HZ, FILTER_BETA, FILTER_SPEED_CUTOFF_HZ)
+        self._look_filter, self._expression_filter = (
+            OneEuro(FILTER_MIN_CUTOFF_HZ, FILTER_BETA, FILTER_SPEED_CUTOFF_HZ) for _ in range(2)
+        )
 
     def restart(self) -> None:
         """Forget the movement so far: the next position map is not smoothed toward the last one."""
         self._filter.reset()
         self._look_filter.reset()
+        self._expression_filter.reset()
         self.age = 0.0
 
     def start_anew(self) -> None:
         """Forget all that was averaged."""
         self.restart()
-        self.identity_samples = 0
+        self.identity_samples, self.resting = 0, RestingFace()
         self.look += 1
 
     def smooth(self, position_map: ArrayLike, dt: float) -> Array:
@@ -75,11 +81,13 @@ class Track:
         return self._filter(position_map, dt, box_size(self.box))
 
     def smooth_look(self, look: CloserLook, dt: float) -> CloserLook:
-        """Irises and gaze, smoothed over time."""
-        size = box_size(self.box)
+        """Irises, gaze and expressions, smoothed over time. What was not seen before counts as 0 there."""
+        size, seen = box_size(self.box), np.isfinite(look.expressions)
         smoothed = self._look_filter(np.concatenate([look.irises / size, GAZE_SCALE * look.gaze]), dt)
         gaze = smoothed[2:] / np.linalg.norm(smoothed[2:], axis=1, keepdims=True)
-        return replace(look, irises=smoothed[:2] * size, gaze=gaze)
+        weights = EXPRESSION_SCALE * np.where(seen, look.expressions, 0)
+        expressions = np.where(seen, self._expression_filter(weights, dt) / EXPRESSION_SCALE, np.nan)
+        return replace(look, irises=smoothed[:2] * size, gaze=gaze, expressions=expressions)
 
 
 class TrackList:

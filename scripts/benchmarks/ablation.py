@@ -1,154 +1,169 @@
-"""Measure how much each part of the training recipe and of the network matters: short trainings with one change each.
+"""Measure how much the generator and parts of the recipe are worth: trainings with one change each, two seeds of each.
 
-    lprnet synthesize runs/synthetic --samples 26624
-    LPRNET_AFLW_TRAIN=... python scripts/benchmarks/ablation.py runs/synthetic runs/ablation
+    lprnet synthesize runs/plain --generator plain --samples 102400
+    lprnet synthesize runs/mixed --generator mixed --samples 102400
+    LPRNET_AFLW_TRAIN=... python scripts/benchmarks/ablation.py runs/plain runs/mixed runs/ablation
 
-Each row trains the recipe ``lite-yardstick`` for 25,600 synthetic photos with one change, by the command that the table
-shows; without the real photos their rows are left out. The numbers are 2D NME of 68 landmarks on the held-out shard
-and, where the real photos are given, on 600 of their held-out photos (mean of the three bins of yaw).
+Each training is the recipe ``lite-cpu`` with 300,000 samples and the changes of its row. It has one core, and one that
+was killed goes on when the command is repeated. Rows that have ended are measured, and ``docs/ablation.md`` is written:
 
-Each training has one core, and a run that was killed continues. Writes ``docs/ablation.md``. The fourteen trainings
-take about four hours on two cores.
+- real: 2D NME in % of the 68 landmarks on held-out photos of AFLW, mean of the three bins of yaw
+- readout: the same of points that a linear readout learned on 3,000 training photos, so that it does not count where
+  the landmarks are on the map
+- synthetic, scans: NME on the bundled held-out faces of MakeHuman's shapes and of ICT-FaceKit's scanned ones
+- shape: distance in mm on the scanned ones after a similarity alignment
+
+Without AFLW's training photos the first two columns are empty. ``--rows`` chooses some rows. A training takes some
+hours on one core.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
 
-import keras
 import numpy as np
 
-from lprnet_utils import UVLayout, networks
-from lprnet_utils.datasets import AFLWTrain, FittedPhotos, Shards, fit_photos
-from lprnet_utils.evaluation import summarise_by_yaw
-from lprnet_utils.training import TrainingConfig, mean_nme
-from lprnet_utils.training.validation import nme_per_photo
+from lprnet_utils import LPRNet, UVLayout
+from lprnet_utils.datasets import AFLWTrain
+from lprnet_utils.evaluation import evaluate_synthetic, landmark_nme, summarise_by_yaw
+from lprnet_utils.evaluation.readout import Readout
+from lprnet_utils.geometry import landmark_box
+from lprnet_utils.synthetic import held_out_faces
 
 ROOT = Path(__file__).resolve().parents[2]
-BASE = ["samples = 25600", "validate_every = 25600"]
+RECIPE, BASE = "lite-cpu", ["samples = 300000", "validate_every = 100000"]
+SEEDS = 0, 1
+READOUT_PHOTOS, HELD_OUT_PHOTOS, COMPONENTS = 3000, 1000, 100
+COLUMNS = "real", "readout", "synthetic", "scans", "shape mm"
+VARIED = 'crop_augmentation = "synthetic"'
+
+
+@dataclass(frozen=True)
+class Row:
+    """A training: the generator of its photos, and the changes of the recipe."""
+
+    generator: str
+    changes: tuple[str, ...] = ()
+
+
 ROWS = {
-    "as it is": [],
-    "another seed": ["seed = 1"],
-    "squares instead of absolute values": ['loss = "l2"'],
-    "Wing loss": ['loss = "wing"'],
-    "texels alone, no landmarks": ["landmark_weight = 0"],
-    "the whole face's similarity too": ["similarity_weight = 3"],
-    "the edges between texels too": ["edge_weight = 5"],
-    "Adam instead of Muon": ['optimizer = "adam"', "learning_rate = 2e-3"],
-    "real photos": ["synthetic = 0"],
-    "real photos, profiles as they come": ["synthetic = 0", "profile_weight = 1"],
-    "real photos, doubtful labels as they come": ["synthetic = 0", "trust = false"],
-    "real and synthetic, half and half": ["synthetic = 0.5"],
-    "no posed mean": ["network_options = {posed = false}"],
-    "no code of the whole face": ["network_options = {code = 0}"],
+    "former generator, pictures as rendered": Row("plain", ('crop_augmentation = "none"',)),
+    "mixed generator, pictures as rendered": Row("mixed", ('crop_augmentation = "none"',)),
+    "former generator, pictures varied": Row("plain", (VARIED,)),
+    "mixed generator, pictures varied": Row("mixed", (VARIED,)),
+    "the same, and a loss of the shape": Row("mixed", (VARIED, "shape_weight = 4")),
+    "the same as the fourth, but Adam": Row("mixed", (VARIED, 'optimizer = "adam"', "learning_rate = 2e-3")),
+    "the same as the fourth, without a code": Row("mixed", (VARIED, "network_options = {code = 0}")),
 }
 ONE_CORE = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def command(changes: list[str], shards: Path, run: Path) -> list[str]:
-    """The command that trains one row; a training on real photos alone takes no shards."""
-    sets = [word for change in (*BASE, *changes) for word in ("--set", change)]
-    synthetic = [] if "synthetic = 0" in changes else ["--shards", str(shards)]
-    return ["lprnet", "train", "--config", "lite-yardstick", *sets, *synthetic, "--run", str(run)]
+def command(row: Row, seed: int, shards: dict[str, Path], run: Path) -> list[str]:
+    """The command of a training."""
+    sets = [word for change in (*BASE, *row.changes, f"seed = {seed}") for word in ("--set", change)]
+    return ["lprnet", "train", "--config", RECIPE, *sets, "--shards", str(shards[row.generator]), "--run", str(run)]
 
 
-def train_all(folders: dict[str, Path], shards: Path, numbers: list[int]) -> None:
-    """Train the rows, one at a time on each core; the log of a row goes beside its folder."""
-    cores: Queue = Queue()
-    for core in numbers:
-        cores.put(core)
-
-    def train(name: str) -> None:
-        core, run = cores.get(), folders[name]
-        pin = ["taskset", "-c", str(core)] if sys.platform == "linux" else []
-        program, *rest = command(ROWS[name], shards, run)
-        words = [*pin, str(Path(sys.executable).with_name(program)), *rest]
-        try:
-            with open(run.with_suffix(".txt"), "a", encoding="utf-8") as log:
-                subprocess.run(words, check=True, stdout=log, stderr=log, env=os.environ | ONE_CORE)
-        finally:
-            cores.put(core)
-
-    with ThreadPoolExecutor(len(numbers)) as pool:
-        jobs = [pool.submit(train, name) for name in folders]
-    for job in jobs:
-        job.result()  # raises the error of a training
+def run_logged(words: list[str], log: Path) -> None:
+    """Run a command of this environment on one core, with its output in a file."""
+    program = str(Path(sys.executable).with_name(words[0]))
+    with open(log, "a", encoding="utf-8") as file:
+        subprocess.run([program, *words[1:]], check=True, stdout=file, stderr=file, env=os.environ | ONE_CORE)
 
 
-def network_of(run: Path, changes: list[str]) -> keras.Model:
-    """The trained network of a row, with the average of its weights at the end."""
-    config = TrainingConfig.load("lite-yardstick", [*BASE, *changes])
-    model = getattr(networks, config.network)(**config.network_options)
-    model.load_weights(run / "last.weights.h5")
-    return model
+def measured(row: Row, seed: int, shards: dict[str, Path], run: Path, photos: AFLWTrain | None) -> dict[str, float]:
+    """Train, export and measure one network; what was measured once is kept beside its run."""
+    report = run.with_suffix(".json")
+    if not report.is_file():
+        run_logged(command(row, seed, shards, run), run.with_suffix(".txt"))
+        weights = run.with_suffix(".tflite")
+        run_logged(["lprnet", "export", "--run", str(run), "-o", str(weights)], run.with_suffix(".txt"))
+        net = LPRNet(weights, closer_look=False)
+        found = real_errors(net, photos) if photos else {}
+        by_set = {name: evaluate_synthetic(net, held_out_faces(name)) for name in ("makehuman", "ict")}
+        found |= {
+            "synthetic": by_set["makehuman"]["nme"]["mean of bins"],
+            "scans": by_set["ict"]["nme"]["mean of bins"],
+        }
+        found["shape mm"] = by_set["ict"]["aligned mm"]["mean of bins"]
+        report.write_text(json.dumps(found), encoding="utf-8")
+    return json.loads(report.read_text(encoding="utf-8"))
 
 
-def real_photos(folder: Path) -> FittedPhotos:
-    """600 of the held-out real photos."""
-    photos = AFLWTrain(folder)
-    rows = np.flatnonzero(photos.held_out & (photos.trust > 0))
-    rows = np.random.default_rng(0).choice(rows, min(600, len(rows)), replace=False)
-    return FittedPhotos(photos, rows, fit_photos(photos.landmarks[rows], UVLayout.of_labels()), np.ones(len(rows)))
+def real_errors(net: LPRNet, photos: AFLWTrain) -> dict[str, float]:
+    """2D NME in % on held-out photos: of the landmarks as they are, and of a readout's points."""
+    rng = np.random.default_rng(0)
+    groups = []
+    for rows, count in ((~photos.held_out, READOUT_PHOTOS), (photos.held_out, HELD_OUT_PHOTOS)):
+        chosen = np.flatnonzero(rows & (photos.trust > 0))
+        groups.append(np.sort(rng.permutation(chosen)[:count]))
+    learn, held = groups
+    maps, held_maps = (
+        [net.reconstruct_in_box(photos.image(int(i)), landmark_box(photos.landmarks[i])).position_map for i in rows]
+        for rows in (learn, held)
+    )
+    readout = Readout.fit(maps, photos.landmarks[learn], UVLayout.of_labels(), COMPONENTS)
+    points = {"real": np.array([net.layout.landmarks(m) for m in held_maps]), "readout": readout(held_maps)}
+    return {
+        name: summarise_by_yaw(landmark_nme(p, photos.landmarks[held]), photos.yaw[held])["mean of bins"]
+        for name, p in points.items()
+    }
 
 
-def errors_of(model: keras.Model, shards: Shards, real: FittedPhotos | None) -> list[float]:
-    """NME in % on the synthetic photos and, where there are any, on the real ones."""
-    layout = UVLayout()
-    errors = [mean_nme(model, shards, layout)]
-    if real:
-        by_yaw = summarise_by_yaw(nme_per_photo(model, real, layout), real.photos.yaw[real.rows])
-        errors.append(by_yaw["mean of bins"])
-    return errors
-
-
-def table(errors: dict[str, list[float]]) -> str:
-    """The rows as a Markdown table, with the changes of each."""
-    lines = ["| change | synthetic | real | by |", "|---|---|---|---|"]
-    for name, values in errors.items():
-        cells = " | ".join([f"{e:.2f}" for e in values] + [""] * (2 - len(values)))
-        changes = " ".join(f"`--set '{change}'`" for change in ROWS[name]) or "nothing"
-        changes += ", without `--shards`" * ("synthetic = 0" in ROWS[name])
-        lines.append(f"| {name} | {cells} | {changes} |")
+def table(found: dict[str, list[dict[str, float]]]) -> str:
+    """The rows as a Markdown table: the mean of both seeds, and how far they are apart."""
+    lines = [f"| photos and recipe | {' | '.join(COLUMNS)} | by |", "|---" * (len(COLUMNS) + 2) + "|"]
+    for name, seeds in found.items():
+        cells = []
+        for column in COLUMNS:
+            values = [report[column] for report in seeds if column in report]
+            cells.append(f"{np.mean(values):.2f} ± {np.ptp(values) / 2:.2f}" if values else "")
+        changes = " ".join(f"`--set '{change}'`" for change in ROWS[name].changes)
+        lines.append(f"| {name} | {' | '.join(cells)} | {changes} |")
     return "\n".join(lines)
 
 
-def head(errors: dict[str, list[float]]) -> str:
-    """The text above the table."""
-    luck = " and ".join(f"{abs(a - b):.2f}" for a, b in zip(*list(errors.values())[:2], strict=True))
+def text(found: dict[str, list[dict[str, float]]]) -> str:
+    """The document."""
+    sets = " ".join(f"--set '{change}'" for change in BASE)
     return (
-        "# What each part is worth\n\nMade by `scripts/benchmarks/ablation.py`, which says what the columns are: "
-        "NME in % on held-out photos, synthetic and real. Every row is\n\n    "
-        + " ".join(f"'{w}'" if " " in w else w for w in command([], Path("SHARDS"), Path("RUN")))
-        + "\n\nwith the changes of its last column. The first two rows differ by luck alone, by "
-        + f"{luck}: runs this short (0.2 % of the\nsamples that the bundled weights have seen) "
-        + "do not tell apart what differs by no more.\n\n"
+        "# What each part is worth\n\nMade by `scripts/benchmarks/ablation.py`, which says what the columns are; "
+        f"smaller is better. Each row is\n\n    lprnet train --config {RECIPE} {sets} --shards SHARDS --run RUN\n\n"
+        "with the changes of its last column, on 102,400 photos of its generator. A cell has the mean of two seeds, "
+        f"and how far each is from it.\n\n{table(found)}\n"
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shards", type=Path)
+    parser.add_argument("plain", type=Path, help="shards of the former generator")
+    parser.add_argument("mixed", type=Path, help="shards of the mixed generator")
     parser.add_argument("runs", type=Path)
     parser.add_argument("--aflw-train", type=Path, default=os.environ.get("LPRNET_AFLW_TRAIN"))
-    parser.add_argument("--cores", type=int, nargs="+", default=[0, 1], help="one run on each at a time (0 1)")
+    parser.add_argument("--rows", type=int, nargs="+", default=range(1, len(ROWS) + 1), help="their numbers (all)")
+    parser.add_argument("--processes", type=int, default=2, help="trainings at a time (2)")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "ablation.md")
     options = parser.parse_args()
     options.runs.mkdir(parents=True, exist_ok=True)
-    if options.aflw_train:
-        os.environ["LPRNET_AFLW_TRAIN"] = str(options.aflw_train)
-    names = [name for name in ROWS if options.aflw_train or not name.startswith("real")]
-    folders = {name: options.runs / name.replace(" ", "-").replace(",", "") for name in names}
-    train_all(folders, options.shards, options.cores)
+    photos = AFLWTrain(options.aflw_train) if options.aflw_train else None
+    shards = {"plain": options.plain, "mixed": options.mixed}
+    names = [name for number, name in enumerate(ROWS, 1) if number in options.rows]
 
-    shards = Shards(options.shards, held_out=True)
-    real = real_photos(options.aflw_train) if options.aflw_train else None
-    errors = {name: errors_of(network_of(folder, ROWS[name]), shards, real) for name, folder in folders.items()}
-    options.output.write_text(head(errors) + table(errors) + "\n", encoding="utf-8")
-    print(table(errors))
+    def one(job: tuple[str, int]) -> dict[str, float]:
+        name, seed = job
+        run = options.runs / f"{list(ROWS).index(name) + 1}-seed-{seed}"
+        return measured(ROWS[name], seed, shards, run, photos)
+
+    with ThreadPoolExecutor(options.processes) as pool:
+        reports = list(pool.map(one, [(name, seed) for name in names for seed in SEEDS]))
+    found = {name: reports[len(SEEDS) * k : len(SEEDS) * (k + 1)] for k, name in enumerate(names)}
+    options.output.write_text(text(found), encoding="utf-8")
+    print(table(found))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", nargs="+", help="bundled weights, or .tflite files")
     parser.add_argument("--folder", type=Path, help="the whole set (else the 12 bundled faces)")
-    parser.add_argument("--closer-look", action="store_true", help="after a closer look")
+    parser.add_argument("--closer-look", action=argparse.BooleanOptionalAction, help="(default: yes with open)")
     options = parser.parse_args()
     people = WholeSet(options.folder) if options.folder else MarkedPeople()
     for weights in options.weights:

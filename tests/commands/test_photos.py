@@ -123,7 +123,7 @@ def test_notes_keep_their_format_so_that_earlier_work_is_not_repeated(tmp_path, 
     path, status = out / NOTES_FOLDER / "x.json", photo.stat()
     digest = sha256(read_weights("open")[1])
     settings = {"weights": "open", "sha256": digest, "passes": 1, "max_faces": None, "small": False}
-    settings["closer_look"] = False
+    settings["closer_look"] = None
     note = {"photo": [status.st_size, status.st_mtime_ns], "settings": settings, "faces": 1}
     note |= {"kinds": ["landmarks"], "files": ["x.landmarks.txt"]}
     path.parent.mkdir(parents=True)

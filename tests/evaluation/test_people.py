@@ -22,8 +22,15 @@ def faces(people):
     return reconstruct_people(LPRNet("open"), people)
 
 
-def test_landmarks_lie_where_people_mark_them(people, faces):
-    off = offsets_from_people(faces, people)
+@pytest.fixture(scope="module")
+def first(people):
+    """The same without a closer look."""
+    return reconstruct_people(LPRNet("open", closer_look=False), people)
+
+
+@pytest.mark.parametrize("look", ["first", "faces"])
+def test_landmarks_lie_where_people_mark_them(people, look, request):
+    off = offsets_from_people(request.getfixturevalue(look), people)
     lips = off["landmarks"][MOUTH]
     lips = lips[np.isfinite(lips).all(1)]
     assert len(lips) == 18 and np.linalg.norm(lips, axis=1).max() < 1, "the outlines of the lips, % of the box"
@@ -97,9 +104,8 @@ def test_scatter_is_what_is_left_without_each_places_mean_offset():
     assert np.array_equal(scatter, scatter_about_people(dense, marked)[0]), "the same splits again"
 
 
-def test_a_closer_look_brings_eyes_and_lips_nearer_to_where_people_mark_them(people, faces):
+def test_a_closer_look_brings_eyes_and_lips_nearer_to_where_people_mark_them(people, first, faces):
     """On the bundled faces; the whole set is measured by scripts/benchmarks/people_scatter.py."""
-    before = offsets_from_people(faces, people)["scatter"]
-    after = offsets_from_people(reconstruct_people(LPRNet("open", closer_look=True), people), people)["scatter"]
+    before, after = (offsets_from_people(found, people)["scatter"] for found in (first, faces))
     assert np.nanmean(after[EYES]) < 0.8 * np.nanmean(before[EYES])
     assert np.nanmean(after[MOUTH]) < 0.9 * np.nanmean(before[MOUTH])

@@ -9,7 +9,7 @@ from lprnet_utils.morphable_model.gaze import gaze_angles
 
 
 def test_the_astronaut_looks_into_the_camera():
-    (face,) = LPRNet(closer_look=True).reconstruct(data_path("samples/astronaut.jpg"))
+    (face,) = LPRNet().reconstruct(data_path("samples/astronaut.jpg"))
     toward = face.pose.camera.rotation[2]
     away = np.degrees(np.arccos(face.gaze @ toward))
     assert away.max() < 12
@@ -18,12 +18,20 @@ def test_the_astronaut_looks_into_the_camera():
 
 def test_without_a_closer_look_the_map_is_the_first_one():
     photo = data_path("samples/astronaut.jpg")
-    (first,) = LPRNet().reconstruct(photo)
-    (face,) = LPRNet(closer_look=True).reconstruct(photo)
+    (first,) = LPRNet(closer_look=False).reconstruct(photo)
+    (face,) = LPRNet().reconstruct(photo)
     assert first.closer_look is None and np.isnan(first.gaze).all()
     assert np.array_equal(first.position_map, face.closer_look.first_map)
     moved = np.linalg.norm(face.position_map - first.position_map, axis=2)
     assert 0.2 < moved.max() < 8 and first.confidence == face.confidence
+
+
+@pytest.mark.parametrize(("weights", "looks"), [("open", True), ("wild", False), ("published", False)])
+def test_weights_with_peoples_landmarks_look_closer(weights, looks):
+    """The landmarks of the others are those of labels, from which a closer look leads away."""
+    net = LPRNet(weights)
+    (face,) = net.reconstruct(data_path("samples/astronaut.jpg"))
+    assert net.layout.landmarks_of_people is looks is (face.closer_look is not None)
 
 
 def test_networks_of_other_regions_or_none_are_refused(tmp_path):

@@ -72,7 +72,7 @@ def test_arrows_of_gaze_point_where_the_eyes_look_and_hidden_eyes_have_none():
     assert not draw_gaze(blank, face).any(), "without a closer look"
     irises = np.array([[120.0, 140, 4], [180, 140, 4]])
     gaze = np.array([[0.6, 0.0, 0.8], [0.0, 0.6, 0.8]])  # in the photo: to the right; up
-    look = CloserLook(np.array([1.0, 1.0, 1.0]), irises, gaze, face.position_map)
+    look = CloserLook(np.array([1.0, 1.0, 1.0]), irises, gaze, face.position_map, np.full(43, np.nan))
     drawn = draw_gaze(blank, replace(face, closer_look=look)).any(2)
     row, column = np.nonzero(drawn)
     first, second = column < 168, column >= 168

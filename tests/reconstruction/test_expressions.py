@@ -120,19 +120,28 @@ def test_weights_that_are_seen_stay_as_they_are():
     assert known["eyeLookUpLeft"] == pytest.approx(0.2)
 
 
-def test_weights_that_are_found_badly_are_named():
-    quality, bad = expression_quality(), unsupported_expressions()
+@pytest.mark.parametrize("way", ["fit", "closer look"])
+def test_weights_that_are_found_badly_are_named(way):
+    quality, bad = expression_quality(way), unsupported_expressions(way)
     assert set(quality) == set(MorphableModel.load().expression_names)
     column = "correlation 0-30"
     for name in {name.removesuffix("Left") for name in quality if name.endswith("Left")}:
         both = [quality[f"{name}{side}"][column] for side in ("Left", "Right")]
         assert {f"{name}Left" in bad, f"{name}Right" in bad} == {np.mean(both) < 0.5}, "both sides together"
     assert not {"jawOpen", "mouthSmileLeft", "mouthSmileRight", "eyeBlinkLeft"} & bad
+
+
+def test_a_weight_is_judged_by_the_way_in_which_it_was_found():
+    bad, bad_if_seen = unsupported_expressions(), unsupported_expressions("closer look")
     face, _ = made_face(expression={"jawOpen": 0.6} | {name: 0.4 for name in sorted(bad)[:3]})
     found = face.coefficients
     assert set(found.named(supported=True)) == set(found.named()) - bad
+    assert "eyeLookUpLeft" in bad - bad_if_seen
     seen = ShapeFitter.load().fit(face.position_map, {"eyeLookUpLeft": 0.3})
-    assert "eyeLookUpLeft" in bad and seen.supported[seen.names.index("eyeLookUpLeft")], "seen in the photo"
+    assert seen.supported[seen.names.index("eyeLookUpLeft")], "seen in the photo"
+    assert not seen.supported[seen.names.index("eyeLookUpRight")]
+    with pytest.raises(ValueError, match="by 'fit' or 'closer look', not by 'guess'"):
+        expression_quality("guess")
     assert [name for name, kept in zip(found.names, found.supported, strict=True) if not kept] == [
         name for name in found.names if name in bad
     ]

@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 from made_faces import made_face
 
+from lprnet_utils.morphable_model.seen_expressions import SEEN_EXPRESSIONS
 from lprnet_utils.reconstruction.closer_look import CloserLook
 
+UNSEEN = np.full(len(SEEN_EXPRESSIONS), np.nan)
 
-def looking(face, camera, gaze, confidence=(1.0, 1.0, 1.0)):
+
+def looking(face, camera, gaze, confidence=(1.0, 1.0, 1.0), expressions=UNSEEN):
     """The face with a closer look that saw both eyes look along vectors (2, 3) of the face frame."""
     irises = np.array([[100.0, 140, 6], [200, 140, 6]])
     seen = np.asarray(gaze, float) @ camera.rotation.T
-    return replace(face, closer_look=CloserLook(np.array(confidence), irises, seen, face.position_map))
+    return replace(face, closer_look=CloserLook(np.array(confidence), irises, seen, face.position_map, expressions))
 
 
 @pytest.mark.parametrize("pose", [(0, 0, 0), (10, 40, -20), (-15, -30, 90)])
@@ -35,6 +38,23 @@ def test_the_weights_of_the_gaze_are_those_that_are_seen():
         assert named[f"eyeLookUp{side}"] == pytest.approx(0.5, abs=0.01)
         assert named[f"eyeLookDown{side}"] == 0
         assert named[f"eyeLookIn{side}"] < 0.02 and named[f"eyeLookOut{side}"] < 0.02
+
+
+def test_the_weights_that_a_closer_look_saw_are_the_faces():
+    face, camera = made_face(expression={"mouthSmileLeft": 0.6, "mouthSmileRight": 0.6})
+    seen = np.where([name.startswith("mouth") for name in SEEN_EXPRESSIONS], 0.3, np.nan)
+    looked = looking(face, camera, [[0, 0, 1.0]] * 2, expressions=seen)
+    found = looked.coefficients
+    named = found.named()
+    assert named["mouthSmileLeft"] == named["mouthPucker"] == pytest.approx(0.3)
+    assert found.seen >= {"mouthSmileLeft", "eyeLookUpLeft"} and "jawOpen" not in found.seen
+    assert found.supported[found.names.index("mouthDimpleLeft")], "what is seen counts as found"
+    smile = face.coefficients.named()["mouthSmileLeft"]
+    assert smile == pytest.approx(0.6, abs=0.1), "without a closer look it is fitted"
+    rest = looking(face, camera, [[0, 0, 1.0]] * 2, expressions=seen / 3)
+    beside = looked.fit_coefficients(neutral=rest).named()
+    assert beside["mouthSmileLeft"] == pytest.approx((0.3 - 0.1) / 0.9, abs=1e-3)
+    assert looked.fit_coefficients(neutral=looked).named()["mouthSmileLeft"] == 0
 
 
 def test_an_eye_that_is_hidden_or_closed_has_no_gaze():

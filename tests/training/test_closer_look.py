@@ -11,6 +11,7 @@ from lprnet_utils.common import DatasetError
 from lprnet_utils.common.litert import LiteRTModel, read_metadata
 from lprnet_utils.datasets import Shards, closeups
 from lprnet_utils.datasets.closeups import MARGIN, CloseUp, CloseUps, pack_closeups, patch_size
+from lprnet_utils.morphable_model.seen_expressions import REGION_EXPRESSIONS, other_side
 from lprnet_utils.networks import closer_eye, closer_mouth
 from lprnet_utils.networks.closer_look import EXTRAS, EYE_POINTS, MOUTH_POINTS, closer_look_network, set_modes
 from lprnet_utils.reconstruction.closer_look import EXTRAS_MIDDLE, EXTRAS_UNIT
@@ -28,8 +29,13 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("close")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(folders, "SHARD_SIZE", 8)
-        folders.synthesize(path, 24, seed=5, generator="close")
+        folders.synthesize(path, 24, seed=6, generator="close")
     return path
+
+
+@pytest.fixture(scope="module")
+def made():
+    return SyntheticCloseUps(seed=5)
 
 
 class Ruled:
@@ -111,7 +117,7 @@ def test_a_batch_is_the_same_for_the_same_number(folder):
     data, task = CloseUps(folder, "mouth"), CloseUpTask("mouth", CONFIG)
     (crops, points), targets = task.make_batch(data, 4)
     assert crops.shape == (8, 96, 96, 3) and points.shape == (8, MOUTH_POINTS, 3)
-    assert targets.shape == (8, 3 * MOUTH_POINTS + EXTRAS)
+    assert targets.shape == (8, 3 * MOUTH_POINTS + EXTRAS + len(REGION_EXPRESSIONS[2]))
     assert 0 <= crops.min() and crops.max() <= 1
     again = task.make_batch(data, 4)
     assert np.array_equal(again[1], targets) and np.array_equal(again[0][0], crops)
@@ -121,7 +127,7 @@ def test_a_batch_is_the_same_for_the_same_number(folder):
 def test_the_modes_hold_what_the_first_map_misses():
     rng = np.random.default_rng(0)
     before, moves = (rng.normal(0, 1, (300, n)) @ rng.normal(0, 0.1, (n, 90)) + 0.3 for n in (5, 9))
-    network = closer_look_network(30, 32, context=8, modes=12)
+    network = closer_look_network(30, 32, 4, context=8, modes=12)
     shares = set_modes(network, before.reshape(-1, 30, 3), moves.reshape(-1, 30, 3))
     assert min(shares.values()) > 0.999
     known = np.asarray(network.get_layer("context")(before.astype(np.float32)))
@@ -138,7 +144,7 @@ def test_the_right_answer_has_no_loss_and_no_error(folder, kind):
     data, task = CloseUps(folder, kind), CloseUpTask(kind, CONFIG)
     found = task.examples(data, np.arange(len(data)), None)
     answer = found.targets.copy()
-    extras = answer[:, 3 * len(task.weights) :]
+    extras = answer[:, 3 * len(task.weights) : -len(task.expressions)]
     extras[:, 6] = np.where(found.seen > 0.5, 30, -30)
     extras[:] = (extras - EXTRAS_MIDDLE) / EXTRAS_UNIT
     loss = np.asarray(task.loss()(found.targets, answer))
@@ -148,15 +154,19 @@ def test_the_right_answer_has_no_loss_and_no_error(folder, kind):
     worse[:, : 3 * len(task.weights)] += 0.01
     change = np.asarray(task.loss()(found.targets, worse)) - loss
     np.testing.assert_allclose(change, (0.1 + 0.9 * found.seen) * 2.5, rtol=1e-3)
+    worse = answer.copy()
+    worse[:, -1] += 0.1
+    change = np.asarray(task.loss()(found.targets, worse)) - loss
+    np.testing.assert_allclose(change, (0.1 + 0.9 * found.seen) * 0.01 * {"eye": 8.0, "mouth": 3.0}[kind], rtol=1e-3)
     errors = task.measure(SimpleNamespace(predict=lambda *_, **__: answer), data)
     assert errors["after"] < 1e-3 < errors["before"]
+    assert errors["expressions"] > 0.5, "1 for all that vary on so few faces"
     if kind == "eye":
         assert errors.get("gaze", 0) < 0.1 and errors.get("gaze aside", 0) < 0.1 and errors["iris"] < 1e-3
 
 
-def test_truth_of_close_ups(folder):
+def test_truth_of_close_ups(made):
     """An eye's true points surround its iris, and a look into the camera has its gaze toward the camera."""
-    made = SyntheticCloseUps(seed=5)
     for number in range(6):
         right, left, mouth = made.sample(number)
         assert right.patch.shape == (112, 112, 3) and mouth.patch.shape == (168, 168, 3)
@@ -164,6 +174,30 @@ def test_truth_of_close_ups(folder):
             assert np.abs(eye.iris[:2]).max() < 0.3 and 0.06 < eye.iris[2] < 0.12
             assert np.linalg.norm(eye.gaze) == pytest.approx(1, abs=1e-3)
         assert np.abs(mouth.true - mouth.first).mean() < 0.2
+
+
+def test_true_weights_are_those_beside_the_face_at_rest(made):
+    names, calm = made.faces.model.expression_names, 0
+    for number in range(12):
+        shown = made.faces.sample(number).labels["shown"]
+        all_weights = made.faces.sample(number).coefficients[-len(names) :]
+        assert (shown >= 0).all() and (shown <= 1).all() and np.abs(all_weights - shown).max() > 0.02
+        calm += not shown.any()
+        true = dict(zip(names, shown, strict=True))
+        for closeup, seen in zip(made.sample(number), REGION_EXPRESSIONS, strict=True):
+            assert closeup.expression.tolist() == [true[name] for name in seen]
+    assert 2 < calm < 10, "faces at rest show nothing"
+
+
+def test_a_mirrored_mouth_shows_the_expressions_of_the_other_side(folder):
+    data, task = CloseUps(folder, "mouth"), plain("mouth")
+    found = task.examples(data, np.arange(len(data)), np.random.default_rng(0))
+    stored, names = data.columns["expression"].astype(np.float32), REGION_EXPRESSIONS[2]
+    mirrored = stored[:, [names.index(other_side(name)) for name in names]]
+    same, other = (np.all(found.expression == kept, axis=1) for kept in (stored, mirrored))
+    assert (same | other).all() and 0 < other.sum() < len(data)
+    smiles = [names.index(f"mouthSmile{side}") for side in ("Left", "Right")]
+    assert np.array_equal(mirrored[:, smiles], stored[:, smiles[::-1]])
 
 
 @pytest.mark.slow
@@ -215,8 +249,8 @@ def test_the_command_trains_resumes_and_refuses_a_stream(folder, tmp_path, capsy
     stated = read_metadata(target.read_bytes(), "the file")
     assert stated["licence"].startswith("Free for any use") and "USC Institute" in stated["notices"][0]
     assert stated["network"] == "closer_mouth" and stated["recipe"]["samples"] == 32
-    points, extras = 3 * MOUTH_POINTS, EXTRAS
-    assert LiteRTModel(target.read_bytes()).shapes[-1] == (1, points + extras)
+    numbers = 3 * MOUTH_POINTS + EXTRAS + len(REGION_EXPRESSIONS[2])
+    assert LiteRTModel(target.read_bytes()).shapes[-1] == (1, numbers)
 
 
 def test_other_shards_are_refused_by_name(folder, tmp_path):
@@ -229,7 +263,7 @@ def test_other_shards_are_refused_by_name(folder, tmp_path):
         Shards(folder)
     with pytest.raises(DatasetError, match="too few shards"):
         CloseUps(tmp_path.parent, "eye")
-    with pytest.raises(DatasetError, match="made with seed 5"):
+    with pytest.raises(DatasetError, match="made with seed 6"):
         folders.synthesize(folder, 4, seed=1, generator="close")
 
 
@@ -237,10 +271,10 @@ def test_shards_of_another_layout_are_refused(tmp_path):
     from lprnet_utils.common.files import write_checked
 
     points = np.zeros((9, 3))
-    face = [CloseUp(np.zeros((8, 8, 3), np.uint8), points, points, np.zeros(3), np.zeros(3), 1.0, 0.0)] * 3
+    face = [CloseUp(np.zeros((8, 8, 3), np.uint8), points, points, np.zeros(3), np.zeros(3), 1.0, 0.0, np.zeros(7))] * 3
     for k in range(2):
         write_checked(tmp_path / f"shard-{k:05d}.bin", pack_closeups([face]))
-    with pytest.raises(DatasetError, match="9 points of each eye, not 530"):
+    with pytest.raises(DatasetError, match="9 points of each eye, not 622"):
         CloseUps(tmp_path, "eye")
     assert [network().input_shape[0][1:] for network in (closer_eye, closer_mouth)] == [(64, 64, 3), (96, 96, 3)]
-    assert EYE_POINTS == 530 and closeups.KINDS["eye"] == (0, 1)
+    assert EYE_POINTS == 622 and closeups.KINDS["eye"] == (0, 1)

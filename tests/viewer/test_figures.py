@@ -36,7 +36,7 @@ def test_rays_of_gaze_begin_at_the_irises_and_hidden_eyes_have_none():
     face, camera = made_face(0, 20, 0)
     irises = np.c_[face.layout.pupils(face.position_map)[:, :2], [5, 5]]
     gaze = np.array([[0, 0, 1.0], [0.6, 0, 0.8]])  # in the face frame
-    look = CloserLook(np.ones(3), irises, gaze @ camera.rotation.T, face.position_map)
+    look = CloserLook(np.ones(3), irises, gaze @ camera.rotation.T, face.position_map, np.full(43, np.nan))
     figure = face_figure(seen := replace(face, closer_look=look))
     add_gaze(figure, seen)
     right, left = figure.data[2:]
