@@ -213,11 +213,12 @@ class FaceTracker:
         self._last_search = self._tracks.time
         new = []
         for face in self._timed("detect", self.net.reconstruct, image, self._max_faces):
-            box = landmark_box(face.landmarks)
+            # as of all frames: a track is followed by its first maps
+            box = landmark_box(self._layout.landmarks(face.first_map))
             known = self._tracks.confirm(box)
             if known or (self._max_faces is not None and len(self._tracks.active) >= self._max_faces):
                 continue
-            position_map, crop, view = self._settle(image, face.position_map)
+            position_map, crop, view = self._settle(image, face.first_map)
             track = self._tracks.find_or_create(box, view)
             track.crop = crop
             self._note(track, position_map, view)
