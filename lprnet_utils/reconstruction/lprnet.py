@@ -48,8 +48,9 @@ class LPRNet:
         2: run the network again, on an upright crop around the landmarks of the first pass. This helps if the box is
         inaccurate or the head leans far, and takes twice the time.
     closer_look : bool or path, optional
-        Look again at eyes, nose and mouth, at the photo's own resolution: they move to where they are seen, and the
-        face knows its expression better, and where its eyes look (:attr:`.Face.gaze`). This takes a quarter more time.
+        Look again at brows, eyes, nose and mouth, at the photo's own resolution: they move to where they are seen, and
+        the face knows its expression better, and where its eyes look (:attr:`.Face.gaze`). This takes a third more
+        time.
         By default for weights with the landmarks where people mark them, such as ``open``; points of the others would
         move away from where labels have them. A path: a folder with networks of your own, ``eye.tflite`` and
         ``mouth.tflite``. Only maps of 128 x 128 texels have a closer look.
@@ -107,7 +108,9 @@ class LPRNet:
         """The face detector, created on first use."""
         return FaceDetector(threads=self._threads)
 
-    def reconstruct(self, image: Any, max_faces: int | None = None, small: bool = False) -> list[Face]:
+    def reconstruct(
+        self, image: Any, max_faces: int | None = None, small: bool = False, closer_look: bool = True
+    ) -> list[Face]:
         """Reconstruct every face in a photo: a list of faces, largest first, empty if there is none.
 
         The ``confidence`` of a face is the detector's score times the likelihood that the shape is that of a face;
@@ -121,6 +124,8 @@ class LPRNet:
             Reconstruct only the largest faces, at most this many.
         small : bool
             Find faces under a twentieth of the photo's height too, see :meth:`.FaceDetector.detect`. Takes a second.
+        closer_look : bool
+            Without it the faces are those of the first maps, also where this network looks closer.
 
         Raises
         ------
@@ -129,9 +134,9 @@ class LPRNet:
         """
         if max_faces is not None and max_faces < 1:
             raise ValueError(f"max_faces must be at least 1, or None for all faces; got {max_faces}")
-        return [face for _, face in islice(self._faces(_read_copy(image), small), max_faces)]
+        return [face for _, face in islice(self._faces(_read_copy(image), small, closer_look), max_faces)]
 
-    def reconstruct_in_box(self, image: Any, box: ArrayLike, angle: float = 0.0) -> Face:
+    def reconstruct_in_box(self, image: Any, box: ArrayLike, angle: float = 0.0, closer_look: bool = True) -> Face:
         """Reconstruct the face in a box (x0, y0, x1, y1) around its 68 landmarks, without the detector.
 
         Parameters
@@ -141,6 +146,8 @@ class LPRNet:
             In pixels of the photo; it may extend beyond the photo.
         angle : float
             Clockwise roll of the face in degrees, if it is far from upright.
+        closer_look : bool
+            As in :meth:`reconstruct`.
 
         Raises
         ------
@@ -155,7 +162,7 @@ class LPRNet:
             raise ValueError(f"the box {[x0, y0, x1, y1]} lies outside the photo of {width} x {height} pixels")
         if not 1 <= x1 - x0 + y1 - y0 <= MAX_BOX_RATIO * (width + height):
             raise ValueError(f"the box {[x0, y0, x1, y1]} does not fit a face in a photo of {width} x {height} pixels")
-        return self._reconstruct(image, box, angle, 1.0)[1]
+        return self._reconstruct(image, box, angle, 1.0, closer_look)[1]
 
     def reconstruct_in_boxes(self, images: Iterable[Any], boxes: Iterable[ArrayLike]) -> list[Face]:
         """:meth:`reconstruct_in_box` for many photos with one box each; ValueError if their numbers differ."""
@@ -167,7 +174,7 @@ class LPRNet:
     def detect_face(self, image: Any) -> Image | None:
         """The crop (128, 128, 3) uint8 of the largest face, turned upright; None if there is no face."""
         image = read_image(image)
-        for matrix, _ in self._faces(image):
+        for matrix, _ in self._faces(image, closer_look=False):
             return warp_image(image, matrix, self.size)
         return None
 
@@ -228,14 +235,16 @@ class LPRNet:
         points = decode_map(uv_map).reshape(-1, 3)
         return draw_points((points[self.layout.mask.ravel()] + [0.5, 0.5, 0]) * (size / self.size), size), points
 
-    def _faces(self, image: Image, small: bool = False) -> Iterator[tuple[NDArray, Face]]:
+    def _faces(self, image: Image, small: bool = False, closer_look: bool = True) -> Iterator[tuple[NDArray, Face]]:
         """Detected faces that the network confirms, largest first, each with the matrix of its crop."""
         for found in self.detector.detect(image, small):
-            matrix, face = self._reconstruct(image, found.box, found.angle, found.score)
+            matrix, face = self._reconstruct(image, found.box, found.angle, found.score, closer_look)
             if face.confidence >= MIN_CONFIDENCE:
                 yield matrix, face
 
-    def _reconstruct(self, image: Image, box: ArrayLike, angle: float, score: float) -> tuple[NDArray, Face]:
+    def _reconstruct(
+        self, image: Image, box: ArrayLike, angle: float, score: float, closer_look: bool
+    ) -> tuple[NDArray, Face]:
         """The matrix of the crop of a box, turned so that the head is upright, and the face in it."""
         matrix = crop_matrix(box, self.size, angle)
         if self._head_angle and (lean := self._head_angle(warp_image(image, matrix, self.size))):
@@ -245,7 +254,7 @@ class LPRNet:
             position_map = self.predict_map(image, self.upright_crop(position_map))
         self.layout.centre_depth(position_map)
         confidence = score * self.likelihood(position_map)
-        position_map, look = self.look_closer(image, position_map)
+        position_map, look = self.look_closer(image, position_map) if closer_look else (position_map, None)
         box = np.asarray(box, float)
         return matrix, Face(position_map.astype(np.float32), confidence, box, image, self.layout, look)
 

@@ -69,7 +69,7 @@ class Region:
     name: str
     texels: NDArray[np.intp]  # (n,) flat indices; those of the left eye are the mirror images of the right one's
     window: Array  # (n,) 0 to 1
-    core: NDArray[np.bool_]  # (n,) the part that has to be seen
+    core: NDArray[np.bool_]  # (n,) has to be seen; the rest of the face follows it
     grid: NDArray[np.intp]  # (P,) flat indices of every second texel in each direction, which a network sees and moves
     spread: csr_matrix  # (n, P) interpolates values at the grid
     middle: Array  # (N*N,) weights of the texels whose mean is the crop's centre

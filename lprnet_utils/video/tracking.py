@@ -170,8 +170,8 @@ class FaceTracker:
         self, track: Track, image: Image, found: Detection, other_person: bool
     ) -> tuple[Track, Array, float] | None:
         """The same as :meth:`_follow`, for a face that the detector has found again."""
-        face = self._timed("network", self.net.reconstruct_in_box, image, found.box, found.angle)
-        position_map, confidence = face.first_map, face.confidence * found.score
+        face = self._timed("network", self.net.reconstruct_in_box, image, found.box, found.angle, closer_look=False)
+        position_map, confidence = face.position_map, face.confidence * found.score
         if confidence < MIN_CONFIDENCE:
             return None
         view = self._timed("check", self._view, image, self.net.upright_crop(position_map), position_map)
@@ -212,7 +212,8 @@ class FaceTracker:
         """Detect faces in the whole frame, and confirm known tracks. Returns tracks, maps and confidences of others."""
         self._last_search = self._tracks.time
         new = []
-        for face in self._timed("detect", self.net.reconstruct, image, self._max_faces):
+        # without a closer look: a track is followed by its first maps
+        for face in self._timed("detect", self.net.reconstruct, image, self._max_faces, closer_look=False):
             box = landmark_box(face.landmarks)
             known = self._tracks.confirm(box)
             if known or (self._max_faces is not None and len(self._tracks.active) >= self._max_faces):
@@ -270,11 +271,11 @@ class FaceTracker:
             found = self._fitter.fit_expression(position_map, replace(found, identity=mean), seen)
         track.coefficients, track.identity_samples = found, track.identity_samples + 1
 
-    def _timed(self, part: str, function: Callable, *arguments: Any) -> Any:
+    def _timed(self, part: str, function: Callable, *arguments: Any, **options: Any) -> Any:
         """Call a function and add its time to a part of the frame's ``seconds``."""
         start = self.timer()
         try:
-            return function(*arguments)
+            return function(*arguments, **options)
         finally:
             self.seconds[part] += self.timer() - start
 

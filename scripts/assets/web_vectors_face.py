@@ -259,7 +259,7 @@ def write_photo(path: Path, net: LPRNet, picture: Image) -> None:
     network, net._network = net._network, Recorder(net._network)
     recorders["open"] = net._network
     try:
-        results = [net._reconstruct(picture, f.box, f.angle, f.score) for f in found]
+        results = [net._reconstruct(picture, f.box, f.angle, f.score, closer_look=False) for f in found]
     finally:
         net._network = network
     arrays: dict[str, Array] = {

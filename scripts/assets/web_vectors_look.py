@@ -222,7 +222,11 @@ def rounded_fitter() -> ShapeFitter:
         return np.rint(transform_basis(*arguments) / STEP_MM) * np.float32(STEP_MM)
 
     with patch.object(expressions, "transform_basis", rounded):
-        return ShapeFitter(MorphableModel.load(), UVLayout())
+        fitter = ShapeFitter(MorphableModel.load(), UVLayout())
+    fitter._modes = fitter._modes.astype(float)  # sums in float64, as in the web package
+    for solver in (fitter._identity_solver, fitter._expression_solver):
+        solver.rows = solver.rows.astype(float)
+    return fitter
 
 
 def fit_arrays(

@@ -253,17 +253,10 @@ def recorded(net: LPRNet) -> Iterator[dict[str, Recorder]]:
         places |= {"eye": (looker, "_eye"), "mouth": (looker, "_mouth")}
     models = {name: getattr(*place) for name, place in places.items()}
     recorders = {name: Recorder(model, name == "open") for name, model in models.items()}
-    reconstruct_in_box = net.reconstruct_in_box
-
-    def without_look(*given: Any) -> Any:
-        # the tracker reads the first map of this face alone, so the web package does not look closer at it
-        with patch.object(net, "_closer_looker", None):
-            return reconstruct_in_box(*given)
-
     for name, place in places.items():
         setattr(*place, recorders[name])
     try:
-        with patch.object(net, "detector", detector), patch.object(net, "reconstruct_in_box", without_look):
+        with patch.object(net, "detector", detector):
             yield recorders
     finally:
         for name, place in places.items():

@@ -164,7 +164,7 @@ def test_the_loop_makes_the_same_map_as_the_matrix(model):
     assert np.abs(loop - matrix)[filled].max() < 0.05
 
 
-@pytest.mark.walk
+@pytest.mark.slow
 def test_a_frame_of_a_video_is_timed_part_by_part():
     # the fastest of three, because a busy machine slows single parts
     parts = min((benchmark.video_parts(12) for _ in range(3)), key=lambda parts: parts["whole, ms"])

@@ -13,6 +13,7 @@ from checkout import ROOT
 WEB = ROOT / "web"
 DIST = WEB / "dist"
 PAGE = DIST / "page"
+NETWORKS = WEB / "networks"  # those of the page, unpacked
 
 
 @contextmanager

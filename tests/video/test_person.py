@@ -109,10 +109,10 @@ def test_the_skin_of_a_turning_head_has_no_seams(net):
     colors, seen = FaceColors(), []
     for k, (found,) in enumerate(follow(net, (frame.image for frame in clip))):
         filled = colors.update(replace(found.face, position_map=found.raw_map), k / FPS)
-        seen.append(filled.reshape(128, 128, 3)[64:100, 16:112].astype(float))  # cheeks and nose
+        seen.append(filled.reshape(128, 128, 3)[64:83, 16:112].astype(float))  # cheeks and nose; the mouth below opens
     assert np.ptp([frame[0].face.pose.yaw for frame in follow(net, (f.image for f in clip))]) > 80
     for before, picture in zip(seen, seen[1:], strict=False):  # seen from both sides: no seams, no jumps
         roughness = np.abs(np.diff(picture, 2, axis=1)).max(-1)
-        assert np.quantile(roughness, 0.995) < 45 and np.abs(picture - before).max(-1).mean() < 8
+        assert np.quantile(roughness, 0.995) < 30 and np.abs(picture - before).max(-1).mean() < 4
         assert np.abs(picture - seen[0]).mean() < 20, "the hidden cheek keeps its colours"
     assert colors.update(found.face, 19 / FPS + 0.01) is filled, "read 15 times a second at most"

@@ -11,18 +11,17 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from web_browser import PAGE, WEB, ran, running
+from found_faces import DOTS, near
+from web_browser import NETWORKS, PAGE, ran, running
 
 from lprnet_utils import LPRNet
 from lprnet_utils.commands.serve import PageServer
 from lprnet_utils.common import data_path, read_image
 
-NETWORKS = WEB / "networks"
 FRAMES = 60
 CAMERA = (640, 480)
 CORNERS = np.float32([[24, 24], [488, 24], [24, 488]])  # of the sample, where it has coloured squares
 COLOURS = ((255, 0, 255), (0, 255, 0), (255, 255, 0))  # RGB
-DOTS = (63, 208, 220)  # RGB of the landmarks on the picture
 PHONE = {"viewport": {"width": 390, "height": 844}, "deviceScaleFactor": 2, "isMobile": True, "hasTouch": True}
 SETTINGS = {"light": {"colorScheme": "light"}, "dark": {"colorScheme": "dark"}, "phone": PHONE}
 
@@ -79,11 +78,6 @@ def clip(sample, tmp_path_factory):
 def cut(picture, box):
     x, y, width, height = (round(box[name]) for name in ("x", "y", "width", "height"))
     return picture[y : y + height, x : x + width]
-
-
-def near(picture, colour, most=60):
-    """Where a picture has a colour."""
-    return np.abs(picture.astype(int) - colour).max(2) < most
 
 
 def placed(picture):

@@ -5,92 +5,19 @@ It needs Node, Chromium and what `make web` builds; without one of them the test
 
 import os
 import shutil
-import subprocess
 
 import numpy as np
 import pytest
+from found_faces import compare
 from PIL import Image
-from web_browser import DIST, PAGE, WEB, plain_server, ran, running
+from web_browser import NETWORKS, PAGE, plain_server, ran, running
 
 from lprnet_utils import LPRNet
 from lprnet_utils.commands.serve import PageServer
-from lprnet_utils.common import data_path, read_image
+from lprnet_utils.common import read_image
 from lprnet_utils.video import FaceTracker
 
 pytestmark = pytest.mark.walk
-
-NETWORKS = WEB / "networks"  # those of the page, unpacked
-LIBRARY, COPY = DIST / "index.js", WEB / "bin" / "copy-files.js"
-PIXELS, DEGREES, WEIGHT = 0.1, 0.1, 0.01  # how far the page may be from Python
-
-
-@pytest.fixture(scope="session")
-def photos(tmp_path_factory):
-    """Photos by name: a plain one, and what browsers and Python could read in different ways."""
-    folder = tmp_path_factory.mktemp("photos")
-    shutil.copy(data_path("samples/astronaut.jpg"), folder / "plain.jpg")
-    picture = Image.open(folder / "plain.jpg")
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: to be shown a quarter turn clockwise
-    picture.transpose(Image.Transpose.ROTATE_90).save(folder / "turned.jpg", exif=exif, quality=95)
-    ramp = np.linspace(255, 120, 512).astype(np.uint8)[:, None].repeat(512, 1)
-    picture.putalpha(Image.fromarray(ramp))
-    picture.save(folder / "veiled.png")
-    Image.fromarray(np.full((300, 400, 3), 90, np.uint8)).save(folder / "nobody.png")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory, node, photos):
-    """A folder with an empty page, the library, its files as `npx lprnet-files` copies them, and the photos."""
-    if not (LIBRARY.is_file() and (DIST / "files" / "manifest.json").is_file()):
-        pytest.skip("the page is not built: make web")
-    folder = tmp_path_factory.mktemp("site")
-    (folder / "index.html").write_text("<!doctype html><link rel=icon href=data:,><title>A test</title>")
-    shutil.copy(LIBRARY, folder)
-    done = subprocess.run([node, str(COPY), str(folder / "files")], capture_output=True, text=True)
-    assert done.returncode == 0 and str(folder / "files") in done.stdout, done.stderr
-    shutil.copytree(photos, folder / "photos")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def expected(site):
-    """What this package finds in the photos, with the networks of the page."""
-    net = LPRNet(NETWORKS / "open.tflite", closer_look=NETWORKS)
-    return {path.name: net.reconstruct(path) for path in sorted((site / "photos").iterdir())}
-
-
-def compare(found, faces, coefficients=None):
-    """Compare the faces that the page found in a photo with Python's; its own `coefficients` by default."""
-    assert len(found["faces"]) == len(faces)
-    height, width = faces[0].image.shape[:2] if faces else (300, 400)
-    assert (found["width"], found["height"]) == (width, height)
-    coefficients = coefficients or [face.coefficients for face in faces]
-    for shown, face, fitted in zip(found["faces"], faces, coefficients, strict=True):
-        places = {
-            "landmarks": face.landmarks,
-            "positionMap": face.position_map,
-            "vertices": face.vertices,
-        }
-        for name, points in places.items():
-            assert np.abs(np.array(shown[name]).reshape(-1, 3) - points.reshape(-1, 3)).max() < PIXELS, name
-        angles = [shown["pose"][name] for name in ("pitch", "yaw", "roll")]
-        assert np.allclose(angles, [face.pose.pitch, face.pose.yaw, face.pose.roll], atol=DEGREES, rtol=0)
-        camera = face.pose.camera
-        assert np.allclose(shown["pose"]["translation"], camera.translation, atol=PIXELS, rtol=0)
-        assert shown["pose"]["scale"] == pytest.approx(camera.scale, rel=1e-3)
-        weights = dict(zip(fitted.names, fitted.expression.tolist(), strict=True))
-        assert shown["expressions"] == pytest.approx(weights, abs=WEIGHT)
-        unsupported = {n for n, good in zip(fitted.names, fitted.supported, strict=True) if not good}
-        assert set(shown["unsupported"]) == unsupported
-        openness = [*face.eye_openness, face.mouth_openness]
-        assert shown["openness"] == pytest.approx(openness, abs=WEIGHT)
-        assert shown["confidence"] == pytest.approx(face.confidence, abs=WEIGHT)
-        eyes = {name: np.array(values, float).reshape(2, 3) for name, values in shown["eyes"].items()}
-        assert np.allclose(eyes["irises"], face.irises, atol=PIXELS, rtol=0, equal_nan=True)
-        turns = np.degrees(np.arccos(np.clip((eyes["gaze"] * face.gaze).sum(1), -1, 1)))
-        assert (turns[np.isfinite(face.gaze[:, 0])] < DEGREES).all()  # from the page's to Python's gaze
 
 
 def test_one_thread_finds_what_python_finds(node, chromium, site, expected):

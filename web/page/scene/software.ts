@@ -1,4 +1,6 @@
 /** Whether pictures are drawn by the processor: without a graphics card every sample of a pixel counts. */
+import type { WebGLRenderer } from 'three';
+import type { Pace } from './painter';
 
 let known: boolean | null = null;
 
@@ -19,4 +21,17 @@ export function drawsInSoftware(): boolean {
 export function sharpness(live: boolean): number {
   const own = Math.min(window.devicePixelRatio || 1, 2);
   return drawsInSoftware() ? (live ? 1 : 2) : own;
+}
+
+/**
+ * The pace of drawing in software, where it takes the time of finding faces; null on a graphics card.
+ *
+ * @param share of the processor's time that drawing may take
+ */
+export function paceOf(renderer: WebGLRenderer, share: number): Pace | null {
+  if (!drawsInSoftware()) return null;
+  const gl = renderer.getContext();
+  const pixel = new Uint8Array(4);
+  // `gl.finish` returns at once in Chromium, and reading a pixel does not
+  return { share, finish: () => gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel) };
 }

@@ -22,8 +22,8 @@ import { GazeRays } from './gaze-rays';
 import { LandmarkDots } from './landmark-dots';
 import { faceMaterial, setLook, setTheme, type FaceMaterial } from './materials';
 import { Orbit } from './orbit';
-import { Painter } from './painter';
-import { drawsInSoftware, sharpness } from './software';
+import { Painter, type Pace } from './painter';
+import { drawsInSoftware, paceOf, sharpness } from './software';
 import { lessMotion, readTheme } from './theme';
 
 const FIELD = 22;
@@ -34,6 +34,8 @@ const FRAMING = {
 } as const;
 /** Texels a side of the texture. */
 const TEXTURE_SIDE = { live: 256, software: 128, still: 1024 } as const;
+/** Of the time, where the processor draws: all of the view, and the texture of a video's face. */
+const SHARE = { drawing: 0.12, texture: 0.05 } as const;
 const UNROLL_SECONDS = 0.55;
 /** A face that has just come turns a little from side to side, to show that it is solid. */
 const GREETING = { seconds: 2.6, radians: 0.42 } as const;
@@ -50,6 +52,7 @@ export class Viewer {
   readonly avatar = new Group();
   readonly painter: Painter;
   private readonly renderer: WebGLRenderer;
+  private readonly pace: Pace | null;
   private readonly scene = new Scene();
   private readonly camera = new PerspectiveCamera(FIELD, 1, 50, 5000);
   private readonly faceGroup = new Group();
@@ -73,7 +76,8 @@ export class Viewer {
     told: (milliseconds: number) => void,
   ) {
     this.renderer = new WebGLRenderer({ canvas, antialias: !drawsInSoftware(), alpha: true });
-    this.painter = new Painter((time) => this.draw(time), told);
+    this.pace = paceOf(this.renderer, SHARE.drawing);
+    this.painter = new Painter((time) => this.draw(time), told, this.pace);
     this.orbit = new Orbit(canvas, this.painter.invalidate);
     const chart = chartTexture(mesh);
     this.skin = new SkinTexture(mesh, chart);
@@ -186,12 +190,28 @@ export class Viewer {
     this.faceGroup.matrix.copy(photoToWorld(face.pose, !this.follow));
     this.placeRays(face);
     if (this.view === 'photo' || this.view === 'uv') {
-      const side = this.textureSide(shown);
-      this.skin.update(this.renderer, shown.photo, face, this.shape, side);
-      this.surface.material.uniforms.skin.value = this.skin.texture;
+      this.renewSkin(shown);
     }
     if (this.view === 'depth') this.surface.material.uniforms.depths.value = this.depthRange(face);
   }
+
+  /** The texture of the face as it is now; in software that of a face in a video is renewed less often. */
+  private renewSkin(shown: Shown): void {
+    const { face, photo, live } = shown;
+    const whose = `${face.id} ${face.look}`;
+    if (this.pace && live && whose === this.skinOf && performance.now() < this.skinDue) return;
+    const start = performance.now();
+    this.skin.update(this.renderer, photo, face, this.shape, this.textureSide(shown));
+    this.surface.material.uniforms.skin.value = this.skin.texture;
+    this.skinOf = live ? whose : '';
+    if (!this.pace) return;
+    this.pace.finish();
+    const end = performance.now();
+    this.skinDue = end + (end - start) * (1 / SHARE.texture - 1);
+  }
+  /** Whose texture it is, if it is a video's, and when it is renewed. */
+  private skinOf = '';
+  private skinDue = 0;
 
   /** A video's texture is smaller: it is made anew for each picture. */
   private textureSide({ face, live }: Shown): number {

@@ -18,7 +18,7 @@ import type { FaceMesh } from '../../src/index';
 import { Pool, type Effect, type EffectOptions, type PlacedFace } from '../effects/effect';
 import { FaceShape } from '../scene/face-shape';
 import { Painter } from '../scene/painter';
-import { drawsInSoftware, sharpness } from '../scene/software';
+import { drawsInSoftware, paceOf, sharpness } from '../scene/software';
 import { readTheme } from '../scene/theme';
 import type { Frame } from '../tracking/session';
 import { chartTexture } from '../texture/skin-texture';
@@ -28,6 +28,8 @@ import { FaceOverlay, type OverlayChoice } from './overlay';
 /** Depth between faces, in pixels: larger ones are nearer. */
 const FACE_GAP = 20_000;
 const MAX_SCREEN_PIXELS = 2_200_000;
+/** Of the time that drawing may take where the processor draws. */
+const SOFTWARE_SHARE = 0.2;
 
 /** A face's mesh, which hides what is behind it, and its drawings. */
 interface Slot {
@@ -71,7 +73,7 @@ export class Stage {
   ) {
     this.renderer = new WebGLRenderer({ canvas, antialias: !drawsInSoftware() });
     this.renderer.setClearColor(0, 0);
-    this.painter = new Painter(() => this.draw(), told);
+    this.painter = new Painter(() => this.draw(), told, paceOf(this.renderer, SOFTWARE_SHARE));
     this.chart = chartTexture(mesh);
     this.quad = new Mesh(new PlaneGeometry(2, 2), quadMaterial());
     this.quad.frustumCulled = false;

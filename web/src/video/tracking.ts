@@ -228,10 +228,10 @@ export class Tracker {
     this.lastSearch = this.tracks.time;
     const found: Found[] = [];
     for (const face of await this.net.reconstruct(picture, this.maxFaces)) {
-      const closer = await this.lookCloser(picture, face.map);
-      const box = landmarkBox(this.layout.landmarks(closer.map));
+      // without a closer look: a track is followed by its first maps
+      const box = landmarkBox(this.layout.landmarks(face.map));
       if (this.tracks.confirm(box) || this.tracks.active.length >= this.maxFaces) continue;
-      const { map, crop, view } = await this.settle(picture, closer.map);
+      const { map, crop, view } = await this.settle(picture, face.map);
       const track = this.tracks.findOrCreate(box, view, this.place(map, crop, view));
       this.note(track, map, view);
       found.push({ track, map, confidence: face.confidence });

@@ -6,7 +6,7 @@
  */
 import { join } from 'node:path';
 import { main } from './browser.mjs';
-import { drawn, followed, openPage, openPhoto, partsOf, shownText } from './page.mjs';
+import { drawn, drawnInSpace, followed, openPage, openPhoto, partsOf, shownText } from './page.mjs';
 
 const EFFECTS = [
   ...['mask:facets', 'mask:opera', 'mask:tiger', 'glasses:round', 'glasses:square', 'glasses:sun'],
@@ -28,6 +28,7 @@ async function camera(page, task) {
   await page.click('#camera');
   await page.waitForFunction(() => /[1-9].* fps/.test(document.getElementById('speed-summary').textContent));
   await followed(page, 12);
+  await drawnInSpace(page);
   const answer = {
     rate: await shownText(page, '#speed-summary'),
     parts: await partsOf(page),
@@ -40,6 +41,7 @@ async function camera(page, task) {
   for (let k = 0; k < 4; k++) {
     await page.screenshot({ path: join(task.folder, `camera-${k}.png`), clip: { x: 0, y: 0, width, height } });
     await followed(page, 2);
+    await drawnInSpace(page); // without a graphics card it is drawn less often
   }
   const box = async (selector) => page.locator(selector).boundingBox();
   Object.assign(answer, { stage: await box('#stage'), viewer: await box('#viewer') });

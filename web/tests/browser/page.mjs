@@ -49,3 +49,13 @@ export async function followed(page, times) {
     await page.waitForFunction((old) => document.getElementById('speed-rows').textContent !== old, before);
   }
 }
+
+/** Waits until the 3D view was drawn anew: until the page tells another time for it. */
+export async function drawnInSpace(page) {
+  const before = (await partsOf(page))['Draw in 3D'];
+  await page.waitForFunction((old) => {
+    const rows = [...document.querySelectorAll('.speed-sheet tr')];
+    const row = rows.find((one) => one.cells[0].textContent === 'Draw in 3D');
+    return parseFloat(row?.cells[1].textContent) !== old;
+  }, before);
+}
