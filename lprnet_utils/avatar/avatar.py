@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from ..reconstruction.mesh_files import textured
 from ..synthetic.head import Part
 from . import atlas, eyes, hair
 from .mouth import Mouth, inside_of_mouth
+from .person import PersonShape
 from .pieces import NECK_LID, SKIN, SOCKET, Piece, compact
 from .shape import LID, HeadShape
 from .visemes import sided
@@ -24,15 +26,14 @@ from .visemes import sided
 if TYPE_CHECKING:
     import trimesh
 
-LEVEL_LOOKS, LEVEL_LOOK = ("eyeLookDown", "eyeLookUp"), 0.4  # weights below it belong to the face at rest
 LASH_PICTURE = (512, 128)  # width and height in texels
 
 
 class Avatar:
     """A face as a whole head with adjustable pose and expression.
 
-    The face keeps its own shape and colours. Skull, ears, neck, eyes, teeth and tongue are MakeHuman's, fitted to the
-    face's identity coefficients; where they meet the face, its details fall off smoothly.
+    The face keeps its own shape and colours. Skull, ears, neck, eyes, teeth and tongue are MakeHuman's, with the
+    identity that photos tell (:class:`.PersonShape`); where they meet the face, its details fall off smoothly.
 
     Parameters
     ----------
@@ -43,6 +44,8 @@ class Avatar:
         A name of :func:`.hair_styles`; ``photo``: short or long hair, or none, as the photo seems to show; or None.
     hair_color : (3,) array, optional
         RGB, 0 to 255. By default the photo's, or brown.
+    others : sequence of Face
+        The same person in other photos or frames. They make the shape better; colours and eyes are those of ``face``.
 
     Attributes
     ----------
@@ -70,19 +73,18 @@ class Avatar:
     """
 
     def __init__(
-        self, face: Face, texture: int = 1024, hair: str | None = "photo", hair_color: ArrayLike | None = None
+        self,
+        face: Face,
+        texture: int = 1024,
+        hair: str | None = "photo",
+        hair_color: ArrayLike | None = None,
+        others: Sequence[Face] = (),
     ):
         self.shape = shape = HeadShape.load()
         self.names = shape.names
-        fitted, identity = face.coefficients, face.coefficients.identity
-        seen = np.where(fitted.supported, fitted.expression, 0)
-        for name in LEVEL_LOOKS:  # who looks a little down or up into the camera has such lids at rest
-            seen[[n.startswith(name) and seen[k] < LEVEL_LOOK for k, n in enumerate(shape.model.expression_names)]] = 0
-        self.seen = np.append(seen, 0).astype(np.float32)
-        points = fitted.camera.unproject(face.layout.map_to_vertices(face.position_map))
-        neutral = shape.neutral(identity)
-        own = points - np.tensordot(seen, shape.model.expression, 1) - neutral[: len(points)]
-        self._details = shape.spread_details(own)
+        person = PersonShape.of([face, *others])
+        identity, neutral = person.identity, person.neutral
+        self.seen, self._details = np.append(person.seen, 0).astype(np.float32), person.details
         skin = neutral + self._details
         targets = shape.expression.copy()
         self.eyes = eyes.eye_centres(shape, identity, skin)

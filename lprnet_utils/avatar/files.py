@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def write_avatar(
     as_seen: bool = False,
     hair: str | None = "photo",
     hair_color: ArrayLike | None = None,
+    others: Sequence[Face] = (),
 ) -> Path:
     """Write an :class:`Avatar` as a .glb file that three.js, Blender and game engines can animate, and return its path.
 
@@ -50,7 +52,7 @@ def write_avatar(
         Side of the texture in texels: 1024, 2048.
     as_seen : bool
         Use the photo's expression as initial weights, and turn the eyes; otherwise the face is at rest.
-    hair, hair_color
+    hair, hair_color, others
         See :class:`Avatar`.
 
     Raises
@@ -59,7 +61,7 @@ def write_avatar(
         If the path has another ending, if there is no such hair; if there is no such folder.
     """
     path = check_ending(path, (".glb",))
-    avatar = Avatar(face, texture, hair, hair_color)
+    avatar = Avatar(face, texture, hair, hair_color, others)
     write_files({path: glb_of(avatar, avatar.seen if as_seen else np.zeros_like(avatar.seen))})
     return path
 

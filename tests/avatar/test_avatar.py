@@ -4,14 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from head_error import Heads
 from made_faces import made_face, painted_face, stripes
 
 from lprnet_utils.avatar import Avatar
 from lprnet_utils.avatar.eyes import lid_distance
 from lprnet_utils.avatar.mouth import teeth_row
+from lprnet_utils.avatar.person import PersonShape
 from lprnet_utils.avatar.shape import HeadShape
-from lprnet_utils.geometry import border_loops
+from lprnet_utils.geometry import border_loops, landmark_box
 from lprnet_utils.geometry.mesh import triangle_edges
+from lprnet_utils.reconstruction.identity import IdentityEstimator
+from lprnet_utils.synthetic.same_person import SamePersonFaces
 
 SMILE = {"mouthSmileLeft": 0.7, "mouthSmileRight": 0.7, "jawOpen": 0.3}
 
@@ -32,7 +36,10 @@ def test_the_person_at_rest(model, person):
     avatar, truth, identity = person
     off = np.linalg.norm(avatar.rest[: len(truth)] - truth, axis=1)[np.unique(avatar.shape.face_triangles)]
     smiling = np.linalg.norm(model.vertices(identity, SMILE) - truth, axis=1)
-    assert off.mean() < 0.8 and np.percentile(off, 99) < 3 and off.mean() < smiling.mean() / 4
+    assert off.mean() < 0.8 and np.percentile(off, 99) < 3
+    calm = PersonShape.of([made_face(5, -20, 5, identity=identity)[0]]).skin[: len(truth)]
+    left = np.linalg.norm(avatar.rest[: len(truth)] - calm, axis=1)[np.unique(avatar.shape.face_triangles)]
+    assert left.mean() < smiling.mean() / 12, "nothing is left of the smile"
     # details that the model does not explain stay, such as a bump
     face, _ = made_face(identity=identity)
     bump = np.linalg.norm(truth - truth[np.argmax(truth[:, 2])], axis=1) < 8
@@ -41,13 +48,19 @@ def test_the_person_at_rest(model, person):
     assert (again - plain)[: len(truth)][bump, 2].mean() > 3
 
 
-def test_skull_and_neck_follow_the_identity(person):
-    avatar, _, identity = person
-    shape = avatar.shape
-    skull = np.setdiff1d(np.unique(shape.vertex), np.r_[: len(shape.model.mean), shape.mouth])
-    off = np.linalg.norm(avatar.rest[skull] - shape.neutral(identity)[skull], axis=1)
-    mean = np.linalg.norm(shape.mean[skull] - shape.neutral(identity)[skull], axis=1)
-    assert off.mean() < 0.6 * mean.mean(), "nearer than the mean head"
+def test_the_whole_head_is_nearer_than_the_mean_head_and_more_photos_make_it_better(net):
+    """The measurement of scripts/benchmarks/head_error.py, on few people."""
+    source = SamePersonFaces(seed=2)
+    heads, mean, errors = Heads(source), IdentityEstimator.load().identity, []
+    for person in range(6):
+        photos = source.photos(person, 5)
+        boxes = [landmark_box(net.layout.landmarks(photo.position_map)) for photo in photos]
+        faces = net.reconstruct_in_boxes([photo.image for photo in photos], boxes)
+        shapes = PersonShape.of(faces[:1]), PersonShape.of(faces)
+        found = [heads.of(mean), *(heads.of(shape.identity, shape.details) for shape in shapes)]
+        errors.append([heads.errors(vertices, heads.true(photos[0].coefficients)) for vertices in found])
+    nobody, one, five = np.mean(errors, 0)  # by region
+    assert (one < nobody).all() and five[-1] < 0.9 * one[-1] and five[-1] < 0.8 * nobody[-1]
 
 
 def test_the_skin_is_closed(person):
