@@ -16,6 +16,7 @@ from .avatar import Avatar
 from .eyes import SIDES
 from .gltf import ELEMENT_BUFFER, FLOAT, UBYTE, USHORT, Glb, material
 from .hair import HAIR_CUT
+from .motion import Motion, MovedNodes, add_motion
 from .pieces import Piece
 from .visemes import VISEMES, sided
 
@@ -66,8 +67,8 @@ def write_avatar(
     return path
 
 
-def glb_of(avatar: Avatar, weights: Array) -> bytes:
-    """The file of an avatar with initial weights (E,)."""
+def glb_of(avatar: Avatar, weights: Array, motion: Motion | None = None) -> bytes:
+    """The file of an avatar with initial weights (E,), and with an animation if there is a motion."""
     glb = Glb()
     picture = glb.texture(avatar.texture, JPEG_QUALITY, "atlas")
     used = {name: glb.add("materials", material(picture, ROUGHNESS[name], name=name))
@@ -82,7 +83,7 @@ def glb_of(avatar: Avatar, weights: Array) -> bytes:
         mesh = glb.add("meshes", mesh_of(glb, avatar, piece, number, weights))
         return glb.add("nodes", node(piece.name, np.zeros(3), head, mesh=mesh))
 
-    below_head, eye_joints = [], {}
+    eye_joints = {}
     for side, ball, centre, turn in zip(
         SIDES, avatar.eye_pieces(), avatar.eyes / 1000, avatar.eye_rotations(weights), strict=True
     ):
@@ -92,10 +93,11 @@ def glb_of(avatar: Avatar, weights: Array) -> bytes:
         if not np.allclose(turn, np.eye(3)):
             eye["rotation"] = quaternion(turn)
         eye_joints[side] = glb.add("nodes", eye)
-    below_head += [*eye_joints.values(), mesh_below_head(avatar.mouth_piece(), used["Teeth"])]
+    morphed = [mesh_below_head(avatar.mouth_piece(), used["Teeth"])]
     lashes, strands = avatar.lash_piece()
     look = material(glb.texture(strands, None, "lashes"), ROUGHNESS["Lashes"], name="Lashes", alphaMode="BLEND")
-    below_head.append(mesh_below_head(lashes, glb.add("materials", look | {"doubleSided": True})))
+    morphed.append(mesh_below_head(lashes, glb.add("materials", look | {"doubleSided": True})))
+    below_head = [*eye_joints.values(), *morphed]
     if avatar.hair is not None:
         hair, strands = avatar.hair_piece()
         look = material(glb.texture(strands, None, "hair"), ROUGHNESS["Hair"], name="Hair", alphaMode="MASK")
@@ -108,7 +110,10 @@ def glb_of(avatar: Avatar, weights: Array) -> bytes:
         children = [chain[name]]
     skin = add_skin(glb, avatar, [*(chain[name] for name in SKELETON), *(eye_joints[s] for s in SIDES)])
     body = {"name": "Skin", "skin": skin, "mesh": glb.add("meshes", skin_mesh(glb, avatar, used["Skin"], weights))}
-    glb.tree |= {"scene": 0, "scenes": [{"name": "Avatar", "nodes": [glb.add("nodes", body), chain["Spine2"]]}]}
+    root = glb.add("nodes", body)
+    glb.tree |= {"scene": 0, "scenes": [{"name": "Avatar", "nodes": [root, chain["Spine2"]]}]}
+    if motion is not None:
+        add_motion(glb, avatar, motion, MovedNodes([root, *morphed], chain["Neck"], chain["Head"], eye_joints))
     return glb.bytes()
 
 

@@ -6,7 +6,7 @@ Frames are handled one by one, so a long video needs no more memory than a short
 import csv
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -19,12 +19,14 @@ from ..common.files import atomic_write, check_ending, remove_unfinished, save_a
 from ..reconstruction.draw import draw_landmarks, draw_mesh, draw_pose_box
 from ..reconstruction.lprnet import LPRNet
 from .files import VIDEO_ENDINGS, VideoError, VideoFrames, write_video
+from .moving_avatar import MovingAvatar
 from .panel import TRACK_COLORS, Panel
 from .tracking import FaceTracker, TrackedFace
 
 OVERLAYS = ("landmarks", "mesh", "pose", "none")
 TURNS = ("sway", "pose", "none")
 RECORD_ENDINGS = (".csv", ".npz")
+AVATAR_ENDINGS = (".glb",)
 MIN_HEIGHT = 16  # pixels of the output
 
 
@@ -94,11 +96,11 @@ class FaceRecord:
             ("expression", single, len(expression_names)),
         ])  # fmt: skip
 
-    def add(self, frame: int, faces: list[TrackedFace]) -> None:
-        """Add the faces of a frame."""
+    def add(self, time: float, faces: list[TrackedFace]) -> None:
+        """Add the faces of a frame at a time in seconds."""
         for found in faces:
             face, pose = found.face, found.face.pose
-            values = frame, frame / self._fps, found.id, face.confidence, (pose.pitch, pose.yaw, pose.roll)
+            values = round(time * self._fps), time, found.id, face.confidence, (pose.pitch, pose.yaw, pose.roll)
             row = (*values, face.landmarks, found.raw_landmarks, found.coefficients.expression)
             self._file.write(np.array([row], self._row).tobytes())
 
@@ -130,7 +132,7 @@ def draw_overlay(frame: Image, faces: list[TrackedFace], overlay: str = "landmar
 
 def annotate_video(
     source: str | Path, target: str | Path | None, net: LPRNet | None = None, options: VideoOptions | None = None,
-    record: str | Path | None = None, progress: bool = True,
+    record: str | Path | None = None, progress: bool = True, avatar: str | Path | None = None,
 ) -> VideoReport:  # fmt: skip
     """Write a video with its faces drawn over it, a turning 3D face beside it, and its sound.
 
@@ -139,7 +141,7 @@ def annotate_video(
     source : path
         Any video that ffmpeg can read.
     target : path, optional
-        Ends in .mp4, .mov, .m4v or .mkv. None: write only the record.
+        Ends in .mp4, .mov, .m4v or .mkv. None: write only the record or the avatar.
     net : LPRNet, optional
     options : VideoOptions, optional
     record : path, optional
@@ -149,6 +151,9 @@ def annotate_video(
         ``names`` of the expressions and ``fps``.
     progress : bool
         Show a progress bar on stderr.
+    avatar : path, optional
+        A .glb file with the head of the face that is seen longest, animated as it moves
+        (:func:`lprnet_utils.avatar.write_avatar` says what such a file holds).
 
     Raises
     ------
@@ -161,18 +166,20 @@ def annotate_video(
         If the folder of an output does not exist.
     """
     options = options or VideoOptions()
-    if target is None and record is None:
-        raise ValueError("there is nothing to write: give a target, a record or both")
+    if target is None and record is None and avatar is None:
+        raise ValueError("there is nothing to write: give a target, a record or an avatar")
     frames = VideoFrames(source, options.fps)
     target = _output_path(target, VIDEO_ENDINGS, frames.path)
     record = _output_path(record, RECORD_ENDINGS, frames.path)
-    for folder in {path.resolve().parent for path in (target, record) if path}:
+    avatar = _output_path(avatar, AVATAR_ENDINGS, frames.path)
+    for folder in {path.resolve().parent for path in (target, record, avatar) if path}:
         remove_unfinished(folder)
-    tracker = FaceTracker(net, options.max_faces, options.smooth, expressions=record is not None)
+    tracker = FaceTracker(net, options.max_faces, options.smooth, expressions=bool(record or avatar))
     report = VideoReport(fps=frames.fps)
     with tempfile.TemporaryFile(dir=record.parent if record else None) as file:
         rows = FaceRecord(tracker.expression_names, frames.fps, file) if record else None
-        tracked = _track_frames(frames, tracker, rows, report, progress)
+        head = MovingAvatar() if avatar else None
+        tracked = _track_frames(frames, tracker, [part for part in (rows, head) if part], report, progress)
         if target is None:
             for _ in tracked:
                 pass
@@ -181,6 +188,8 @@ def annotate_video(
             frames.notes += write_video(_draw_frames(tracked, options, report), target, frames.fps, sound)
         if rows:
             rows.write(record)
+        if head:
+            head.write(avatar)
     report.notes = frames.notes
     return report
 
@@ -197,7 +206,11 @@ def _output_path(path: str | Path | None, endings: tuple[str, ...], source: Path
 
 
 def _track_frames(
-    frames: VideoFrames, tracker: FaceTracker, rows: FaceRecord | None, report: VideoReport, progress: bool
+    frames: VideoFrames,
+    tracker: FaceTracker,
+    collectors: Sequence[FaceRecord | MovingAvatar],
+    report: VideoReport,
+    progress: bool,
 ) -> Iterator[tuple[Image, list[TrackedFace]]]:
     """Each frame and its faces, counted and recorded."""
     from tqdm import tqdm
@@ -208,8 +221,8 @@ def _track_frames(
         ids.update(found.id for found in faces)
         report.frames, report.faces = k + 1, len(ids)
         report.frames_with_faces += bool(faces)
-        if rows:
-            rows.add(k, faces)
+        for collector in collectors:
+            collector.add(k / frames.fps, faces)
         yield frame, faces
 
 

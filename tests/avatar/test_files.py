@@ -14,6 +14,8 @@ from three_page import three_page
 
 from lprnet_utils import LPRNet
 from lprnet_utils.avatar import VISEMES, Avatar, write_avatar
+from lprnet_utils.avatar.files import glb_of
+from lprnet_utils.avatar.motion import Motion
 from lprnet_utils.avatar.visemes import sided
 from lprnet_utils.common import data_path
 
@@ -132,9 +134,14 @@ def test_khronos_validator_is_silent(file, tmp_path):
     if done.returncode:
         pytest.skip("npm's registry cannot be reached")
     (tmp_path / "validate.mjs").write_text(VALIDATE)
-    command = [node, "validate.mjs", str(file[1])]
-    report = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert '"numErrors":0,"numWarnings":0' in report, report
+    avatar = Avatar(file[0], 64)
+    turns, weights = np.array([[0, 0, 0], [5, 20, -3]]), np.random.default_rng(0).random((2, len(avatar.names)))
+    moving = tmp_path / "moving.glb"
+    moving.write_bytes(glb_of(avatar, weights[0], Motion(np.array([0.5, 1.0]), turns, weights)))
+    for path in (file[1], moving):
+        command = [node, "validate.mjs", str(path)]
+        report = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        assert '"numErrors":0,"numWarnings":0' in report, report
 
 
 @pytest.mark.slow
