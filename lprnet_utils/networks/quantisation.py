@@ -28,7 +28,7 @@ MIN_RANGE = 0.01  # of the largest channel's: dead channels would get huge facto
 EQUALISING_EXAMPLES = 200  # that the ranges of channels are taken from; calibration takes all
 CHECKED_EXAMPLES = 32  # on which the number of layers in floating point is chosen
 MAX_FLOAT_SHARE = 0.1  # of all multiply-adds that may stay in floating point at the end
-ENOUGH = 1.1  # times the smallest error: the shortest end with no larger one is taken
+ENOUGH = 1.05  # times the smallest error: the shortest end with no larger one is taken
 
 # channels pass these layers unchanged, and a positive factor of a channel passes them too
 _PASSING = (layers.ReLU, layers.UpSampling2D, layers.Add, layers.Flatten, layers.Reshape, layers.Dropout)
@@ -168,7 +168,7 @@ def equalise_channels(model: keras.Model, examples: Array, power: float = EQUALI
     the channel is divided by r to this power where it is written, and multiplied by it where it is read. Channels that
     come from, or go to, a layer for which this would not be exact stay as they are.
     """
-    equal = keras.models.clone_model(model)
+    equal = keras.models.clone_model(keras.Model(model.inputs, model.outputs))  # without its loss
     equal.set_weights(model.get_weights())
     found = channel_groups(equal)
     for group, strength in zip(found, _strengths(equal, found, examples), strict=True):

@@ -165,7 +165,8 @@ def test_the_page_is_that_of_the_package_or_of_the_checkout(tmp_path, monkeypatc
 
 def test_the_command_serves_until_it_is_stopped(page):
     code = (
-        "import sys, webbrowser\nfrom pathlib import Path\nfrom lprnet_utils.commands import serve\n"
+        "import signal, sys, webbrowser\nfrom pathlib import Path\nfrom lprnet_utils.commands import serve\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # background jobs ignore it
         "from lprnet_utils.commands.main import main\n"
         "webbrowser.open = lambda address: print('opened', address, flush=True)\n"
         f"serve.page_folder = lambda: Path({str(page)!r})\nsys.exit(main(sys.argv[1:]))"
@@ -180,6 +181,7 @@ def test_the_command_serves_until_it_is_stopped(page):
             connection.request("GET", "/")
             assert connection.getresponse().read() == FILES["index.html"]
             connection.close()
-        finally:
             process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130 and process.stderr.read() == "stopped\n"
+            assert process.wait(20) == 130 and process.stderr.read() == "stopped\n"
+        finally:
+            process.kill()

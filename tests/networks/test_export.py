@@ -91,8 +91,9 @@ def is_int8(interpreter, operation):
     """Whether an operation reads and writes 8-bit integers, and its weights have one scale per channel."""
     details = {d["index"]: d for d in interpreter.get_tensor_details()}
     picture, kernel, result = (details[k] for k in (*operation["inputs"][:2], operation["outputs"][0]))
-    scales = len(kernel["quantization_parameters"]["scales"])
-    return {d["dtype"] for d in (picture, kernel, result)} == {np.int8} and scales == kernel["shape"][0]
+    stored = kernel["quantization_parameters"]
+    channels = kernel["shape"][stored["quantized_dimension"]]
+    return {d["dtype"] for d in (picture, kernel, result)} == {np.int8} and len(stored["scales"]) == channels > 1
 
 
 def test_an_unknown_precision_is_refused(trained, tmp_path):

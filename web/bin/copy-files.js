@@ -53,7 +53,7 @@ if (words.length !== 1 || words[0].startsWith('-')) {
 try {
   const folder = resolve(words[0]);
   const bytes = copyFiles(folder);
-  console.log(`${(bytes / 1e6).toFixed(1)} MB are in ${folder}; a browser loads about 15 MB of them`);
+  console.log(`${(bytes / 1e6).toFixed(1)} MB are in ${folder}; a browser loads about 14 MB of them`);
 } catch (error) {
   console.error(`lprnet-files: ${error.message}`);
   process.exit(1);

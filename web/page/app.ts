@@ -186,7 +186,7 @@ export class App {
     this.filePicker('open', 'photo-file', (file) => void this.openFile(file));
     this.filePicker(null, 'mask-file', (file) => void this.bringMask(file));
     acceptDrops(document.body, (file) => {
-      const painting = store.get().effect === OWN_MASK || document.body.classList.contains('mask-drop');
+      const painting = store.get().effect === OWN_MASK;
       if (painting && !isModel(file) && !isVideo(file)) void this.bringMask(file);
       else void this.openFile(file);
     });

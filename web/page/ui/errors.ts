@@ -45,7 +45,7 @@ const FACE_MESSAGES: Record<FaceError['code'], readonly [string, string, boolean
   ],
   unsupported: [
     'This browser is too old',
-    'It has no WebAssembly SIMD. Take Chrome 91, Firefox 89, Safari 16.4, or newer.',
+    'It has no WebAssembly SIMD. Take Chrome 92, Firefox 105, Safari 16.4, or newer.',
     true,
   ],
   picture: ['This picture cannot be read', 'Open another one.', false],
