@@ -24,6 +24,7 @@ TRUST = 0.3  # 1 / mm^4, relative to bending: how much details count just before
 REACH = 85.0  # mm from the face at which skull and neck no longer follow its details
 # relative to bending, in 1 / mm^2: how strongly details stay even, and fall to 0, beyond those that are known
 TENSION, STIFFNESS = 0.02, 2e-5
+MOUTH_STIFFNESS = 1e-3  # the same for the inside of the mouth, whose details become the mean of the lips' in some mm
 TONGUE_OUT = "tongueOut"
 RIGHT_SIDE, LEFT_SIDE, MOUTH, LID = range(4)  # charts of ``avatar.npz``
 # mm by which the inside of the mouth is smaller than MakeHuman's, so that it stays behind cheeks and chin, and from
@@ -136,8 +137,11 @@ class HeadShape:
         return np.unique(inside[inside >= len(self.model.mean)])
 
     @cached_property
-    def _details(self) -> tuple[NDArray[np.intp], NDArray[np.intp], SuperLU, csr_matrix, NDArray]:
-        """Vertices whose details are kept, those that follow, the factors of their equations, and what those count."""
+    def _details(self) -> tuple[NDArray[np.intp], NDArray[np.intp], SuperLU, csr_matrix, NDArray, NDArray]:
+        """Vertices whose details are kept, those that follow, the factors and the coupling of their equations.
+
+        Then what their own details count in these, and the mean of the lips'.
+        """
         layout = UVLayout()
         level = np.full(len(self.mean), -1.0)
         level[: len(self.model.mean)] = layout.inverse_matrix @ outline_level(layout.mask).ravel()
@@ -147,22 +151,24 @@ class HeadShape:
         free = np.flatnonzero(~kept & (distance < REACH))
         free = free[np.isin(free, self.triangles)]  # not the middles of the membrane
         fall = STIFFNESS * np.clip(4 * distance / REACH, 0.2, 4)
-        fall[self.mouth] = 0
+        lips = np.zeros(len(self.mean))
+        lips[self.mouth] = fall[self.mouth] = MOUTH_STIFFNESS
         even = TENSION * (self.laplacian + self.laplacian.T) / 2
         square = (self.laplacian.T @ self.laplacian + even + diags(fall + count)).tocsr()
         known = np.flatnonzero(kept)
-        return known, free, splu(square[free][:, free].tocsc()), square[free][:, known], count[free]
+        return known, free, splu(square[free][:, free].tocsc()), square[free][:, known], count[free], lips[free]
 
     def spread_details(self, details: Array) -> NDArray[np.float32]:
         """Offsets (W, 3) that are those of the face (V, 3) inside it, and fall smoothly to 0 on skull and neck.
 
         Near the outline, where a map is least accurate, and beyond it they minimise the squared Laplacian (a thin
-        plate: Botsch and Sorkine, On linear variational surface deformation methods, TVCG 2008).
+        plate: Botsch and Sorkine, On linear variational surface deformation methods, TVCG 2008). What is inside the mouth
+        moves with the lips.
         """
-        known, free, factors, coupling, count = self._details
+        known, free, factors, coupling, count, lips = self._details
         out = np.zeros((len(self.mean), 3), np.float32)
         out[: len(details)] = details
-        pull = count[:, None] * out[free]
+        pull = count[:, None] * out[free] + lips[:, None] * out[self.lip_rim].mean(0)
         out[len(details) :] = 0
         out[free] = factors.solve(np.asarray(pull - coupling @ out[known], float))
         return out

@@ -124,6 +124,15 @@ def test_lower_teeth_and_tongue_follow_the_jaw(person):
     assert mouth.vertices[~tongue, 2].max() < lips[:, 2].max(), "teeth are behind the lips"
 
 
+def test_the_inside_of_the_mouth_stays_behind_the_lips(faces):
+    (face,) = faces["astronaut.jpg"]
+    shape, details = HeadShape.load(), PersonShape.of([face]).details
+    moved = np.linalg.norm(details[shape.mouth] - details[shape.lip_rim].mean(0), axis=1)
+    assert moved.max() < 12, "it does not come through a cheek"
+    deep = np.linalg.norm(shape.mean[shape.mouth] - shape.mean[shape.lip_rim].mean(0), axis=1) > 45
+    assert deep.any() and moved[deep].max() < 1
+
+
 def test_a_row_of_teeth_is_an_arch():
     for which in ("upper", "lower"):
         row = teeth_row(which)
