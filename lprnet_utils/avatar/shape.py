@@ -162,8 +162,8 @@ class HeadShape:
         """Offsets (W, 3) that are those of the face (V, 3) inside it, and fall smoothly to 0 on skull and neck.
 
         Near the outline, where a map is least accurate, and beyond it they minimise the squared Laplacian (a thin
-        plate: Botsch and Sorkine, On linear variational surface deformation methods, TVCG 2008). What is inside the mouth
-        moves with the lips.
+        plate: Botsch and Sorkine, On linear variational surface deformation methods, TVCG 2008). What is inside the
+        mouth moves with the lips.
         """
         known, free, factors, coupling, count, lips = self._details
         out = np.zeros((len(self.mean), 3), np.float32)
