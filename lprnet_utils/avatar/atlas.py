@@ -11,7 +11,6 @@ from scipy.sparse import diags
 from scipy.sparse.linalg import splu
 
 from ..common.arrays import Array, Image
-from ..geometry.rasterizer import interpolate, rasterize
 from ..reconstruction.face import Face
 from ..synthetic.head import skin_sheets
 from ..uv.outline import outline_level
@@ -126,6 +125,8 @@ class Skin:
 
 def close_openings(texture: Image) -> NDArray[np.float32]:
     """A face's texture (S, S, 3) with the colours around the openings of eyes and mouth inside of them."""
+    from ..geometry.rasterizer import rasterize  # compiled, which takes a while to import
+
     side, model = len(texture), HeadShape.load().model
     index, _, _ = rasterize(np.c_[model.uv * side - 0.5, np.zeros(len(model.uv))], model.triangles, side, side)
     opening = ((index >= 0) & model.membrane[index]).astype(np.uint8)
@@ -153,6 +154,8 @@ def bake(skin: Skin, side: int, colors: Array, eye: Array) -> Image:
 
     ``eye`` (h, h, 3) is the picture of the eyes.
     """
+    from ..geometry.rasterizer import interpolate, rasterize  # compiled, which takes a while to import
+
     shape, count = skin.shape, len(skin.shape.model.mean)
     uv = corner_uv(shape)
     on_sides = np.isin(shape.chart[shape.corners[:, 0]], list(SIDE_TILES))

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from ..avatar import write_avatar
 from ..common.arrays import Image
 from ..common.files import write_json
 from ..reconstruction.draw import draw_landmarks
@@ -65,6 +64,12 @@ def _write_html(face: Face, path: Path) -> None:
     path.write_text(face_page(face, f"{path.stem} in 3D"), encoding="utf-8", errors="replace")
 
 
+def _write_avatar(face: Face, path: Path) -> None:
+    from ..avatar import write_avatar  # with the renderer, which takes a while to import
+
+    write_avatar(face, path)
+
+
 class FaceFile(NamedTuple):
     """A kind of file of each face."""
 
@@ -75,7 +80,7 @@ class FaceFile(NamedTuple):
 
 FACE_FILES = {
     "glb": FaceFile(".glb", "mesh with texture, for three.js, Blender, phones", Face.save),
-    "avatar": FaceFile(".avatar.glb", "head with eyes, teeth and hair that expressions can move", write_avatar),
+    "avatar": FaceFile(".avatar.glb", "head with eyes, teeth and hair that expressions can move", _write_avatar),
     "obj": FaceFile(".obj", "mesh with texture, and its .mtl and .png", Face.save),
     "ply": FaceFile(".ply", "mesh with a colour at each vertex", Face.save),
     "npz": FaceFile(".npz", "mesh, landmarks and pose as numpy arrays", Face.save),

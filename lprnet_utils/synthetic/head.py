@@ -11,7 +11,6 @@ from ..common.arrays import Array, Image
 from ..common.assets import read_asset, read_bundled_arrays
 from ..geometry.camera import rotation_matrix
 from ..geometry.mesh import border_loops, vertex_normals
-from ..geometry.rasterizer import vertex_visibility
 from ..morphable_model.model import MorphableModel
 
 # angles of the eyeball's rings from the axis of gaze: pupil, iris, limbus, white
@@ -112,6 +111,8 @@ def ring_triangles(rows: int, columns: int) -> NDArray[np.int32]:
 
 def ambient_occlusion(vertices: Array, triangles: NDArray, directions: int = 60) -> NDArray[np.float32]:
     """Share (n,) of the sky that each vertex sees, weighted by the cosine. Deep folds see little of it."""
+    from ..geometry.rasterizer import vertex_visibility  # compiled, which takes a while to import
+
     normals = vertex_normals(np.asarray(vertices, np.float32), triangles)
     k = np.arange(directions) + 0.5
     polar, azimuth = np.arccos(1 - 2 * k / directions), np.pi * (1 + 5**0.5) * k  # a Fibonacci sphere

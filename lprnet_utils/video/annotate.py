@@ -3,13 +3,15 @@
 Frames are handled one by one, so a long video needs no more memory than a short one.
 """
 
+from __future__ import annotations
+
 import csv
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -19,9 +21,11 @@ from ..common.files import atomic_write, check_ending, remove_unfinished, save_a
 from ..reconstruction.draw import draw_landmarks, draw_mesh, draw_pose_box
 from ..reconstruction.lprnet import LPRNet
 from .files import VIDEO_ENDINGS, VideoError, VideoFrames, write_video
-from .moving_avatar import MovingAvatar
 from .panel import TRACK_COLORS, Panel
 from .tracking import FaceTracker, TrackedFace
+
+if TYPE_CHECKING:
+    from .moving_avatar import MovingAvatar
 
 OVERLAYS = ("landmarks", "mesh", "pose", "none")
 TURNS = ("sway", "pose", "none")
@@ -178,7 +182,7 @@ def annotate_video(
     report = VideoReport(fps=frames.fps)
     with tempfile.TemporaryFile(dir=record.parent if record else None) as file:
         rows = FaceRecord(tracker.expression_names, frames.fps, file) if record else None
-        head = MovingAvatar() if avatar else None
+        head = _moving_avatar() if avatar else None
         tracked = _track_frames(frames, tracker, [part for part in (rows, head) if part], report, progress)
         if target is None:
             for _ in tracked:
@@ -192,6 +196,12 @@ def annotate_video(
             head.write(avatar)
     report.notes = frames.notes
     return report
+
+
+def _moving_avatar() -> MovingAvatar:
+    from .moving_avatar import MovingAvatar  # with the renderer, which takes a while to import
+
+    return MovingAvatar()
 
 
 def _output_path(path: str | Path | None, endings: tuple[str, ...], source: Path) -> Path | None:

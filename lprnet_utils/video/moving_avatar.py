@@ -7,9 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..avatar import Avatar
-from ..avatar.files import glb_of
-from ..avatar.motion import Motion
 from ..common.files import write_files
 from ..reconstruction.face import Face
 from .files import VideoError
@@ -56,6 +53,11 @@ class MovingAvatar:
 
         The frame that shows the face most frontally and calmly gives the colours, and it and others give the shape.
         """
+        # with the renderer, which takes a while to import
+        from ..avatar import Avatar
+        from ..avatar.files import glb_of
+        from ..avatar.motion import Motion
+
         if not self._faces:
             raise VideoError("no face was found in the video, so there is no head to write")
         followed = max(self._faces.values(), key=lambda face: len(face.times))

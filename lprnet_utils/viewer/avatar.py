@@ -1,6 +1,9 @@
 """Expressions to choose from, and the head of :mod:`lprnet_utils.avatar` for those who look for it here."""
 
-from ..avatar import Avatar, write_avatar
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..avatar import Avatar, write_avatar
 
 __all__ = ["PRESETS", "Avatar", "write_avatar"]
 
@@ -13,3 +16,12 @@ PRESETS: dict[str, dict[str, float]] = {
     "Kiss": {"mouthPucker": 1.0, "mouthFunnel": 0.3},
     "Wink": {"eyeBlinkLeft": 1.0, "cheekSquintLeft": 0.6, "mouthSmileLeft": 0.7, "mouthSmileRight": 0.2},
 }
+
+
+def __getattr__(name: str) -> Any:
+    """The head, once it is asked for: the renderer that it needs takes a while to import."""
+    if name in ("Avatar", "write_avatar"):
+        from .. import avatar
+
+        return getattr(avatar, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -29,7 +29,7 @@ def test_video_with_and_without_a_face(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("words", "offered"), [
-    (["x.txt"], ".mp4, .mov, .m4v, .mkv, .csv, .npz"),
+    (["x.txt"], ".mp4, .mov, .m4v, .mkv, .csv, .npz, .glb"),
     (["x.txt", "--record", "x.csv"], ".mp4, .mov, .m4v, .mkv"),
     (["x.csv", "--record", "y.csv"], ".mp4, .mov, .m4v, .mkv"),
 ])  # fmt: skip
