@@ -83,9 +83,8 @@ class Avatar:
         self.shape = shape = HeadShape.load()
         self.names = shape.names
         person = PersonShape.of([face, *others])
-        identity, neutral = person.identity, person.neutral
+        identity, skin = person.identity, person.skin
         self.seen, self._details = np.append(person.seen, 0).astype(np.float32), person.details
-        skin = neutral + self._details
         targets = shape.expression.copy()
         self.eyes = eyes.eye_centres(shape, identity, skin)
         eyes.clear_lids(shape, skin, targets, self.eyes)

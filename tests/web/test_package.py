@@ -4,16 +4,11 @@ It needs Node, Chromium, what `make web` builds, and npm's registry or cache; wi
 """
 
 import base64
-import http.server
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
-import threading
-from contextlib import contextmanager
-from functools import partial
 
 import cv2
 import numpy as np
@@ -21,6 +16,7 @@ import pytest
 from checkout import ROOT
 from chromium import NAMES
 from PIL import Image
+from web_browser import WEB, plain_server, ran, running
 
 from lprnet_utils import LPRNet
 from lprnet_utils.commands.serve import PageServer
@@ -28,7 +24,6 @@ from lprnet_utils.common import data_path, read_image
 
 pytestmark = pytest.mark.slow
 
-WEB = ROOT / "web"
 README = (WEB / "README.md").read_text(encoding="utf-8")
 PHOTO = data_path("samples/astronaut.jpg")
 UNREACHABLE = re.compile(r"ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|ENOTCACHED")
@@ -129,32 +124,9 @@ def type_check(project, example, library_too):
         succeed(project, "npx", "tsc", "--noEmit")
 
 
-class PlainHandler(http.server.SimpleHTTPRequestHandler):
-    """A static host, which sends no headers of isolation."""
-
-    def log_message(self, *_):
-        pass
-
-
-@contextmanager
-def running(server):
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 def opened(chromium, address, **task):
     """What the page looks like: its title, whether it is isolated, and pictures."""
-    script = WEB / "tests" / "browser" / "example.mjs"
-    task = json.dumps({"chromium": chromium, "address": address} | task)
-    command = [shutil.which("node"), str(script), task]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=os.environ | {"NO_COLOR": "1"})
-    assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout)
-    assert [a for a in answer["requests"] if not a.startswith((address, "data:", "blob:"))] == []
+    answer = ran(shutil.which("node"), "example.mjs", chromium=chromium, address=address, **task)
     result = answer["result"]
     decoded = [Image.open(io.BytesIO(base64.b64decode(picture))) for picture in result["pictures"]]
     return result, [np.asarray(picture.convert("RGB")).astype(int) for picture in decoded]
@@ -179,8 +151,7 @@ def test_it_has_what_it_should_and_nothing_else(packed):
 def test_the_photo_example_draws_a_face(project, chromium, face):
     """On a host without headers of isolation: one thread."""
     folder = built(project, code("<!-- example: photo -->"))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(PlainHandler, directory=str(folder)))
-    with running(server) as address:
+    with running(plain_server(folder)) as address:
         result, (shown,) = opened(chromium, address, title="faces$", pictures=1)
     assert result["title"] == "1 faces" and not result["isolated"]
     photo = read_image(PHOTO).astype(int)
