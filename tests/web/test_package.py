@@ -28,7 +28,7 @@ README = (WEB / "README.md").read_text(encoding="utf-8")
 PHOTO = data_path("samples/astronaut.jpg")
 UNREACHABLE = re.compile(r"ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|ENOTCACHED")
 RESOLUTIONS = {"bundler": "esnext", "nodenext": "nodenext"}  # of modules, and the kind of module for each
-GLASSES = """import { poseMatrix, type Face } from 'lprnet';
+GLASSES = """import type { Face } from 'lprnet';
 import * as three from 'three';
 declare const face: Face, hat: three.Object3D, width: number, height: number;
 """  # what README's piece about poseMatrix takes from its reader
