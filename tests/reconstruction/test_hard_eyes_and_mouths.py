@@ -10,7 +10,7 @@ from lprnet_utils.synthetic.close_faces import CloseFaces
 
 SEED = 11  # of people that no training used
 # some of each kind among 320 people. Not each one of a kind goes as well: of 16 people behind dark glasses, an eye of
-# five was trusted at least a little, mostly in heads that are turned
+# four was trusted at least a little, mostly in heads that are turned
 DARK_GLASSES, PROFILES, CLOSED, WIDE_OPEN, BEARDS = (
     (22, 52, 73),
     (20, 45, 62, 80),
