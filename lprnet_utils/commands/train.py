@@ -161,7 +161,7 @@ def _load_start(model: keras.Model, weights: str) -> dict[str, str | list[str]]:
     """Load the weights of an earlier run or of a finished file; returns their licence and training data if known."""
     if weights.endswith(".h5"):
         model.load_weights(weights)
-        return {"weights": weights}
+        return _origin_of_run(Path(weights))
     from ..common.litert import read_metadata, read_weights
     from ..networks import load_litert
     from ..uv.encoding import check_span
@@ -172,6 +172,19 @@ def _load_start(model: keras.Model, weights: str) -> dict[str, str | list[str]]:
     load_litert(model, data)
     terms = "licence", "training_data", "notices"
     return {"weights": weights} | {name: known[name] for name in terms if name in known}
+
+
+def _origin_of_run(weights: Path) -> dict[str, str | list[str]]:
+    """Name of weights in a run's folder, with their licence and training data if a checkpoint lies beside them."""
+    from ..common.files import load_checkpoint
+    from ..training.origin import NOT_STATED, describe_run
+
+    run = weights.resolve().parent
+    named = {"weights": f"{run.name}/{weights.name}"}  # no path of whoever's machine it is
+    checkpoint = run / "checkpoint.bin"
+    if not checkpoint.exists() or not (origin := load_checkpoint(checkpoint)[1].get("origin")):
+        return named
+    return named | describe_run(origin, NOT_STATED)
 
 
 def _fitted_photos(

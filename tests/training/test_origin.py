@@ -1,9 +1,13 @@
 """The training data and the licence that weights state."""
 
+import numpy as np
 import pytest
 
 from lprnet_utils import LPRNet
+from lprnet_utils.commands.train import _origin_of_run
 from lprnet_utils.common import data_path
+from lprnet_utils.common.files import save_checkpoint
+from lprnet_utils.common.litert import read_metadata
 from lprnet_utils.training.origin import FREE_LICENCE, NOT_STATED, RESEARCH_LICENCE, describe_run, read_statement
 
 
@@ -12,6 +16,25 @@ def test_bundled_weights_agree_with_their_statement(name):
     origin, metadata = read_statement(data_path(f"weights/{name}.toml")), LPRNet(name).metadata
     for key in ("network", "licence", "training_data", "recipe", "notices"):
         assert metadata[key] == origin[key], f"export {name}.tflite again: its {key} is not that of {name}.toml"
+
+
+@pytest.mark.parametrize("name", ["eye", "mouth"])
+def test_the_networks_of_the_closer_look_state_that_they_are_free(name):
+    metadata = read_metadata(data_path(f"closer_look/{name}.tflite").read_bytes(), name)
+    assert metadata["licence"] == FREE_LICENCE and metadata["training_data"].startswith("Synthetic photos")
+    assert "MIT License" in metadata["notices"][0] and NOT_STATED not in metadata["training_data"]
+
+
+@pytest.mark.parametrize(("data", "licence"), [("synthetic", FREE_LICENCE), ("AFLW", RESEARCH_LICENCE)])
+def test_a_run_that_begins_with_another_runs_weights_states_what_those_were_trained_on(tmp_path, data, licence):
+    run = tmp_path / "first"
+    run.mkdir()
+    known = _origin_of_run(run / "best.weights.h5")
+    assert known == {"weights": "first/best.weights.h5"}, "nothing but a name is known without a checkpoint"
+    save_checkpoint(run / "checkpoint.bin", {"a": np.zeros(1)}, {"origin": {"data": [data], "start": None}})
+    stated = describe_run({"data": ["synthetic"], "start": _origin_of_run(run / "best.weights.h5")}, NOT_STATED)
+    assert stated["licence"] == licence and str(tmp_path) not in stated["training_data"]
+    assert "It began with first/best.weights.h5: " in stated["training_data"]
 
 
 def test_restrictions_of_the_initial_weights_remain():
