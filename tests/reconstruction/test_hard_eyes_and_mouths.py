@@ -37,9 +37,9 @@ def look():
     return of
 
 
-def errors(look, sample, face: Face, part: slice = slice(68)) -> tuple[float, float]:
-    """Mean error of landmarks in pixels, of the first map and after the closer look."""
-    true = look.layout.landmarks(sample.position_map)[part, :2]
+def errors(look, true, face: Face, part: slice = slice(68)) -> tuple[float, float]:
+    """Mean distance in pixels from true landmarks (68, 2 or 3), of the first map and after the closer look."""
+    true = true[part, :2]
     maps = face.closer_look.first_map, face.position_map
     first, after = (np.linalg.norm(look.layout.landmarks(m)[part, :2] - true, axis=1).mean() for m in maps)
     return float(first), float(after)
@@ -60,8 +60,8 @@ def test_the_far_eye_of_a_profile_stays_as_the_first_map_has_it(look, number):
     assert abs(yaw) > 70
     far = 0 if yaw > 0 else 1  # turned to the left of the image, the right eye is the far one
     assert face.closer_look.confidence[far] == 0 and np.isnan(face.gaze[far]).all()
-    first, after = errors(look, sample, face)
-    assert after < 1.03 * first
+    first, after = errors(look, look.layout.landmarks(sample.position_map), face)
+    assert after < first
 
 
 @pytest.mark.parametrize("number", CLOSED)
@@ -77,19 +77,19 @@ def test_closed_eyes_are_closed_and_have_no_gaze(look, number):
 @pytest.mark.parametrize("number", WIDE_OPEN)
 def test_a_mouth_that_is_wide_open_is_found_better(look, number):
     sample, face = look(number)
-    first, after = errors(look, sample, face, MOUTH)
+    first, after = errors(look, look.layout.landmarks(sample.position_map), face, MOUTH)
     assert face.mouth_openness > 0.8 and after < first
 
 
 @pytest.mark.parametrize("number", BEARDS)
 def test_lips_in_a_beard_are_found_better(look, number):
     sample, face = look(number)
-    first, after = errors(look, sample, face, MOUTH)
+    first, after = errors(look, look.layout.landmarks(sample.position_map), face, MOUTH)
     assert sample.labels["beard"] > 0.5 and after < first
 
 
 def test_a_hidden_eye_has_no_gaze_and_the_other_keeps_it(look):
-    """A hand's width of one colour before one eye of a person who looks past it."""
+    """A disc of one colour covers the right eye and its brow."""
     sample, seen = look(113)
     assert np.isfinite(seen.gaze).all()
     layout, image = look.layout, sample.image.copy()
@@ -106,6 +106,5 @@ def test_a_photo_of_a_hundred_pixels_gains_too_or_stays(look):
     small = cv2.resize(sample.image, (100, 100), interpolation=cv2.INTER_AREA)
     true = (look.layout.landmarks(sample.position_map)[:, :2] + 0.5) * 100 / len(sample.image) - 0.5
     face = look.net.reconstruct_in_box(small, landmark_box(true))
-    maps = face.closer_look.first_map, face.position_map
-    first, after = (np.linalg.norm(look.layout.landmarks(m)[:, :2] - true, axis=1).mean() for m in maps)
+    first, after = errors(look, true, face)
     assert after <= first and np.isfinite(face.position_map).all()
