@@ -75,8 +75,11 @@ def test_int8_computes_in_integers_but_for_its_ends(bundled, tmp_path):
     net, layout, interpreter = LPRNet(path), UVLayout(), LiteRTModel(path.read_bytes()).interpreter
     operations = [o for o in interpreter._get_ops_details() if o["op_name"].endswith(("CONV_2D", "FULLY_CONNECTED"))]
     integers = [is_int8(interpreter, o) for o in operations]
-    # the first one, the last three convolutions, and the two layers of the posed mean face at least
-    assert not integers[0] and not any(integers[-5:]) and 30 < sum(integers) < len(operations) - 5
+    # The first layer and an end stay in floating point. How many layers that end has is measured, and the processor's
+    # rounding moves it a little: three on one machine, five on another.
+    inner = sum(integers)
+    assert not integers[0] and integers[1 : 1 + inner] == [True] * inner, "no island in floating point"
+    assert 30 < inner <= len(operations) - 4
     assert [o["op_name"] for o in interpreter._get_ops_details()].count("DELEGATE") == 1, "XNNPACK takes all"
     # on crops that were not used to calibrate it
     expected = bundled.predict(examples[24:], verbose=0)
