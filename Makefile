@@ -18,6 +18,10 @@ comma := ,
 # absolute, because a notebook runs in its own folder
 OUTPUTS := $(CURDIR)/outputs
 LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check .
+# Without the plugins of other packages, which each worker would import. Files go to the workers in the order of their
+# names: xdist would begin with those that hold the most tests, and leave long files with few tests to the end.
+PYTEST = PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTEST_PLUGINS=xdist.plugin $(BIN)/pytest -n $(WORKERS) \
+	  --dist loadscope --no-loadscope-reorder
 NBVAL = $(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/test" $(BIN)/pytest --nbval-lax --nbval-current-env -n $(WORKERS) \
 	  --dist loadscope notebooks
 # the renderer that keeps plotly.js, four megabytes, out of the notebooks
@@ -48,18 +52,18 @@ quickstart: $(VENV)/.quickstart ## A 3D face from the bundled photo, into output
 
 quick: $(VENV)/.test ## Linter and short tests, before each commit: one to two minutes
 	$(LINT)
-	$(BIN)/pytest -n $(WORKERS) --dist loadscope -m "not slow and not walk"
+	$(PYTEST) -m "not slow and not walk"
 	@echo "Not run: notebooks, walks through whole tasks, slow tests. make test and make test-all run them"
 
 test: $(VENV)/.test ## Linter, tests, and the notebooks as tests: four to ten minutes
 	$(LINT)
-	$(BIN)/pytest -n $(WORKERS) --dist loadscope --durations 5
+	$(PYTEST) --durations 5
 	$(NBVAL)
 	@echo "Not run: tests marked slow. make test-all runs them"
 
 test-all: $(VENV)/.test ## All tests, the slow ones too, before a release: eight to twenty minutes
 	$(LINT)
-	$(BIN)/pytest -n $(WORKERS) --dist loadscope --durations 20 -m "slow or not slow"
+	$(PYTEST) --durations 20 -m "slow or not slow"
 	$(NBVAL)
 
 test-install: ## What a user installs: clean environment, plain pip install, bootstrap cell; two minutes

@@ -52,7 +52,7 @@ def test_the_whole_head_is_nearer_than_the_mean_head_and_more_photos_make_it_bet
     """The measurement of scripts/benchmarks/head_error.py, on few people."""
     source = SamePersonFaces(seed=2)
     heads, mean, errors = Heads(source), IdentityEstimator.load().identity, []
-    for person in range(6):
+    for person in range(4):
         photos = source.photos(person, 5)
         boxes = [landmark_box(net.layout.landmarks(photo.position_map)) for photo in photos]
         faces = net.reconstruct_in_boxes([photo.image for photo in photos], boxes)

@@ -47,7 +47,7 @@ def test_a_bad_target_is_refused_before_the_work(target, reason, tmp_path, monke
     assert reason in capsys.readouterr().err
 
 
-@pytest.mark.walk
+@pytest.mark.slow
 def test_finished_weights_get_another_form(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("lprnet_utils.commands.export.FORM_CHECKS", 4)
     small = tmp_path / "small.tflite"

@@ -84,7 +84,7 @@ def small_shard(path, number, seed):
     write_checked(path, pack(faces.sample(number * 3 + k) for k in range(3)))
 
 
-@pytest.mark.walk
+@pytest.mark.slow
 def test_shards_on_a_cluster(cluster, tmp_path):
     for folder, workers, dask in (("here", 1, None), ("two", 2, None), ("there", 1, cluster)):
         fill_folder(tmp_path / folder, 2, partial(small_shard, seed=2), workers, iter, dask)

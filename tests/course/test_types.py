@@ -44,7 +44,7 @@ def test_mypy_finds_types_in_a_program_that_uses_the_package(tmp_path):
     assert 'error: "Face" has no attribute "no_such_thing"' in error
 
 
-@pytest.mark.walk
+@pytest.mark.slow
 def test_mypy_accepts_the_stubs(tmp_path):
     pytest.importorskip("mypy", reason="mypy is not installed: pip install mypy")
     stubs = sorted(PACKAGE.rglob("*.pyi"))

@@ -84,7 +84,8 @@ def test_a_shard_that_is_half_written_is_waited_for(tmp_path, shards, monkeypatc
         ShardStream(tmp_path, begin=2).window(0, BATCH)
 
 
-def test_shards_that_do_not_fit_are_named(tmp_path, shards):
+def test_shards_that_do_not_fit_are_named(tmp_path, shards, monkeypatch):
+    monkeypatch.setattr(module, "SETTLE_SECONDS", 0.1)
     write(tmp_path, shards, range(3))
     path = tmp_path / "shard-00001.bin"
     write_checked(path, shards[1] | {"model": np.array("ict")})

@@ -60,6 +60,7 @@ def test_lprnet_lite_keeps_its_budget_and_starts_at_the_mean_face(layout):
     assert np.abs(np.diff(out[0], n=2, axis=0)).max() < 0.02, "no checkerboard before training either"
 
 
+@pytest.mark.slow
 def test_parts_of_lprnet_lite_can_be_left_out():
     crops, layout = random_crops(64), UVLayout(64)
     whole = lprnet_lite(64)

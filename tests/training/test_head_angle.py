@@ -37,5 +37,5 @@ def test_a_trained_network_predicts_the_angles_of_the_samples(folder):
 @pytest.mark.walk
 def test_a_short_training(folder, tmp_path, capsys):
     weights = tmp_path / "head-angle.weights.h5"
-    assert main(["train-head-angle", str(folder), str(weights), "--samples", "2048"]) == 0
+    assert main(["train-head-angle", str(folder), str(weights), "--samples", "1024"]) == 0
     assert weights.is_file() and "held out: median" in capsys.readouterr().out

@@ -12,6 +12,7 @@ def prnet(w300_dir):
     return PRNetLayout(w300_dir / "prnet-uv")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["AFW_134212_1_0", "IBUG_image_003_1_0"])
 def test_real_maps_are_converted_both_ways(prnet, w300_dir, name):
     theirs = np.load(w300_dir / "posmaps" / f"{name}.npy")

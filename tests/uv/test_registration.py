@@ -78,6 +78,7 @@ def test_the_bundled_ict_face_has_no_folds_and_closes_lips_and_lids(layout, mode
     assert np.ptp(ict.vertices(expression={"jawOpen": 1.0})[mouth, 1]) > 20 > 5 > np.ptp(ict.mean[mouth, 1])
 
 
+@pytest.mark.slow
 def test_surface_folds_and_rims_of_the_registration_of_the_kit(model, ict_dir):
     kit = build_ict_face.from_arrays(ict_dir / "ict_face3dmm_full.npz")
     triangles, rims = build_ict_face.skin_and_rims(kit)
@@ -107,7 +108,7 @@ def test_surface_folds_and_rims_of_the_registration_of_the_kit(model, ict_dir):
     assert np.abs(found.matrix @ kit.identity[0] @ found.frame[0].T - ict.identity[0]).max() < 0.05
 
 
-@pytest.mark.walk
+@pytest.mark.slow
 def test_basel_model_is_read_and_registered(model, tmp_path):
     truth, used = basel_files(model, tmp_path)
     basel = read_basel(tmp_path / "Model_Shape.mat", tmp_path / "Model_Exp.mat")
