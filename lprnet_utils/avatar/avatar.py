@@ -109,7 +109,7 @@ class Avatar:
         if style == hair.FROM_PHOTO:
             style = hair.STYLES_OF_PHOTO.get(seen)
         if hair_color is not None:
-            color = hair.to_linear(hair_color) / 255.0
+            color = hair.linear_light(hair_color)
         self.hair_color = np.asarray(hair.NATURAL_HAIR if color is None else color, float)
         self.hair: Part | None = None
         if style is not None:
@@ -163,7 +163,8 @@ class Avatar:
             uv[mouth.kind == kind] = atlas.in_tile(mouth.uv[mouth.kind == kind], tile)
         return Piece.plain("Teeth", mouth.vertices, mouth.targets, mouth.triangles, uv)
 
-    def lash_piece(self) -> tuple[Piece, Image]:
+    @cached_property
+    def lashes(self) -> tuple[Piece, Image]:
         """The lashes and their texture (h, w, 4)."""
         shape, count = self.shape, len(self.shape.mean)
         color = np.minimum(self.hair_color, 0.05) * 0.5
@@ -208,10 +209,11 @@ class Avatar:
         ValueError
             If there is no expression of a name, or if there are too many weights.
         """
-        moved = self.rest + np.tensordot(self._all_weights(expression), self.targets, 1)
+        moved = self.rest + np.tensordot(self.all_weights(expression), self.targets, 1)
         return (moved @ rotation_matrix(*pose).T).astype(np.float32)
 
-    def _all_weights(self, expression: ArrayLike | dict[str, float]) -> NDArray[np.float32]:
+    def all_weights(self, expression: ArrayLike | dict[str, float]) -> NDArray[np.float32]:
+        """Weights (E,) of an expression by name or by the first weights; ValueError if there are too many."""
         if isinstance(expression, dict):
             return self.weights(expression)
         given = np.asarray(expression, np.float32).ravel()
@@ -220,15 +222,11 @@ class Avatar:
         return np.append(given, np.zeros(len(self.names) - len(given), np.float32))
 
     @cached_property
-    def _solid(self) -> list[Piece]:
-        return self.solid()
-
-    @cached_property
     def surface(self) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """Triangles (T, 3) and texture positions (C, 2) of :meth:`surface_points`."""
-        first = np.cumsum([0, *(len(piece.corner) for piece in self._solid)])
-        triangles = [piece.triangles + n for piece, n in zip(self._solid, first, strict=False)]
-        return np.concatenate(triangles).astype(np.int32), np.concatenate([piece.uv for piece in self._solid])
+        first = np.cumsum([0, *(len(piece.corner) for piece in self.solid)])
+        triangles = [piece.triangles + n for piece, n in zip(self.solid, first, strict=False)]
+        return np.concatenate(triangles).astype(np.int32), np.concatenate([piece.uv for piece in self.solid])
 
     @cached_property
     def surface_places(self) -> NDArray[np.intp]:
@@ -237,7 +235,7 @@ class Avatar:
         Where the surface has an edge, as around the lid of the neck, those on each side count by themselves.
         """
         out, corners = [], 0
-        for piece in self._solid:
+        for piece in self.solid:
             place = piece.corner.astype(np.int64)
             if len(piece.group):
                 place[piece.triangles] += len(piece.vertices) * piece.group[:, None].astype(np.int64)
@@ -250,9 +248,9 @@ class Avatar:
         self, expression: ArrayLike | dict[str, float] = (), pose: tuple[float, float, float] = (0.0, 0.0, 0.0)
     ) -> NDArray[np.float32]:
         """Points (C, 3) in mm of all that shows :attr:`texture`, posed; see :meth:`vertices`. The eyes turn too."""
-        weights, points = self._all_weights(expression), []
+        weights, points = self.all_weights(expression), []
         turns = dict(zip(eyes.SIDES, zip(self.eye_rotations(weights), self.eyes, strict=True), strict=True))
-        for piece in self._solid:
+        for piece in self.solid:
             moved = piece.vertices
             if len(piece.targets):
                 moved = moved + np.tensordot(weights, piece.targets, 1)
@@ -272,6 +270,7 @@ class Avatar:
         triangles, uv = self.surface
         return textured(self.surface_points(expression, pose) / 1000, triangles, uv, self.texture)
 
+    @cached_property
     def solid(self) -> list[Piece]:
         """All pieces that show :attr:`texture`: skin, teeth with tongue, both eyeballs in their places."""
         balls = [Piece.plain(e.name, e.vertices + c, e.targets, e.triangles, e.uv)

@@ -94,7 +94,7 @@ def glb_of(avatar: Avatar, weights: Array, motion: Motion | None = None) -> byte
             eye["rotation"] = quaternion(turn)
         eye_joints[side] = glb.add("nodes", eye)
     morphed = [mesh_below_head(avatar.mouth_piece(), used["Teeth"])]
-    lashes, strands = avatar.lash_piece()
+    lashes, strands = avatar.lashes
     look = material(glb.texture(strands, None, "lashes"), ROUGHNESS["Lashes"], name="Lashes", alphaMode="BLEND")
     morphed.append(mesh_below_head(lashes, glb.add("materials", look | {"doubleSided": True})))
     below_head = [*eye_joints.values(), *morphed]

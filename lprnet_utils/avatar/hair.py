@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from ..common.arrays import Array, Image
 from ..common.assets import read_asset
 from ..reconstruction.face import Face
-from ..reconstruction.mesh_files import to_linear
+from ..reconstruction.mesh_files import linear_light, srgb
 from ..synthetic.appearance import Hair
 from ..synthetic.head import Part
 from .shape import HeadShape
@@ -87,7 +87,7 @@ def seen_hair(face: Face, skin: Array, tone: Array) -> tuple[str | None, NDArray
     color = color.mean() + HAIR_SATURATION * (color - color.mean())
     if color[0] > color[2]:  # red, blond or brown: the green of sky and leaves does not belong to it
         color[1] = (color[0] + color[2]) / 2
-    return length, to_linear(np.clip(color, 0, 255)) / 255.0
+    return length, linear_light(np.clip(color, 0, 255))
 
 
 def like_background(face: Face, head: Array, logs: Array) -> NDArray[np.bool_]:
@@ -144,9 +144,7 @@ def fine_texture(number: int, coarse: Image) -> Image:
 def hair_picture(part: Part) -> Image:
     """The texture (h, w, 4) uint8 of hair: its colour with light and dark strands, and opacity."""
     bright = part.texture[..., 0] / 255.0
-    linear = np.clip(bright[..., None] * part.colors[0], 0, 1)
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.dstack([np.rint(255 * encoded), part.texture[..., 1]]).astype(np.uint8)
+    return np.dstack([srgb(bright[..., None] * part.colors[0]), part.texture[..., 1]])
 
 
 def under_hair(skin: Array, part: Part, face: int) -> NDArray[np.float32]:

@@ -82,7 +82,18 @@ def _add_skin_material(tree: dict[str, Any]) -> None:
                 primitive["material"] = 0
 
 
-def to_linear(colors: ArrayLike) -> NDArray[np.uint8]:
-    """Linear light, 0 to 255, of sRGB colours, 0 to 255 (IEC 61966-2-1)."""
+def linear_light(colors: ArrayLike) -> NDArray[np.float64]:
+    """Linear light, 0 to 1, of sRGB colours, 0 to 255 (IEC 61966-2-1)."""
     c = np.asarray(colors, float) / 255
-    return np.rint(255 * np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)).astype(np.uint8)
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+
+
+def srgb(linear: ArrayLike) -> NDArray[np.uint8]:
+    """SRGB colours, 0 to 255, of linear light, of which what is not from 0 to 1 is cut off."""
+    c = np.clip(linear, 0, 1)
+    return np.rint(255 * np.where(c <= 0.0031308, 12.92 * c, 1.055 * c ** (1 / 2.4) - 0.055)).astype(np.uint8)
+
+
+def to_linear(colors: ArrayLike) -> NDArray[np.uint8]:
+    """:func:`linear_light` in whole numbers, 0 to 255."""
+    return np.rint(255 * linear_light(colors)).astype(np.uint8)

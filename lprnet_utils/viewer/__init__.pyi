@@ -1,5 +1,5 @@
 from .applet import FaceApplet
-from .avatar import PRESETS, Avatar, write_avatar
+from .avatar import PRESETS, Avatar, draw_avatar, write_avatar
 from .effects import paint, relight, swap_face
 from .explorer import explorer_figure
 from .figures import add_gaze, decimated, face_figure, show, texel_grid
@@ -10,6 +10,7 @@ __all__ = [
     "PRESETS",
     "add_gaze",
     "decimated",
+    "draw_avatar",
     "explorer_figure",
     "face_figure",
     "paint",

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..avatar import Avatar, write_avatar
+    from ..avatar import Avatar, draw_avatar, write_avatar
 
-__all__ = ["PRESETS", "Avatar", "write_avatar"]
+__all__ = ["PRESETS", "Avatar", "draw_avatar", "write_avatar"]
 
 # a name without Left or Right stands for both sides
 PRESETS: dict[str, dict[str, float]] = {
@@ -20,7 +20,7 @@ PRESETS: dict[str, dict[str, float]] = {
 
 def __getattr__(name: str) -> Any:
     """The head, once it is asked for: the renderer that it needs takes a while to import."""
-    if name in ("Avatar", "write_avatar"):
+    if name in ("Avatar", "draw_avatar", "write_avatar"):
         from .. import avatar
 
         return getattr(avatar, name)
