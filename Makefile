@@ -85,7 +85,7 @@ notebooks: $(VENV)/.lab ## Execute the notebooks again, in place
 benchmark: $(VENV)/.lab ## Measure what README.md says about speed, into docs/benchmark.json and README.md
 	$(BIN)/python scripts/benchmarks/benchmark.py
 
-student: $(VENV)/.quickstart ## The notebooks without solutions, into outputs/student/
+student: $(VENV)/.quickstart ## The notebooks without solutions, into outputs/student/; these into outputs/student-solutions/
 	$(BIN)/python scripts/course/student_notebooks.py "$(OUTPUTS)/student" notebooks/*.ipynb
 
 web: $(VENV)/.web ## The web page, into web/dist/page: `lprnet serve` shows it; one to three minutes

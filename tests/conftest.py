@@ -11,6 +11,8 @@ from lprnet_utils import LPRNet, MorphableModel, UVLayout
 from lprnet_utils.common import data_path, read_image
 from lprnet_utils.uv import texture
 
+collect_ignore_glob = ["course/wrong_answers/*"]  # parts of notebooks, which run there alone
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before anything imports TensorFlow
 
 

@@ -22,6 +22,7 @@ CLAY_COLOR = f"rgb{CLAY}"
 LANDMARK_OFFSET = np.array([0.0, 0.0, 1.0])  # mm: landmarks are drawn in front of the skin, which would hide them
 RAY_LENGTH, RAY_COLOR = 70.0, "rgb(230,80,20)"  # mm, of the rays of gaze
 SCENE_HALF_WIDTH = 125.0  # mm from the middle to each side of the orthographic scene
+PAGE_DPI = 100  # pixels of the page for each inch of a figure
 LIGHTING = {"ambient": 0.55, "diffuse": 0.5, "specular": 0.05, "roughness": 0.9}  # of plotly's mesh
 
 # plotly's lamp moves with its camera: x right, y up, z away from the viewer; z has several hundred times the weight
@@ -134,21 +135,23 @@ def texel_grid(layout: UVLayout, step: int = 2) -> tuple[NDArray[np.intp], NDArr
 def show(fig: Figure, alt: str, photo: bool = False) -> None:
     """Display a matplotlib figure as a small picture with a description ``alt`` for screen readers, and close it.
 
-    It is stored as JPEG for a ``photo``, otherwise as PNG with 256 colours, for drawings.
+    It is stored as JPEG for a ``photo``, otherwise as PNG with 256 colours, for drawings. It has two pixels for each
+    that it is wide on the page, so that it stays sharp on dense screens and when a reader enlarges it.
     """
     import matplotlib.pyplot as plt
     import PIL.Image
     from IPython.display import display
 
     drawn, file = io.BytesIO(), io.BytesIO()
-    fig.savefig(drawn, dpi=100)
+    fig.savefig(drawn, dpi=2 * PAGE_DPI)
     plt.close(fig)
     picture = PIL.Image.open(drawn).convert("RGB")
     if photo:
-        picture.save(file, "jpeg", quality=88)
+        picture.save(file, "jpeg", quality=80, optimize=True)
     else:
         picture.quantize(256, dither=0).save(file, "png", optimize=True)
     kind = "image/jpeg" if photo else "image/png"
     # IPython.display.Image has no ``alt`` before IPython 8.1, and Colab has 7.34
     data = {kind: file.getvalue(), "text/plain": alt}
-    display(data, metadata={kind: {"alt": alt}}, raw=True)
+    size = {"width": picture.width // 2, "height": picture.height // 2}
+    display(data, metadata={kind: {"alt": alt, **size}}, raw=True)

@@ -24,6 +24,7 @@ reconstruction networks datasets evaluation
 synthetic training
 avatar
 viewer video
+course
 commands
 """
 

@@ -1,5 +1,6 @@
 """3D figures, and matplotlib figures in notebooks."""
 
+import io
 import json
 from base64 import b64decode
 from dataclasses import replace
@@ -8,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import plotly
 from made_faces import made_face
+from PIL import Image
 
 from lprnet_utils.geometry import vertex_normals
 from lprnet_utils.reconstruction.closer_look import CloserLook
@@ -112,5 +114,7 @@ def test_a_figure_is_shown_small_with_a_description_and_closed(monkeypatch):
         ax.plot([0, 1])
         show(fig, "a line that rises", photo)
         data, metadata, raw = shown[-1]
-        assert data[kind].startswith(start) and len(data[kind]) < 20_000 and raw
+        assert data[kind].startswith(start) and len(data[kind]) < 40_000 and raw
+        assert (metadata[kind]["width"], metadata[kind]["height"]) == (300, 200), "as wide on the page as it says"
+        assert Image.open(io.BytesIO(data[kind])).size == (600, 400), "two pixels for each of the page"
         assert metadata[kind]["alt"] == data["text/plain"] == "a line that rises" and not plt.fignum_exists(fig.number)
