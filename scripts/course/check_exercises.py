@@ -55,6 +55,10 @@ class Exercise:
     position: int
     wrong: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def sources(self) -> list[str]:
+        return [self.start, self.check, self.solution, *self.wrong.values()]
+
 
 @dataclass
 class Result:
@@ -134,9 +138,7 @@ def needed_statements(notebook: nbformat.NotebookNode, exercises: list[Exercise]
     for k in reversed(range(len(notebook.cells))):
         cell = notebook.cells[k]
         if cell.cell_type != "code" or tag(cell) in ("exercise", "check"):
-            for source in (
-                [here[k].start, here[k].check, here[k].solution, *here[k].wrong.values()] if k in here else ()
-            ):
+            for source in here[k].sources if k in here else ():
                 wanted |= names(source)[1]
             continue
         for statement in reversed(ast.parse(plain(cell.source)).body):

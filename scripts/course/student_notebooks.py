@@ -3,8 +3,8 @@
     python scripts/course/student_notebooks.py outputs/student notebooks/*.ipynb        (or: make student)
 
 An exercise is three code cells with the tags ``exercise``, ``check`` and ``solution``. The notebooks in the folder lack
-the last, so a check says "Not yet" until the student has done the exercise. The solutions, with the exercises' texts, go
-into the folder of the same name with ``-solutions`` behind it, one page for each chapter. It takes a second.
+the last, so a check says "Not yet" until the student has done the exercise. The solutions, with the exercises' texts,
+go into the folder of the same name with ``-solutions`` behind it, one page for each chapter. It takes a second.
 """
 
 import argparse
