@@ -97,7 +97,8 @@ def array_of(value: ArrayLike, shape: tuple[int, ...], what: str = "the result")
         array = np.asarray(value, np.float64)
     except (TypeError, ValueError):
         raise NotYet(f"{what} should be numbers, not {described(value)}") from None
-    expect(array.shape == shape, f"{what} should have the shape {shape}, not {array.shape}")
+    wanted = f"have the shape {shape}" if shape else "be one number"
+    expect(array.shape == shape, f"{what} should {wanted}, not {described(array)}")
     expect(np.isfinite(array).all(), f"{what} has values that are not finite numbers")
     return array
 

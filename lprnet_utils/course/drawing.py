@@ -11,24 +11,31 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..common.arrays import Image
+from ..geometry.landmarks import LANDMARK_LINES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INCH = 100  # pixels of a tile's picture
+INCH = 100  # pixels of the page
 LINE, GAP = 0.16, 0.1  # inches: a line of a title, and the space around it
-HEADING = 0.35  # inches
+HEADING = 0.27  # inches
+NUMBER_OFFSET = 8  # points, from a landmark to its number
+# where the numbers of parts stand that are not closed, in pixels of a picture (y down)
+BESIDE = {"right brow": (0, -1), "left brow": (0, -1), "nose bridge": (1, 0), "nose": (0, 1)}
 
 
-def tiles(pictures: Sequence[Image], titles: Sequence[str], columns: int, heading: str | None = None) -> list[Axes]:
+def tiles(
+    pictures: Sequence[Image], titles: Sequence[str], columns: int, heading: str | None = None, zoom: float = 1.0
+) -> list[Axes]:
     """Pictures (H, W, 3) of one size side by side, each below its title, without axes.
 
-    A picture's pixel is 1/100 inch wide, whatever the length of the titles. ``axes[0].figure`` is the figure.
+    ``zoom`` is the width on the page of a picture's pixel, in pixels, whatever the titles' length. ``show`` stores
+    two for each of the page, so at 0.5 it keeps all that a picture has. ``axes[0].figure`` is the figure.
     """
     import matplotlib.pyplot as plt
 
-    height, width = np.array(pictures[0].shape[:2]) / INCH
+    height, width = np.array(pictures[0].shape[:2]) * zoom / INCH
     rows = -(-len(pictures) // columns)
     line = LINE * (1 + max(title.count("\n") for title in titles)) + GAP
     size = np.array([columns * width, rows * (height + line) + HEADING * bool(heading)])
@@ -71,3 +78,21 @@ def quiet() -> Iterator[None]:
     finally:
         os.dup2(terminal, 2)
         os.close(terminal)
+
+
+def number_landmarks(ax: Axes, points: ArrayLike, parts: Sequence[str]) -> None:
+    """Write the numbers of 68 landmarks (68, 2) beside them, outside the part of the face that they belong to.
+
+    ``parts`` are names of :data:`lprnet_utils.geometry.LANDMARK_LINES`.
+    """
+    points = np.asarray(points)[:, :2]
+    for part in parts:
+        first, last, closed = LANDMARK_LINES[part]
+        group = points[first : last + 1]
+        aside = group - group.mean(0) if closed or part == "jaw" else np.broadcast_to(BESIDE[part], group.shape)
+        aside = (
+            aside / np.linalg.norm(aside, axis=1, keepdims=True) * (-NUMBER_OFFSET if first == 60 else NUMBER_OFFSET)
+        )
+        for number, point, offset in zip(range(first, last + 1), group, aside * [1, -1], strict=True):
+            place = {"textcoords": "offset points", "ha": "center", "va": "center", "fontsize": 6}
+            ax.annotate(str(number), tuple(point), tuple(offset), **place)

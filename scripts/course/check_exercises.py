@@ -29,7 +29,6 @@ WRONG_ANSWERS = ROOT / "tests" / "course" / "wrong_answers"
 # chapters whose exercises still have the old form; the list must become empty
 NOT_YET_CONVERTED = (
     "00",
-    "01",
     "02",
     "03",
     "04",

@@ -47,7 +47,9 @@ def test_evaluate_on_synthetic_photos(tmp_path, capsys):
     assert report["photos"] == 12 and report["mm"]["mean over photos"] == pytest.approx(mean[1], abs=0.006)
 
 
-@pytest.mark.parametrize("name", ["open", *(pytest.param(name, marks=pytest.mark.slow) for name in ("wild", "published"))])
+@pytest.mark.parametrize(
+    "name", ["open", *(pytest.param(name, marks=pytest.mark.slow) for name in ("wild", "published"))]
+)
 def test_model_card_and_readme_have_the_errors_on_real_photos(name, aflw2000_dir, tmp_path, capsys):
     assert main(["evaluate", "--aflw2000", str(aflw2000_dir), "--weights", name, "--output", str(tmp_path)]) == 0
     text, _, readout = capsys.readouterr().out.partition("the same, of points that a readout")

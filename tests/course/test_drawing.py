@@ -5,16 +5,17 @@ import os
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lprnet_utils.course import link_points, quiet, tiles
+from lprnet_utils.course import link_points, number_landmarks, quiet, tiles
+from lprnet_utils.geometry import LANDMARK_LINES
 
 
 def test_tiles_are_shown_pixel_by_pixel_whatever_their_titles():
     pictures = list(np.random.default_rng(0).integers(0, 256, (5, 60, 80, 3), np.uint8))
-    for titles, heading in ((["a"] * 5, None), (["a\nb"] * 4 + ["c"], "Five pictures")):
-        axes = tiles(pictures, titles, 3, heading)
+    for titles, heading, zoom in ((["a"] * 5, None, 1), (["a\nb"] * 4 + ["c"], "Five pictures", 0.5)):
+        axes = tiles(pictures, titles, 3, heading, zoom)
         figure = axes[0].figure
         figure.dpi = 100
-        assert [tuple(ax.get_window_extent().size.round(6)) for ax in axes] == [(80, 60)] * 5
+        assert [tuple(ax.get_window_extent().size.round(6)) for ax in axes] == [(80 * zoom, 60 * zoom)] * 5
         figure.canvas.draw()
         tops = [axes[k].title.get_window_extent().y1 for k in range(5)]
         assert max(tops[3:]) <= axes[0].get_window_extent().y0 and max(tops) <= figure.bbox.height
@@ -29,6 +30,19 @@ def test_an_arrow_links_two_plots():
     figure.canvas.draw()
     box = figure.artists[0].get_window_extent()
     assert box.x0 < left.bbox.x1 < right.bbox.x0 < box.x1
+    plt.close(figure)
+
+
+def test_the_numbers_of_landmarks_stand_outside_their_part(layout, model):
+    points = layout.landmarks(layout.vertices_to_map(model.mean))[:, :2] * [4, -4]
+    figure, ax = plt.subplots(figsize=(12, 12))
+    ax.set(xlim=(-450, 450), ylim=(450, -450))
+    number_landmarks(ax, points, list(LANDMARK_LINES))
+    assert [text.get_text() for text in ax.texts] == [str(k) for k in range(68)]
+    places = np.array([text.get_position() for text in ax.texts])
+    assert np.allclose(np.linalg.norm(places, axis=1), 8)
+    for k, away in ((0, (-1, 0)), (8, (0, -1)), (16, (1, 0)), (19, (0, 1)), (33, (0, -1)), (48, (-1, 0)), (60, (1, 0))):
+        assert places[k] @ away > 6, f"number {k} stands on the wrong side"
     plt.close(figure)
 
 
