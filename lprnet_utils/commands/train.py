@@ -46,6 +46,7 @@ def _train(arguments: argparse.Namespace, config: TrainingConfig, photos: Path |
     """Train by a recipe on the photos in a folder, on shards, or on both."""
     from .. import networks
     from ..datasets.sources import Mixture
+    from ..datasets.surfaces import POSED
     from ..training.device import accelerator
     from ..training.recipes import CLOSE_UPS
     from ..training.trainer import Trainer
@@ -59,7 +60,7 @@ def _train(arguments: argparse.Namespace, config: TrainingConfig, photos: Path |
     if arguments.shards:
         origin["data"].append("300W-LP" if (arguments.shards / "model.bin").exists() else "synthetic")
     # made before the photos are fitted, which takes long: it may refuse the run
-    device = accelerator()
+    device = None if config.chart in POSED else accelerator()  # which makes linear maps alone
     trainer = Trainer(model, config, arguments.run, arguments.tensorboard, origin, on_device=device is not None)
     size = model.input_shape[1]
     if arguments.shards:
@@ -292,9 +293,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--seed", type=SEED, default=0)
     kinds = (
         "mixed: also shapes of scanned people and the light of real places; plain: without these; close: close-ups of "
-        "eyes and mouths (%(default)s)"
+        "eyes and mouths; hand: right hands (%(default)s)"
     )
-    parser.add_argument("--generator", choices=("mixed", "plain", "close"), default="mixed", help=kinds)
+    parser.add_argument("--generator", choices=("mixed", "plain", "close", "hand"), default="mixed", help=kinds)
     add_shared(parser, "--workers", "--dask")
 
     parser = add_command(commands, "convert-300wlp", convert_300wlp, "300W-LP to training data")

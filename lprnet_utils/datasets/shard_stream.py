@@ -63,7 +63,8 @@ class ShardStream(Source):
         self.folder, self.size, self.keep = existing_folder(folder), size, max(keep, begin)
         self._model_name: str | None = None
         self.held_out = self._read(0, wait=True)
-        self.mean, self.basis, self.cropped = self.held_out.mean, self.held_out.basis, self.held_out.cropped
+        self.surface, self.cropped = self.held_out.surface, self.held_out.cropped
+        self.symmetric = self.held_out.symmetric
         self._record, self._lock = record, threading.Lock()
         lines = self._recorded()
         # of each shard that was taken up: the first batch, and the number of the file
@@ -199,6 +200,11 @@ class ShardStream(Source):
             shards = self._read(self._files[index])
         return shards
 
+    @property
+    def linear(self) -> tuple[Array, Array]:
+        """Mean (N*N, 3) and basis (K + E, N*N, 3) of the maps; ValueError for a model with a skeleton."""
+        return self.surface.linear
+
     def image(self, i: int) -> Image:
         """Crop i, (N, N, 3) uint8 RGB."""
         return self.shard(i // SHARD_SIZE).image(i % SHARD_SIZE)
@@ -211,5 +217,5 @@ class ShardStream(Source):
         """Position maps (B, N, N, 3) in pixels of the images, with mean z 0 over the valid texels."""
         rows = [(self.shard(i // SHARD_SIZE).fits, i % SHARD_SIZE) for i in np.asarray(indices)]
         fits = Fits(*(np.stack([getattr(fits, name)[k] for fits, k in rows]) for name in FIT_ARRAYS))
-        maps = fits.evaluate(self.mean, self.basis).reshape(-1, self.size, self.size, 3)
+        maps = self.surface.texels(fits).reshape(-1, self.size, self.size, 3)
         return self.held_out.layout.centre_depth(maps)

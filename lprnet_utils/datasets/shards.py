@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
@@ -24,9 +23,8 @@ from ..common.files import make_folder, only_process, read_checked, remove_unfin
 from ..common.parallel import check_cluster, run_jobs
 from ..geometry.camera import Camera
 from ..morphable_model.fitting import Fits
-from ..morphable_model.model import MorphableModel
-from ..uv.layout import UVLayout
-from .sources import Source, landmark_basis
+from .sources import Source
+from .surfaces import load_surface
 
 SHARD_SIZE = 1024  # pairs in a shard
 JPEG_QUALITY = 95  # of the crops
@@ -122,7 +120,9 @@ class Shards(Source):
         True if the images are crops for the network, False if they are photos with a margin around the face.
     fits : Fits
         Coefficients and cameras, in pixels of the images.
-    layout : UVLayout
+    surface : Surface
+        The shapes of the pairs, see :mod:`lprnet_utils.datasets.surfaces`.
+    layout : MapLayout
     weights : (n,) array
         All 1: each pair is drawn equally often.
     """
@@ -136,6 +136,11 @@ class Shards(Source):
             if path != expected:
                 raise DatasetError(f"{expected} is missing: the command that made the others fills the gap")
         self._read(paths[-1:] if held_out else paths[:-1], size)
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether the mirror image of a pair is a pair too. Of a right hand it is not."""
+        return self.layout.symmetric
 
     @classmethod
     def of_files(cls, paths: list[Path], size: int = 128) -> Self:
@@ -161,7 +166,7 @@ class Shards(Source):
                     "made one of them; make all again in a new folder"
                 )
         self.fits = Fits(*(np.concatenate([s[n] for s in shards]) for n in FIT_ARRAYS))
-        self.size, self.layout = size, UVLayout(size)
+        self.size = size
         stored = len(self._stored(0))
         if self.cropped and stored != size:  # pixel centres are at whole numbers
             zoom = np.float32(size / stored)
@@ -170,11 +175,11 @@ class Shards(Source):
         self.model_name = _shard_model_name(shards, paths)
         own = paths[0].parent / "model.bin"  # of a model that does not ship with the package, such as the Basel one
         stamp = own.stat().st_mtime_ns if own.exists() else None
-        found = _position_basis(paths[0].parent, self.model_name, size, stamp)
-        self.mean, self.basis, self._landmark_basis = found
-        if len(self.basis) != self.fits.coefficients.shape[1]:
+        self.surface = load_surface(paths[0].parent, self.model_name, size, stamp)
+        self.layout = self.surface.layout
+        if self.surface.count != self.fits.coefficients.shape[1]:
             found = self.fits.coefficients.shape[1]
-            raise DatasetError(f"{paths[0]} has {found} coefficients a face, not {len(self.basis)}")
+            raise DatasetError(f"{paths[0]} has {found} coefficients a face, not {self.surface.count}")
         self.weights = np.ones(len(self))
 
     def __len__(self) -> int:
@@ -183,6 +188,11 @@ class Shards(Source):
     def _stored(self, i: int) -> Image:
         shard, start, end = self._spans[i]
         return cv2.imdecode(self._data[shard][start:end], cv2.IMREAD_COLOR)[..., ::-1]
+
+    @property
+    def linear(self) -> tuple[Array, Array]:
+        """Mean (N*N, 3) and basis (K + E, N*N, 3) of the maps; ValueError for a model with a skeleton."""
+        return self.surface.linear
 
     def image(self, i: int) -> Image:
         """Crop i, (N, N, 3) uint8 RGB; the photo with its margin if not ``cropped``."""
@@ -193,12 +203,12 @@ class Shards(Source):
         return cv2.resize(picture, (self.size, self.size), interpolation=interpolation)
 
     def landmarks(self, i: int) -> Array:
-        """Landmarks (68, 3) of crop i, in its pixels; z has an arbitrary zero."""
-        return self.fits[[i]].evaluate(*self._landmark_basis)[0]
+        """Landmarks (L, 3) of crop i, in its pixels; z has an arbitrary zero. A face has 68."""
+        return self.surface.landmarks(self.fits[[i]])[0]
 
     def maps(self, indices: ArrayLike) -> NDArray[np.float32]:
         """Position maps (B, N, N, 3) in pixels of the images, with mean z 0 over the valid texels."""
-        maps = self.fits[np.asarray(indices)].evaluate(self.mean, self.basis)
+        maps = self.surface.texels(self.fits[np.asarray(indices)])
         return self.layout.centre_depth(maps.reshape(-1, self.size, self.size, 3))
 
     def __iter__(self) -> Iterator[tuple[Image, NDArray[np.float32]]]:
@@ -214,21 +224,3 @@ def _shard_model_name(shards: list[dict[str, NDArray]], paths: list[Path]) -> st
         if name != names[0]:
             raise DatasetError(f"{path} is of the face model {name!r}, those before it of {names[0]!r}")
     return names[0]
-
-
-@lru_cache(maxsize=2)  # a stream reads many shards one by one
-def _position_basis(folder: Path, name: str, size: int, stamp: int | None) -> tuple[Array, Array, tuple[Array, Array]]:
-    """Mean and basis of the position maps of shards, and those of their landmarks. DatasetError for an unknown model.
-
-    ``stamp`` is the time of the model in the folder, None without one.
-    """
-    try:
-        model = MorphableModel.load(name)
-    except ValueError as error:
-        raise DatasetError(f"{folder} was made with another version of lprnet_utils: {error}") from error
-    if stamp is not None:
-        arrays = read_checked(folder / "model.bin")
-        model = replace(model, **{n: arrays[n] for n in ("mean", "identity", "expression")})
-    layout = UVLayout(size)
-    mean, basis = layout.position_basis(model)
-    return mean, basis, landmark_basis(layout, mean, basis)

@@ -28,6 +28,7 @@ class Source(Protocol):
     weights: Array  # (n,): how often each pair is drawn, relative to the others
     cropped: Any  # bool, or (n,) of bool: the photo is a crop that was augmented when it was made
     size: int  # N, side of the position maps
+    symmetric: bool = True  # whether the mirror image of a pair is a pair too
 
     def __len__(self) -> int: ...
 
@@ -125,6 +126,11 @@ class FittedPhotos(Source):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def linear(self) -> tuple[Array, Array]:
+        """Mean (N*N, 3) and basis (K + E, N*N, 3) of the maps."""
+        return self.mean, self.basis
 
     def image(self, i: int) -> NDArray[np.uint8]:
         """Photo i, (h, w, 3) uint8 RGB."""

@@ -8,8 +8,8 @@ import numpy as np
 from keras import layers
 
 from ..geometry.crop import crop_side
+from ..uv.charts import load_layout
 from ..uv.encoding import SPAN
-from ..uv.layout import UVLayout
 from .layers import BatchNormalization, Conv2D, Rescaling, UpSampling2D
 
 # (stride, width) of L-PRNet's separable convolutions, and widths of its transposed convolutions
@@ -87,13 +87,13 @@ def prnet(size: int = 256, name: str = "prnet") -> keras.Model:
     return keras.Model(inputs, outputs, name=name)
 
 
-def _posed_mean_face(code, size: int):
-    """The mean face under an affine map, as encoded positions (B, s, s, 3) less 1/2, from a code (B, c).
+def _posed_mean(code, size: int, chart: str):
+    """The mean shape of a chart under an affine map, as encoded positions (B, s, s, 3) less 1/2, from a code (B, c).
 
     A dense layer reads the twelve numbers of the affine map from the code. Position, size and pose of the face make up
     most of a position map, and these numbers express them directly.
     """
-    layout = UVLayout(2 * size)
+    layout = load_layout(chart, 2 * size)
     mean = layout.mean_map.reshape(size, 2, size, 2, 3).mean((1, 3)).reshape(-1, 3)
     landmarks = layout.landmarks(layout.mean_map)
     low, high = landmarks.min(0), landmarks.max(0)
@@ -112,8 +112,9 @@ def _posed_mean_face(code, size: int):
 
 
 def lprnet_lite(
-    size: int = 128, name: str = "lprnet_lite", code: int = 192, posed: bool = True, normalised: bool = True
-) -> keras.Model:
+    size: int = 128, name: str = "lprnet_lite", code: int = 192, posed: bool = True, normalised: bool = True,
+    chart: str = "face",
+) -> keras.Model:  # fmt: skip
     """Build our network: an encoder of inverted residuals, and a decoder that alternates upsampling and convolution.
 
     It maps RGB crops (B, size, size, 3), 0 to 1, to encoded position maps (B, size, size, 3), about 0 to 1. A position
@@ -133,6 +134,8 @@ def lprnet_lite(
     normalised : bool
         Use batch normalisation. Without it the layers have biases instead. This suits finished weights with folded
         normalisation, such as those of a LiteRT file, and trains nearly twice as fast on a CPU.
+    chart : str
+        What the maps show, see :func:`lprnet_utils.uv.load_layout`: its mean shape is the one that ``posed`` moves.
 
     Raises
     ------
@@ -181,7 +184,7 @@ def lprnet_lite(
     # the last layers compute in float32 under any policy
     x = layers.Conv2D(3, 1, kernel_initializer=small, dtype="float32")(x)
     if posed:
-        x = layers.Add(dtype="float32")([x, _posed_mean_face(face_code, size // 2)])
+        x = layers.Add(dtype="float32")([x, _posed_mean(face_code, size // 2, chart)])
     # a layer of its own: as part of earlier numbers, 0.5 would cost these precision in float16
     x = Rescaling(1.0, offset=0.5, dtype="float32")(x)
     outputs = UpSampling2D(2, interpolation="bilinear", dtype="float32")(x)

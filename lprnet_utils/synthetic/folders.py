@@ -14,13 +14,15 @@ from ..datasets.closeups import pack_closeups
 from ..datasets.shards import SHARD_SIZE, fill_folder, is_whole, pack
 from .closeups import SyntheticCloseUps
 from .faces import SyntheticFaces
+from .hands import SyntheticHands
 from .mixed import MixedFaces
 
-# the generators by name, the face models of their coefficients, and what packs their samples into a shard
+# the generators by name, the models of their coefficients, and what packs their samples into a shard
 GENERATORS: dict[str, tuple[Callable, str, Callable]] = {
     "plain": (SyntheticFaces, "makehuman", pack),
     "mixed": (MixedFaces, "mixed", pack),
     "close": (SyntheticCloseUps, "", pack_closeups),
+    "hand": (SyntheticHands, "hand", pack),
 }
 
 
@@ -42,9 +44,9 @@ def synthesize(
         Wraps the iterator over shards, for a progress bar.
     dask : str, optional
         Address of a Dask cluster that does the work instead, see :func:`lprnet_utils.common.parallel.run_jobs`.
-    generator : {"mixed", "plain", "close"}
+    generator : {"mixed", "plain", "close", "hand"}
         ``mixed`` has the shapes of scanned people and the light of real places besides those of ``plain``. ``close``
-        makes close-ups of eyes and mouths for the closer look, in shards of their own kind.
+        makes close-ups of eyes and mouths for the closer look, in shards of their own kind. ``hand`` makes right hands.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def synthesize(
 _per_thread = threading.local()  # threads cannot share a generator, and a Dask worker may have several of them
 
 
-def faces_of_thread(seed: int, generator: str = "mixed") -> SyntheticFaces | SyntheticCloseUps:
+def faces_of_thread(seed: int, generator: str = "mixed") -> SyntheticFaces | SyntheticCloseUps | SyntheticHands:
     """The generator with this seed of the current thread."""
     if getattr(_per_thread, "made", None) != (seed, generator):
         _per_thread.faces, _per_thread.made = GENERATORS[generator][0](seed), (seed, generator)

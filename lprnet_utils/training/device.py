@@ -14,8 +14,8 @@ import numpy as np
 from keras import ops
 
 from ..datasets.sources import Source
+from ..uv.charts import load_layout
 from ..uv.encoding import SPAN
-from ..uv.layout import UVLayout
 from .compiled import beside_the_training, compiled
 from .device_pictures import change_pictures, change_tables, clip, pack_changes
 from .plan import parts_of, plan_batch
@@ -81,8 +81,8 @@ class DeviceBatches:
     def __init__(self, source: Source, config: TrainingConfig, size: int, count: int | None = None, part: int = 0):
         self.stored, self.config, self.size = DeviceStore(source, size), config, size
         self._count, self._part = count, part
-        basis = source.basis.reshape(len(source.basis), -1)
-        constants = source.mean.reshape(1, -1), basis, UVLayout(size).mask.ravel(), [1, -1, 1]
+        mean, basis = source.linear
+        constants = mean.reshape(1, -1), basis.reshape(len(basis), -1), load_layout(config.chart, size).mask.ravel(), [1, -1, 1]
         self._constants = tuple(ops.convert_to_tensor(np.asarray(a, np.float32)) for a in constants)
         setting = config.setting(cropped=bool(np.all(source.cropped)))
         filtered = 1 - (1 - setting.low_resolution) * (1 - setting.blur)

@@ -8,7 +8,7 @@ from keras import ops
 
 from ..geometry.landmarks import LID_AND_LIP_PAIRS
 from ..uv.encoding import SPAN
-from ..uv.layout import UVLayout
+from ..uv.maps import MapLayout
 
 Tensor = Any  # of the backend
 
@@ -26,7 +26,7 @@ def wing(x: Tensor) -> Tensor:
 
 
 def map_loss(
-    layout: UVLayout, kind: str = "l1", landmark_weight: float = 1.0, similarity_weight: float = 0.0,
+    layout: MapLayout, kind: str = "l1", landmark_weight: float = 1.0, similarity_weight: float = 0.0,
     edge_weight: float = 0.0, gap_weight: float = 0.0, shape_weight: float = 0.0,
 ) -> Callable[[Tensor, Tensor], Tensor]:  # fmt: skip
     """Make the loss between encoded maps, a weighted sum of six terms.
@@ -36,8 +36,8 @@ def map_loss(
 
     Parameters
     ----------
-    layout : UVLayout
-        PRNet's weight mask weights the texels. This term has weight 1.
+    layout : MapLayout
+        Its ``weights``, of the face PRNet's mask, weight the texels. This term has weight 1.
     kind : str
         ``l1`` takes absolute differences, ``l2`` squares, ``wing`` the Wing loss, for x, y and z alike.
     landmark_weight : float
@@ -87,24 +87,24 @@ def map_loss(
     return loss
 
 
-def _landmark_reader(layout: UVLayout) -> Callable[[Tensor], Tensor]:
-    """A function that reads landmarks (B, 68, 3) from maps (B, N, N, 3)."""
+def _landmark_reader(layout: MapLayout) -> Callable[[Tensor], Tensor]:
+    """A function that reads landmarks (B, L, 3) from maps (B, N, N, 3)."""
     # each landmark as a weighted sum of the same number of texels, so that one gather reads them on every backend
-    width = int(layout.landmark_matrix.getnnz(axis=1).max())
-    index, weight = np.zeros((68, width), int), np.zeros((68, width, 1), np.float32)
+    count, width = layout.landmark_matrix.shape[0], int(layout.landmark_matrix.getnnz(axis=1).max())
+    index, weight = np.zeros((count, width), int), np.zeros((count, width, 1), np.float32)
     for k, row in enumerate(layout.landmark_matrix):
         index[k, : row.nnz], weight[k, : row.nnz, 0] = row.indices, row.data
     weight, rows = ops.convert_to_tensor(weight), ops.convert_to_tensor(index.ravel())
 
     def read_landmarks(maps: Tensor) -> Tensor:
         flat = ops.reshape(maps, (-1, layout.size**2, 3))
-        values = ops.reshape(ops.take(flat, rows, axis=1), (-1, 68, width, 3))
+        values = ops.reshape(ops.take(flat, rows, axis=1), (-1, count, width, 3))
         return ops.sum(values * weight, axis=2)
 
     return read_landmarks
 
 
-def _edge_loss(layout: UVLayout, penalty: Callable[[Tensor], Tensor]) -> Callable[[Tensor, float], Tensor]:
+def _edge_loss(layout: MapLayout, penalty: Callable[[Tensor], Tensor]) -> Callable[[Tensor, float], Tensor]:
     """A function from map differences (B, N, N, 3) and a weight to the weighted edge losses (B,)."""
     mask = layout.mask.astype(np.float32)[None, ..., None]
     along_u, along_v = mask[:, :, 1:] * mask[:, :, :-1], mask[:, 1:] * mask[:, :-1]

@@ -54,6 +54,7 @@ def plan_batch(
             cut[k] = not np.array_equal(matrices[k], np.eye(2, 3))
         else:
             matrices[k], mirrored[k] = sample_matrix(rng, source.box(int(row)), photo_setting, size)
+        mirrored[k] &= source.symmetric
         setting = crop_setting if cropped[k] else photo_setting
         changes.append(PictureChange.draw(rng, setting, size) if varies or not cropped[k] else None)
     return BatchPlan(rows, matrices, cut, mirrored, changes)

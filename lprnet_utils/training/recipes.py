@@ -15,7 +15,7 @@ from ..datasets.augmentation import AUGMENTATIONS, Augmentation
 NETWORK_OPTIONS = {
     "prnet": {"size": int},
     "lprnet": {"size": int},
-    "lprnet_lite": {"size": int, "code": int, "posed": bool, "normalised": bool},
+    "lprnet_lite": {"size": int, "code": int, "posed": bool, "normalised": bool, "chart": str},
     "closer_eye": {},
     "closer_mouth": {},
 }
@@ -131,6 +131,11 @@ class TrainingConfig:
             if not low <= getattr(self, key) <= high:  # NaN is not
                 raise ValueError(f"{key} is a number from {low:g} to {high:g}, not {getattr(self, key)}")
         self._check_network()
+
+    @property
+    def chart(self) -> str:
+        """What the network's maps show: an option of the network."""
+        return self.network_options.get("chart", "face")
 
     def setting(self, cropped: bool) -> Augmentation:
         """How photos, or crops that were varied when they were made, are augmented."""

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ..uv.charts import load_layout
 from ..uv.encoding import fraction_outside
-from ..uv.layout import UVLayout
 from .batches import Batch, make_batch
 from .losses import map_loss
 from .recipes import TrainingConfig
@@ -41,7 +41,7 @@ class MapTask:
     error_name = "NME"
 
     def __init__(self, size: int, config: TrainingConfig):
-        self.layout, self.config = UVLayout(size), config
+        self.layout, self.config = load_layout(config.chart, size), config
 
     def loss(self) -> Callable[[Any, Any], Any]:
         """The loss between encoded maps by the recipe's weights."""

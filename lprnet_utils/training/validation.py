@@ -7,13 +7,13 @@ from ..datasets.sources import Source
 from ..evaluation.metrics import landmark_nme
 from ..geometry.crop import crop_matrix, invert_similarity, transform_points, warp_image
 from ..uv.encoding import decode_map
-from ..uv.layout import UVLayout
+from ..uv.maps import MapLayout
 
 VALIDATION_BATCH = 32
 
 
-def nme_per_photo(model: keras.Model, source: Source, layout: UVLayout) -> list[float]:
-    """2D NME in % of the 68 landmarks of each photo, from one pass over a crop around the labelled box."""
+def nme_per_photo(model: keras.Model, source: Source, layout: MapLayout) -> list[float]:
+    """2D NME in % of the landmarks of each photo, from one pass over a crop around the labelled box."""
     errors = []
     for start in range(0, len(source), VALIDATION_BATCH):
         indices = range(start, min(start + VALIDATION_BATCH, len(source)))
@@ -26,6 +26,6 @@ def nme_per_photo(model: keras.Model, source: Source, layout: UVLayout) -> list[
     return errors
 
 
-def mean_nme(model: keras.Model, source: Source, layout: UVLayout) -> float:
+def mean_nme(model: keras.Model, source: Source, layout: MapLayout) -> float:
     """Mean 2D NME, in %, of a network on held-out photos with labelled landmarks; the layout has the network's size."""
     return float(np.mean(nme_per_photo(model, source, layout)))

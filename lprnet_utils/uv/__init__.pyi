@@ -1,9 +1,12 @@
 from .encoding import SPAN, decode_map, encode_map, fraction_outside, mirror_map
-from .layout import MEMBRANE, OUTSIDE, SURFACE, UVLayout, texel_matrix
+from .charts import ChartLayout, load_layout
+from .layout import UVLayout, texel_matrix
+from .maps import MEMBRANE, OUTSIDE, SURFACE
 from .prnet import PRNetLayout
 from .registration import register_model
 
 __all__ = [
+    "ChartLayout",
     "MEMBRANE",
     "OUTSIDE",
     "PRNetLayout",
@@ -13,6 +16,7 @@ __all__ = [
     "decode_map",
     "encode_map",
     "fraction_outside",
+    "load_layout",
     "mirror_map",
     "register_model",
     "texel_matrix",

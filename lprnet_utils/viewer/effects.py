@@ -12,7 +12,7 @@ from ..common.arrays import Array, Image
 from ..geometry.landmarks import BROWS, EYES
 from ..geometry.shading import sh_basis
 from ..reconstruction.face import Face
-from ..uv.layout import SURFACE
+from ..uv.maps import SURFACE
 from ..uv.texture import photo_to_texture, texel_normals
 
 MAX_SWAP_ANGLES = {"yaw": 40.0, "pitch": 30.0}  # degrees: beyond these, half of the face would be invented

@@ -29,7 +29,8 @@ from lprnet_utils.common.files import write_files
 from lprnet_utils.common.litert import read_metadata
 from lprnet_utils.common.weights_archive import METADATA_FILE, pack, parse_description, unpack
 from lprnet_utils.uv.encoding import check_span
-from lprnet_utils.uv.layout import OUTSIDE, nearest_valid_in_left_half
+from lprnet_utils.uv.layout import nearest_valid_in_left_half
+from lprnet_utils.uv.maps import OUTSIDE
 from lprnet_utils.uv.outline import outline_level
 
 WEB = Path(__file__).resolve().parents[2] / "web"

@@ -26,7 +26,8 @@ from lprnet_utils.reconstruction.lprnet import DEFAULT_WEIGHTS
 from lprnet_utils.synthetic.heldout import held_out_faces
 from lprnet_utils.uv import decode_map
 from lprnet_utils.uv.encoding import SPAN
-from lprnet_utils.uv.layout import SMOOTHING_TEXELS, nearest_valid_in_left_half
+from lprnet_utils.uv.layout import nearest_valid_in_left_half
+from lprnet_utils.uv.maps import SMOOTHING_TEXELS
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTO = "samples/astronaut.jpg"

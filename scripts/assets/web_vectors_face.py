@@ -25,7 +25,8 @@ from lprnet_utils.reconstruction.blazeface import BlazeFace
 from lprnet_utils.reconstruction.detection import FaceDetector
 from lprnet_utils.reconstruction.likelihood import face_likelihood, shape_distance
 from lprnet_utils.uv.encoding import decode_map
-from lprnet_utils.uv.layout import MEMBRANE, UVLayout
+from lprnet_utils.uv.layout import UVLayout
+from lprnet_utils.uv.maps import MEMBRANE
 from lprnet_utils.uv.openings import openings, openness
 
 SIGNATURE = 8  # a picture of so many pixels a side tells which crop an answer is for

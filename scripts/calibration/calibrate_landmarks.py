@@ -29,7 +29,7 @@ from lprnet_utils.commands.options import add_shared, aflw_train_folder
 from lprnet_utils.datasets import AFLWTrain
 from lprnet_utils.geometry import MIRRORED_LANDMARKS, landmark_box
 from lprnet_utils.morphable_model import fit_landmarks
-from lprnet_utils.uv.layout import bilinear_matrix
+from lprnet_utils.uv.maps import bilinear_matrix
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 ANATOMICAL = [30, 33, *range(36, 49), 54, *range(60, 68)]  # nose, lids, corners of the mouth, inner lips
