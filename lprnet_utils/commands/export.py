@@ -34,6 +34,7 @@ EXAMPLES = """examples:
   lprnet export --run runs/lite-wild -o wild.tflite --head-angle runs/head-angle.weights.h5
   lprnet export --run runs/mine --photos photos --licence "Mine." -o mine.tflite
   lprnet export --run runs/closer-eye -o closer/eye.tflite
+  lprnet export --run runs/hand-run -o hand.tflite
   lprnet export --origin wild.toml --weights wild-2.weights.h5 --head-angle wild -o wild.tflite
   lprnet export --from open --precision int8_weights -o open-small.tflite
   lprnet export --from open -o open.onnx
@@ -59,6 +60,8 @@ def export(arguments: argparse.Namespace) -> int:
         return _export_finished(arguments)
     if arguments.run and (kind := _closer_look_of(arguments.run)):
         return _export_closer_look(arguments, kind)
+    if arguments.run and (chart := _chart_of(arguments.run)) != "face":
+        return _export_chart(arguments, chart)
     model, metadata, crops = (_from_run if arguments.run else _from_statement)(arguments)
     # the likelihood is measured on synthetic faces too, because hardly any photo shows a wide-open mouth
     faces = SyntheticFaces(seed=1)
@@ -116,6 +119,26 @@ def _closer_look_of(run: Path) -> str | None:
     from ..training.recipes import CLOSE_UPS
 
     return CLOSE_UPS.get(load_checkpoint(run / "checkpoint.bin")[1]["config"]["network"])
+
+
+def _chart_of(run: Path) -> str:
+    """What the maps of a run's network show."""
+    from ..common.files import load_checkpoint
+
+    return load_checkpoint(run / "checkpoint.bin")[1]["config"]["network_options"].get("chart", "face")
+
+
+def _export_chart(arguments: argparse.Namespace, chart: str) -> int:
+    """Write a network for another surface than the face, checked on synthetic photos that no training used."""
+    from ..networks import export_litert
+    from ..synthetic.folders import GENERATORS
+
+    model, metadata, _ = _from_run(arguments)
+    photos = GENERATORS[chart][0](seed=CALIBRATION_SEED, size=model.input_shape[1])
+    count = CALIBRATION_FACES if arguments.precision == "int8" else FORM_CHECKS
+    examples = np.stack([photos.sample(k).image for k in range(count)]).astype(np.float32) / 255
+    done = export_litert(model, arguments.output, metadata, examples, arguments.precision, chart=chart)
+    return _report(done, arguments)
 
 
 def _export_closer_look(arguments: argparse.Namespace, kind: str) -> int:
@@ -180,7 +203,8 @@ def _from_run(arguments: argparse.Namespace) -> tuple[keras.Model, dict[str, Any
     from ..training.origin import describe_run
 
     info = load_checkpoint(arguments.run / "checkpoint.bin")[1]
-    origin = describe_run(info.get("origin"), arguments.licence)
+    config = TrainingConfig(**info["config"])
+    origin = describe_run(info.get("origin"), arguments.licence, config.chart)
     kind, crops = info["origin"]["data"][0], []
     if kind == "own photos":
         if arguments.photos is None:
@@ -190,7 +214,6 @@ def _from_run(arguments: argparse.Namespace) -> tuple[keras.Model, dict[str, Any
     elif kind == "AFLW":
         crops = _held_out_crops(arguments.aflw_train)
         origin["landmark_uv"] = _places_of_labels()
-    config = TrainingConfig(**info["config"])
     model = getattr(networks, config.network)(**config.network_options)
     model.load_weights(arguments.run / arguments.weights)
     return model, {"recipe": info["config"]} | origin, crops

@@ -293,9 +293,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--seed", type=SEED, default=0)
     kinds = (
         "mixed: also shapes of scanned people and the light of real places; plain: without these; close: close-ups of "
-        "eyes and mouths; hand: right hands (%(default)s)"
+        "eyes and mouths; head: heads from all around; hand: right hands (%(default)s)"
     )
-    parser.add_argument("--generator", choices=("mixed", "plain", "close", "hand"), default="mixed", help=kinds)
+    parser.add_argument("--generator", choices=("mixed", "plain", "close", "head", "hand"), default="mixed", help=kinds)
     add_shared(parser, "--workers", "--dask")
 
     parser = add_command(commands, "convert-300wlp", convert_300wlp, "300W-LP to training data")

@@ -147,5 +147,5 @@ FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "doubt": (_is_curve, "a distance and a width in mm"),
     "notices": (lambda value: isinstance(value, list) and all(map(_is_text, value)), "a list of texts"),
     "sha256": (lambda value: _is_text(value) and len(value) == 64, "64 hexadecimal digits"),
-    **dict.fromkeys(("licence", "training_data", "network", "precision"), (_is_text, "a text")),
+    **dict.fromkeys(("licence", "training_data", "network", "precision", "chart"), (_is_text, "a text")),
 }

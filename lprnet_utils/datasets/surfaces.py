@@ -16,6 +16,7 @@ from ..common.files import read_checked
 from ..morphable_model.fitting import Fits
 from ..morphable_model.model import MorphableModel
 from ..morphable_model.posed import PosedModel
+from ..morphable_model.whole_head import load_whole_head
 from ..uv.charts import load_layout
 from ..uv.maps import MapLayout
 from .sources import landmark_basis
@@ -93,6 +94,8 @@ def load_surface(folder: Path, name: str, size: int, stamp: int | None) -> Surfa
     """
     if name in POSED:
         return PosedSurface(load_layout(name, size), PosedModel.load(name))
+    if name == "head":
+        return LinearSurface(load_layout("head", size), load_whole_head())
     try:
         model = MorphableModel.load(name)
     except ValueError as error:

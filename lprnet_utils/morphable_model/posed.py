@@ -79,7 +79,7 @@ class PosedModel:
         return len(self.shape) + 3 * len(self.bones)
 
     def vertices(self, coefficients: ArrayLike) -> NDArray[np.float32]:
-        """Vertices (B, V, 3), in mm of the model's frame, for coefficients (B, K + 3 J). ValueError for another shape."""
+        """Vertices (B, V, 3), in mm of the model's frame, of coefficients (B, K + 3 J); ValueError for other shapes."""
         c = np.asarray(coefficients, np.float32)
         if c.ndim != 2 or c.shape[1] != self.count:
             raise ValueError(f"coefficients have shape {c.shape}, this model takes (B, {self.count})")

@@ -10,6 +10,7 @@ import numpy as np
 from ..common.files import make_folder, write_files
 from ..common.litert import LiteRTModel
 from ..common.weights_archive import check_description, pack
+from ..uv.charts import load_layout
 from ..uv.encoding import SPAN
 from ..uv.layout import UVLayout
 from .quantisation import convert_int8, litert_converter, quiet_converter
@@ -77,6 +78,7 @@ def export_litert(
     examples: np.ndarray,
     precision: str = "float16",
     head_angle: keras.Model | bytes | None = None,
+    chart: str = "face",
 ) -> dict[str, float]:
     """Convert a trained network to LiteRT, check the file against Keras, and store a description in it.
 
@@ -99,6 +101,8 @@ def export_litert(
     head_angle : keras.Model or bytes, optional
         A trained :func:`head_angle_network` to store in the archive in half precision, or one from another file
         (:func:`lprnet_utils.common.litert.read_head_angle_network`).
+    chart : str
+        What the maps show, see :func:`lprnet_utils.uv.load_layout`.
 
     Returns
     -------
@@ -116,7 +120,7 @@ def export_litert(
         ``float16``, 2.5 and 25 for ``int8`` (the bundled weights ``open`` have a mean of 1.4).
     """
     data = convert_litert(model, precision, examples)
-    network, layout = LiteRTModel(data), UVLayout(model.output_shape[1])
+    network, layout = LiteRTModel(data), load_layout(chart, model.output_shape[1])
     errors = [
         np.abs(network(example)[0] - expected)[layout.mask] * SPAN * layout.size
         for example, expected in zip(examples, model.predict(examples, verbose=0), strict=True)
@@ -131,10 +135,13 @@ def export_litert(
         "size": layout.size,
         "network": model.name,
         "parameters": model.count_params(),
-        "landmark_uv": layout.landmark_uv.round(6).tolist(),  # where they were when it was exported
         "precision": precision,
         "pixels_from_keras": round(difference, 4),
     }
+    if isinstance(layout, UVLayout):
+        description["landmark_uv"] = layout.landmark_uv.round(6).tolist()  # where they were when it was exported
+    else:
+        description["chart"] = chart
     second = b"" if head_angle is None else head_angle if isinstance(head_angle, bytes) else convert_litert(head_angle)
     description |= metadata
     check_description(description, str(path))

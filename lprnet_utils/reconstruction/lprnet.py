@@ -69,7 +69,7 @@ class LPRNet:
     Raises
     ------
     AssetError, ValueError
-        If the weights are missing, truncated or altered; if ``passes`` is less than 1.
+        If the weights are missing, truncated or altered; if they make no maps of faces; if ``passes`` is less than 1.
 
     Examples
     --------
@@ -88,6 +88,8 @@ class LPRNet:
         name, data = read_weights(weights)
         self.metadata = read_metadata(data, name)
         check_span(self.metadata, name)
+        if (chart := self.metadata.get("chart", "face")) != "face":
+            raise ValueError(f"{name} makes maps of another surface ({chart}): open it with lprnet_utils.body.BodyNet")
         self._network = LiteRTModel(data, name, threads)
         self.size = self._network.input_shape[1]
         self.layout = UVLayout(self.size, self.metadata.get("landmark_uv"))

@@ -40,6 +40,8 @@ class SyntheticFaces:
         The bundled face model.
     landmark_weights : (68, V) sparse matrix
         From the face's vertices to its 68 landmarks.
+    crop_weights : (L, V) sparse matrix
+        From the vertices of the layout's mesh to the points that the crop goes round.
 
     Examples
     --------
@@ -48,6 +50,8 @@ class SyntheticFaces:
     >>> sample.image.shape, sample.position_map.shape
     ((128, 128, 3), (128, 128, 3))
     """
+
+    most_hidden = 0.5  # share of the face that hair, hat and glasses may hide
 
     def __init__(
         self, seed: int = 0, size: int = 128, head: Head | None = None, people: People | None = None,
@@ -59,6 +63,7 @@ class SyntheticFaces:
         # crops, lashes and beards went by the landmarks of labels when the bundled photos were made
         self.layout = layout or UVLayout.of_labels(size)
         self.landmark_weights = self.layout.landmark_matrix @ self.layout.matrix
+        self.crop_weights = self.landmark_weights
         self.people = people or People(self.model)
         self.appearance = Appearance(self.head, self.landmark_weights)
         self._cached_block: tuple = (None, None)
@@ -69,11 +74,11 @@ class SyntheticFaces:
         k = number % BLOCK_SIZE
         rng = self.picture_rng(number)
         vertices, labels = heads[k], dict(labels[k])
-        face = vertices[: self.head.face_count]
+        surface = self.surface(coefficients[k], vertices)
         picture_rotation, pose = self.pose(rng)
         labels["yaw"] = rotation_angles(pose)[1]
-        camera = self.camera(rng, self.landmark_weights @ face, rotation_matrix(0, 0, picture_rotation) @ pose)
-        position_map = self.layout.vertices_to_map(camera.project(face).astype(np.float32))
+        camera = self.camera(rng, self.crop_weights @ surface, rotation_matrix(0, 0, picture_rotation) @ pose)
+        position_map = self.layout.vertices_to_map(camera.project(surface).astype(np.float32))
         mean_depth = position_map[..., 2][self.layout.mask].mean()
         light, picture = self.scene(rng)
         if rng.random() < 0.12:
@@ -91,6 +96,10 @@ class SyntheticFaces:
         picture = self.put_before(rng, picture, drawn)
         image = self.photograph(rng, picture)
         return Sample(image, position_map, coefficients[k], camera, labels, *optional)
+
+    def surface(self, coefficients: Array, vertices: Array) -> Array:
+        """The vertices (V, 3) of the layout's mesh of a head with these coefficients and vertices: the face's."""
+        return vertices[: self.head.face_count]
 
     def put_before(self, rng: np.random.Generator, picture: Array, drawn: Rendering) -> Array:
         """The picture (N, N, 3), seldom with fingers or an obstacle before the face."""
@@ -146,7 +155,7 @@ class SyntheticFaces:
         """One person, with the camera's exposure."""
         surface, parts = self.dress(rng, vertices, camera, light, labels)
         drawn = draw_head(self.head, vertices, surface, light, camera, self.size, parts)
-        if drawn.hidden > 0.5:  # too little of the face is seen to learn from
+        if drawn.hidden > self.most_hidden:  # too little of the face is seen to learn from
             drawn = draw_head(self.head, vertices, surface, light, camera, self.size)
         coarse = drawn.picture[::3, ::3][drawn.coverage[::3, ::3] > 0.5]
         tenth = 9 * coarse.size // 10

@@ -35,10 +35,10 @@ FOREARM = np.array([22.0, 9.0, 14.0]), np.array([55.0, 22.0, 40.0])  # deviation
 
 
 def sample_pose(rng: np.random.Generator) -> tuple[str, NDArray[np.float32]]:
-    """The name of a pose and angles (17, 3) in degrees of the bones of :class:`lprnet_utils.morphable_model.PosedModel`.
+    """The name of a pose, and angles (17, 3) in degrees of the bones of the hand model.
 
-    A third of the poses are as named, to some degrees; a third lie between two of them; in the rest each finger bends on
-    its own, and the name is ``free``.
+    A third of the poses are as named, to some degrees, and a third lie between two of them. In the rest each finger
+    bends on its own, and the name is ``free``.
     """
     names = list(POSES)
     name = names[int(rng.integers(len(names)))]
@@ -51,7 +51,9 @@ def sample_pose(rng: np.random.Generator) -> tuple[str, NDArray[np.float32]]:
     elif kind > 1 / 3:
         other = POSES[names[int(rng.integers(len(names)))]]
         share = rng.uniform(0, 0.5)  # it keeps the name of the nearer one
-        curl, spread, thumb = ((1 - share) * a + share * np.array(b) for a, b in zip((curl, spread, thumb), other, strict=True))
+        curl, spread, thumb = (
+            (1 - share) * a + share * np.array(b) for a, b in zip((curl, spread, thumb), other, strict=True)
+        )
     return name, bone_angles(rng, curl, float(spread), float(thumb))
 
 

@@ -23,7 +23,11 @@ from .hand_poses import sample_coefficients
 
 BLOCK_SIZE = 32  # samples whose vertices are computed together
 SUPERSAMPLING = 2
-YAW, PITCH, PICTURE_ROTATION = (26.0, 60.0), (22.0, 50.0), 45.0  # deviation and limit, limit of a uniform angle; degrees
+YAW, PITCH, PICTURE_ROTATION = (
+    (26.0, 60.0),
+    (22.0, 50.0),
+    45.0,
+)  # deviation and limit, limit of a uniform angle; degrees
 SCALE, SHIFT = (0.85, 1.2), 0.08  # of the crop against an exact box
 PALM_Z = 0.35  # of the normal in the rest pose, below which skin is fully that of the palm
 CREASES = 40  # smooth patterns of the skin, of which each hand mixes some

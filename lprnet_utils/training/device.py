@@ -82,7 +82,12 @@ class DeviceBatches:
         self.stored, self.config, self.size = DeviceStore(source, size), config, size
         self._count, self._part = count, part
         mean, basis = source.linear
-        constants = mean.reshape(1, -1), basis.reshape(len(basis), -1), load_layout(config.chart, size).mask.ravel(), [1, -1, 1]
+        constants = (
+            mean.reshape(1, -1),
+            basis.reshape(len(basis), -1),
+            load_layout(config.chart, size).mask.ravel(),
+            [1, -1, 1],
+        )
         self._constants = tuple(ops.convert_to_tensor(np.asarray(a, np.float32)) for a in constants)
         setting = config.setting(cropped=bool(np.all(source.cropped)))
         filtered = 1 - (1 - setting.low_resolution) * (1 - setting.blur)

@@ -11,6 +11,10 @@ SYNTHETIC_DATA = (
     "and expressions follow means and covariances measured on fits to photos of AFLW, and the landmarks' places on the "
     "model were calibrated on them: numbers, no photo."
 )
+HAND_DATA = (
+    "Synthetic photos of MakeHuman's right hand (CC0) in random poses, rendered by this project (lprnet synthesize "
+    "--generator hand). No photo of a hand was used."
+)
 AFLW_DATA = (
     "Photos of AFLW (Koestinger et al. 2011) without those of AFLW2000-3D, with 68 pseudo-landmarks of 3DDFA_V2 "
     "corrected by AFLW's human points; position maps of the MakeHuman face model fitted to them."
@@ -25,17 +29,18 @@ W300LP_LICENCE = "Research use only: trained on 300W-LP and the Basel Face Model
 FREE_LICENCE = "Free for any use: CC0 1.0."  # the licence text of free weights begins like this
 
 
-def describe_run(origin: dict[str, Any] | None, licence: str) -> dict[str, Any]:
+def describe_run(origin: dict[str, Any] | None, licence: str, chart: str = "face") -> dict[str, Any]:
     """Describe a run for the file of its weights: ``licence``, ``training_data``, and ``notices`` if there are any.
 
     ``origin`` is the checkpoint's; ``licence`` holds for weights that were trained on the user's own photos.
+    ``chart`` is what the network's maps show.
     """
     if origin is None:
         raise ValueError("the run's checkpoint does not say what it was trained on: begin the run anew")
     known = {
         "AFLW": (AFLW_DATA, RESEARCH_LICENCE),
         "300W-LP": (W300LP_DATA, W300LP_LICENCE),
-        "synthetic": (SYNTHETIC_DATA, FREE_LICENCE),
+        "synthetic": (HAND_DATA if chart == "hand" else SYNTHETIC_DATA, FREE_LICENCE),
         "own photos": (OWN_DATA, licence),
     }
     texts, terms = zip(*(known[kind] for kind in origin["data"]), strict=True)

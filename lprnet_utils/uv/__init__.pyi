@@ -1,5 +1,5 @@
-from .encoding import SPAN, decode_map, encode_map, fraction_outside, mirror_map
 from .charts import ChartLayout, load_layout
+from .encoding import SPAN, decode_map, encode_map, fraction_outside, mirror_map
 from .layout import UVLayout, texel_matrix
 from .maps import MEMBRANE, OUTSIDE, SURFACE
 from .prnet import PRNetLayout

@@ -21,7 +21,9 @@ from .maps import OUTSIDE, SURFACE, MapLayout, bilinear_matrix, grid_triangles, 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-CHARTS = {"hand": "hand.npz"}  # and the files that hold them
+    from ..morphable_model.model import MorphableModel
+
+CHARTS = {"head": "head_chart.npz", "hand": "hand.npz"}  # and the files that hold them
 LONGEST_EDGE = 5.0  # times the median edge of the map's mesh; a longer one would join two fingers
 
 
@@ -30,7 +32,7 @@ class ChartLayout(MapLayout):
 
     Parameters
     ----------
-    chart : {"hand"}
+    chart : {"head", "hand"}
         Which part of the body.
     size : int
         N, the side of the maps. 128 is precomputed; other sizes are rasterised on creation (needs numba).
@@ -66,6 +68,18 @@ class ChartLayout(MapLayout):
     def matrix(self) -> csr_matrix:
         """Sparse (N*N, V): ``matrix @ vertices`` is the flattened position map."""
         return interpolation_matrix(self._vertices.astype(np.int32), self._weights.astype(np.float32), len(self._mean))
+
+    def position_basis(self, model: MorphableModel) -> tuple[Array, Array]:
+        """Mean (N*N, 3) and basis (K + E, N*N, 3) of the position maps of a linear model of the chart's mesh.
+
+        ValueError if the model has another number of vertices.
+        """
+        from ..morphable_model.model import transform_basis
+
+        if len(model.mean) != len(self._mean):
+            raise ValueError(f"the model has {len(model.mean)} vertices, the chart {self.chart} {len(self._mean)}")
+        directions = np.concatenate([model.identity, model.expression]).astype(np.float32)
+        return self.matrix @ model.mean.astype(np.float32), transform_basis(self.matrix, directions)
 
     @cached_property
     def mean_map(self) -> Array:
@@ -112,7 +126,7 @@ class ChartLayout(MapLayout):
 
 
 def load_layout(chart: str = "face", size: int = 128) -> MapLayout:
-    """The layout of a chart, ``face`` or ``hand``, for maps of a side. ValueError if there is no such chart."""
+    """The layout of a chart, ``face``, ``head`` or ``hand``, for maps of a side. ValueError for another chart."""
     return UVLayout(size) if chart == "face" else ChartLayout(chart, size)
 
 

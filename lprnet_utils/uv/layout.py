@@ -215,7 +215,6 @@ class UVLayout(MapLayout):
         return bilinear_matrix(np.array(PUPILS), self.size) @ self.flat(position_map)
 
 
-
 def texel_matrix(
     uv: Array, triangles: NDArray, membrane: NDArray[np.bool_], mirror: NDArray, size: int
 ) -> tuple[NDArray, Array, NDArray[np.uint8]]:

