@@ -19,8 +19,8 @@ def normaliser(landmarks: ArrayLike, kind: str = "box") -> Array:
 
     Parameters
     ----------
-    landmarks : (..., L, 2 or 3) array
-        True landmarks: 68 of a face; for the two measures of a box also those of another layout.
+    landmarks : (..., 68, 2 or 3) array
+        True landmarks.
     kind : str
         ``box``: the square root of width times height of the landmarks' box (AFLW2000-3D: Zhu et al., CVPR 2016).
         ``diagonal``: the diagonal of that box (Menpo: Zafeiriou et al., CVPR Workshops 2017).
@@ -31,14 +31,14 @@ def normaliser(landmarks: ArrayLike, kind: str = "box") -> Array:
     Raises
     ------
     ValueError
-        For an unknown kind, or if other than 68 landmarks should have eyes.
+        For an unknown kind, or another number of landmarks.
     """
     points = np.asarray(landmarks, float)
+    if points.shape[-2] != 68:
+        raise ValueError(f"68 landmarks are needed, got an array of shape {points.shape}")
     if kind in ("box", "diagonal"):
         width, height = np.moveaxis(np.ptp(points[..., :2], axis=-2), -1, 0)
         return np.sqrt(width * height) if kind == "box" else np.hypot(width, height)
-    if points.shape[-2] != 68 and kind in ("interocular", "interpupil"):
-        raise ValueError(f"68 landmarks are needed, got an array of shape {points.shape}")
     if kind == "interocular":
         return np.linalg.norm(points[..., OUTER_EYE_CORNERS[0], :] - points[..., OUTER_EYE_CORNERS[1], :], axis=-1)
     if kind == "interpupil":
