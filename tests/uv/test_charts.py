@@ -8,7 +8,6 @@ from lprnet_utils.geometry.mesh import triangle_normals
 from lprnet_utils.uv import ChartLayout, UVLayout, load_layout
 from lprnet_utils.uv.maps import grid_triangles
 
-
 FILES = {"head": "head_chart.npz", "hand": "hand.npz"}
 
 
