@@ -22,7 +22,7 @@ morphable_model
 uv
 reconstruction networks datasets evaluation
 synthetic training
-avatar
+avatar body
 viewer video
 course
 commands
