@@ -1,5 +1,5 @@
 # Every target makes the environment first, so on a machine with Python and make one command is all the set-up.
-# On Windows, or without make, README.md gives the same steps.
+# On Windows, or without make, docs/install.md gives the same steps.
 
 PYTHON ?= python3
 WORKERS ?= 2
@@ -82,7 +82,7 @@ lab: $(VENV)/.lab ## JupyterLab with the notebooks
 notebooks: $(VENV)/.lab ## Execute the notebooks again, in place
 	$(NOTEBOOK) LPRNET_OUTPUT="$(OUTPUTS)/notebooks" $(BIN)/python scripts/course/run_notebooks.py notebooks/*.ipynb
 
-benchmark: $(VENV)/.lab ## Measure what README.md says about speed, into docs/benchmark.json and README.md
+benchmark: $(VENV)/.lab ## Measure what docs/benchmark.md says about speed, and write it there
 	$(BIN)/python scripts/benchmarks/benchmark.py
 
 student: $(VENV)/.quickstart ## The notebooks without solutions, into outputs/student/; these into outputs/student-solutions/

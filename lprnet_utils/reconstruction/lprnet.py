@@ -41,7 +41,7 @@ class LPRNet:
         Bundled weights by name, or the path of a file that ``lprnet_utils.networks`` exported. ``open``, the default:
         trained on synthetic photos alone, **free for any use**. ``wild``: trained on real photos too, more accurate,
         **for research only**. ``published``: the published architecture, slower, **for research only**; its landmarks
-        are good, but its mesh is wrinkled. README has the error of each.
+        are good, but its mesh is wrinkled. docs/benchmark.md has the error of each.
     threads : int
         CPU threads of the network and the detector.
     passes : int

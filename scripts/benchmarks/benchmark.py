@@ -1,8 +1,8 @@
-"""Measure the times that the course states; write ``docs/benchmark.json``, and from it README.md's part about speed
-and ``docs/speed.md``. The networks on a GPU, where there is one, are measured by ``benchmark_gpu.py``.
+"""Measure the times that the course states; write ``docs/benchmark.json``, and from it ``docs/speed.md`` and
+the part of ``docs/benchmark.md`` about speed. The networks on a GPU, where there is one, are measured by ``benchmark_gpu.py``.
 
     make benchmark                                       # the same as without options
-    python scripts/benchmarks/benchmark.py --table       # measures nothing: README.md from docs/benchmark.json
+    python scripts/benchmarks/benchmark.py --table       # measures nothing: the pages from docs/benchmark.json
     python scripts/benchmarks/benchmark.py --only video  # measures one part, keeps the other parts' numbers
 
 Everything runs on one thread unless stated otherwise. Things that are compared take turns, after one unmeasured round;
@@ -276,7 +276,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmark.json")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--processes", type=int, default=5, help="for each package (%(default)s)")
-    parser.add_argument("--table", action="store_true", help="measure nothing: write README.md from the output file")
+    parser.add_argument("--table", action="store_true", help="measure nothing: write the pages from the output file")
     parser.add_argument("--only", metavar="PART", help="measure this part, and keep the numbers of the others")
     options = parser.parse_args()
     begun = time.perf_counter()

@@ -1,4 +1,4 @@
-"""README.md's part about speed, written from ``docs/benchmark.json``. ``benchmark.py`` measures and calls this module.
+"""The part of ``docs/benchmark.md`` about speed, written from ``docs/benchmark.json``. ``benchmark.py`` measures and calls this module.
 
 python scripts/benchmarks/benchmark.py --table      # writes the part again, in under a second
 """
@@ -18,7 +18,7 @@ SUBJECTS = {
     "mediapipe": ("MediaPipe", "468 points in 3D"),
     "dlib": ("dlib", "68 points in 2D, faces from 80 pixels"),
 }
-# parts of a frame, and their names in README.md
+# parts of a frame, and their names on the page
 FRAME_PARTS = {name: name for name in ("detect", "network", "check", "smooth", "landmarks")}
 FRAME_PARTS["network"] = "crop, network and map"
 KERAS_STEP = "network alone, Keras' step"
@@ -101,7 +101,7 @@ writes this part of the page.
 MB and ms: float32 / float16 / int8. "Times as fast" is float32 on one thread, where `lprnet_lite` is {over_lprnet}
 times as fast as `lprnet`. The bundled weights are float16. int8 is the smallest, and moves the points of `open` by
 {int8_cost} pixels of the crop on average. The GPU's column is of another machine: {gpu}, {gpu_software},
-measured by {gpu_by}. [docs/speed.md](docs/speed.md) says more, and how fast training goes.
+measured by {gpu_by}. [Speed](speed.md) says more, and how fast training goes.
 
 **A photo** of {width} x {height} pixels, one thread: {parts}
 (the map in the photo, its check, landmarks, vertices, colours); the whole {whole} ms. **Start**, one core: import
@@ -159,7 +159,7 @@ both: starting a step's computations is the processor's work. What has no figure
     python scripts/benchmarks/benchmark_gpu.py --shards runs/synthetic
     python scripts/benchmarks/benchmark.py --table
 
-The figures are in `docs/benchmark.json` and `docs/benchmark_gpu.json`; this page and README are made from them.
+The figures are in `docs/benchmark.json` and `docs/benchmark_gpu.json`; this page and [its companion](benchmark.md) are made from them.
 """
 
 
@@ -190,7 +190,7 @@ def page(report: Report, gpu: list[Report]) -> str:
 
 
 def block(report: Report, gpu: list[Report]) -> str:
-    """Text of README.md between the marks, from ``docs/benchmark.json`` and ``docs/benchmark_gpu.json``."""
+    """Text of docs/benchmark.md between the marks, from ``docs/benchmark.json`` and ``docs/benchmark_gpu.json``."""
     run = gpu_inference(gpu)
     machine, photo, start, video = (report[k] for k in ("machine", "photo", "start", "video"))
     lite, alone = report["networks"]["lprnet_lite"], report["networks alone"]
@@ -236,16 +236,17 @@ def block(report: Report, gpu: list[Report]) -> str:
 
 
 def with_block(text: str, content: str) -> str:
-    """The text of README.md with new content between the marks, which must be there once each and in order."""
+    """The text of docs/benchmark.md with new content between the marks, which must be there once each and in order."""
     before, opened, rest = text.partition(BLOCK_START)
     _, closed, after = rest.partition(BLOCK_END)
     if not (opened and closed) or BLOCK_START in rest or BLOCK_END in before + after:
-        raise ValueError(f"README.md needs {BLOCK_START} and, after it, {BLOCK_END}, once each")
+        raise ValueError(f"docs/benchmark.md needs {BLOCK_START} and, after it, {BLOCK_END}, once each")
     return f"{before}{BLOCK_START}\n{content}\n{BLOCK_END}{after}"
 
 
 def write_tables(root: Path, report: Report, gpu: list[Report]) -> None:
-    """Write the numbers into README.md and docs/speed.md of a checkout."""
-    readme = root / "README.md"
-    readme.write_text(with_block(readme.read_text(encoding="utf-8"), block(report, gpu)), encoding="utf-8")
-    (root / "docs" / "speed.md").write_text(page(report, gpu), encoding="utf-8")
+    """Write the numbers into docs/benchmark.md and docs/speed.md of a checkout."""
+    docs = root / "docs"
+    text = (docs / "benchmark.md").read_text(encoding="utf-8")
+    (docs / "benchmark.md").write_text(with_block(text, block(report, gpu)), encoding="utf-8")
+    (docs / "speed.md").write_text(page(report, gpu), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Write the measured numbers of bundled weights into their model card, and those of the photos into README.md.
+"""Write the measured numbers of bundled weights into their model card, and those of the photos into ``docs/benchmark.md``.
 
     LPRNET_AFLW2000=... python scripts/course/model_card.py open wild
 
@@ -18,7 +18,7 @@ from lprnet_utils.commands.main import main as lprnet
 from lprnet_utils.evaluation.protocols import ERROR_NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
-CARDS, README = ROOT / "data" / "weights" / "README.md", ROOT / "README.md"
+CARDS, PAGE = ROOT / "data" / "weights" / "README.md", ROOT / "docs" / "benchmark.md"
 COLUMNS = "0-30", "30-60", "60-90", "mean of bins", "mean over photos"
 
 
@@ -65,12 +65,12 @@ def with_photo_numbers(card: str, photos: dict) -> str:
     return re.sub(r"^\| [\d. |]+ \|$", row, card, count=1, flags=re.M)
 
 
-def update_readme(name: str, photos: dict) -> None:
-    """Replace the numbers of AFLW2000-3D in README.md's row of these weights."""
-    text = README.read_text(encoding="utf-8")
+def update_page(name: str, photos: dict) -> None:
+    """Replace the numbers of AFLW2000-3D in the row of these weights in docs/benchmark.md; README.md quotes two of them."""
+    text = PAGE.read_text(encoding="utf-8")
     row = re.search(rf"^\| (`{name}`[^|]*) \|[\d. |]+\| ([^|\d][^|]*) \|$", text, re.M)
     figures = " | ".join(f"{photos['nme'][c]:.2f}" for c in COLUMNS[:4])
-    README.write_text(text.replace(row[0], f"| {row[1]} | {figures} | {row[2]} |"), encoding="utf-8")
+    PAGE.write_text(text.replace(row[0], f"| {row[1]} | {figures} | {row[2]} |"), encoding="utf-8")
 
 
 def main() -> None:
@@ -89,7 +89,7 @@ def main() -> None:
             card = with_dense_numbers(card, dense)
         if photos:
             card = with_photo_numbers(card, photos)
-            update_readme(name, photos)
+            update_page(name, photos)
         CARDS.write_text(before + title + card + following + after, encoding="utf-8")
 
 

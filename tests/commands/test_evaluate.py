@@ -50,7 +50,7 @@ def test_evaluate_on_synthetic_photos(tmp_path, capsys):
 @pytest.mark.parametrize(
     "name", ["open", *(pytest.param(name, marks=pytest.mark.slow) for name in ("wild", "published"))]
 )
-def test_model_card_and_readme_have_the_errors_on_real_photos(name, aflw2000_dir, tmp_path, capsys):
+def test_model_card_and_benchmark_page_have_the_errors_on_real_photos(name, aflw2000_dir, tmp_path, capsys):
     assert main(["evaluate", "--aflw2000", str(aflw2000_dir), "--weights", name, "--output", str(tmp_path)]) == 0
     text, _, readout = capsys.readouterr().out.partition("the same, of points that a readout")
     values = re.compile(r"^  .+?\s+([\d.]+)$", re.MULTILINE)
@@ -61,8 +61,8 @@ def test_model_card_and_readme_have_the_errors_on_real_photos(name, aflw2000_dir
     if name != "published":
         of_readout = [float(v) for v in values.findall(readout)]
         assert numbers(r"^\| readout \| ([\d. |]+) \|$", card(name)) == pytest.approx(of_readout, abs=0.011)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert numbers(rf"^\| `{name}`[^|]*\| ([\d. |]+) \|", readme) == stated[:4]
+    page = (ROOT / "docs/benchmark.md").read_text(encoding="utf-8")
+    assert numbers(rf"^\| `{name}`[^|]*\| ([\d. |]+) \|", page) == stated[:4]
 
 
 @pytest.mark.parametrize("name", ["open", "wild", "published"])

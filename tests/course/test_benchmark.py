@@ -1,4 +1,4 @@
-"""README.md's part about speed comes from docs/benchmark.json, and the parts of the benchmark measure correctly."""
+"""The part of docs/benchmark.md about speed comes from docs/benchmark.json, and the parts of the benchmark measure correctly."""
 
 import json
 import os
@@ -27,10 +27,10 @@ def report():
     return json.loads(text_of(ROOT / "docs" / "benchmark.json"))
 
 
-def test_the_readme_has_the_measured_numbers(report):
-    text = text_of(ROOT / "README.md")
+def test_the_page_has_the_measured_numbers(report):
+    text = text_of(ROOT / "docs" / "benchmark.md")
     assert benchmark_table.with_block(text, benchmark_table.block(report, GPU)) == text, (
-        "README.md and docs/benchmark.json differ: python scripts/benchmarks/benchmark.py --table"
+        "docs/benchmark.md and docs/benchmark.json differ: python scripts/benchmarks/benchmark.py --table"
     )
     assert text_of(ROOT / "docs" / "speed.md") == benchmark_table.page(report, GPU)
 
@@ -121,11 +121,11 @@ def test_only_the_text_between_the_marks_is_replaced(tmp_path, report):
     old = f"before\n{benchmark_table.BLOCK_START}\nold\n{benchmark_table.BLOCK_END}\nafter\n"
     once = benchmark_table.with_block(old, "new")
     assert once == old.replace("old", "new") and benchmark_table.with_block(once, "new") == once
-    readme = tmp_path / "README.md"
-    readme.write_text(old, encoding="utf-8")
     (tmp_path / "docs").mkdir()
+    page = tmp_path / "docs" / "benchmark.md"
+    page.write_text(old, encoding="utf-8")
     benchmark_table.write_tables(tmp_path, report, GPU)
-    assert benchmark_table.block(report, GPU) in text_of(readme)
+    assert benchmark_table.block(report, GPU) in text_of(page)
     for wrong in ("no marks", benchmark_table.BLOCK_END + benchmark_table.BLOCK_START, old + old):
         with pytest.raises(ValueError, match="once each"):
             benchmark_table.with_block(wrong, "new")

@@ -1,4 +1,4 @@
-"""The documents: quoted messages, links, commands and names of the package exist; README.md's snippet and table run."""
+"""The documents: quoted messages, links, commands and names of the package exist; README.md's snippet runs, and PRNet's table."""
 
 import pkgutil
 import re
@@ -146,10 +146,32 @@ def test_names_of_the_package_in_documents_notebooks_and_docstrings_exist():
     assert not wrong
 
 
-# README.md: its first snippet, and its table of PRNet's options
-README = text_of(ROOT / "README.md")
-SECTION = re.search(r"^## What PRNet's demo did.+?(?=^## )", README, re.MULTILINE | re.DOTALL)[0]
-LINES = [line for line in SECTION.splitlines() if line.startswith("| ")][1:]
+# README.md: its length, its figures, its snippet
+README, BENCHMARK = text_of(ROOT / "README.md"), text_of(ROOT / "docs" / "benchmark.md")
+
+
+def test_the_first_page_is_short_and_begins_with_a_picture():
+    assert len(README.split()) < 600
+    pictures = re.findall(r"!\[[^\]]{20,}\]\((docs/[\w.]+)\)", README)
+    assert pictures[0] == "docs/turning.gif" and README.index(pictures[0]) < README.index("\n## ")
+    assert {"docs/strip.jpg", "docs/makes.jpg", "docs/pipeline.png"} <= set(pictures)
+    sizes = {name: (ROOT / name).stat().st_size for name in pictures}
+    assert all(size < 1e6 for size in sizes.values()), sizes
+
+
+def test_the_first_page_quotes_at_most_five_measured_figures_and_they_are_those_of_the_benchmark():
+    text = re.sub(r"```.*?```|https?://\S+|\bPython [\d.]+ to [\d.]+", "", README, flags=re.DOTALL)
+    quoted = re.findall(r"(?<![\w.])\d+\.\d+(?![\w.])", text)
+    assert 0 < len(quoted) <= 5
+    for name in ("open", "wild"):
+        row = re.search(rf"^\| `{name}`[^|]*\|[\d. |]*\| ([\d.]+) \|", BENCHMARK, re.MULTILINE)
+        assert row[1] in quoted, name
+    whole = re.search(r"the whole ([\d.]+) ms", BENCHMARK)[1]
+    assert f"takes {whole} ms on one thread" in " ".join(README.split())
+
+
+# docs/prnet.md: the table of PRNet's options
+LINES = [line for line in text_of(ROOT / "docs" / "prnet.md").splitlines() if line.startswith("| ")][1:]
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in LINES]
 # the options of PRNet's demo.py and demo_texture.py
 OPTIONS = ["i", "o", "gpu", *"isDlib is3d isMat isKpt isPose isShow isImage isFront isDepth isTexture isMask".split()]
