@@ -1,5 +1,5 @@
 """Measure the times that the course states; write ``docs/benchmark.json``, and from it ``docs/speed.md`` and
-the part of ``docs/benchmark.md`` about speed. The networks on a GPU, where there is one, are measured by ``benchmark_gpu.py``.
+the part of ``docs/benchmark.md`` about speed. ``benchmark_gpu.py`` measures the networks on a GPU, where there is one.
 
     make benchmark                                       # the same as without options
     python scripts/benchmarks/benchmark.py --table       # measures nothing: the pages from docs/benchmark.json

@@ -1,4 +1,4 @@
-"""The part of ``docs/benchmark.md`` about speed, written from ``docs/benchmark.json``. ``benchmark.py`` measures and calls this module.
+"""The part of ``docs/benchmark.md`` about speed, from ``docs/benchmark.json``; ``benchmark.py`` calls it.
 
 python scripts/benchmarks/benchmark.py --table      # writes the part again, in under a second
 """
@@ -159,7 +159,8 @@ both: starting a step's computations is the processor's work. What has no figure
     python scripts/benchmarks/benchmark_gpu.py --shards runs/synthetic
     python scripts/benchmarks/benchmark.py --table
 
-The figures are in `docs/benchmark.json` and `docs/benchmark_gpu.json`; this page and [its companion](benchmark.md) are made from them.
+The figures are in `docs/benchmark.json` and `docs/benchmark_gpu.json`. This page and
+[the benchmark](benchmark.md) are made from them.
 """
 
 

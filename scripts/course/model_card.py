@@ -1,4 +1,4 @@
-"""Write the measured numbers of bundled weights into their model card, and those of the photos into ``docs/benchmark.md``.
+"""Write the measured numbers of bundled weights into their card, and those of photos into ``docs/benchmark.md``.
 
     LPRNET_AFLW2000=... python scripts/course/model_card.py open wild
 
@@ -66,7 +66,7 @@ def with_photo_numbers(card: str, photos: dict) -> str:
 
 
 def update_page(name: str, photos: dict) -> None:
-    """Replace the numbers of AFLW2000-3D in the row of these weights in docs/benchmark.md; README.md quotes two of them."""
+    """Replace the numbers of AFLW2000-3D in the row of these weights in docs/benchmark.md (README.md quotes two)."""
     text = PAGE.read_text(encoding="utf-8")
     row = re.search(rf"^\| (`{name}`[^|]*) \|[\d. |]+\| ([^|\d][^|]*) \|$", text, re.M)
     figures = " | ".join(f"{photos['nme'][c]:.2f}" for c in COLUMNS[:4])

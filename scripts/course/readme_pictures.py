@@ -2,9 +2,9 @@
 
     python scripts/course/readme_pictures.py [--output docs] [turning] [strip] [makes] [pipeline]
 
-``turning.gif`` is the photo beside the face that turns, ``strip.jpg`` the results of one call, ``makes.jpg`` what can be
-made of them, ``pipeline.png`` the way from the photo to the mesh. Without names it draws all four, in half a minute, and
-the same bytes each time.
+``turning.gif`` is the photo beside the face that turns, ``strip.jpg`` has the results of one call, ``makes.jpg`` what
+can be made of them, ``pipeline.png`` the way from the photo to the mesh. Without names it draws all four, in half a
+minute, and the same bytes each time.
 """
 
 import argparse

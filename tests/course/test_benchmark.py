@@ -1,4 +1,4 @@
-"""The part of docs/benchmark.md about speed comes from docs/benchmark.json, and the parts of the benchmark measure correctly."""
+"""The part of docs/benchmark.md about speed comes from docs/benchmark.json, and its parts measure correctly."""
 
 import json
 import os

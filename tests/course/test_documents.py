@@ -1,4 +1,4 @@
-"""The documents: quoted messages, links, commands and names of the package exist; README.md's snippet runs, and PRNet's table."""
+"""The documents: quoted messages, links, commands and names of the package exist; README's snippet runs."""
 
 import pkgutil
 import re

@@ -254,9 +254,7 @@ def test_the_parts_of_a_frame_are_timed(net, talking):
 
 @pytest.mark.slow
 def test_a_frame_is_fast_enough_for_video(net, talking):
-    assert time_tracking(talking[0][:8], net)["total"] < 300, (
-        "milliseconds: a generous limit; docs/benchmark.md has the number"
-    )
+    assert time_tracking(talking[0][:8], net)["total"] < 300, "milliseconds: generous; docs/benchmark.md has the number"
 
 
 def test_importing_the_video_modules_is_light():
