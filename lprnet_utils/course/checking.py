@@ -109,7 +109,7 @@ def described(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, np.ndarray):
         if value.size > 8:
-            return f"array of shape {value.shape}"
+            return f"an array of shape {value.shape}"
         return np.array2string(value, precision=4, separator=", ").replace("\n", "")
     if isinstance(value, bool | int | np.integer | str) or value is None:
         return repr(value)

@@ -149,7 +149,9 @@ def show(fig: Figure, alt: str, photo: bool = False) -> None:
     if photo:
         picture.save(file, "jpeg", quality=80, optimize=True)
     else:
-        picture.quantize(256, dither=0).save(file, "png", optimize=True)
+        # the method that keeps the few brightest pixels of a map too
+        colors = picture.quantize(256, PIL.Image.Quantize.MAXCOVERAGE, dither=PIL.Image.Dither.NONE)
+        colors.save(file, "png", optimize=True)
     kind = "image/jpeg" if photo else "image/png"
     # IPython.display.Image has no ``alt`` before IPython 8.1, and Colab has 7.34
     data = {kind: file.getvalue(), "text/plain": alt}

@@ -120,10 +120,11 @@ def test_right_and_wrong_answers_are_told_apart_and_the_table_counts_them(toy):
     "change, outcome",
     [
         ({"solution": "3 * x"}, "solution fails"),
-        ({"solution": "unknown * x"}, "solution fails"),
+        ({"solution": "unknown * x"}, "solution breaks"),
         ({"start": "2 * x"}, "start passes"),
         ({"sign": "FACTOR * x"}, "sign passes"),
         ({"sign": "(_ for _ in ()).throw(SystemError)"}, "every answer as wanted"),
+        ({"sign": "unknown * x"}, "sign breaks"),
     ],
 )
 def test_an_answer_that_is_judged_wrongly_is_noticed(toy, change, outcome):
@@ -174,7 +175,7 @@ def broken(x):
         (print, (1,), "returns nothing"),
         (clobber, (np.zeros(3),), "changes the array that it is given"),
         (broken, (np.arange(3.0),), r"broken\(\[0\., 1\., 2\.\]\) fails in line \d+ of its cell: .*Error"),
-        (broken, (np.zeros((9, 2)), 0.5), r"broken\(array of shape \(9, 2\), 0.5\) fails: TypeError"),
+        (broken, (np.zeros((9, 2)), 0.5), r"broken\(an array of shape \(9, 2\), 0.5\) fails: TypeError"),
     ],
 )
 def test_a_call_that_goes_wrong_says_how(answer, inputs, message):
