@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array, Image
 from ..geometry.camera import rotation_matrix
+from ..geometry.mesh import triangle_edges
 from ..morphable_model.gaze import LOOK_ASIDE, LOOK_DOWN, LOOK_UP
 from ..reconstruction.face import Face
 from ..reconstruction.mesh_files import textured
-from ..synthetic.head import Part
+from ..synthetic.head import Part, ambient_occlusion
 from . import atlas, eyes, hair
 from .mouth import Mouth, inside_of_mouth
 from .person import PersonShape
@@ -26,6 +27,7 @@ from .visemes import sided
 if TYPE_CHECKING:
     import trimesh
 
+SHADE_ROUNDS = 6
 LASH_PICTURE = (512, 128)  # width and height in texels
 
 
@@ -259,6 +261,19 @@ class Avatar:
                 moved = (moved - centre) @ turn.T + centre
             points.append(moved[piece.corner])
         return (np.concatenate(points) @ rotation_matrix(*pose).T).astype(np.float32)
+
+    @cached_property
+    def shade(self) -> NDArray[np.float32]:
+        """How much (C,) of the sky each of the :meth:`surface_points` sees at rest: folds and hollows see little."""
+        places = self.surface_places
+        triangles = np.ascontiguousarray(places[self.surface[0]], np.int32)
+        seen = ambient_occlusion(self.surface_points(), triangles)
+        edges, count = triangle_edges(triangles), len(places)
+        both = np.concatenate([edges, edges[:, ::-1]])
+        around = np.maximum(np.bincount(both[:, 0], minlength=count), 1)
+        for _ in range(SHADE_ROUNDS):  # few directions were looked at: their rims are evened out
+            seen = (seen + np.bincount(both[:, 0], seen[both[:, 1]], count) / around) / 2
+        return seen[places].astype(np.float32)
 
     def mesh(
         self, expression: ArrayLike | dict[str, float] = (), pose: tuple[float, float, float] = (0.0, 0.0, 0.0)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .avatar import Avatar
 
 PICTURE_WIDTH_MM = 340.0  # of a whole head with its bust and hair
-AMBIENT = {"clay": 0.22, "photo": 0.5}  # share of ambient light; the colours of a photo are already lit
+AMBIENT = {"clay": 0.45, "photo": 0.5}  # share of ambient light; the colours of a photo are already lit
 HAIR_LIGHT = 1.6  # hair is given by its dark strands' colour: between them light comes back
 GLINT = 0.8  # linear brightness of the lamp in a wet eye
 GLINT_POWER = 90.0
@@ -69,7 +69,8 @@ def draw_avatar(
     places = avatar.surface_places
     normals = vertex_normals(points, np.ascontiguousarray(places[triangles], np.int32))[places] @ turn.T
     index, bary, depth = rasterize(seen(points), triangles, fine, fine)
-    values = np.c_[uv * len(avatar.texture) - 0.5, normals, _wet(avatar)].astype(np.float32)
+    last = avatar.shade if clay else _wet(avatar)
+    values = np.c_[uv * len(avatar.texture) - 0.5, normals, last].astype(np.float32)
     drawn = interpolate(values, triangles, index, bary)
     picture = _lit(drawn, None if clay else avatar.texture)
     picture[index < 0] = 1.0
@@ -85,9 +86,13 @@ def _wet(avatar: Avatar) -> NDArray[np.float32]:
 
 
 def _lit(drawn: Array, texture: Image | None) -> NDArray[np.float32]:
-    """Linear colours (h, w, 3) of drawn places in the texture, normals and wetness (h, w, 6); clay without texture."""
+    """Linear colours (h, w, 3) of drawn places in the texture, normals and wetness (h, w, 6).
+
+    Without a texture it is clay; the last value is then the share of the sky that is seen.
+    """
     normals = drawn[..., 2:5] / np.maximum(np.linalg.norm(drawn[..., 2:5], axis=-1, keepdims=True), 1e-6)
-    light = _light(normals, "clay" if texture is None else "photo")[..., None]
+    light = _light(normals, "photo" if texture is not None else "clay", drawn[..., 5] if texture is None else 1.0)
+    light = light[..., None]
     if texture is None:
         return (linear_light(np.float32(CLAY)) * light).astype(np.float32)
     x, y = (np.ascontiguousarray(drawn[..., k]) for k in (0, 1))
@@ -97,11 +102,12 @@ def _lit(drawn: Array, texture: Image | None) -> NDArray[np.float32]:
     return (linear_light(colors) * light + (drawn[..., 5] * glint)[..., None]).astype(np.float32)
 
 
-def _light(normals: Array, kind: str) -> NDArray[np.float64]:
-    """Light (...), 0 to 1, of sky and lamp on unit normals (..., 3)."""
+def _light(normals: Array, kind: str, open_sky: Array | float = 1.0) -> NDArray[np.float64]:
+    """Light (...), 0 to 1, of sky and lamp on unit normals (..., 3), to which a share of the sky is open."""
     ambient = AMBIENT[kind]
-    sky = 0.75 + 0.25 * normals[..., 1]  # a little less from below
-    return ambient * sky + (1 - ambient) * np.clip(normals @ (LAMP / np.linalg.norm(LAMP)), 0, 1)
+    sky = (0.75 + 0.25 * normals[..., 1]) * open_sky  # a little less from below
+    lamp = np.clip(normals @ (LAMP / np.linalg.norm(LAMP)), 0, 1) * np.sqrt(open_sky)  # a large lamp
+    return ambient * sky + (1 - ambient) * lamp
 
 
 def _add_hair(picture, depth, avatar: Avatar, expression, seen, turn: Array, clay: bool) -> None:

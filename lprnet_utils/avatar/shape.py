@@ -18,13 +18,15 @@ from ..synthetic.eyes import Lids
 from ..uv.layout import UVLayout
 from ..uv.outline import outline_level
 
-# of 128, inside the outline of the face: from the first on its own details count, from the second on they are kept
-KNOWN_TEXELS = (2.0, 14.0)
-TRUST = 0.3  # 1 / mm^4, relative to bending: how much details count just before they are kept
+# Details of the face are followed as far as they are trusted, in 1 / mm^4 relative to bending, so that the skin has
+# neither creases nor folds: more and more between the two numbers of texels of 128 inside the outline
+KNOWN_TEXELS = (-4.0, 22.0)
+TRUST, MOST_TRUST = 2e-4, 1.0  # at the second number of texels, and MORE_TEXELS further inside
+MORE_TEXELS = 10.0
 REACH = 85.0  # mm from the face at which skull and neck no longer follow its details
 # relative to bending, in 1 / mm^2: how strongly details stay even, and fall to 0, beyond those that are known
-TENSION, STIFFNESS = 0.02, 2e-5
-MOUTH_STIFFNESS = 1e-3  # the same for the inside of the mouth, whose details become the mean of the lips' in some mm
+TENSION, STIFFNESS = 0.001, 3e-6
+MOUTH_STIFFNESS = 3e-3  # the same for the inside of the mouth, whose details become the mean of the lips' in some mm
 TONGUE_OUT = "tongueOut"
 RIGHT_SIDE, LEFT_SIDE, MOUTH, LID = range(4)  # charts of ``avatar.npz``
 # mm by which the inside of the mouth is smaller than MakeHuman's, so that it stays behind cheeks and chin, and from
@@ -137,38 +139,39 @@ class HeadShape:
         return np.unique(inside[inside >= len(self.model.mean)])
 
     @cached_property
-    def _details(self) -> tuple[NDArray[np.intp], NDArray[np.intp], SuperLU, csr_matrix, NDArray, NDArray]:
-        """Vertices whose details are kept, those that follow, the factors and the coupling of their equations.
+    def _details(self) -> tuple[NDArray[np.intp], SuperLU, NDArray, NDArray]:
+        """Vertices that details move, the factors of their equations, and what counts in these.
 
-        Then what their own details count in these, and the mean of the lips'.
+        That is their own details by the trust in them (n,), and the mean of the lips' (n,).
         """
         layout = UVLayout()
         level = np.full(len(self.mean), -1.0)
         level[: len(self.model.mean)] = layout.inverse_matrix @ outline_level(layout.mask).ravel()
-        kept = level > KNOWN_TEXELS[1]
-        count = TRUST * np.clip((level - KNOWN_TEXELS[0]) / (KNOWN_TEXELS[1] - KNOWN_TEXELS[0]), 0, 1) ** 3
-        distance = cKDTree(self.mean[kept]).query(self.mean)[0]
-        free = np.flatnonzero(~kept & (distance < REACH))
+        count = TRUST * np.clip((level - KNOWN_TEXELS[0]) / np.diff(KNOWN_TEXELS), 0, 1) ** 2
+        count *= (MOST_TRUST / TRUST) ** np.clip((level - KNOWN_TEXELS[1]) / MORE_TEXELS, 0, 1)
+        inside = level > KNOWN_TEXELS[1]
+        distance = cKDTree(self.mean[inside]).query(self.mean)[0]
+        moves = distance < REACH
+        moves[self.mouth] = True
+        free = np.flatnonzero(moves)
         free = free[np.isin(free, self.triangles)]  # not the middles of the membrane
-        fall = STIFFNESS * np.clip(4 * distance / REACH, 0.2, 4)
+        fall = np.where(inside, 0, STIFFNESS * np.clip(4 * distance / REACH, 0.2, 4))
         lips = np.zeros(len(self.mean))
         lips[self.mouth] = fall[self.mouth] = MOUTH_STIFFNESS
         even = TENSION * (self.laplacian + self.laplacian.T) / 2
         square = (self.laplacian.T @ self.laplacian + even + diags(fall + count)).tocsr()
-        known = np.flatnonzero(kept)
-        return known, free, splu(square[free][:, free].tocsc()), square[free][:, known], count[free], lips[free]
+        return free, splu(square[free][:, free].tocsc()), count[free], lips[free]
 
     def spread_details(self, details: Array) -> NDArray[np.float32]:
-        """Offsets (W, 3) that are those of the face (V, 3) inside it, and fall smoothly to 0 on skull and neck.
+        """Offsets (W, 3) that follow those of the face (V, 3) inside it, and fall smoothly to 0 on skull and neck.
 
-        Near the outline, where a map is least accurate, and beyond it they minimise the squared Laplacian (a thin
-        plate: Botsch and Sorkine, On linear variational surface deformation methods, TVCG 2008). What is inside the
-        mouth moves with the lips.
+        They minimise the squared Laplacian (a thin plate: Botsch and Sorkine, On linear variational surface deformation
+        methods, TVCG 2008) and the distance from the face's own offsets, which counts least near the outline, where a
+        map is least accurate. What is inside the mouth moves with the lips.
         """
-        known, free, factors, coupling, count, lips = self._details
+        free, factors, count, lips = self._details
+        given = np.zeros((len(self.mean), 3))
+        given[: len(details)] = details
         out = np.zeros((len(self.mean), 3), np.float32)
-        out[: len(details)] = details
-        pull = count[:, None] * out[free] + lips[:, None] * out[self.lip_rim].mean(0)
-        out[len(details) :] = 0
-        out[free] = factors.solve(np.asarray(pull - coupling @ out[known], float))
+        out[free] = factors.solve(count[:, None] * given[free] + lips[:, None] * given[self.lip_rim].mean(0))
         return out

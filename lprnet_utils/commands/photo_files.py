@@ -12,6 +12,7 @@ from ..common.files import write_json
 from ..reconstruction.draw import draw_landmarks
 from ..reconstruction.face import Face
 from ..viewer.face_page import face_page
+from .photo_avatars import PERSON_ENDING, AvatarLook
 
 DEPTH_LEVELS_PER_MM = 200  # of the 16-bit depth picture
 DEPTH_ZERO_LEVEL = 32768  # in the middle of the face
@@ -64,12 +65,6 @@ def _write_html(face: Face, path: Path) -> None:
     path.write_text(face_page(face, f"{path.stem} in 3D"), encoding="utf-8", errors="replace")
 
 
-def _write_avatar(face: Face, path: Path) -> None:
-    from ..avatar import write_avatar  # with the renderer, which takes a while to import
-
-    write_avatar(face, path)
-
-
 class FaceFile(NamedTuple):
     """A kind of file of each face."""
 
@@ -80,7 +75,7 @@ class FaceFile(NamedTuple):
 
 FACE_FILES = {
     "glb": FaceFile(".glb", "mesh with texture, for three.js, Blender, phones", Face.save),
-    "avatar": FaceFile(".avatar.glb", "head with eyes, teeth and hair that expressions can move", _write_avatar),
+    "avatar": FaceFile(".avatar.glb", "head with eyes, teeth and hair that expressions can move", AvatarLook().write),
     "obj": FaceFile(".obj", "mesh with texture, and its .mtl and .png", Face.save),
     "ply": FaceFile(".ply", "mesh with a colour at each vertex", Face.save),
     "npz": FaceFile(".npz", "mesh, landmarks and pose as numpy arrays", Face.save),
@@ -95,10 +90,14 @@ OVERLAY = "overlay"  # a file of each photo: the photo with the landmarks of all
 FILE_KINDS = (*FACE_FILES, OVERLAY)
 DEFAULT_FILE_KINDS = ("glb", OVERLAY)
 # words between a photo's name and the last ending of its files, such as ``avatar`` and ``overlay``
-SECOND_ENDINGS = {OVERLAY, DEPTH_PREVIEW}.union(*(file.ending.split(".")[1:-1] for file in FACE_FILES.values()))
+SECOND_ENDINGS = {OVERLAY, DEPTH_PREVIEW}.union(
+    *(ending.split(".")[1:-1] for ending in (PERSON_ENDING, *(file.ending for file in FACE_FILES.values())))
+)
 
 
-def write_photo_files(image: Image, faces: list[Face], kinds: Iterable[str], folder: Path, name: str) -> list[str]:
+def write_photo_files(
+    image: Image, faces: list[Face], kinds: Iterable[str], folder: Path, name: str, look: AvatarLook
+) -> list[str]:
     """Write files of these kinds into a folder. ``name`` is that of the photo. Returns the sorted names of the files.
 
     The first face's files are called ``NAME.glb`` and so on, the next face's ``NAME.face2.glb``.
@@ -107,7 +106,8 @@ def write_photo_files(image: Image, faces: list[Face], kinds: Iterable[str], fol
         stem = name + (f".face{number}" if number > 1 else "")
         for kind in kinds:
             if kind != OVERLAY:
-                FACE_FILES[kind].write(face, folder / (stem + FACE_FILES[kind].ending))
+                write = look.write if kind == "avatar" else FACE_FILES[kind].write
+                write(face, folder / (stem + FACE_FILES[kind].ending))
     if OVERLAY in kinds and faces:
         _write_picture(draw_landmarks(image, faces)[..., ::-1], folder / f"{name}.{OVERLAY}.jpg")
     return sorted(path.name for path in folder.iterdir())

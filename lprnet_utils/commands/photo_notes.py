@@ -53,10 +53,15 @@ def read_note(path: Path) -> dict[str, Any] | None:
 
 
 def write_note(job: PhotoJob, note: dict[str, Any], kinds: Iterable[str], files: list[str]) -> None:
-    """Write a photo's note. Files of the old note are listed in it if they are still valid, and deleted otherwise."""
+    """Write a photo's note. Files of the old note are listed in it if they are still valid, and deleted otherwise.
+
+    A kind may have a colon and how its files are made, such as ``avatar:hair=none``; they replace those made otherwise.
+    """
     old = read_note(job.note_path)
     if old and {key: old[key] for key in note} == note:  # further kinds of files of the same faces
-        kinds, files = sorted({*kinds, *old["kinds"]}), sorted({*files, *old["files"]})
+        new = {kind.partition(":")[0] for kind in kinds}
+        kept = {kind for kind in old["kinds"] if kind.partition(":")[0] not in new}
+        kinds, files = sorted({*kinds, *kept}), sorted({*files, *old["files"]})
     elif old:
         for name in set(old["files"]) - set(files):
             (job.files_folder / name).unlink(missing_ok=True)

@@ -33,6 +33,7 @@ from ..common.names import comparable
 from ..common.parallel import check_cluster, run_jobs
 from ..reconstruction.lprnet import DEFAULT_WEIGHTS, LPRNet
 from .options import add_command, add_shared, counted
+from .photo_avatars import AvatarLook, add_look, check_same_person, look_of, write_person
 from .photo_files import DEFAULT_FILE_KINDS, FACE_FILES, FILE_KINDS, write_photo_files
 from .photo_inputs import AN_OUTPUT, find_photos
 from .photo_notes import NOTES_FOLDER, PhotoJob, fingerprint, note_if_done, write_note
@@ -43,6 +44,7 @@ RUNS_FOLDER = ".runs"  # in the folder of notes: the names that each running pro
 EXAMPLES = """examples:
   lprnet photo me.jpg -o out                         out/me.glb and out/me.overlay.jpg
   lprnet photo me.jpg -o out --avatar --html         a face to animate, and one to turn in the browser
+  lprnet photo me*.jpg -o out --same-person          one head of all photos of a person, which is more like them
   lprnet photo holiday -o faces --landmarks --pose   all photos in a folder; run it again to go on after a kill
   lprnet photo holiday -o faces --dask tcp://10.0.0.1:8786
 
@@ -67,6 +69,12 @@ class PhotoOptions:
     small: bool = False
     closer_look: bool | None = None
     kinds: tuple[str, ...] = DEFAULT_FILE_KINDS  # of FILE_KINDS; for meshes see lprnet_utils.Face.save
+    look: AvatarLook = AvatarLook()
+
+    @property
+    def noted_kinds(self) -> list[str]:
+        """The kinds as notes have them: that of avatars says how they look."""
+        return [self.look.kind if kind == "avatar" else kind for kind in self.kinds]
 
 
 @dataclass
@@ -116,11 +124,11 @@ def process_photo(job: PhotoJob, options: PhotoOptions, settings: dict[str, Any]
         faces = _thread_net(options).reconstruct(image, options.max_faces, options.small)
         job.files_folder.mkdir(parents=True, exist_ok=True)
         with temporary_folder(unfinished) as temporary:
-            files = write_photo_files(image, faces, options.kinds, temporary, Path(job.name).name)
+            files = write_photo_files(image, faces, options.kinds, temporary, Path(job.name).name, options.look)
             for name in files:
                 os.replace(temporary / name, job.files_folder / name)
         note = {"photo": size_and_time, "settings": settings, "faces": len(faces)}
-        write_note(job, note, options.kinds, files)
+        write_note(job, note, options.noted_kinds, files)
         return job.photo, len(faces), ""
     except Exception as error:
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "  # this package raises ValueErrors
@@ -161,14 +169,14 @@ def process_photos(
     jobs = find_photos(inputs, folder, report.ignored)
     _net(options)  # raises an error before any work is done
     settings = asdict(options) | {"sha256": sha256(read_weights(options.weights)[1])}
-    del settings["kinds"]  # they add up over several runs
+    del settings["kinds"], settings["look"]  # kinds add up over several runs, and say how avatars look
     check_cluster(dask)
     report.renamed = {str(job.photo): job.name for job in jobs if Path(job.name).name != job.photo.stem}
     for name in (UNFINISHED_FOLDER, RUNS_FOLDER):
         (folder / NOTES_FOLDER / name).mkdir(parents=True, exist_ok=True)
     _remove_unfinished(folder)
     for job in jobs:
-        note = note_if_done(job, options.kinds, settings)
+        note = note_if_done(job, options.noted_kinds, settings)
         if note is None:
             todo.append((job, options, settings))
         else:
@@ -210,13 +218,42 @@ def photo(arguments: argparse.Namespace) -> int:
     """3D faces of photos, as files: meshes, avatars, landmarks and more."""
     # joblib takes the memory of the z-buffer's compiler for a leak and starts a new worker, which is harmless
     warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
-    kinds = tuple(kind for kind in FILE_KINDS if getattr(arguments, kind)) or DEFAULT_FILE_KINDS
+    kinds, look = tuple(kind for kind in FILE_KINDS if getattr(arguments, kind)), look_of(arguments)
     names = "weights", "passes", "max_faces", "small", "closer_look"
-    options = PhotoOptions(**{name: getattr(arguments, name) for name in names}, kinds=kinds)
-    bar = partial(tqdm, unit="photo")
+    options = {name: getattr(arguments, name) for name in names} | {"kinds": kinds or DEFAULT_FILE_KINDS, "look": look}
+    options, bar, status = PhotoOptions(**options), partial(tqdm, unit="photo"), 0
+    if arguments.same_person:
+        status = _photos_of_one_person(arguments, options)
+        if not kinds:
+            return status
     report = process_photos(arguments.photos, arguments.output, options, arguments.workers, arguments.dask, bar)
+    _print_report(report, arguments.output)
+    unreadable = set(report.ignored.values()) - {AN_OUTPUT}
+    return status or int(bool(report.failed or unreadable or (arguments.require_face and report.without_face)))
+
+
+def _photos_of_one_person(arguments: argparse.Namespace, options: PhotoOptions) -> int:
+    """Write and report the avatar of ``--same-person``, and return the exit status."""
+    check_folder(arguments.output)
+    ignored: dict[str, str] = {}
+    jobs = find_photos(arguments.photos, arguments.output, ignored)
+    check_same_person(jobs)
+    report = write_person(jobs, _net(_checked(options)), options.look, options.small)
+    report.failed |= {name: reason for name, reason in ignored.items() if reason != AN_OUTPUT}
+    for name, reason in report.failed.items():
+        print(f"lprnet: {reason if name in reason else f'{name}: {reason}'}", file=sys.stderr)
+    if report.without_face:
+        print(f"no face in {len(report.without_face)}: {', '.join(report.without_face[:MOST_SHOWN])}")
+    if report.path is None:
+        raise ValueError("no photo shows a face, so there is no avatar")
+    print(f"one avatar of {counted(report.used, 'photo')}, with the colours of {report.shown}: {report.path}")
+    return int(bool(report.failed or (arguments.require_face and report.without_face)))
+
+
+def _print_report(report: PhotoReport, folder: Path) -> None:
+    """Say what happened to all photos."""
     before = f", {report.skipped} had been before" if report.skipped else ""
-    print(f"{counted(report.done, 'photo')} done{before}; {counted(report.faces, 'face')} in {arguments.output}")
+    print(f"{counted(report.done, 'photo')} done{before}; {counted(report.faces, 'face')} in {folder}")
     if none := report.without_face:
         print(f"no face in {len(none)}: {', '.join(none[:10])}{', ...' * (len(none) > 10)} (all in report.json)")
     if renamed := [f"{name} -> {new}" for name, new in report.renamed.items()]:
@@ -230,8 +267,6 @@ def photo(arguments: argparse.Namespace) -> int:
         names = [name for name, why in report.ignored.items() if why == reason]
         shown = ", ".join(names[:MOST_SHOWN]) + f", and {len(names) - MOST_SHOWN} more" * (len(names) > MOST_SHOWN)
         print(f"lprnet: {len(names)} not opened ({reason}): {shown}", file=sys.stderr)
-    unreadable = set(report.ignored.values()) - {AN_OUTPUT}
-    return int(bool(report.failed or unreadable or (arguments.require_face and report.without_face)))
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -244,6 +279,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     for kind in FILE_KINDS:
         description = FACE_FILES[kind].description if kind in FACE_FILES else "the photo with its landmarks"
         files.add_argument(f"--{kind}", action="store_true", help=description)
+    add_look(parser)
     add_shared(parser, "--weights", "--passes", "--closer-look")
     add("--small", action="store_true", help="faces under a twentieth of the photo's height too; slower")
     add_shared(parser, "--max-faces")
