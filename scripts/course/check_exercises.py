@@ -35,7 +35,6 @@ NOT_YET_CONVERTED = (
     "06",
     "07",
     "08",
-    "09",
 )
 TAGS = "exercise", "check", "solution"
 KINDS = "constant", "no-op", "hard-coded"  # wrong answers that every exercise has, besides two of its own
