@@ -19,14 +19,16 @@ uniform mat4 modelMatrix, viewMatrix, projectionMatrix;
 uniform mat3 normalMatrix;
 uniform float unrolled;
 out vec3 n;
-out vec2 at;
-out float depth;
+out vec2 at, pixel;
+out float depth, ahead;
 void main() {
   vec3 solid = (modelMatrix * vec4(position, 1.0)).xyz;
   vec3 sheet = vec3(vec2(uv.x - 0.5, 0.5 - uv.y) * vec2(${SHEET[0].toFixed(1)}, ${SHEET[1].toFixed(1)}), 0.0);
   vec3 facing = mat3(viewMatrix) * vec3(0.0, 0.0, 1.0);
   n = mix(normalMatrix * normal, facing, unrolled);
   at = uv;
+  pixel = position.xy;
+  ahead = normal.z;
   depth = solid.z;
   gl_Position = projectionMatrix * viewMatrix * vec4(mix(solid, sheet, unrolled), 1.0);
 }`;
@@ -34,12 +36,12 @@ void main() {
 const FRAGMENT = `
 precision highp float;
 in vec3 n;
-in vec2 at;
-in float depth;
+in vec2 at, pixel;
+in float depth, ahead;
 out vec4 color;
-uniform sampler2D skin, chart, paint;
+uniform sampler2D skin, chart, paint, photo;
 uniform int look;
-uniform float unrolled, painted, grid;
+uniform float unrolled, painted, projected, grid;
 uniform vec3 clay, accent, ground, ink;
 uniform vec2 depths;
 
@@ -53,6 +55,12 @@ vec3 depthColor(float share) {
   vec3 a = vec3(0.08, 0.16, 0.25), b = vec3(0.07, 0.42, 0.50), c = vec3(0.48, 0.72, 0.62), d = vec3(0.98, 0.90, 0.72);
   float s = clamp(share, 0.0, 1.0) * 3.0;
   return s < 1.0 ? mix(a, b, s) : s < 2.0 ? mix(b, c, s - 1.0) : mix(c, d, s - 2.0);
+}
+/** How well the camera sees the skin here: not where it turns away, and not at the outline, where a map is not exact. */
+float seen() {
+  vec2 most = vec2(textureSize(photo, 0)) - 1.0;
+  float inside = step(0.0, pixel.x) * step(0.0, pixel.y) * step(pixel.x, most.x) * step(pixel.y, most.y);
+  return inside * smoothstep(0.15, 0.45, ahead) * smoothstep(1.0, 4.0, texture(chart, at).b * 255.0 / 16.0);
 }
 void main() {
   vec3 m = normalize(gl_FrontFacing ? n : -n);
@@ -73,6 +81,7 @@ void main() {
     color = vec4(mix(depthColor(share) * (0.80 + 0.26 * light), vec3(1.0), contour), 1.0);
   } else {
     vec3 base = texture(skin, at).rgb;
+    if (projected > 0.5) base = mix(base, textureLod(photo, (pixel + 0.5) / vec2(textureSize(photo, 0)), 0.0).rgb, seen());
     vec4 over = texture(paint, at);
     base = mix(base, over.rgb, over.a * painted);
     vec3 lit = base * (0.74 + 0.16 * light + 0.14 * rim);
@@ -103,6 +112,8 @@ export function faceMaterial(chart: Texture, blank: Texture, size: number): Face
       skin: { value: blank },
       paint: { value: blank },
       chart: { value: chart },
+      photo: { value: blank },
+      projected: { value: 0 },
       painted: { value: 0 },
       look: { value: 0 },
       unrolled: { value: 0 },

@@ -1,6 +1,4 @@
 /** Whether pictures are drawn by the processor: without a graphics card every sample of a pixel counts. */
-import type { WebGLRenderer } from 'three';
-import type { Pace } from './painter';
 
 let known: boolean | null = null;
 
@@ -17,21 +15,17 @@ export function drawsInSoftware(): boolean {
   return known;
 }
 
-/** Pixels of a canvas for each one of the page. In software what moves has few, and what stands has more instead of smooth edges. */
-export function sharpness(live: boolean): number {
-  const own = Math.min(window.devicePixelRatio || 1, 2);
-  return drawsInSoftware() ? (live ? 1 : 2) : own;
-}
+/** Pixels of a drawing of what moves, where the processor draws. */
+const LIVE_PIXELS = 160_000;
 
 /**
- * The pace of drawing in software, where it takes the time of finding faces; null on a graphics card.
+ * Pixels of a canvas for each one of the page. In software what moves has few, and what stands has more instead of smooth
+ * edges.
  *
- * @param share of the processor's time that drawing may take
+ * @param live whether it moves
+ * @param area of the canvas, in pixels of the page
  */
-export function paceOf(renderer: WebGLRenderer, share: number): Pace | null {
-  if (!drawsInSoftware()) return null;
-  const gl = renderer.getContext();
-  const pixel = new Uint8Array(4);
-  // `gl.finish` returns at once in Chromium, and reading a pixel does not
-  return { share, finish: () => gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel) };
+export function sharpness(live: boolean, area: number): number {
+  if (!drawsInSoftware()) return Math.min(window.devicePixelRatio || 1, 2);
+  return live ? Math.min(1, Math.sqrt(LIVE_PIXELS / Math.max(area, 1))) : 2;
 }

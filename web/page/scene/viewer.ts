@@ -9,7 +9,6 @@ import {
   PerspectiveCamera,
   Scene,
   Vector3,
-  WebGLRenderer,
   type BufferGeometry,
   type Texture,
 } from 'three';
@@ -22,8 +21,9 @@ import { GazeRays } from './gaze-rays';
 import { LandmarkDots } from './landmark-dots';
 import { faceMaterial, setLook, setTheme, type FaceMaterial } from './materials';
 import { Orbit } from './orbit';
-import { Painter, type Pace } from './painter';
-import { drawsInSoftware, paceOf, sharpness } from './software';
+import { Painter } from './painter';
+import { sharpness } from './software';
+import { Surface } from './surface';
 import { lessMotion, readTheme } from './theme';
 
 const FIELD = 22;
@@ -51,13 +51,12 @@ export class Viewer {
   /** What the avatar consists of; empty until one is loaded. */
   readonly avatar = new Group();
   readonly painter: Painter;
-  private readonly renderer: WebGLRenderer;
-  private readonly pace: Pace | null;
+  private readonly surface: Surface;
   private readonly scene = new Scene();
   private readonly camera = new PerspectiveCamera(FIELD, 1, 50, 5000);
   private readonly faceGroup = new Group();
   private readonly shape: FaceShape;
-  private readonly surface: Mesh<BufferGeometry, FaceMaterial>;
+  private readonly skinMesh: Mesh<BufferGeometry, FaceMaterial>;
   private readonly dots = new LandmarkDots();
   private readonly rays = new GazeRays();
   private readonly skin: SkinTexture;
@@ -75,27 +74,26 @@ export class Viewer {
     mesh: FaceMesh,
     told: (milliseconds: number) => void,
   ) {
-    this.renderer = new WebGLRenderer({ canvas, antialias: !drawsInSoftware(), alpha: true });
-    this.pace = paceOf(this.renderer, SHARE.drawing);
-    this.painter = new Painter((time) => this.draw(time), told, this.pace);
+    this.surface = new Surface(canvas, true);
+    this.painter = new Painter((time) => this.draw(time), told, this.surface.pace(SHARE.drawing));
     this.orbit = new Orbit(canvas, this.painter.invalidate);
     const chart = chartTexture(mesh);
     this.skin = new SkinTexture(mesh, chart);
     this.shape = new FaceShape(mesh);
-    this.surface = new Mesh(
+    this.skinMesh = new Mesh(
       this.shape.geometry,
       faceMaterial(chart, new DataTexture(new Uint8Array(4), 1, 1), mesh.size),
     );
-    this.surface.frustumCulled = false;
+    this.skinMesh.frustumCulled = false;
     this.dots.liftUp(0.0004);
     this.faceGroup.matrixAutoUpdate = false;
-    this.faceGroup.add(this.surface, this.dots);
+    this.faceGroup.add(this.skinMesh, this.dots);
     this.rays.matrixAutoUpdate = false;
     this.addLights();
     this.scene.add(this.camera, this.faceGroup, this.rays, this.avatar);
     this.faceGroup.visible = false;
     new ResizeObserver(this.painter.invalidate).observe(canvas);
-    canvas.addEventListener('webglcontextrestored', () => this.refresh());
+    this.surface.drawing.addEventListener('webglcontextrestored', () => this.refresh());
     this.retheme();
   }
 
@@ -118,13 +116,13 @@ export class Viewer {
     ({ view: this.view, shows: this.shows, follow: this.follow } = options);
     this.rays.visible = options.gaze;
     this.orbit.mirrored = options.mirrored;
-    setLook(this.surface.material, this.view);
+    setLook(this.skinMesh.material, this.view);
     this.refresh();
   }
 
   /** Paint a mask over the photo's texture; null for none. */
   paint(texture: Texture | null, opacity: number): void {
-    const { uniforms } = this.surface.material;
+    const { uniforms } = this.skinMesh.material;
     uniforms.painted.value = texture ? opacity : 0;
     if (texture) uniforms.paint.value = texture;
     this.painter.invalidate();
@@ -133,7 +131,7 @@ export class Viewer {
   /** The colours of the page have changed. */
   retheme(): void {
     const theme = readTheme();
-    setTheme(this.surface.material, theme);
+    setTheme(this.skinMesh.material, theme);
     this.dots.paint(theme.accent, theme.ground, this.dotSize());
     this.rays.paint(theme.accent);
     this.painter.invalidate();
@@ -143,8 +141,8 @@ export class Viewer {
   texturePixels(side: number): ImageData | null {
     if (!this.shown) return null;
     const { photo, face } = this.shown;
-    this.skin.update(this.renderer, photo, face, this.shape, side);
-    const pixels = this.skin.pixels(this.renderer);
+    this.skin.update(this.surface.renderer, photo, face, this.shape, side);
+    const pixels = this.skin.pixels(this.surface.renderer);
     this.refresh();
     return pixels;
   }
@@ -152,7 +150,7 @@ export class Viewer {
   /** What is shown now, as a PNG without the background. */
   snapshot(): Promise<Blob | null> {
     this.draw(this.lastTime);
-    return new Promise((resolve) => this.canvas.toBlob(resolve, 'image/png'));
+    return new Promise((resolve) => this.surface.drawing.toBlob(resolve, 'image/png'));
   }
 
   private refresh(): void {
@@ -172,7 +170,7 @@ export class Viewer {
     const isFace = this.shows === 'face';
     this.faceGroup.visible = isFace && this.shown !== null;
     this.avatar.visible = !isFace;
-    this.renderer.render(this.scene, this.camera);
+    this.surface.render(this.scene, this.camera);
     return turning || unrolling || greeting !== 0;
   }
 
@@ -192,22 +190,31 @@ export class Viewer {
     if (this.view === 'photo' || this.view === 'uv') {
       this.renewSkin(shown);
     }
-    if (this.view === 'depth') this.surface.material.uniforms.depths.value = this.depthRange(face);
+    if (this.view === 'depth') this.skinMesh.material.uniforms.depths.value = this.depthRange(face);
   }
 
-  /** The texture of the face as it is now; in software that of a face in a video is renewed less often. */
+  /**
+   * The texture of the face as it is now. In software that of a face in a video is renewed less often: what the camera
+   * sees takes its colours from the picture, and the texture fills in the rest.
+   */
   private renewSkin(shown: Shown): void {
     const { face, photo, live } = shown;
+    const { uniforms } = this.skinMesh.material;
     const whose = `${face.id} ${face.look}`;
-    if (this.pace && live && whose === this.skinOf && performance.now() < this.skinDue) return;
+    const projected = live && this.surface.inSoftware;
+    uniforms.projected.value = projected ? 1 : 0;
+    uniforms.photo.value = photo;
+    if (projected && whose === this.skinOf && performance.now() < this.skinDue) return;
     const start = performance.now();
-    this.skin.update(this.renderer, photo, face, this.shape, this.textureSide(shown));
-    this.surface.material.uniforms.skin.value = this.skin.texture;
+    this.skin.update(this.surface.renderer, photo, face, this.shape, this.textureSide(shown));
+    uniforms.skin.value = this.skin.texture;
     this.skinOf = live ? whose : '';
-    if (!this.pace) return;
-    this.pace.finish();
-    const end = performance.now();
-    this.skinDue = end + (end - start) * (1 / SHARE.texture - 1);
+    if (!projected) return;
+    this.skinDue = Infinity;
+    this.surface.whenDone(() => {
+      const end = performance.now();
+      this.skinDue = end + (end - start) * (1 / SHARE.texture - 1);
+    });
   }
   /** Whose texture it is, if it is a video's, and when it is renewed. */
   private skinOf = '';
@@ -215,7 +222,7 @@ export class Viewer {
 
   /** A video's texture is smaller: it is made anew for each picture. */
   private textureSide({ face, live }: Shown): number {
-    if (live) return drawsInSoftware() ? TEXTURE_SIDE.software : TEXTURE_SIDE.live;
+    if (live) return this.surface.inSoftware ? TEXTURE_SIDE.software : TEXTURE_SIDE.live;
     const { low, high } = bounds(face.vertices);
     return textureSide(high[1] - low[1], TEXTURE_SIDE.still);
   }
@@ -239,7 +246,7 @@ export class Viewer {
 
   /** Move between the solid face and its chart. Returns whether it still moves. */
   private unroll(seconds: number): boolean {
-    const { unrolled } = this.surface.material.uniforms;
+    const { unrolled } = this.skinMesh.material.uniforms;
     const goal = this.view === 'uv' ? 1 : 0;
     const way = goal - this.progress;
     const step = lessMotion() ? 1 : seconds / UNROLL_SECONDS;
@@ -281,10 +288,8 @@ export class Viewer {
   private resize(): boolean {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     if (!width || !height) return false;
-    const sharp = sharpness(this.shown?.live ?? false);
-    const size = [Math.round(width * sharp), Math.round(height * sharp)];
-    if (this.canvas.width !== size[0] || this.canvas.height !== size[1]) {
-      this.renderer.setSize(size[0], size[1], false);
+    const sharp = sharpness(this.shown?.live ?? false, width * height);
+    if (this.surface.resize(Math.round(width * sharp), Math.round(height * sharp))) {
       this.camera.aspect = width / height;
       this.retheme();
     }
@@ -292,7 +297,7 @@ export class Viewer {
   }
 
   private dotSize(): number {
-    return Math.max(7, Math.min(this.canvas.width, this.canvas.height) / 62);
+    return Math.max(7, Math.min(this.surface.drawing.width, this.surface.drawing.height) / 62);
   }
 
   /** Light for the avatar: it comes with the camera. The face's own shader has its own. */

@@ -10,7 +10,6 @@ import {
   PlaneGeometry,
   RawShaderMaterial,
   Scene,
-  WebGLRenderer,
   type BufferGeometry,
   type Texture,
 } from 'three';
@@ -18,7 +17,8 @@ import type { FaceMesh } from '../../src/index';
 import { Pool, type Effect, type EffectOptions, type PlacedFace } from '../effects/effect';
 import { FaceShape } from '../scene/face-shape';
 import { Painter } from '../scene/painter';
-import { drawsInSoftware, paceOf, sharpness } from '../scene/software';
+import { sharpness } from '../scene/software';
+import { Surface } from '../scene/surface';
 import { readTheme } from '../scene/theme';
 import type { Frame } from '../tracking/session';
 import { chartTexture } from '../texture/skin-texture';
@@ -40,7 +40,7 @@ interface Slot {
 
 export class Stage {
   readonly painter: Painter;
-  private readonly renderer: WebGLRenderer;
+  private readonly surface: Surface;
   private readonly scene = new Scene();
   private readonly camera = new OrthographicCamera(-0.5, 1, 0.5, -1, -200_000, 200_000);
   private readonly quad: Mesh<BufferGeometry, RawShaderMaterial>;
@@ -71,9 +71,9 @@ export class Stage {
     private readonly mesh: FaceMesh,
     told: (milliseconds: number) => void,
   ) {
-    this.renderer = new WebGLRenderer({ canvas, antialias: !drawsInSoftware() });
-    this.renderer.setClearColor(0, 0);
-    this.painter = new Painter(() => this.draw(), told, paceOf(this.renderer, SOFTWARE_SHARE));
+    this.surface = new Surface(canvas, false);
+    this.surface.renderer.setClearColor(0, 0);
+    this.painter = new Painter(() => this.draw(), told, this.surface.pace(SOFTWARE_SHARE));
     this.chart = chartTexture(mesh);
     this.quad = new Mesh(new PlaneGeometry(2, 2), quadMaterial());
     this.quad.frustumCulled = false;
@@ -81,7 +81,7 @@ export class Stage {
     this.scene.add(this.quad, this.effects);
     this.slots = new Pool(() => this.makeSlot());
     new ResizeObserver(() => this.layout()).observe(box);
-    canvas.addEventListener('webglcontextrestored', () => this.refresh());
+    this.surface.drawing.addEventListener('webglcontextrestored', () => this.refresh());
   }
 
   /** Show a picture and its faces. */
@@ -139,15 +139,15 @@ export class Stage {
     const { width, height } = frame.picture;
     const { part } = this;
     this.part = { x: 0, y: 0, width, height };
-    this.renderer.setSize(width, height, false);
+    this.surface.resize(width, height);
     this.stale = true;
-    this.draw();
+    this.render(frame);
     this.part = part;
     const copy = document.createElement('canvas');
     Object.assign(copy, { width, height });
     const context = copy.getContext('2d');
     if (mirrored) context?.setTransform(-1, 0, 0, 1, width, 0);
-    context?.drawImage(this.canvas, 0, 0);
+    context?.drawImage(this.surface.drawing, 0, 0);
     this.layout();
     return new Promise((resolve) => copy.toBlob(resolve, 'image/png'));
   }
@@ -175,8 +175,9 @@ export class Stage {
     for (const element of [this.canvas, ...this.companions]) {
       for (const [name, value] of Object.entries(place)) element.style.setProperty(name, `${value}px`);
     }
-    const sharp = Math.min(sharpness(this.frame.live), Math.sqrt(MAX_SCREEN_PIXELS / (place.width * place.height)));
-    this.renderer.setSize(Math.round(place.width * sharp), Math.round(place.height * sharp), false);
+    const area = place.width * place.height;
+    const sharp = Math.min(sharpness(this.frame.live, area), Math.sqrt(MAX_SCREEN_PIXELS / area));
+    this.surface.resize(Math.round(place.width * sharp), Math.round(place.height * sharp));
     this.refresh();
   }
 
@@ -189,10 +190,21 @@ export class Stage {
   }
 
   private draw(): boolean {
-    if (!this.frame || !this.photo) return false;
-    if (this.stale) this.prepare(this.frame, this.photo);
-    this.renderer.render(this.scene, this.camera);
+    if (!this.frame) return false;
+    if (this.surface.inSoftware && this.isBare) this.surface.showPicture(this.frame.picture, this.part);
+    else this.render(this.frame);
     return false;
+  }
+
+  /** Whether nothing is drawn on the picture. */
+  private get isBare(): boolean {
+    return !this.effect && !Object.values(this.choice).includes(true);
+  }
+
+  private render(frame: Frame): void {
+    if (!this.photo) return;
+    if (this.stale) this.prepare(frame, this.photo);
+    this.surface.render(this.scene, this.camera);
   }
 
   private prepare(frame: Frame, photo: Texture): void {
@@ -206,7 +218,7 @@ export class Stage {
     this.quad.material.uniforms.part.value = [x / w, y / h, width / w, height / h];
     const theme = readTheme();
     const tint = theme.dark ? theme.accent : new Color(0x3fd0dc);
-    const dotSize = Math.max(6, this.canvas.height / 62);
+    const dotSize = Math.max(6, this.surface.drawing.height / 62);
     const placed: PlacedFace[] = [];
     for (const { overlay, cover } of this.slots.everything) overlay.visible = cover.visible = false;
     const bySize = [...tracking.faces].sort((a, b) => a.pose.scale - b.pose.scale);
@@ -221,7 +233,8 @@ export class Stage {
       placed.push({ face, shape, z });
     });
     if (!this.effect || !this.options) return;
-    const { renderer, chart, mesh } = this;
+    const { chart, mesh } = this;
+    const { renderer } = this.surface;
     this.effect.update({ renderer, photo, canvas: picture, chart, mesh, live }, placed, this.options);
   }
 

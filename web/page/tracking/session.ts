@@ -62,8 +62,9 @@ export class Session {
     const turn = this.turn;
     try {
       await this.tracker.reset();
+      const pictures = new Pictures(source.video);
       for (let k = 0; turn === this.turn; k = (k + 1) % CANVASES) {
-        await nextPicture(source.video);
+        await pictures.next();
         if (turn !== this.turn) return;
         const start = performance.now();
         const picture = this.capture(source.video, this.canvases[k]);
@@ -86,10 +87,24 @@ export class Session {
   }
 }
 
-/** Wait until a video shows its next picture; the tab may be hidden, then until it is seen again. */
-function nextPicture(video: HTMLVideoElement): Promise<void> {
-  return new Promise((resolve) => {
-    if ('requestVideoFrameCallback' in video) video.requestVideoFrameCallback(() => resolve());
-    else requestAnimationFrame(() => resolve());
-  });
+/** The pictures of a video, each of which is given once. While a tab is hidden there are none. */
+class Pictures {
+  private coming: Promise<void>;
+
+  constructor(private readonly video: HTMLVideoElement) {
+    this.coming = this.nextShown();
+  }
+
+  /** Wait for a picture that was not given yet: one that came since the last call is there already. */
+  async next(): Promise<void> {
+    await this.coming;
+    this.coming = this.nextShown();
+  }
+
+  private nextShown(): Promise<void> {
+    return new Promise((resolve) => {
+      if ('requestVideoFrameCallback' in this.video) this.video.requestVideoFrameCallback(() => resolve());
+      else requestAnimationFrame(() => resolve());
+    });
+  }
 }
