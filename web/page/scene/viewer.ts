@@ -35,7 +35,7 @@ const FRAMING = {
 /** Texels a side of the texture. */
 const TEXTURE_SIDE = { live: 256, software: 128, still: 1024 } as const;
 /** Of the time, where the processor draws: all of the view, and the texture of a video's face. */
-const SHARE = { drawing: 0.12, texture: 0.05 } as const;
+const SHARE = { drawing: 0.25, texture: 0.05 } as const;
 const UNROLL_SECONDS = 0.55;
 /** A face that has just come turns a little from side to side, to show that it is solid. */
 const GREETING = { seconds: 2.6, radians: 0.42 } as const;

@@ -1,12 +1,13 @@
 /** The present picture on the graphics processors: one texture for the picture and for the 3D view. */
 import { CanvasTexture, LinearFilter, LinearMipmapLinearFilter } from 'three';
+import { drawsInSoftware } from '../scene/software';
 
-/** A texture of a canvas, first row first, with its smaller levels. */
-export function photoTexture(canvas: HTMLCanvasElement): CanvasTexture {
+/** A texture of a canvas, first row first; with its smaller levels if it is worth the time that these take. */
+function photoTexture(canvas: HTMLCanvasElement, levels: boolean): CanvasTexture {
   const texture = new CanvasTexture(canvas);
   texture.flipY = false;
-  texture.generateMipmaps = true;
-  texture.minFilter = LinearMipmapLinearFilter;
+  texture.generateMipmaps = levels;
+  texture.minFilter = levels ? LinearMipmapLinearFilter : LinearFilter;
   texture.magFilter = LinearFilter;
   return texture;
 }
@@ -21,7 +22,7 @@ export class PhotoTexture {
     const image = before?.image as HTMLCanvasElement | undefined;
     if (!before || !live || image?.width !== canvas.width || image.height !== canvas.height) {
       before?.dispose();
-      this.texture = photoTexture(canvas);
+      this.texture = photoTexture(canvas, !live || !drawsInSoftware());
       return this.texture;
     }
     before.image = canvas;
