@@ -33,7 +33,6 @@ NOT_YET_CONVERTED = (
     "04",
     "05",
     "06",
-    "07",
     "08",
 )
 TAGS = "exercise", "check", "solution"
