@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 LAB ?=
 # options of what writes the page's files: make web WEB_FILES="--closer-look FOLDER"
 WEB_FILES ?=
+# options of the site: make site SITE=--external tries the links to other servers
+SITE ?=
 # options of the audit: make audit AUDIT="--service osv"
 AUDIT ?=
 comma := ,
@@ -31,7 +33,7 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart quick test test-all test-install test-colab lab notebooks benchmark student web format lock audit clean
+.PHONY: help quickstart quick test test-all test-install test-colab lab notebooks benchmark student web site release format lock audit clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +98,12 @@ web: $(VENV)/.web ## The web page, into web/dist/page: `lprnet serve` shows it; 
 	@echo "The page is in web/dist/page, and the files of the npm package in web/dist. To see the page:"
 	@echo "  $(BIN)/lprnet serve"
 
+site: $(VENV)/.site ## The site of notebooks and documents, into outputs/site/html; one minute
+	$(BIN)/python scripts/course/build_site.py $(SITE)
+
+release: $(VENV)/.release ## Wheel and sdist, checked and tried in clean environments, into dist/; five minutes
+	$(BIN)/python scripts/course/release.py
+
 format: $(VENV)/.test ## Format the code and repair what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -142,6 +150,14 @@ NPM = $(if $(shell $(NODE_IS_NEW) && echo yes),npm,PATH="$(abspath $(BIN)):$$PAT
 $(VENV)/.web: pyproject.toml constraints.txt
 	$(call install,$(if $(shell $(NODE_IS_NEW) && echo yes),quickstart,quickstart$(comma)web),about 1 GB and one to three minutes the first time.)
 	@touch $(VENV)/.quickstart $@
+
+$(VENV)/.site: pyproject.toml constraints.txt
+	$(call install,site,Sphinx and what the quickstart needs; about 1 GB and two minutes the first time.)
+	@touch $(VENV)/.quickstart $@
+
+$(VENV)/.release: pyproject.toml constraints.txt
+	$(call install,release,build and twine and the package itself; half a GB and one minute the first time.)
+	@touch $@
 
 $(VENV)/.audit: pyproject.toml constraints.txt
 	$(call install,audit,pip-audit and the package itself; half a GB and one minute the first time.)

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "${PYTHON:-python3}" -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet ".[audit,onnx,test,web]"
+"$folder/venv/bin/pip" install --quiet ".[audit,onnx,release,site,test,web]"
 {
     echo "# The versions that \`make\` installs, resolved together and tested. Made by \`make lock\` with"
     echo "# $("$folder/venv/bin/python" -c 'import platform as p; print("Python", p.python_version(), "on", p.system(), p.machine())'); not edited by hand."
