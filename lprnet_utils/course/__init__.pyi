@@ -1,4 +1,4 @@
 from .checking import NotYet, check
-from .drawing import link_points, number_landmarks, quiet, tiles
+from .drawing import block_diagram, link_points, number_landmarks, quiet, tiles
 
-__all__ = ["NotYet", "check", "link_points", "number_landmarks", "quiet", "tiles"]
+__all__ = ["NotYet", "block_diagram", "check", "link_points", "number_landmarks", "quiet", "tiles"]

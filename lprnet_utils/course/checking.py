@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+LONGEST = 200  # characters of an error's message that are shown
+
 
 class NotYet(AssertionError):
     """An answer that is not right yet. The message says what is missing."""
@@ -43,7 +45,7 @@ def check(exercise: str, answer: Any) -> None:
         except NotYet:
             raise
         except Exception as error:  # an answer of a kind that the test did not foresee
-            raise NotYet(f"the check cannot read your answer: {type(error).__name__}: {error}") from error
+            raise NotYet(f"the check cannot read your answer: {told(error)}") from error
     except NotYet as error:
         if os.environ.get("LPRNET_STRICT", "0") not in ("", "0"):
             error.add_note(f"exercise {exercise}, with the random inputs of seed {seed}")
@@ -70,18 +72,18 @@ def call(answer: Callable[..., Any], *inputs: Any) -> Any:
     if not callable(answer):
         raise NotYet("give the check your function itself, without brackets behind its name")
     given, name = copy.deepcopy(inputs), getattr(answer, "__name__", "your function")
-    told = f"{name}({', '.join(map(described, inputs))})"
+    asked = f"{name}({', '.join(map(described, inputs))})"
     try:
         result = answer(*given)
     except Exception as error:
         line = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.name == name]
         where = f" in line {line[-1]} of its cell" if line else ""
-        raise NotYet(f"{told} fails{where}: {type(error).__name__}: {error}") from error
+        raise NotYet(f"{asked} fails{where}: {told(error)}") from error
     if result is None:
-        raise NotYet(f"{told} returns nothing: its last line should begin with return")
+        raise NotYet(f"{asked} returns nothing: its last line should begin with return")
     for before, after in zip(inputs, given, strict=True):
         if isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=before.dtype.kind in "fc"):
-            raise NotYet(f"{told} changes the array that it is given: work on a copy")
+            raise NotYet(f"{asked} changes the array that it is given: work on a copy")
     return result
 
 
@@ -101,6 +103,12 @@ def array_of(value: ArrayLike, shape: tuple[int, ...], what: str = "the result")
     expect(array.shape == shape, f"{what} should {wanted}, not {described(array)}")
     expect(np.isfinite(array).all(), f"{what} has values that are not finite numbers")
     return array
+
+
+def told(error: Exception) -> str:
+    """The kind of an error and the beginning of its message."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text if len(text) <= LONGEST else text[:LONGEST] + ' ...'}"
 
 
 def described(value: Any) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 INCH = 100  # pixels of the page
 LINE, GAP = 0.16, 0.1  # inches: a line of a title, and the space around it
 HEADING = 0.27  # inches
+BLOCK_GAP = 0.8  # between the blocks of a diagram, whose unit is the root of a pixel
 NUMBER_OFFSET = 8  # points, from a landmark to its number
 # where the numbers of parts stand that are not closed, in pixels of a picture (y down)
 BESIDE = {"right brow": (0, -1), "left brow": (0, -1), "nose bridge": (1, 0), "nose": (0, 1)}
@@ -96,3 +97,20 @@ def number_landmarks(ax: Axes, points: ArrayLike, parts: Sequence[str]) -> None:
         for number, point, offset in zip(range(first, last + 1), group, aside * [1, -1], strict=True):
             place = {"textcoords": "offset points", "ha": "center", "va": "center", "fontsize": 6}
             ax.annotate(str(number), tuple(point), tuple(offset), **place)
+
+
+def block_diagram(ax: Axes, shapes: Sequence[tuple[int, int, str]], title: str) -> None:
+    """Draw a network as one block for each layer: as high as its grid, as wide as its channels (root of both).
+
+    ``shapes`` are (side, channels, colour), in the order in which the data flow; a side of 1 is a vector.
+    """
+    x = 0.0
+    for side, channels, color in shapes:
+        height, width = np.sqrt(side), np.sqrt(channels) / 4
+        ax.bar(x + width / 2, height, width, -height / 2, color=color, edgecolor="white", linewidth=0.5)
+        label = f"{side}²" if side > 1 else ""
+        ax.text(x + width / 2, height / 2 + 0.3, label, ha="center", va="bottom", fontsize=7)
+        ax.text(x + width / 2, -height / 2 - 0.3, str(channels), ha="center", va="top", fontsize=7, rotation=90)
+        x += width + BLOCK_GAP
+    ax.set(title=title, xlim=(-0.5, x), ylim=(-14, 11))
+    ax.axis("off")

@@ -4,8 +4,9 @@ import os
 
 import matplotlib.pyplot as plt
 import numpy as np
+from pytest import approx as pytest_approx
 
-from lprnet_utils.course import link_points, number_landmarks, quiet, tiles
+from lprnet_utils.course import block_diagram, link_points, number_landmarks, quiet, tiles
 from lprnet_utils.geometry import LANDMARK_LINES
 
 
@@ -43,6 +44,16 @@ def test_the_numbers_of_landmarks_stand_outside_their_part(layout, model):
     assert np.allclose(np.linalg.norm(places, axis=1), 8)
     for k, away in ((0, (-1, 0)), (8, (0, -1)), (16, (1, 0)), (19, (0, 1)), (33, (0, -1)), (48, (-1, 0)), (60, (1, 0))):
         assert places[k] @ away > 6, f"number {k} stands on the wrong side"
+    plt.close(figure)
+
+
+def test_a_diagram_has_a_block_for_each_layer():
+    figure, ax = plt.subplots()
+    block_diagram(ax, [(64, 16, "tab:blue"), (1, 100, "tab:green"), (16, 400, "tab:orange")], "a network")
+    assert [patch.get_height() ** 2 for patch in ax.patches] == pytest_approx([64, 1, 16])
+    ends = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in ax.patches]
+    assert all(end < start for (_, end), (start, _) in zip(ends, ends[1:], strict=False)), "from left to right"
+    assert [text.get_text() for text in ax.texts] == ["64²", "16", "", "100", "16²", "400"]
     plt.close(figure)
 
 

@@ -145,6 +145,7 @@ def test_too_few_wrong_answers_are_refused(toy, monkeypatch):
 
 def test_only_needed_statements_run():
     assert names("a[0] = b\nc.d.e = 1\nf = lambda x: x + g") == ({"a", "c", "f"}, {"a", "b", "c", "g"})
+    assert names("for k in b:\n    a.append(k)\n    print(k)") == ({"a", "k"}, {"a", "b", "k", "print"})
     assert check_exercises.plain("%pip install a\nif x:\n    !ls") == "pass\nif x:\n    pass"
 
 
