@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 LAB ?=
 # options of what writes the page's files: make web WEB_FILES="--closer-look FOLDER"
 WEB_FILES ?=
+# options of the folder for a class: make wheelhouse WHEELHOUSE="--extra quickstart"
+WHEELHOUSE ?=
 # options of the site: make site SITE=--external tries the links to other servers
 SITE ?=
 # options of the audit: make audit AUDIT="--service osv"
@@ -33,7 +35,7 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart quick test test-all test-install test-colab lab notebooks benchmark student web site release format lock audit clean
+.PHONY: help quickstart quick test test-all test-install test-colab lab notebooks benchmark student wheelhouse web site release format lock audit clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +91,9 @@ benchmark: $(VENV)/.lab ## Measure what docs/benchmark.md says about speed, and 
 
 student: $(VENV)/.quickstart ## The notebooks without solutions, into outputs/student/; these into outputs/student-solutions/
 	$(BIN)/python scripts/course/student_notebooks.py "$(OUTPUTS)/student" notebooks/*.ipynb
+
+wheelhouse: $(VENV)/.quickstart ## A folder from which a class installs without the internet, into outputs/wheelhouse/
+	$(BIN)/python scripts/course/wheelhouse.py $(WHEELHOUSE)
 
 web: $(VENV)/.web ## The web page, into web/dist/page: `lprnet serve` shows it; one to three minutes
 	$(BIN)/python scripts/assets/build_web_files.py $(WEB_FILES)

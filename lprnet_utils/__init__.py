@@ -6,5 +6,5 @@ the same; its ``__init__.pyi`` lists its public names and the file of each.
 
 import lazy_loader
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

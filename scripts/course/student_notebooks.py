@@ -41,18 +41,23 @@ def solutions(notebook: nbformat.NotebookNode) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def write_notebooks(notebooks: list[Path], folder: Path, apart: Path) -> None:
+    """Write the notebooks without solutions into a folder, and their solutions into another."""
+    for made in (folder, apart):
+        made.mkdir(parents=True, exist_ok=True)
+    for path in notebooks:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.write(without_solutions(notebook), folder / path.name)
+        (apart / f"{path.stem}.md").write_text(solutions(notebook), encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("notebooks", type=Path, nargs="+")
     options = parser.parse_args()
     apart = options.folder.with_name(f"{options.folder.name}-solutions")
-    for folder in (options.folder, apart):
-        folder.mkdir(parents=True, exist_ok=True)
-    for path in options.notebooks:
-        notebook = nbformat.read(path, as_version=4)
-        nbformat.write(without_solutions(notebook), options.folder / path.name)
-        (apart / f"{path.stem}.md").write_text(solutions(notebook), encoding="utf-8")
+    write_notebooks(options.notebooks, options.folder, apart)
     print(f"{len(options.notebooks)} notebooks without solutions in {options.folder}, their solutions in {apart}")
 
 
