@@ -5,6 +5,8 @@ import errno
 import os
 import threading
 import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -165,6 +167,17 @@ def open_server(folder: Path, port: int) -> PageServer:
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise
     raise OSError(f"no port from {port} to {number} is free: give another one by --port")
+
+
+@contextmanager
+def running(server: ThreadingHTTPServer) -> Iterator[str]:
+    """Let a server run in the background, in a ``with`` block, which gets its address; then close it."""
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://{ADDRESS}:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def serve(arguments: argparse.Namespace) -> int:

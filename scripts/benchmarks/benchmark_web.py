@@ -25,10 +25,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,10 +34,11 @@ from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
-from benchmark_table import markdown_table, number
+from benchmark_web_browser import BROWSERS, Browser, IsolatedHandler
+from benchmark_web_tables import block, with_block
 from PIL import Image
 
-from lprnet_utils.commands.serve import PageServer
+from lprnet_utils.commands.serve import PageServer, running
 from lprnet_utils.common import data_path, read_image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +46,6 @@ HERE, WEB = Path(__file__).parent, ROOT / "web"
 PAGE = WEB / "dist" / "page"
 REPORT, TEXT = ROOT / "docs" / "web.json", ROOT / "docs" / "web.md"
 MEDIAPIPE = "@mediapipe/face_mesh@0.4.1657299874"  # the last one; it carries its models
-BROWSERS = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"
 NETWORKS = {"float32": WEB / "networks" / "open.tflite", "float16": ROOT / "data" / "weights" / "open.tflite"}
 BUILDS = {  # of LiteRT.js, with threads
     "one thread": ("litert_wasm_internal", 1),
@@ -58,8 +56,12 @@ BUILDS = {  # of LiteRT.js, with threads
 CALLS, FRAMES, SLOW_FRAMES = 15, 15, 5  # in each round; the last of MediaPipe, which takes long without a graphics card
 WARM_UP, SLOW_WARM_UP = 60, 10  # calls of each network and frames of each tracker, in which the browser compiles
 VISITS = 3  # of the page: the first, and those from the cache
+CAMERA = "camera.mjpeg"
+CAMERA_WARM_UP, CAMERA_READINGS, CAMERA_SECONDS = 10, 4, 3  # seconds, readings, and seconds between these
 CLIP = 60  # frames, at 30 a second; the last is followed by the first
 WIDTH, HEIGHT = 640, 480
+SPEED = """Array.from(document.querySelectorAll('.speed-sheet tr'),
+  ({ cells }) => [cells[0].textContent, parseFloat(cells[1].textContent)])"""
 INDEX = """<!doctype html><link rel=icon href=data:,><title>loading</title>
 <script src="mediapipe/face_mesh.js"></script>
 <script type="importmap">{"imports": {
@@ -67,82 +69,7 @@ INDEX = """<!doctype html><link rel=icon href=data:,><title>loading</title>
 }}</script>
 <script type="module" src="page.js"></script>
 """
-BLOCK_START, BLOCK_END = "<!-- web -->", "<!-- /web -->"
-HEADINGS = "ms", "ms, undisturbed"
-PARTS = {
-    "detect": "detection, spread over the frames",
-    "network": "crop, network and map",
-    "closerLook": "closer look",
-    "expressions": "expression weights",
-    "track": "smoothing and the rest",
-}
-
 Times = dict[str, list[float]]
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves the measuring page, isolated, so that threads can share memory."""
-
-    extensions_map = {".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html", ".png": "image/png"}
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing."""
-
-    def end_headers(self) -> None:
-        """The headers of isolation."""
-        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
-        super().end_headers()
-
-
-@contextmanager
-def serving(server: http.server.ThreadingHTTPServer) -> Iterator[str]:
-    """A server that runs; its address."""
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-class Browser:
-    """A headless Chromium. Use it in a ``with`` block."""
-
-    def __init__(self, profile: Path):
-        program = next(filter(None, map(shutil.which, BROWSERS)), None)
-        node = shutil.which("node")
-        if not (program and node):
-            raise SystemExit("this needs Node and Chromium on the path")
-        command = [node, str(HERE / "benchmark_web_driver.mjs"), str(WEB), program, str(profile)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-
-    def __enter__(self) -> Browser:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.stdin.close()
-        self.process.wait(60)
-
-    def ask(self, page: str, **words: Any) -> Any:
-        """What a page answers. SystemExit if something went wrong in it."""
-        self.process.stdin.write(json.dumps({"page": page} | words) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        answer = json.loads(line) if line else {"error": "the browser has ended"}
-        if "error" in answer:
-            raise SystemExit(f"{page}: {answer['error']}")
-        return answer["value"]
-
-    def open(self, page: str, address: str, ready: str = "document.title === 'ready'") -> Any:
-        """Open a page. Milliseconds until it is ready, and the addresses that it asked for."""
-        return self.ask(page, open=address, ready=ready)
-
-    def call(self, page: str, word: str, **given: Any) -> Any:
-        """Call a function of ``benchmark_web_page.js``."""
-        return self.ask(page, call=word, given=given)
 
 
 def install_mediapipe(folder: Path) -> str | None:
@@ -162,6 +89,7 @@ def write_clip(folder: Path) -> None:
     folder.mkdir()
     photo = read_image(data_path("samples/astronaut.jpg"))
     eyes = np.array([225.0, 120.0])
+    jpegs = []
     for k in range(CLIP):
         phase = 2 * np.pi * k / CLIP
         matrix = cv2.getRotationMatrix2D(tuple(eyes), 6 * np.sin(phase), 1.5 + 0.06 * np.sin(2 * phase))
@@ -169,6 +97,11 @@ def write_clip(folder: Path) -> None:
         matrix[:, 2] += place - eyes
         frame = cv2.warpAffine(photo, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
         Image.fromarray(frame).save(folder / f"{k}.png", compress_level=1)
+        good, data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
+        if not good:
+            raise SystemExit("OpenCV cannot write JPEG")
+        jpegs.append(data.tobytes())
+    (folder / CAMERA).write_bytes(b"".join(jpegs))  # Chromium repeats it as a camera's pictures
 
 
 def make_site(site: Path, mediapipe: Path | None) -> None:
@@ -302,7 +235,7 @@ def first_picture(folder: Path) -> dict[str, Any]:
     profile = folder / "page-profile"
     spent = []
     asked: list[str] = []
-    with serving(PageServer(PAGE)) as address:
+    with running(PageServer(PAGE)) as address:
         for visit in range(VISITS):  # each time the browser starts anew, with the same cache
             with Browser(profile) as browser:
                 told = browser.open("page", address, "document.body?.classList.contains('ready')")
@@ -314,6 +247,27 @@ def first_picture(folder: Path) -> dict[str, Any]:
         "first visit, ms": spent[0],
         "from the disk cache, ms": float(np.median(spent[1:])),
         "files": {name: sizes(PAGE / name) for name in names if (PAGE / name).is_file()},
+    }
+
+
+def camera_page(site: Path, folder: Path) -> dict[str, Any]:
+    """Frames a second of the built page with a camera, milliseconds by part as it tells them, and on what."""
+    if not (PAGE / "index.html").is_file():
+        return {}
+    rates, parts = [], []
+    with running(PageServer(PAGE)) as address, Browser(folder / "page-profile", site / "frames" / CAMERA) as browser:
+        browser.open("page", address, "document.body?.classList.contains('ready')")
+        browser.evaluate("page", "document.getElementById('camera').click()")
+        time.sleep(CAMERA_WARM_UP)
+        for _ in range(CAMERA_READINGS):
+            time.sleep(CAMERA_SECONDS)
+            rates.append(browser.evaluate("page", "parseFloat(document.getElementById('speed-summary').textContent)"))
+            parts.append(dict(browser.evaluate("page", SPEED)))
+        runtime = browser.evaluate("page", "document.getElementById('speed-runtime').textContent")
+    return {
+        "frames a second": float(np.median(rates)),
+        "ms": {part: float(np.median([one[part] for one in parts])) for part in parts[0]},
+        "runtime": runtime,
     }
 
 
@@ -379,15 +333,18 @@ def report(rounds: int) -> dict[str, Any]:
         site = folder / "site"
         site.mkdir()
         make_site(site, None if trouble else folder / "mediapipe")
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(site)))
+        server = http.server.ThreadingHTTPServer(
+            ("127.0.0.1", 0), functools.partial(IsolatedHandler, directory=str(site))
+        )
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-        with serving(server) as address, Browser(folder / "profile") as browser:
+        with running(server) as address, Browser(folder / "profile") as browser:
             measured = measure(browser, address, rounds, not trouble)
         return measured | {
             "matrices": blas_rates(),
             "package": package_files(site),
             "mediapipe": {} if trouble else mediapipe_files(site),
             "page": first_picture(folder),
+            "camera": camera_page(site, folder),
             "machine": processor(),
             "load before": load,
             "versions": versions(),
@@ -416,96 +373,6 @@ def main() -> None:
     found = json.loads(REPORT.read_text(encoding="utf-8"))
     text = TEXT.read_text(encoding="utf-8")
     TEXT.write_text(with_block(text, block(found)), encoding="utf-8")
-
-
-def block(found: dict[str, Any]) -> str:
-    """The tables of ``docs/web.md``."""
-    tables = [network_table(found), frame_table(found), parts_table(found), size_table(found)]
-    return "\n\n".join([conditions(found), *tables])
-
-
-def conditions(found: dict[str, Any]) -> str:
-    """What was measured on, with what, and the times of the page."""
-    made = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
-    matrices = ", ".join(f"{rate:.1f} with {bits} bits" for bits, rate in found["matrices"].items())
-    lines = [f"{found['machine']}; {made}; headless, WebGL by the processor; {found['rounds']} rounds."]
-    if found["load before"] is not None:
-        lines.append(f"Programs that waited for a processor before the run, on average: {found['load before']:.1f}.")
-    lines.append(f"Products of matrices in numpy on one thread, multiply-adds in a nanosecond by vector: {matrices}.")
-    if found["page"]:
-        first, later = (found["page"][name] / 1000 for name in ("first visit, ms", "from the disk cache, ms"))
-        lines.append(
-            f"The page shows the sample's face after {first:.1f} s, and after {later:.1f} s from the disk cache."
-        )
-    return "\n".join(lines)
-
-
-def with_block(text: str, content: str) -> str:
-    """A page with other content between its marks."""
-    before, rest = text.split(BLOCK_START)
-    return f"{before}{BLOCK_START}\n{content}\n{BLOCK_END}{rest.split(BLOCK_END)[1]}"
-
-
-def network_table(found: dict[str, Any]) -> str:
-    """The network alone."""
-    rows = [("the network `open` alone", *HEADINGS, "times native, one thread (quartiles)")]
-    for name, entry in found["network"].items():
-        told = name if name.startswith("native") else f"WASM, {name}"
-        rows.append((told, *milliseconds(entry), ratios(entry)))
-    return markdown_table(rows)
-
-
-def frame_table(found: dict[str, Any]) -> str:
-    """Whole frames."""
-    headings = (*HEADINGS, "frames a second", "times ours on one thread (quartiles)")
-    rows = [("a frame of a video, one face", *headings)]
-    for name, entry in found["frames"].items():
-        rate = number(1000 / entry["ms"]["total"])
-        rows.append((name, *milliseconds(entry), rate, ratios(entry)))
-    return markdown_table(rows)
-
-
-def milliseconds(entry: dict[str, Any]) -> tuple[str, str]:
-    """The cells of a subject's times."""
-    return number(entry["ms"]["total"]), number(entry["undisturbed"])
-
-
-def ratios(entry: dict[str, Any]) -> str:
-    """The cell of a subject's ratios to another."""
-    low, high = entry["quartiles of the ratio"]
-    return f"{entry['ratio']:.2f} ({low:.2f} to {high:.2f})"
-
-
-def parts_table(found: dict[str, Any]) -> str:
-    """The parts of our frames."""
-    subjects = {name: entry["ms"] for name, entry in found["frames"].items() if "network" in entry["ms"]}
-    rows = [("part of a frame, ms", *subjects)]
-    for part, name in PARTS.items():
-        rows.append((name, *(number(ms[part]) for ms in subjects.values())))
-    return markdown_table(rows)
-
-
-def size_table(found: dict[str, Any]) -> str:
-    """Bytes that a visitor loads."""
-    rows = [("file", "MB", "MB, gzip")]
-    groups = {
-        "the package": found["package"],
-        "MediaPipe": found["mediapipe"],
-        "the page": found["page"].get("files", {}),
-    }
-    for group, files in groups.items():
-        if not files:
-            continue
-        if group == "the package":
-            rows += [(f"`{name}`", mb(size["bytes"]), mb(size["gzip"])) for name, size in files.items()]
-        whole = [sum(size[key] for size in files.values()) for key in ("bytes", "gzip")]
-        rows.append((f"{group}, together", *map(mb, whole)))
-    return markdown_table(rows)
-
-
-def mb(count: int) -> str:
-    """Bytes as megabytes."""
-    return f"{count / 1e6:.2f}" if count > 1e5 else f"{count / 1e6:.3f}"
 
 
 if __name__ == "__main__":

@@ -1,20 +1,23 @@
 /**
  * Pages of a headless Chromium, told what to do line by line, so that the program that measures decides what comes when.
  *
- *     node benchmark_web_driver.mjs WEB CHROMIUM PROFILE
+ *     node benchmark_web_driver.mjs WEB CHROMIUM PROFILE [CLIP]
  *
- * WEB is the folder with playwright-core, and PROFILE the browser's own, with its cache. Each line of the input is a JSON
+ * WEB is the folder with playwright-core, PROFILE the browser's own, with its cache, and CLIP what its camera shows. Each line of the input is a JSON
  * object: `page`, a name; `open`, an address to open there, and `ready`, what is true in the page when it is ready; or
- * `call` and `given`, a function of `window.measure` and its argument. Each is answered by a line: `{value}` or `{error}`.
+ * `call` and `given`, a function of `window.measure` and its argument; or `evaluate`, an expression. Each is answered by a line: `{value}` or `{error}`.
  * An `open` is answered with the milliseconds until it was ready, and the addresses that were asked for.
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const [web, executablePath, profile] = process.argv.slice(2);
+const [web, executablePath, profile, clip] = process.argv.slice(2);
 const { chromium } = createRequire(join(web, 'package.json'))('playwright-core');
-const OPTIONS = ['--no-sandbox', '--disable-dev-shm-usage', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
+// without a graphics card: not `--use-angle=swiftshader`, by which SwiftShader takes the place of one, and draws the page too
+const OPTIONS = ['--no-sandbox', '--disable-dev-shm-usage', '--enable-unsafe-swiftshader'];
+const CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+if (clip) OPTIONS.push(...CAMERA, `--use-file-for-fake-video-capture=${clip}`);
 const PATIENCE = 120_000; // milliseconds
 
 const context = await chromium.launchPersistentContext(profile, { executablePath, args: OPTIONS });
@@ -27,8 +30,9 @@ async function pageOf(name) {
   return pages.get(name);
 }
 
-async function answer({ page: name, open, ready, call, given }) {
+async function answer({ page: name, open, ready, call, given, evaluate }) {
   const page = await pageOf(name);
+  if (evaluate) return page.evaluate(evaluate);
   if (!open) return page.evaluate(([word, value]) => globalThis.measure[word](value), [call, given ?? null]);
   asked = [];
   const start = performance.now();

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from processes import end_session
-from web_browser import WEB, running
+from web_browser import WEB
 
-from lprnet_utils.commands.serve import HEADERS, PageHandler, PageServer
+from lprnet_utils.commands.serve import HEADERS, PageHandler, PageServer, running
 
 SCRIPTS = WEB / "tests" / "browser"
 PROBE = "probe", "scenes", "find-faces", "asks"

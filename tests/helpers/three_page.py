@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 import pytest
 from chromium import Chromium
-from web_browser import WEB, plain_server, running
+from web_browser import WEB, plain_server
+
+from lprnet_utils.commands.serve import running
 
 PAGE = """<!doctype html><html><head><meta charset="utf-8"><script type="importmap">
 {"imports": {"three": "./three/build/three.module.js", "three/addons/": "./three/examples/jsm/"}}</script></head>

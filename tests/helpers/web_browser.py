@@ -4,8 +4,6 @@ import http.server
 import json
 import os
 import subprocess
-import threading
-from contextlib import contextmanager
 from functools import partial
 
 from checkout import ROOT
@@ -14,17 +12,6 @@ WEB = ROOT / "web"
 DIST = WEB / "dist"
 PAGE = DIST / "page"
 NETWORKS = WEB / "networks"  # those of the page, unpacked
-
-
-@contextmanager
-def running(server):
-    """Serves in the background; gives the address."""
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 class PlainHandler(http.server.SimpleHTTPRequestHandler):

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import pytest
 from found_faces import DOTS, near
-from web_browser import NETWORKS, PAGE, ran, running
+from web_browser import NETWORKS, PAGE, ran
 
 from lprnet_utils import LPRNet
-from lprnet_utils.commands.serve import PageServer
+from lprnet_utils.commands.serve import PageServer, running
 from lprnet_utils.common import data_path, read_image
 
 FRAMES = 60

@@ -17,8 +17,9 @@ import pytest
 from driverless import AnsweringServer, installed
 from found_faces import DOTS, PIXELS, compare, near
 from PIL import Image
-from web_browser import PAGE, PlainHandler, running
+from web_browser import PAGE, PlainHandler
 
+from lprnet_utils.commands.serve import running
 from lprnet_utils.common import read_image
 
 VEILED = "veiled.png"

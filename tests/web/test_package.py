@@ -16,10 +16,10 @@ import pytest
 from checkout import ROOT
 from chromium import NAMES
 from PIL import Image
-from web_browser import WEB, plain_server, ran, running
+from web_browser import WEB, plain_server, ran
 
 from lprnet_utils import LPRNet
-from lprnet_utils.commands.serve import PageServer
+from lprnet_utils.commands.serve import PageServer, running
 from lprnet_utils.common import data_path, read_image
 
 pytestmark = pytest.mark.slow

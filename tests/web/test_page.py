@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from found_faces import compare
 from PIL import Image
-from web_browser import NETWORKS, PAGE, plain_server, ran, running
+from web_browser import NETWORKS, PAGE, plain_server, ran
 
 from lprnet_utils import LPRNet
-from lprnet_utils.commands.serve import PageServer
+from lprnet_utils.commands.serve import PageServer, running
 from lprnet_utils.common import read_image
 from lprnet_utils.video import FaceTracker
 

@@ -21,15 +21,21 @@ export class RiceReader {
     const end = 8 * bytes.length;
     let at = this.at;
     let high = 0;
-    while (at < end && (bytes[at >> 3] >> (at & 7)) & 1) {
-      high++;
-      at++;
+    for (;;) {
+      // the bits of a byte that were not read, as ones and zeros from the lowest one on
+      const ahead = at < end ? ~(bytes[at >> 3] >> (at & 7)) : 1;
+      const ones = Math.min(31 - Math.clz32(ahead & -ahead), 8 - (at & 7));
+      high += ones;
+      at += ones;
+      if (at & 7 || ones === 0) break; // the byte was not ones to its end, or there was none
     }
     at++;
     if (at + parameter > end) throw new RangeError('the code ends in the middle of a number');
     let value = high << parameter;
-    for (let bit = 0; bit < parameter; bit++, at++) value |= ((bytes[at >> 3] >> (at & 7)) & 1) << bit;
-    this.at = at;
+    const place = at >> 3;
+    const word = bytes[place] | (bytes[place + 1] << 8) | (bytes[place + 2] << 16); // undefined counts as 0
+    value |= (word >> (at & 7)) & ((1 << parameter) - 1);
+    this.at = at + parameter;
     return value & 1 ? -((value + 1) >> 1) : value >> 1;
   }
 }

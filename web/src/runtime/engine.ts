@@ -23,6 +23,8 @@ const FIT = 'fit.bin';
 const NETWORK = 'open.bin';
 const DETECTORS = ['blazeface_back.tflite', 'blazeface_short.tflite'] as const;
 const LOOKERS = ['eye.bin', 'mouth.bin'] as const;
+/** Networks that have to be unpacked before they are compiled. */
+export const PACKED: readonly string[] = [NETWORK, ...LOOKERS];
 const USUAL_FRAME_SECONDS = 1 / 30;
 
 /** What of a tracker's options the engine needs. */

@@ -6,7 +6,7 @@ import { unpackNetwork } from '../common/packed-network.js';
 import { FaceError } from '../types.js';
 import { VERSION } from '../version.js';
 import { capabilities, chooseRuntime } from './capabilities.js';
-import { Engine, fileNames } from './engine.js';
+import { Engine, fileNames, PACKED } from './engine.js';
 import { asFaceError } from './errors.js';
 import { hasWebGpu, LiteRTModel, startRuntime } from './litert.js';
 import type { Answers, Opened, Reply, Request, WorkerOptions } from './messages.js';
@@ -79,17 +79,18 @@ async function open(options: WorkerOptions): Promise<Opened> {
     return data;
   };
   const address = new URL(script, options.files).href;
-  const choice = await startRuntime({ address, script: take(script), binary: take(binary) }, wanted);
+  const starting = startRuntime({ address, script: take(script), binary: take(binary) }, wanted);
+  starting.catch(() => undefined); // it is waited for below, unless a network is damaged
+  for (const name of PACKED) {
+    // while the browser compiles the runtime in the background
+    if (files.has(name)) files.set(name, unpackNetwork(take(name), name));
+  }
+  const choice = await starting;
   // a round trip to the graphics card, or between threads, takes as long as a small network does
   const small = { ...choice, accelerator: 'wasm' as const, threads: 1 };
   engine = await Engine.create(options, take, (name, role) =>
-    LiteRTModel.compile(networkOf(take(name), name), name, role === 'map' ? choice : small),
+    LiteRTModel.compile(take(name), name, role === 'map' ? choice : small),
   );
   const { accelerator, threads } = choice;
   return { info: { accelerator, threads, model: engine.model }, mesh: engine.mesh };
-}
-
-/** The bytes of a `.tflite` file; all others are packed networks. */
-function networkOf(data: ArrayBuffer, name: string): ArrayBuffer {
-  return name.endsWith('.tflite') ? data : unpackNetwork(data, name);
 }
