@@ -33,7 +33,7 @@ def exercise_2(answer: Callable[[Any, int], Any], rng: np.random.Generator) -> s
 
     from ..networks.layers import count_multiply_adds
 
-    side, inputs, width = 16, int(rng.integers(40, 100)), int(rng.integers(40, 80))
+    side, inputs, width = 16, int(rng.integers(64, 100)), int(rng.integers(33, 64))
     start = keras.Input((side, side, inputs))
     step = keras.Model(start, call_once(answer, start, width))
     told = f"an input of {side} x {side} x {inputs} and width {width}"

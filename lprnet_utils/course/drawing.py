@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,7 +39,7 @@ def tiles(
 
     height, width = np.array(pictures[0].shape[:2]) * zoom / INCH
     rows = -(-len(pictures) // columns)
-    line = LINE * (1 + max(title.count("\n") for title in titles)) + GAP
+    line = LINE * (1 + max(title.count("\n") for title in titles)) + GAP if any(titles) else GAP / 4
     size = np.array([columns * width, rows * (height + line) + HEADING * bool(heading)])
     figure = plt.figure(figsize=tuple(size))
     if heading:
@@ -69,8 +70,12 @@ def link_points(
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep a notebook free of what compiled code prints on the terminal, such as TensorFlow's start-up messages."""
+    """Keep a notebook free of what compiled code prints on the terminal, such as TensorFlow's start-up messages.
+
+    TensorFlow's own notes, about each file that it writes, are turned off for good.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     terminal = os.dup(2)
     try:
         with open(os.devnull, "w") as nowhere:
@@ -102,15 +107,16 @@ def number_landmarks(ax: Axes, points: ArrayLike, parts: Sequence[str]) -> None:
 def block_diagram(ax: Axes, shapes: Sequence[tuple[int, int, str]], title: str) -> None:
     """Draw a network as one block for each layer: as high as its grid, as wide as its channels (root of both).
 
-    ``shapes`` are (side, channels, colour), in the order in which the data flow; a side of 1 is a vector.
+    ``shapes`` are (side, channels, colour), in the order in which the data flow; a side of 1 is a vector. Sides are
+    written where they change.
     """
-    x = 0.0
+    x, before = 0.0, 0
     for side, channels, color in shapes:
         height, width = np.sqrt(side), np.sqrt(channels) / 4
         ax.bar(x + width / 2, height, width, -height / 2, color=color, edgecolor="white", linewidth=0.5)
-        label = f"{side}²" if side > 1 else ""
+        label = f"{side}²" if side not in (1, before) else ""
         ax.text(x + width / 2, height / 2 + 0.3, label, ha="center", va="bottom", fontsize=7)
         ax.text(x + width / 2, -height / 2 - 0.3, str(channels), ha="center", va="top", fontsize=7, rotation=90)
-        x += width + BLOCK_GAP
-    ax.set(title=title, xlim=(-0.5, x), ylim=(-14, 11))
+        x, before = x + width + BLOCK_GAP, side
+    ax.set(title=title, xlim=(-0.5, x), ylim=(-11.5, 10))
     ax.axis("off")
