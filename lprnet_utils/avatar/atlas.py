@@ -31,7 +31,7 @@ TONE_REACH = 55.0  # mm from the face at which skin has the face's mean tone
 TONE_BLUR = 0.02  # of the texture's side: details smaller than this belong to the face, not to its tone
 # of the natural logarithm: a tone that differs so much from the face's is no skin, fully from the second on; this
 # counts near the outline, fully outside the first number of texels of 128, not at all inside the second
-ODD_TONE, ODD_BAND, ODD_BLUR = (0.5, 0.9), (14.0, 30.0), 3.0
+ODD_TONE, ODD_BAND, ODD_BLUR, ODD_RIM = (0.5, 0.9), (14.0, 30.0), 3.0, 4
 GRAIN = 0.012  # of the brightness: fine texture of the skin beyond the photo
 RIM_WIDTH = 0.005  # of the texture's side
 DARKEST, LID_SHADE = 6.0, 0.8
@@ -100,8 +100,10 @@ class Skin:
         odd = np.abs((self.ratio - self.mean_ratio).mean(1))
         odd = np.clip((odd - ODD_TONE[0]) / (ODD_TONE[1] - ODD_TONE[0]), 0, 1)
         odd *= np.clip((ODD_BAND[1] - at[:, 1]) / (ODD_BAND[1] - ODD_BAND[0]), 0, 1)
-        self.shown *= 1 - odd
         self.odd = (layout.matrix @ odd).reshape(layout.mask.shape).astype(np.float32)
+        rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * ODD_RIM + 1,) * 2)
+        self.odd = cv2.dilate(self.odd, rim)  # hair and shadows have soft rims
+        self.shown *= 1 - layout.inverse_matrix @ self.odd.ravel()
         self.tone = np.exp(np.median(logs[self.shown > 0.5] if (self.shown > 0.5).any() else logs, 0))
 
     @cached_property

@@ -23,8 +23,11 @@ STYLES_OF_PHOTO = {"short": "short02", "long": "long01"}
 SCALP_REACH = (12.0, 48.0)  # mm from the face's outline: where the photo is searched for hair
 UNLIKE_SKIN = 0.3  # of the natural logarithms: colours that differ more are not skin
 HAIR_SHARE = 0.35  # of the scalp unlike skin: with less, the head is bald or covered otherwise
-LONG_SHARE = 0.6  # of the pixels beside the neck that look like hair: with more, the hair is long
-LIKE_HAIR = 0.45  # of the natural logarithms
+# Places beside the neck that are searched for long hair: shares of the face's half width, heights in mm, and depth
+BESIDE_NECK, NECK_HEIGHTS, NECK_DEPTH = (0.95, 1.05, 1.15), (-60.0, -120.0), -10.0
+LONG_SHARE = 0.5  # of the pixels there that look like hair: with more, the hair is long
+LIKE_HAIR = 0.6  # of the natural logarithms
+DARK_HAIR = 60.0  # of 255: what is as dark has the colour of the light, not of hair
 HAIR_PERCENTILE = 35
 MIN_SCALP = 20  # pixels: fewer tell nothing
 BRIGHTER_THAN_SKIN = 0.45  # of the natural logarithm: no hair is
@@ -77,14 +80,16 @@ def seen_hair(face: Face, skin: Array, tone: Array) -> tuple[str | None, NDArray
     if hair.mean() > skin_log.mean() + BRIGHTER_THAN_SKIN:
         return "short", None  # rather a hat or the sky
     side = np.abs(skin[: len(shape.model.mean), 0]).max()
-    low = np.linspace(-75, -125, 12)
-    places = np.array([[x * side, y, -40.0] for x in (-1.05, -0.95, 0.95, 1.05) for y in low])
+    ends = [(x * side, y, NECK_DEPTH) for x in BESIDE_NECK for y in np.linspace(*NECK_HEIGHTS, 12)]
+    places = np.array([*ends, *(np.array(ends) * [-1, 1, 1])])
     beside = np.log(np.clip(photo_colors(face, places), 4, 255))
     near = np.linalg.norm(beside - hair, axis=1) < LIKE_HAIR
     far = (np.linalg.norm(beside - skin_log, axis=1) > UNLIKE_SKIN) & ~like_background(face, head, beside)
     length = "long" if len(beside) and (near & far).mean() > LONG_SHARE else "short"
     color = np.exp(hair)
     color = color.mean() + HAIR_SATURATION * (color - color.mean())
+    if color.mean() < DARK_HAIR and color[2] > color[0]:
+        color[:] = color.mean()
     if color[0] > color[2]:  # red, blond or brown: the green of sky and leaves does not belong to it
         color[1] = (color[0] + color[2]) / 2
     return length, linear_light(np.clip(color, 0, 255))

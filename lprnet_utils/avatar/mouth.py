@@ -123,7 +123,7 @@ def inside_of_mouth(shape: HeadShape, identity: Array, shift: Array) -> Mouth:
     flat = (tongue - tongue.min(0)) / np.ptp(tongue, axis=0)
     lower = (1 - TONGUE_HEIGHT) * np.ptp(tongue[:, 1]) * flat[:, 1] * (1 - flat[:, 2])
     tongue = tongue - np.stack([0 * lower, lower, 0 * lower], 1)
-    uv = np.c_[flat[:, 0], 1 - flat[:, 2]]
+    uv = np.c_[flat[:, 0], flat[:, 2]]
     moves = shape.base_offsets(rows).copy()
     moves[-1, :, 1] += TONGUE_OUT_UP * flat[:, 2]
     parts.append((tongue + shift, moves, uv, shape.file["tongue_triangles"].astype(int), 2))
@@ -171,7 +171,7 @@ def tongue_picture(height: int, width: int, tone: float) -> NDArray[np.float32]:
     """Colours (height, width, 3), 0 to 255, of the tongue: its tip below in the picture, a line along its middle."""
     rng = np.random.default_rng(2)
     u, v = ((np.arange(n) + 0.5) / n for n in (width, height))
-    color = np.array([176.0, 98.0, 98.0]) * (0.6 + 0.4 * tone)
+    color = np.array([186.0, 104.0, 104.0]) * (0.6 + 0.4 * tone)
     line = 1 - 0.15 * np.exp(-(((u - 0.5) / 0.09) ** 2))[None, :, None]
     front = (0.55 + 0.45 * v)[:, None, None]
     return color * line * front * (1 + 0.04 * rng.standard_normal((height, width, 1)))

@@ -25,7 +25,7 @@ from ..reconstruction.draw import crop_around_face
 from ..reconstruction.face import Face
 from ..reconstruction.lprnet import DEFAULT_WEIGHTS, LPRNet
 from ..reconstruction.mesh_files import save_mesh
-from .applet_widgets import DOWNLOADS, LABELS, NO_SAMPLE, SAMPLES, AppletWidgets
+from .applet_widgets import DOWNLOADS, GAZE, LABELS, NO_SAMPLE, PHOTO_COLOR, SAMPLES, AppletWidgets
 from .avatar import PRESETS, Avatar, write_avatar
 from .figures import LANDMARK_OFFSET
 
@@ -83,6 +83,10 @@ class FaceApplet(AppletWidgets):
         self.which.observe(lambda _: self._attempt(self._show_face), "value")
         for name, slider in self.expressions.items():
             slider.observe(partial(self._change_expression, name), "value")
+        for name, slider in self.gaze.items():
+            slider.observe(partial(self._change_gaze, name), "value")
+        for choice in (self.hair, self.hair_color):
+            choice.observe(lambda _: self._attempt(self._change_hair), "value")
         for slider in self.pose.values():
             slider.observe(lambda _: self._update_points(), "value")
         for widget in (self.shading, self.landmarks):
@@ -151,16 +155,32 @@ class FaceApplet(AppletWidgets):
             self._show_message(text, is_error=True)
             return
         face = self._faces[self.which.value]
-        self._avatar = Avatar(face, TEXTURE_SIZE)
+        self._make_avatar(face)
         self._seen_pose = face.coefficients.camera.angles
         self._landmark_matrix = face.layout.landmark_matrix @ face.layout.matrix
-        self.view.show(*self._avatar.surface, self._avatar.texture, self._avatar.surface_places)
         self._show_side()
         self.picture.value = _preview(crop_around_face(face, PREVIEW_SIDE))
         size, count = "{1} x {0}".format(*self._photo.shape), len(self._faces)
         found = f"{count} face{'s' * (count > 1)}, confidence {face.confidence:.2f}"
         self._show_message(f"{self._name}, {size} pixels: {found}")
         self._reset_view(self._avatar.seen, self._seen_pose)
+
+    def _make_avatar(self, face: Face) -> None:
+        """The head of a face with the chosen hair, and its surface in the view."""
+        self._avatar = Avatar(face, TEXTURE_SIZE, self.hair.value or None, self._chosen_color())
+        found = self._avatar.hair_piece()
+        hair = None if found is None else (found[0].triangles, found[0].uv, found[1])
+        self.view.show(*self._avatar.surface, self._avatar.texture, self._avatar.surface_places, hair)
+
+    def _chosen_color(self) -> tuple[int, ...] | None:
+        """RGB of the hair, or None for the photo's."""
+        color = self.hair_color.value
+        return None if color == PHOTO_COLOR else tuple(bytes.fromhex(color.removeprefix("#")))
+
+    def _change_hair(self) -> None:
+        if self._avatar is not None:
+            self._make_avatar(self._faces[self.which.value])
+            self._update_points()
 
     # ---- pose and expression
 
@@ -171,6 +191,11 @@ class FaceApplet(AppletWidgets):
             self._weights = np.array(weights, np.float32)
             for name, slider in self.expressions.items():
                 slider.value = float(self._weights[self._moved_by(name)].mean())
+            for name, (_, above, below) in GAZE.items():
+                more, less = (
+                    self._weights[[self._avatar.names.index(n) for n in part]].mean() for part in (above, below)
+                )
+                self.gaze[name].value = float(more - less)
         for slider, angle in zip(self.pose.values(), pose, strict=bool(pose)):
             slider.value = round(angle)
         self._setting_sliders = False
@@ -188,6 +213,14 @@ class FaceApplet(AppletWidgets):
     def _change_expression(self, name: str, change: dict[str, Any]) -> None:
         if self._avatar is not None and not self._setting_sliders:
             self._weights[self._moved_by(name)] = change["new"]
+            self._update_points()
+
+    def _change_gaze(self, name: str, change: dict[str, Any]) -> None:
+        """Turn both eyes: a slider above 0 raises some weights, and one below 0 others."""
+        if self._avatar is not None and not self._setting_sliders:
+            for sign, part in zip((1, -1), GAZE[name][1:], strict=True):
+                for weight in part:
+                    self._weights[self._avatar.names.index(weight)] = max(sign * change["new"], 0)
             self._update_points()
 
     def _moved_by(self, name: str) -> NDArray[np.bool_]:
@@ -220,9 +253,16 @@ class FaceApplet(AppletWidgets):
         middle = (self._avatar.rest.min(0) + self._avatar.rest.max(0)) / 2  # the view turns about it
         return [part - rotation_matrix(*pose) @ middle for part in points]
 
+    def _hair_points(self) -> NDArray[np.float32] | None:
+        """Points (m, 3) in mm of the hair, which no expression moves; None without hair."""
+        if self._avatar.hair is None:
+            return None
+        middle = (self._avatar.rest.min(0) + self._avatar.rest.max(0)) / 2
+        return (self._avatar.hair.vertices - middle) @ rotation_matrix(*self._pose()).T
+
     def _update_points(self) -> None:
         if self._avatar is not None and not self._setting_sliders:
-            self.view.move(self._points(), self.shading.value == "Clay", self._home)
+            self.view.move(self._points(), self.shading.value == "Clay", self._home, self._hair_points())
 
     # ---- files
 
@@ -245,7 +285,7 @@ class FaceApplet(AppletWidgets):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / DOWNLOADS[kind][1].removesuffix(".zip")
             if kind == "avatar":
-                write_avatar(face, path, TEXTURE_SIZE)
+                write_avatar(face, path, TEXTURE_SIZE, hair=self.hair.value or None, hair_color=self._chosen_color())
             elif kind == "npz":
                 face.save(path)
             else:

@@ -17,8 +17,8 @@ NO_SAMPLE = "..."  # the entry in the list of bundled photos for a photo of the 
 SAMPLES = {"Eileen Collins": "samples/astronaut.jpg", "Grace Hopper": "samples/grace_hopper.jpg"}
 POSE = {"pitch": ("Nod", 90), "yaw": ("Turn", 90), "roll": ("Tilt", 180)}  # label, most degrees
 
-# ARKit's expressions by part of the face, without those of the gaze, as the mesh has no eyeballs. A name without Left
-# or Right stands for both sides.
+# ARKit's expressions by part of the face; the gaze has two sliders of its own. A name without Left or Right stands for
+# both sides.
 EXPRESSIONS = {
     "Mouth": {
         "mouthSmile": "Smile",
@@ -40,7 +40,13 @@ EXPRESSIONS = {
         "mouthShrugUpper": "Upper lip pushed up",
         "mouthShrugLower": "Lower lip pushed up",
     },
-    "Jaw": {"jawOpen": "Open", "jawForward": "Forward", "jawLeft": "To the left", "jawRight": "To the right"},
+    "Jaw and tongue": {
+        "jawOpen": "Open",
+        "jawForward": "Forward",
+        "jawLeft": "To the left",
+        "jawRight": "To the right",
+        "tongueOut": "Tongue out",
+    },
     "Eyes and brows": {
         "eyeBlink": "Eyelid closed",
         "eyeWide": "Eye wide open",
@@ -50,6 +56,22 @@ EXPRESSIONS = {
         "browDown": "Brow down",
     },
     "Cheeks and nose": {"cheekPuff": "Cheeks puffed", "cheekSquint": "Cheek raised", "noseSneer": "Nose wrinkled"},
+}
+# label, and the weights that the slider raises above 0 and those that it raises below; sides are the person's
+GAZE = {
+    "across": ("Look to the left", ("eyeLookOutLeft", "eyeLookInRight"), ("eyeLookOutRight", "eyeLookInLeft")),
+    "up": ("Look up", ("eyeLookUpLeft", "eyeLookUpRight"), ("eyeLookDownLeft", "eyeLookDownRight")),
+}
+PHOTO_HAIR, NO_HAIR = "photo", ""  # values of the choice of hair beside the styles
+PHOTO_COLOR = "photo"
+HAIR_COLORS = {
+    "As in the photo": PHOTO_COLOR,
+    "Black": "#15110f",
+    "Brown": "#4a2f1d",
+    "Red": "#7a3518",
+    "Blond": "#b08a55",
+    "Grey": "#8c8782",
+    "White": "#d8d4cc",
 }
 LABELS = {name: label for part in EXPRESSIONS.values() for name, label in part.items()}
 SIDES = {"Both sides": "", "Left": "Left", "Right": "Right"}  # of the person, not of the picture
@@ -65,6 +87,13 @@ HINTS = {  # what a download is for
     "avatar": "A head at rest that games and browsers can animate",
     "npz": "Arrays for Python, as the photo shows the face",
 }
+
+
+def bundled_hair() -> list[str]:
+    """Names of the bundled styles of hair."""
+    from ..avatar import hair_styles  # with the renderer, which takes a while to import
+
+    return list(hair_styles())
 
 
 def styled(widget: widgets.DOMWidget, *names: str) -> widgets.DOMWidget:
@@ -95,8 +124,6 @@ class AppletWidgets(widgets.VBox):
         licences = [(f"{Path(name).name}: {weights_terms(name)}", name) for name in names]
         self.weights = widgets.Dropdown(options=licences, description="Network")
         self.which = widgets.Dropdown(options=[("1 of 1", 0)], description="Face")
-        for choice in (self.sample, self.weights, self.which):
-            choice.style = {"description_width": "initial"}
         self.message = styled(widgets.HTML(), "message")
         self.picture = styled(widgets.Image(format="jpeg"), "photo")
         guard = (FOLDER / "upload_guard.js").read_text(encoding="utf-8").replace("@LIMIT@", str(max_upload))
@@ -109,9 +136,15 @@ class AppletWidgets(widgets.VBox):
         self.side = widgets.ToggleButtons(options=list(SIDES.items()), style={"button_width": "auto"})
         self.side.tooltips = ["A slider moves both sides", "The person's own left", "The person's own right"]
         self.expressions = {name: slider(label, 0, 1, 0.01, 2) for name, label in LABELS.items()}
+        self.gaze = {name: slider(label, -1, 1, 0.01, 2) for name, (label, *_) in GAZE.items()}
+        styles = [("As in the photo", PHOTO_HAIR), ("None", NO_HAIR), *((name, name) for name in bundled_hair())]
+        self.hair = widgets.Dropdown(options=styles, description="Hair")
+        self.hair_color = widgets.Dropdown(options=list(HAIR_COLORS.items()), description="Colour")
         self.downloads = {}
         for kind, (label, _, _) in DOWNLOADS.items():
             self.downloads[kind] = widgets.Button(description=label, tooltip=HINTS[kind])
+        for choice in (self.sample, self.weights, self.which, self.hair, self.hair_color):
+            choice.style = {"description_width": "initial"}
         super().__init__(self._rows(), layout={"grid_gap": "12px"})
         styled(self, "applet")
 
@@ -135,6 +168,7 @@ class AppletWidgets(widgets.VBox):
         parts = {"Head": list(self.pose.values())}
         for title, names in EXPRESSIONS.items():
             parts[title] = [self.expressions[name] for name in names]
+        parts["Eyes and brows"] = [*self.gaze.values(), *parts["Eyes and brows"]]
         groups = widgets.Accordion([widgets.VBox(sliders) for sliders in parts.values()])
         for number, title in enumerate(parts):
             groups.set_title(number, title)  # ipywidgets 7 has no ``titles``
@@ -142,5 +176,6 @@ class AppletWidgets(widgets.VBox):
         self.groups = groups
         presets = row(*self.presets.values(), kind="third")
         headings = (widgets.HTML(f"<h2>{text}</h2>") for text in ("Expression", "Sliders"))
-        children = [next(headings), presets, next(headings), row(self.side, kind="sides"), groups]
+        hair = row(self.hair, self.hair_color)
+        children = [next(headings), presets, next(headings), row(self.side, kind="sides"), groups, hair]
         return styled(widgets.VBox(children, layout={"grid_gap": "8px"}), "side")

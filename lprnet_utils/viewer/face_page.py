@@ -59,18 +59,39 @@ def element(name: str, identity: str, version: int, value: object) -> str:
     return f'<script type="application/json" {attributes}>{text}</script>'
 
 
-def figure_data(triangles: ArrayLike, uv: ArrayLike, texture: Image, same: ArrayLike | None = None) -> dict[str, str]:
-    """A mesh without the places of its vertices. Those with the same number in ``same`` (n,) share their normal."""
-    picture = cv2.imencode(".jpg", texture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
-    url = "data:image/jpeg;base64," + base64.b64encode(picture).decode()
-    shared = {} if same is None else {"same": _packed(same, "<u4")}
-    return {"triangles": _packed(triangles, "<u4"), "uv": _packed(uv, "<f4"), "texture": url} | shared
+def figure_data(
+    triangles: ArrayLike, uv: ArrayLike, texture: Image, same: ArrayLike | None = None,
+    hair: tuple[ArrayLike, ArrayLike, Image] | None = None,
+) -> dict[str, object]:  # fmt: skip
+    """A mesh without the places of its vertices. Those with the same number in ``same`` (n,) share their normal.
+
+    ``hair`` are triangles, uv and the texture (h, w, 4) of hair, which is drawn where it is opaque.
+    """
+    data: dict[str, object] = {"triangles": _packed(triangles, "<u4"), "uv": _packed(uv, "<f4")}
+    data["texture"] = _url(".jpg", "jpeg", texture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
+    if same is not None:
+        data["same"] = _packed(same, "<u4")
+    if hair is not None:
+        sheet = _url(".webp", "webp", hair[2][..., [2, 1, 0, 3]], [cv2.IMWRITE_WEBP_QUALITY, 85])
+        data["hair"] = {"triangles": _packed(hair[0], "<u4"), "uv": _packed(hair[1], "<f4"), "texture": sheet}
+    return data
 
 
-def points_data(parts: Sequence[ArrayLike], clay: bool = False, home: int = 0) -> dict[str, object]:
-    """Places of the vertices, and of the landmarks, in multiples of COORDINATE_STEP."""
-    steps = [np.clip(np.rint(np.asarray(part, np.float32) / COORDINATE_STEP), -32768, 32767) for part in parts]
-    return {"parts": [_packed(part, "<i2") for part in steps], "clay": clay, "home": home}
+def points_data(
+    parts: Sequence[ArrayLike], clay: bool = False, home: int = 0, hair: ArrayLike | None = None
+) -> dict[str, object]:
+    """Places of the vertices, of the landmarks, and of hair, in multiples of COORDINATE_STEP."""
+    moved = {} if hair is None else {"hair": _steps(hair)}
+    return {"parts": [_steps(part) for part in parts], "clay": clay, "home": home} | moved
+
+
+def _steps(points: ArrayLike) -> str:
+    return _packed(np.clip(np.rint(np.asarray(points, np.float32) / COORDINATE_STEP), -32768, 32767), "<i2")
+
+
+def _url(ending: str, kind: str, picture: Image, options: list[int]) -> str:
+    """A picture (BGR or BGRA) as a data URL."""
+    return f"data:image/{kind};base64," + base64.b64encode(cv2.imencode(ending, picture, options)[1]).decode()
 
 
 def _packed(values: ArrayLike, kind: str) -> str:

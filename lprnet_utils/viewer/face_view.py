@@ -33,24 +33,30 @@ class FaceView(widgets.VBox):
         self.file = widgets.HTML()
         super().__init__([widgets.HTML(frame), self.figure, self.points], layout={"width": "100%"})
 
-    def show(self, triangles: ArrayLike, uv: ArrayLike, texture: Image, same: ArrayLike | None = None) -> None:
+    def show(
+        self, triangles: ArrayLike, uv: ArrayLike, texture: Image, same: ArrayLike | None = None,
+        hair: tuple[ArrayLike, ArrayLike, Image] | None = None,
+    ) -> None:  # fmt: skip
         """Show another face: triangles (m, 3), and ``uv`` (n, 2; v down) of the vertices in a texture (S, S, 3).
 
         Vertices with the same number in ``same`` (n,), below n, are at one place, and light does not show their seam.
+        ``hair`` has triangles, uv and a texture (h, w, 4) with opacity.
         """
-        self.figure.value = self._data("figure", figure_data(triangles, uv, texture, same))
+        self.figure.value = self._data("figure", figure_data(triangles, uv, texture, same, hair))
 
     def clear(self, note: str) -> None:
         """Show a sentence instead of a face."""
         self.figure.value = self._data("figure", {"note": note})
 
-    def move(self, parts: Sequence[ArrayLike], clay: bool = False, home: int = 0) -> None:
+    def move(
+        self, parts: Sequence[ArrayLike], clay: bool = False, home: int = 0, hair: ArrayLike | None = None
+    ) -> None:
         """Move the vertices (n, 3), and landmarks if there are any. y is up, and z toward the viewer.
 
         They are rounded to 0.1 mm and must not exceed 3,276. ``clay`` draws no texture. Another number ``home`` than
-        before undoes how the user turned the view.
+        before undoes how the user turned the view. ``hair`` are the vertices (k, 3) of the hair.
         """
-        self.points.value = self._data("points", points_data(parts, clay, home))
+        self.points.value = self._data("points", points_data(parts, clay, home, hair))
 
     def save(self, data: bytes, name: str, mime_type: str) -> None:
         """Send the browser a file of a MIME type: it saves it at once, and :attr:`file` shows a link to it."""

@@ -4,8 +4,10 @@ import base64
 import io
 import json
 import re
+import tempfile
 import zipfile
 from importlib.util import find_spec
+from pathlib import Path
 
 import cv2
 import ipywidgets as widgets
@@ -19,7 +21,15 @@ from lprnet_utils.commands.main import main
 from lprnet_utils.common import data_path, read_image
 from lprnet_utils.viewer import PRESETS, FaceApplet
 from lprnet_utils.viewer.applet import uploaded_files
-from lprnet_utils.viewer.applet_widgets import EXPRESSIONS, LABELS, NO_SAMPLE
+from lprnet_utils.viewer.applet_widgets import (
+    EXPRESSIONS,
+    HAIR_COLORS,
+    LABELS,
+    NO_HAIR,
+    NO_SAMPLE,
+    PHOTO_COLOR,
+    PHOTO_HAIR,
+)
 from lprnet_utils.viewer.face_page import COORDINATE_STEP
 from lprnet_utils.viewer.face_view import FaceView
 
@@ -38,6 +48,7 @@ def applet(shared):
     shared.sample.value = NO_SAMPLE
     shared.sample.value = "Eileen Collins"
     shared.shading.value, shared.landmarks.value, shared.side.value = "Photo", False, ""
+    shared.hair.value, shared.hair_color.value = PHOTO_HAIR, PHOTO_COLOR
     return shared
 
 
@@ -73,6 +84,14 @@ def points(applet):
     """Coordinates (n, 3) of the parts of the view: x to the right, y up, z toward the viewer."""
     parts = sent(applet.view.points)["parts"]
     return [np.frombuffer(base64.b64decode(part), "<i2").reshape(-1, 3) * COORDINATE_STEP for part in parts]
+
+
+def read_glb_of(data):
+    """The tree and the arrays of a .glb file's bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.glb"
+        path.write_bytes(data)
+        return read_glb(path)
 
 
 def encoded(picture, ending=".png"):
@@ -199,6 +218,47 @@ def test_a_slider_can_move_one_side(applet):
     applet.side.value = ""
     assert applet.expressions["mouthSmile"].value == 0.5
     assert [slider.description for slider in applet.expressions.values()] == list(LABELS.values())
+
+
+def test_the_gaze_and_the_tongue(applet):
+    applet.front.click()
+    applet.presets["At rest"].click()
+    (rest,) = points(applet)
+    names = applet._avatar.names
+    applet.gaze["across"].value = 0.8
+    raised = {name: round(float(w), 2) for name, w in zip(names, applet._weights, strict=True) if w}
+    assert raised == {"eyeLookOutLeft": 0.8, "eyeLookInRight": 0.8}, "both eyes look to the person's left"
+    moved = np.abs(points(applet)[0] - rest).max(1) > 2
+    assert moved.sum() > 50 and rest[moved, 2].min() > 0, "the eyeballs turn"
+    applet.gaze["across"].value, applet.gaze["up"].value = -0.5, -0.4
+    raised = {name for name, w in zip(names, applet._weights, strict=True) if w}
+    assert raised == {"eyeLookOutRight", "eyeLookInLeft", "eyeLookDownLeft", "eyeLookDownRight"}
+    applet.presets["At rest"].click()
+    assert [slider.value for slider in applet.gaze.values()] == [0, 0]
+    applet.expressions["tongueOut"].value = 1.0
+    assert (points(applet)[0] - rest)[:, 2].max() > 20 and "tongueOut" in LABELS
+
+
+def test_hair_is_chosen_and_drawn(applet):
+    applet.front.click()
+    figure, rest = sent(applet.view.figure)["hair"], sent(applet.view.points)["hair"]
+    applet.hair.value, applet.hair_color.value = "long01", HAIR_COLORS["Red"]
+    new, places = sent(applet.view.figure)["hair"], sent(applet.view.points)["hair"]
+    assert new["triangles"] != figure["triangles"] and len(places) != len(rest)
+    sheet = cv2.imdecode(np.frombuffer(base64.b64decode(new["texture"].split(",")[1]), np.uint8), cv2.IMREAD_UNCHANGED)
+    solid = sheet[..., 3] > 128
+    assert sheet.shape[2] == 4 and sheet[solid][:, 2].mean() > 1.3 * sheet[solid][:, 0].mean(), "red, and cut out"
+    hair = np.frombuffer(base64.b64decode(places), "<i2").reshape(-1, 3) * COORDINATE_STEP
+    assert hair[:, 1].min() < -50 and hair[:, 1].max() > 100 and len(hair) > np.frombuffer(
+        base64.b64decode(new["triangles"]), "<u4").max()  # fmt: skip
+    applet.pose["yaw"].value = 90
+    assert sent(applet.view.points)["hair"] != places, "it turns with the head"
+    tree, _ = read_glb_of(applet.content("avatar"))
+    assert "Hair" in {mesh["name"] for mesh in tree["meshes"]}
+    applet.hair.value = NO_HAIR
+    assert "hair" not in sent(applet.view.figure) and "hair" not in sent(applet.view.points)
+    tree, _ = read_glb_of(applet.content("avatar"))
+    assert "Hair" not in {mesh["name"] for mesh in tree["meshes"]}, "the file has the chosen hair"
 
 
 def test_clay_and_landmarks(applet):
