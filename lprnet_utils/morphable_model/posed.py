@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..common.arrays import Array
 from ..common.assets import read_bundled_arrays
 
+POSED_MODELS = ("hand", "body")
+
 
 @dataclass(frozen=True)
 class PosedModel:
@@ -61,9 +63,13 @@ class PosedModel:
     @classmethod
     @lru_cache(maxsize=4)
     def load(cls, name: str) -> Self:
-        """A bundled model: ``hand``, a right hand with a part of the forearm. ValueError for another name."""
-        if name != "hand":
-            raise ValueError(f"no posed model {name!r}; there is 'hand'")
+        """A bundled model, read once: do not write into it. ValueError for another name.
+
+        ``hand`` is a right hand with a part of the forearm, in the axes of its back: y along the fingers, z out of the
+        back. ``body`` is a whole body of average shape that stands upright and looks along z.
+        """
+        if name not in POSED_MODELS:
+            raise ValueError(f"no posed model {name!r}; there are {', '.join(POSED_MODELS)}")
         file = read_bundled_arrays(f"{name}.npz")
         joints = len(file["parents"])  # the file has the tips of the fingers after them
         weights = file["weights"].astype(np.float32)
@@ -84,8 +90,10 @@ class PosedModel:
         if c.ndim != 2 or c.shape[1] != self.count:
             raise ValueError(f"coefficients have shape {c.shape}, this model takes (B, {self.count})")
         k = len(self.shape)
-        rest = self.mean + (c[:, :k] @ self.shape.reshape(k, -1)).reshape(len(c), -1, 3)
-        joints = self.joints + (c[:, :k] @ self.joint_shape.reshape(k, -1)).reshape(len(c), -1, 3)
+        rest, joints = (
+            mean + (c[:, :k] @ directions.reshape(k, mean.size)).reshape(len(c), *mean.shape)
+            for mean, directions in ((self.mean, self.shape), (self.joints, self.joint_shape))
+        )
         moves = self.bone_matrices(joints, c[:, k:].reshape(len(c), -1, 3))  # (B, J, 3, 4)
         blended = (self.weights @ moves.reshape(len(c), len(self.bones), 12)).reshape(len(c), -1, 3, 4)
         return (blended[..., :3] @ rest[..., None])[..., 0] + blended[..., 3]

@@ -1,4 +1,4 @@
-"""Layouts of position maps for other surfaces than the face: a whole head and a hand.
+"""Layouts of position maps for other surfaces than the face: a whole head, a hand, a body.
 
 The network, the encoding, the losses and the training ask a layout for a few things: which texels are valid, how a map
 follows from vertices, where its landmarks are, and the mean shape. :class:`ChartLayout` answers for any mesh with a
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ..morphable_model.model import MorphableModel
 
-CHARTS = {"head": "head_chart.npz", "hand": "hand.npz"}  # and the files that hold them
+CHARTS = {"head": "head_chart.npz", "hand": "hand.npz", "body": "body.npz"}  # and the files that hold them
 LONGEST_EDGE = 5.0  # times the median edge of the map's mesh; a longer one would join two fingers
 
 
@@ -32,7 +32,7 @@ class ChartLayout(MapLayout):
 
     Parameters
     ----------
-    chart : {"head", "hand"}
+    chart : {"head", "hand", "body"}
         Which part of the body.
     size : int
         N, the side of the maps. 128 is precomputed; other sizes are rasterised on creation (needs numba).
@@ -126,7 +126,7 @@ class ChartLayout(MapLayout):
 
 
 def load_layout(chart: str = "face", size: int = 128) -> MapLayout:
-    """The layout of a chart, ``face``, ``head`` or ``hand``, for maps of a side. ValueError for another chart."""
+    """The layout of a chart, ``face``, ``head``, ``hand`` or ``body``, for maps of a side. ValueError for another."""
     return UVLayout(size) if chart == "face" else ChartLayout(chart, size)
 
 

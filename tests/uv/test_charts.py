@@ -5,6 +5,7 @@ import pytest
 
 from lprnet_utils.common.assets import read_bundled_arrays
 from lprnet_utils.geometry.mesh import triangle_normals
+from lprnet_utils.morphable_model.posed import PosedModel
 from lprnet_utils.uv import ChartLayout, UVLayout, load_layout
 from lprnet_utils.uv.maps import grid_triangles
 
@@ -19,7 +20,7 @@ def chart(request):
 def test_layouts_are_loaded_by_name():
     assert isinstance(load_layout(size=64), UVLayout) and load_layout(size=64).size == 64
     assert isinstance(load_layout("hand"), ChartLayout)
-    with pytest.raises(ValueError, match="no chart 'foot'; there are face, head, hand"):
+    with pytest.raises(ValueError, match="no chart 'foot'; there are face, head, hand, body"):
         load_layout("foot")
     with pytest.raises(ValueError, match="at least 2, not 1"):
         load_layout("hand", 1)
@@ -85,3 +86,14 @@ def test_a_fingertip_is_the_farthest_landmark_of_its_finger():
     from_wrist = np.linalg.norm(landmarks - landmarks[0], axis=1)[1:].reshape(5, 4)
     assert (np.diff(from_wrist, axis=1) > 0).all()
     assert 150 < from_wrist[2, 3] < 210, "mm from the wrist to the tip of the middle finger"
+
+
+def test_a_map_of_the_body_follows_its_joints():
+    layout, body = load_layout("body"), PosedModel.load("body")
+    coefficients = np.zeros((2, body.count), np.float32)
+    coefficients[1, 3 * body.bones.index("lowerarm_r") : 3 * body.bones.index("lowerarm_r") + 2] = [-70, 0]
+    rest, bent = (layout.flat(layout.vertices_to_map(v)) for v in body.vertices(coefficients))
+    assert np.abs(rest - layout.flat(layout.mean_map)).max() < 0.5, "mm: weights of texels are in half precision"
+    assert 1500 < np.ptp(rest[:, 1]) < 2000, "mm from head to foot"
+    moved = np.linalg.norm(bent - rest, axis=1)[layout.texels] > 10
+    assert 0.01 < moved.mean() < 0.1, "the forearm and the hand of all texels"
