@@ -16,16 +16,15 @@ from ..common.images import read_image
 from ..common.litert import LiteRTModel, read_metadata, read_weights
 from ..geometry.camera import Camera
 from ..geometry.crop import crop_matrix, invert_similarity, transform_points, warp_image
-from ..uv.charts import load_layout
+from ..uv.charts import ChartLayout
 from ..uv.encoding import check_span, decode_map
-from ..uv.maps import MapLayout
 
 if TYPE_CHECKING:
     import trimesh
 
     from ..reconstruction.face import Face
 
-BUNDLED = ("hand",)  # weights in ``data/body``
+BUNDLED = ("head", "hand")  # weights in ``data/body``
 
 
 @dataclass(frozen=True)
@@ -40,13 +39,13 @@ class BodyPart:
         The box (x0, y0, x1, y1) that it was found in.
     image : (H, W, 3) uint8
         The photo; of a left hand, its mirror image.
-    layout : MapLayout
+    layout : ChartLayout
     """
 
     position_map: NDArray[np.float32]
     box: Array
     image: Image
-    layout: MapLayout
+    layout: ChartLayout
 
     @property
     def landmarks(self) -> NDArray[np.float32]:
@@ -55,13 +54,13 @@ class BodyPart:
 
     @property
     def vertices(self) -> NDArray[np.float32]:
-        """The surface (M, 3) in the photo frame."""
-        return self.layout.points(self.position_map)
+        """The skin (W, 3) in the photo frame, closed where the chart has seams."""
+        return self.layout.skin[0] @ self.layout.flat(self.position_map)
 
     @property
     def triangles(self) -> NDArray[np.int32]:
         """Triangles (T, 3) that join the ``vertices``, counter-clockwise from outside where y points up."""
-        return self.layout.mesh()[1]
+        return self.layout.skin[1]
 
     @cached_property
     def camera(self) -> Camera:
@@ -89,7 +88,7 @@ class BodyNet:
 
     Attributes
     ----------
-    layout : MapLayout
+    layout : ChartLayout
     size : int
         Side of the crops and position maps.
     metadata : dict
@@ -115,7 +114,7 @@ class BodyNet:
         check_span(self.metadata, name)
         self._network = LiteRTModel(data, name, threads)
         self.size = self._network.input_shape[1]
-        self.layout = load_layout(self.metadata.get("chart", "face"), self.size)
+        self.layout = ChartLayout(self.metadata.get("chart", "face"), self.size)
 
     def predict(self, crop: Image) -> NDArray[np.float32]:
         """The position map (N, N, 3), in pixels of the crop, of a crop (N, N, 3) uint8."""
@@ -155,6 +154,6 @@ class BodyNet:
 
 def head_box(face: Face) -> Array:
     """The box (4,) around the whole head of a face, in pixels of its photo: where its camera sees a mean head."""
-    layout = load_layout("head", 128)
+    layout = ChartLayout("head")
     points = face.pose.camera.project(layout.landmarks(layout.mean_map))[:, :2]
     return np.r_[points.min(0), points.max(0)]

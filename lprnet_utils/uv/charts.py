@@ -8,7 +8,7 @@ chart, :class:`lprnet_utils.uv.UVLayout` for the face.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,10 +56,11 @@ class ChartLayout(MapLayout):
         self.chart, self.size, self.symmetric = chart, size, bool(file.get("symmetric", False))
         self._mean, self._landmarks = file["mean"], file["landmarks"]
         self._corner, self._uv = file["corner"].astype(np.int32), file["uv"]
+        self._chart_triangles = file["chart_triangles"].astype(np.int32)
         if size == 128:
             texels = file["texel_vertices"], file["texel_weights"], file["texel_kind"]
         else:
-            texels = rasterise_chart(self._uv, file["chart_triangles"], self._corner, size)
+            texels = rasterise_chart(self._uv, self._chart_triangles, self._corner, size)
         self._vertices, self._weights, self.kind = texels
         self.mask = self.kind != OUTSIDE
         self.texels = np.flatnonzero(self.kind == SURFACE)
@@ -102,9 +103,32 @@ class ChartLayout(MapLayout):
         first[self._corner[::-1]] = np.arange(len(self._corner))[::-1]
         places = self._uv[first[vertex.astype(int)]]
         gather = csr_matrix((weight, (number, np.arange(len(number)))), shape=(count, len(number)))
-        read = (gather @ bilinear_matrix(places, self.size)).tocoo()
+        return self._within((gather @ bilinear_matrix(places, self.size)).tocoo())
+
+    def _within(self, read: Any) -> csr_matrix:
+        """The matrix (P, N*N) with each texel outside replaced by the nearest valid one: the network's are not."""
+        from scipy.sparse import csr_matrix
+
         column = self._nearest_valid.ravel()[read.col]
         return csr_matrix((read.data, (read.row, column)), shape=read.shape).astype(np.float32)
+
+    @cached_property
+    def skin(self) -> tuple[csr_matrix, NDArray[np.int32]]:
+        """The surface as the mesh that the chart was made of, which is closed at the chart's seams.
+
+        A sparse matrix (W, N*N) reads its vertices from a flattened map, of a vertex on a seam the mean of its places
+        in the chart; triangles (T, 3) join them.
+        """
+        from scipy.sparse import csr_matrix
+
+        used, triangles = np.unique(self._corner[self._chart_triangles], return_inverse=True)
+        row = np.searchsorted(used, self._corner)
+        row[~np.isin(self._corner, used)] = 0
+        present = np.isin(np.arange(len(row)), self._chart_triangles)
+        share = present / np.maximum(np.bincount(row, present, len(used)), 1)[row]
+        gather = csr_matrix((share, (row, np.arange(len(row)))), shape=(len(used), len(row)))
+        read = self._within((gather @ bilinear_matrix(self._uv, self.size)).tocoo())
+        return read, triangles.reshape(-1, 3).astype(np.int32)
 
     @cached_property
     def _nearest_valid(self) -> NDArray[np.intp]:

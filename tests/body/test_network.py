@@ -6,6 +6,7 @@ import pytest
 from lprnet_utils import LPRNet
 from lprnet_utils.body import BodyNet, measure, summarise
 from lprnet_utils.common import data_path
+from lprnet_utils.geometry import border_loops
 from lprnet_utils.synthetic import SyntheticHands
 from lprnet_utils.synthetic.folders import GENERATORS
 
@@ -29,8 +30,9 @@ def test_a_hand_has_points_in_its_box(hand, photo):
     image, box = photo
     part = hand.reconstruct(image, box)
     assert part.position_map.shape == (hand.size, hand.size, 3) and part.landmarks.shape == (21, 3)
-    assert part.vertices.shape == (len(hand.layout.texels), 3) and part.triangles.max() < len(part.vertices)
-    assert abs(part.vertices[:, 2].mean()) < 0.01
+    assert part.triangles.max() == len(part.vertices) - 1
+    assert len(border_loops(part.triangles)) == 1, "closed but for the wrist"
+    assert abs(hand.layout.points(part.position_map)[:, 2].mean()) < 0.01
     side = (box[2:] - box[:2]).mean()
     low, high = part.vertices[:, :2].min(0), part.vertices[:, :2].max(0)
     assert np.abs(np.r_[low, high] - box).max() < 0.35 * side, "pixels"

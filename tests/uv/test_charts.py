@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from lprnet_utils.common.assets import read_bundled_arrays
-from lprnet_utils.geometry.mesh import triangle_normals
+from lprnet_utils.geometry.mesh import border_loops, triangle_normals
 from lprnet_utils.morphable_model.posed import PosedModel
 from lprnet_utils.uv import ChartLayout, UVLayout, load_layout
 from lprnet_utils.uv.maps import grid_triangles
@@ -53,6 +54,15 @@ def test_triangles_face_outward_and_do_not_join_fingers(chart):
     assert outward.mean() > 0.9
     dropped = len(grid_triangles(chart.texels, chart.size)) - len(triangles)
     assert (dropped > 0) == (chart.chart == "hand") or dropped < 100
+
+
+def test_the_skin_is_the_mesh_of_the_chart(chart):
+    mean = read_bundled_arrays(FILES[chart.chart])["mean"]
+    read, triangles = chart.skin
+    skin = read @ chart.flat(chart.mean_map)
+    away = cKDTree(mean).query(skin)[0]
+    assert np.median(away) < 0.5 and np.percentile(away, 99) < 3, "mm from the vertices of the mesh"
+    assert len(border_loops(triangles)) == 1, "the wrist, or the neck"
 
 
 def test_another_size_shows_the_same_surface(chart):
