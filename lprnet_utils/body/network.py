@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..reconstruction.face import Face
 
-BUNDLED = ("head", "hand")  # weights in ``data/body``
+BUNDLED = ("hand",)  # weights in ``data/body``
 
 
 @dataclass(frozen=True)
