@@ -35,7 +35,9 @@ def state_sha256(path: Path) -> None:
 def main() -> None:
     for path in sorted((DATA / "weights").glob("*.tflite")):
         state_sha256(path)
-    files = sorted(p for pattern in VERIFIED for p in DATA.rglob(pattern))
+    files = sorted(
+        (p for pattern in VERIFIED for p in DATA.rglob(pattern)), key=lambda p: p.relative_to(DATA).as_posix()
+    )
     table = {p.relative_to(DATA).as_posix(): sha256(p.read_bytes()) for p in files}
     (DATA / "checksums.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
 
