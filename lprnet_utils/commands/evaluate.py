@@ -1,4 +1,4 @@
-"""lprnet evaluate: a network on AFLW2000-3D, on one's own photos, or on synthetic faces."""
+"""lprnet evaluate: a network on AFLW2000-3D, on your own photos, or on synthetic faces."""
 
 import argparse
 import sys

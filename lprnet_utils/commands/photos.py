@@ -44,7 +44,7 @@ RUNS_FOLDER = ".runs"  # in the folder of notes: the names that each running pro
 EXAMPLES = """examples:
   lprnet photo me.jpg -o out                         out/me.glb and out/me.overlay.jpg
   lprnet photo me.jpg -o out --avatar --html         a face to animate, and one to turn in the browser
-  lprnet photo me*.jpg -o out --same-person          one head of all photos of a person, which is more like them
+  lprnet photo me*.jpg -o out --same-person          one head from all photos of a person: a better likeness
   lprnet photo holiday -o faces --landmarks --pose   all photos in a folder; run it again to go on after a kill
   lprnet photo holiday -o faces --dask tcp://10.0.0.1:8786
 
@@ -54,7 +54,7 @@ one folder become me_jpg.glb and me_png.glb. A photo whose files are in DIR alre
 later, it becomes me_png.glb, and me.glb stays that of me.jpg.
 
 exit status: 0 all photos done; 1 some could not be (they are named at the end, the others are done), or had no face
-with --require-face; 2 nothing to do, or not as asked; 130 stopped by Ctrl-C,
+with --require-face; 2 nothing to do, or an error stopped it; 130 stopped by Ctrl-C,
 143 by SIGTERM
 """
 

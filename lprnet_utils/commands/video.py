@@ -18,7 +18,7 @@ exit status: 0 done; 1 done, but no face, with --require-face; 2 IN cannot be re
 
 
 def video(arguments: argparse.Namespace) -> int:
-    """Draw the faces of a video over it and a turning 3D face beside it; the sound is kept."""
+    """Draw the faces found in a video over it, and a turning 3D face beside it. The sound is kept."""
     from ..common.files import check_ending
     from ..reconstruction.lprnet import LPRNet
     from ..video.annotate import AVATAR_ENDINGS, RECORD_ENDINGS, VideoOptions, annotate_video

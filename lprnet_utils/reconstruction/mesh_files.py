@@ -89,7 +89,7 @@ def linear_light(colors: ArrayLike) -> NDArray[np.float64]:
 
 
 def srgb(linear: ArrayLike) -> NDArray[np.uint8]:
-    """SRGB colours, 0 to 255, of linear light, of which what is not from 0 to 1 is cut off."""
+    """SRGB colours, 0 to 255, of linear light; values outside 0 to 1 are clipped."""
     c = np.clip(linear, 0, 1)
     return np.rint(255 * np.where(c <= 0.0031308, 12.92 * c, 1.055 * c ** (1 / 2.4) - 0.055)).astype(np.uint8)
 

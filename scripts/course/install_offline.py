@@ -36,8 +36,12 @@ def main() -> None:
         )
     if not (folder / "notebooks").exists():  # what somebody has written there is kept
         shutil.copytree(HERE / "notebooks", folder / "notebooks")
-    print("Ready. To open the notebooks:")
-    print(f"  {binaries / 'jupyter'} lab --notebook-dir {folder / 'notebooks'}")
+    if EXTRA == "lab":
+        print("Ready. To open the notebooks:")
+        print(f"  {binaries / 'jupyter'} lab --notebook-dir {folder / 'notebooks'}")
+    else:
+        print(f"Ready. The commands are in {binaries}, the notebooks in {folder / 'notebooks'}. To try it:")
+        print(f"  {binaries / 'lprnet'} photo PHOTO -o OUT --glb")
 
 
 if __name__ == "__main__":
