@@ -28,7 +28,6 @@ ROOT = Path(__file__).resolve().parents[2]
 WRONG_ANSWERS = ROOT / "tests" / "course" / "wrong_answers"
 # chapters whose exercises still have the old form; the list must become empty
 NOT_YET_CONVERTED = (
-    "02",
     "04",
     "05",
     "06",
