@@ -30,7 +30,6 @@ WRONG_ANSWERS = ROOT / "tests" / "course" / "wrong_answers"
 NOT_YET_CONVERTED = (
     "04",
     "05",
-    "06",
     "08",
 )
 TAGS = "exercise", "check", "solution"
