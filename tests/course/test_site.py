@@ -1,6 +1,7 @@
 """What the site is made of: its links, its cover, its figures. ``make site`` builds the whole and checks every link."""
 
 import json
+import re
 from base64 import b64encode
 from hashlib import sha256
 
@@ -110,3 +111,33 @@ def test_workflows_run_targets_that_exist():
 def test_the_addresses_are_those_of_pyproject():
     assert PROJECT["project"]["urls"]["Repository"] == REPOSITORY
     assert ADDRESS == "https://{}.github.io/{}".format(*REPOSITORY.split("/")[-2:])
+
+
+def referred(text):
+    """(chapter, "section" or "exercise", number) of each place of a chapter that the plans of teaching.md name."""
+    for line in text.splitlines():
+        if not line.startswith("| "):
+            continue
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        day = re.search(r"notebooks/0?(\d+)_", cells[1]) if len(cells) == 3 else None
+        chapter = day[1] if day else (re.match(r"\d+", cells[1]) or [None])[0] if len(cells) == 6 else None
+        for part in re.split(r"; (?=\d+, )", cells[1]):  # week 11 has two chapters
+            of = (re.match(r"(\d+), ", part) or [None, chapter])[1]
+            numbers = re.search(r"sections ([\d, to and]+)", part)
+            for number in re.findall(r"\d+", numbers[1]) if numbers else ():
+                yield int(of), "section", int(number)
+        for numbers in re.findall(r"exercises? ([\d and or]+)", " ".join([cells[1], *cells[4:5]])):
+            for number in re.findall(r"\d+", numbers):
+                yield int(chapter), "exercise", int(number)
+
+
+def test_the_teachers_plans_name_sections_and_exercises_that_exist():
+    found = set(referred(text_of(ROOT / "docs" / "teaching.md")))
+    assert {(1, "section", 8), (3, "exercise", 2), (8, "section", 4), (6, "exercise", 1)} <= found
+    missing = []
+    for chapter, kind, number in sorted(found):
+        text = text_of(NOTEBOOKS[chapter])
+        pattern = rf"^## {number}\. " if kind == "section" else rf"\*\*Exercise {number}\b"
+        if not re.search(pattern, text, re.MULTILINE):
+            missing.append(f"{NOTEBOOKS[chapter].stem}: {kind} {number}")
+    assert not missing
