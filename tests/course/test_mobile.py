@@ -100,6 +100,14 @@ def test_from_the_crop_to_the_landmarks(face, vectors):
     assert np.abs(points - vectors[f"{face}/crop_landmarks"]).max() < 0.01
 
 
+def test_a_matrix_for_systems_that_count_from_a_pixel_s_corner():
+    matrix, _ = crop_matrix((10, 20, 90, 130), 25)
+    a, t = matrix[:, :2], matrix[:, 2]
+    corner = t + 0.5 - a @ [0.5, 0.5]
+    place = np.array([33.0, 71.0])
+    assert np.allclose(a @ (place + 0.5) + corner, a @ place + t + 0.5)
+
+
 def test_from_the_photo_to_its_landmarks(vectors):
     matrix, s = crop_matrix(vectors["photo/box"], vectors["stated"]["photo_angle"])
     assert np.abs(matrix - vectors["photo/matrix"]).max() < 1e-9

@@ -78,14 +78,22 @@ def test_a_photo_of_over_4096_pixels_is_found_in_its_own_pixels(node, chromium, 
     assert np.abs(places - face.landmarks[:, :2]).max() < 1.0  # the closer look sees other pixels
 
 
-def test_a_static_host_has_threads_and_needs_no_network_later(node, chromium):
+def test_a_static_host_has_threads_and_needs_no_network_later(node, chromium, photos, tmp_path):
     if not (PAGE / "index.html").is_file():
         pytest.skip("the page is not built: make web")
-    answer = ran(node, "offline.mjs", chromium=chromium, folder=str(PAGE))
-    first, offline = answer["result"]["first"], answer["result"]["offline"]
+    task = {"folder": str(PAGE), "photo": str(photos / "nobody.png"), "shots": str(tmp_path)}
+    result = ran(node, "offline.mjs", chromium=chromium, **task)["result"]
+    first, offline = result["first"], result["offline"]
     assert first["isolated"] and first["controlled"] and "ready" in first["state"]
     assert first["visits"] == 2, "the service worker adds the headers when the page is loaded once more"
     assert offline["isolated"] and offline["controlled"] and "ready" in offline["state"]
+    assert result["used"] == {"message": None, "status": "No face found"}
+    shown = {path.stem: read_image(path).astype(int) for path in tmp_path.glob("*.png")}
+    assert set(shown) == {"none", "mask-tiger", "glasses-round", "swap-captain", "face", "avatar"}
+    for name in ("mask-tiger", "glasses-round", "swap-captain"):
+        assert (np.abs(shown[name] - shown["none"]).max(2) > 12).mean() > 0.003, name
+    assert (np.abs(shown["avatar"] - shown["face"]).max(2) > 12).mean() > 0.05
+    assert shown["avatar"].std() > 8
 
 
 @pytest.mark.parametrize(("change", "code", "words"), [

@@ -6,8 +6,8 @@ export const FILES = new URL('files/', document.baseURI).href;
 /** Everything among the page's own files that is loaded when it is needed, and kept for use without a network. */
 export const LATER = [
   'head.glb',
-  ...['facets', 'opera', 'tiger'].map((name) => `mask-${name}.webp`),
-  ...['elder', 'muse', 'captain'].map((name) => `face-${name}.webp`),
+  ...['facets', 'opera', 'tiger'].flatMap((name) => [`mask-${name}.webp`, `mask-${name}-small.webp`]),
+  ...['elder', 'muse', 'captain'].flatMap((name) => [`face-${name}.webp`, `face-${name}-small.webp`]),
 ] as const;
 
 /** The address of one of the page's own files. */

@@ -9,6 +9,8 @@ export interface Pace {
   share: number;
   /** Calls back when what was drawn is there. */
   finish: (then: () => void) => void;
+  /** Is told when a drawing was asked for, and when there is none to be waited for. */
+  busy?: (isBusy: boolean) => void;
 }
 
 export class Painter {
@@ -34,6 +36,7 @@ export class Painter {
     if (this.drawing) this.again = true;
     if (this.waiting || this.drawing || this.stopped) return;
     this.waiting = true;
+    this.pace?.busy?.(true);
     const wait = this.earliest - performance.now();
     if (wait > 0) setTimeout(() => requestAnimationFrame(this.paint), wait);
     else requestAnimationFrame(this.paint);
@@ -60,5 +63,6 @@ export class Painter {
     this.told(end - start);
     if (this.pace) this.earliest = end + Math.min((end - start) * (1 / this.pace.share - 1), MAX_WAIT);
     if (more || this.again) this.invalidate();
+    else this.pace?.busy?.(false);
   }
 }

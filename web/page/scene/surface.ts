@@ -44,6 +44,7 @@ export class Surface {
     if (!this.shown) return null;
     return {
       share,
+      busy: (isBusy) => this.canvas.toggleAttribute('data-busy', isBusy),
       finish: (then) => {
         if (!this.drawn) {
           then();

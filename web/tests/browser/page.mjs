@@ -24,7 +24,10 @@ export async function openPhoto(page, path) {
 /** Waits until the page has drawn what it was asked to draw. */
 export async function drawn(page) {
   await page.evaluate(async () => {
-    for (let k = 0; k < 3; k++) await new Promise((resolve) => globalThis.requestAnimationFrame(resolve));
+    const frame = () => new Promise((resolve) => globalThis.requestAnimationFrame(resolve));
+    for (let k = 0; k < 3; k++) await frame();
+    // without a graphics card a drawing takes longer, and is shown when it is finished
+    while (document.querySelector('canvas[data-busy]')) await frame();
   });
 }
 

@@ -51,7 +51,12 @@ describe('Painter', () => {
 
   test('begins no drawing before the last one is finished, and then draws what was asked for meanwhile', () => {
     const told: number[] = [];
-    const pace = { share: 0.5, finish: (then: () => void) => void waiting.push([now + 200, then]) };
+    const busy: boolean[] = [];
+    const pace = {
+      share: 0.5,
+      finish: (then: () => void) => void waiting.push([now + 200, then]),
+      busy: (isBusy: boolean) => void busy.push(isBusy),
+    };
     const painter = new Painter(draw, (time) => told.push(time), pace);
     ask(painter, 230);
     expect(drawings).toHaveLength(1);
@@ -59,6 +64,15 @@ describe('Painter', () => {
     const steps = drawings.slice(1).map((time, k) => time - drawings[k]);
     expect(Math.min(...steps)).toBeGreaterThanOrEqual(480);
     expect(Math.min(...told)).toBeGreaterThanOrEqual(240);
+    expect(busy).not.toContain(false); // something was asked for all the time
+    const end = now + 1500;
+    while (now < end) {
+      now += 10;
+      const due = waiting.filter(([time]) => time <= now);
+      waiting = waiting.filter(([time]) => time > now);
+      for (const [, callback] of due) callback(now);
+    }
+    expect(busy.at(-1)).toBe(false);
   });
 
   test('waits for no longer than 700 ms', () => {
