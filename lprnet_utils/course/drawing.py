@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -22,6 +24,7 @@ INCH = 100  # pixels of the page
 LINE, GAP = 0.16, 0.1  # inches: a line of a title, and the space around it
 HEADING = 0.27  # inches
 BLOCK_GAP = 0.8  # between the blocks of a diagram, whose unit is the root of a pixel
+PALETTE_PICTURES = 8  # of a moving picture, from which its colours are chosen
 NUMBER_OFFSET = 8  # points, from a landmark to its number
 # where the numbers of parts stand that are not closed, in pixels of a picture (y down)
 BESIDE = {"right brow": (0, -1), "left brow": (0, -1), "nose bridge": (1, 0), "nose": (0, 1)}
@@ -66,6 +69,25 @@ def link_points(
     places = {"coordsA": from_ax.transData, "coordsB": to_ax.transData}
     arrow = {"arrowstyle": "->", "shrinkA": 4, "shrinkB": 4, "color": color}
     figure.add_artist(ConnectionPatch(tuple(np.asarray(from_point)), tuple(np.asarray(to_point)), **places, **arrow))
+
+
+def show_gif(pictures: Sequence[Image], alt: str, seconds: float = 0.2, colors: int = 128) -> None:
+    """Display pictures (H, W, 3) of one size as a moving picture, each for ``seconds``, with a description ``alt``.
+
+    All have the same palette, so that what stands still does not flicker. ValueError without pictures.
+    """
+    import PIL.Image
+    from IPython.display import display
+
+    if not len(pictures):
+        raise ValueError("a moving picture needs at least one picture")
+    chosen = np.linspace(0, len(pictures) - 1, min(len(pictures), PALETTE_PICTURES)).astype(int)
+    palette = PIL.Image.fromarray(np.concatenate([pictures[k] for k in chosen])).quantize(colors, dither=0)
+    first, *others = (PIL.Image.fromarray(picture).quantize(palette=palette, dither=0) for picture in pictures)
+    file = io.BytesIO()
+    first.save(file, "gif", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0)
+    data = {"image/gif": base64.b64encode(file.getvalue()).decode(), "text/plain": alt}
+    display(data, metadata={"image/gif": {"alt": alt}}, raw=True)
 
 
 @contextmanager

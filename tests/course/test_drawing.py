@@ -1,12 +1,15 @@
 """Helpers for the notebooks' figures."""
 
+import base64
+import io
 import os
 
 import matplotlib.pyplot as plt
 import numpy as np
-from pytest import approx as pytest_approx
+import PIL.Image
+import pytest
 
-from lprnet_utils.course import block_diagram, link_points, number_landmarks, quiet, tiles
+from lprnet_utils.course import block_diagram, link_points, number_landmarks, quiet, show_gif, tiles
 from lprnet_utils.geometry import LANDMARK_LINES
 
 
@@ -50,7 +53,7 @@ def test_the_numbers_of_landmarks_stand_outside_their_part(layout, model):
 def test_a_diagram_has_a_block_for_each_layer():
     figure, ax = plt.subplots()
     block_diagram(ax, [(64, 16, "tab:blue"), (1, 100, "tab:green"), (16, 400, "tab:orange")], "a network")
-    assert [patch.get_height() ** 2 for patch in ax.patches] == pytest_approx([64, 1, 16])
+    assert [patch.get_height() ** 2 for patch in ax.patches] == pytest.approx([64, 1, 16])
     ends = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in ax.patches]
     assert all(end < start for (_, end), (start, _) in zip(ends, ends[1:], strict=False)), "from left to right"
     assert [text.get_text() for text in ax.texts] == ["64²", "16", "", "100", "16²", "400"]
@@ -62,3 +65,19 @@ def test_the_terminal_is_quiet_for_a_moment(capfd):
         os.write(2, b"hello\n")
     os.write(2, b"again\n")
     assert capfd.readouterr().err == "again\n"
+
+
+def test_a_moving_picture_has_all_pictures_their_colours_and_a_description(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, metadata, raw: shown.append((data, metadata)))
+    colors = [(250, 10, 10), (10, 250, 10), (10, 10, 250)]
+    show_gif([np.full((20, 30, 3), color, np.uint8) for color in colors], "Red, green and blue squares", 0.3)
+    ((data, metadata),) = shown
+    assert metadata["image/gif"]["alt"] == data["text/plain"] == "Red, green and blue squares"
+    gif = PIL.Image.open(io.BytesIO(base64.b64decode(data["image/gif"])))
+    assert gif.n_frames == 3 and gif.size == (30, 20) and gif.info["duration"] == 300
+    for k, color in enumerate(colors):
+        gif.seek(k)
+        assert np.abs(np.asarray(gif.convert("RGB"), int)[5, 5] - color).max() < 16
+    with pytest.raises(ValueError, match="at least one picture"):
+        show_gif([], "Nothing")
