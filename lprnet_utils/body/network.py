@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..reconstruction.face import Face
 
-BUNDLED = ("hand",)  # weights in ``data/body``
+BUNDLED = ("head", "hand")  # weights in ``data/body``
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class BodyNet:
     (True, (21, 3))
     """
 
-    def __init__(self, weights: str | Path = "hand", threads: int = 1):
+    def __init__(self, weights: str | Path = "head", threads: int = 1):
         path = data_path(f"body/{weights}.tflite") if weights in BUNDLED else weights
         name, data = read_weights(Path(path))
         self.metadata = read_metadata(data, name)
@@ -153,7 +153,11 @@ class BodyNet:
 
 
 def head_box(face: Face) -> Array:
-    """The box (4,) around the whole head of a face, in pixels of its photo: where its camera sees a mean head."""
+    """The box (4,) around the whole head of a face, in pixels of its photo.
+
+    It goes round the face's landmarks, and round the places of the skull where the face's camera sees a mean head.
+    """
     layout = ChartLayout("head")
-    points = face.pose.camera.project(layout.landmarks(layout.mean_map))[:, :2]
+    skull = face.pose.camera.project(layout.landmarks(layout.mean_map))[:, :2]
+    points = np.concatenate([skull, face.landmarks[:, :2]])
     return np.r_[points.min(0), points.max(0)]
