@@ -11,18 +11,17 @@ import json
 import shutil
 import subprocess
 import tempfile
-import threading
 from pathlib import Path
 
 from PIL import Image
 
-from lprnet_utils.commands.serve import PageServer, page_folder
+from lprnet_utils.commands.serve import PageServer, page_folder, running
 
 ROOT = Path(__file__).resolve().parents[2]
 TOUR = ROOT / "web" / "tests" / "browser" / "tour.mjs"
 BROWSERS = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"
 VIEWPORT = {"width": 1000, "height": 680}
-WIDTH = 720  # of the picture
+WIDTH = 640  # of the picture
 COLOURS = 255
 
 
@@ -31,28 +30,28 @@ def take_frames(folder: Path) -> None:
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         raise SystemExit(f"no browser: none of {', '.join(BROWSERS)} is installed")
-    with PageServer(page_folder()) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        task = {
-            "chromium": browser,
-            "address": server.address,
-            "folder": str(folder),
-            "context": {"viewport": VIEWPORT},
-        }
+    with running(PageServer(page_folder())) as address:
+        task = {"chromium": browser, "address": address, "folder": str(folder), "context": {"viewport": VIEWPORT}}
         subprocess.run(["node", str(TOUR), json.dumps(task)], check=True, stdout=subprocess.DEVNULL)
-        server.shutdown()
 
 
 def frames_of(folder: Path) -> tuple[list[Image.Image], list[int]]:
-    """The pictures in few colours, and for how many milliseconds each is shown."""
+    """The pictures in the same few colours, and for how many milliseconds each is shown.
+
+    With one palette and without dithering, what does not change from a picture to the next takes no bytes.
+    """
     paths = sorted(folder.glob("*.png"))
     pictures = []
     for path in paths:
         picture = Image.open(path).convert("RGB")
         height = round(picture.height * WIDTH / picture.width)
-        small = picture.resize((WIDTH, height), Image.Resampling.LANCZOS)
-        pictures.append(small.quantize(COLOURS, dither=Image.Dither.FLOYDSTEINBERG))
-    return pictures, [10 * int(path.stem.split("-")[1]) for path in paths]
+        pictures.append(picture.resize((WIDTH, height), Image.Resampling.LANCZOS))
+    sheet = Image.new("RGB", (WIDTH, height * len(pictures)))
+    for k, picture in enumerate(pictures):
+        sheet.paste(picture, (0, k * height))
+    palette = sheet.resize((WIDTH // 2, sheet.height // 2)).quantize(COLOURS, dither=Image.Dither.NONE)
+    few = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    return few, [10 * int(path.stem.split("-")[1]) for path in paths]
 
 
 def main() -> None:
