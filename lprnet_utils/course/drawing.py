@@ -97,13 +97,13 @@ def quiet() -> Iterator[None]:
     TensorFlow's own notes, about each file that it writes, are turned off for good.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     terminal = os.dup(2)
     try:
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 2)
             yield
     finally:
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # after the import, which sets it
         os.dup2(terminal, 2)
         os.close(terminal)
 
