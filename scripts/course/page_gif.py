@@ -31,7 +31,8 @@ def take_frames(folder: Path) -> None:
     if browser is None:
         raise SystemExit(f"no browser: none of {', '.join(BROWSERS)} is installed")
     with running(PageServer(page_folder())) as address:
-        task = {"chromium": browser, "address": address, "folder": str(folder), "context": {"viewport": VIEWPORT}}
+        context = {"viewport": VIEWPORT, "reducedMotion": "reduce"}  # each picture is as it should stay
+        task = {"chromium": browser, "address": address, "folder": str(folder), "context": context}
         subprocess.run(["node", str(TOUR), json.dumps(task)], check=True, stdout=subprocess.DEVNULL)
 
 

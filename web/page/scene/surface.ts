@@ -39,11 +39,18 @@ export class Surface {
     return this.renderer.domElement;
   }
 
-  /** The pace of drawing in software; null on a graphics card. `share` of the processor's time is for drawing. */
-  pace(share: number): Pace | null {
+  /**
+   * The pace of drawing in software; null on a graphics card.
+   *
+   * @param share of the processor's time that is for drawing while pictures are followed
+   * @param follows whether they are: nothing else needs the time while a photo is looked at
+   */
+  pace(share: number, follows: () => boolean): Pace | null {
     if (!this.shown) return null;
     return {
-      share,
+      get share() {
+        return follows() ? share : 1;
+      },
       busy: (isBusy) => this.canvas.toggleAttribute('data-busy', isBusy),
       finish: (then) => {
         if (!this.drawn) {

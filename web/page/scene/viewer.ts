@@ -75,7 +75,11 @@ export class Viewer {
     told: (milliseconds: number) => void,
   ) {
     this.surface = new Surface(canvas, true);
-    this.painter = new Painter((time) => this.draw(time), told, this.surface.pace(SHARE.drawing));
+    this.painter = new Painter(
+      (time) => this.draw(time),
+      told,
+      this.surface.pace(SHARE.drawing, () => this.shown?.live ?? false),
+    );
     this.orbit = new Orbit(canvas, this.painter.invalidate);
     const chart = chartTexture(mesh);
     this.skin = new SkinTexture(mesh, chart);

@@ -73,7 +73,11 @@ export class Stage {
   ) {
     this.surface = new Surface(canvas, false);
     this.surface.renderer.setClearColor(0, 0);
-    this.painter = new Painter(() => this.draw(), told, this.surface.pace(SOFTWARE_SHARE));
+    this.painter = new Painter(
+      () => this.draw(),
+      told,
+      this.surface.pace(SOFTWARE_SHARE, () => this.frame?.live ?? false),
+    );
     this.chart = chartTexture(mesh);
     this.quad = new Mesh(new PlaneGeometry(2, 2), quadMaterial());
     this.quad.frustumCulled = false;
