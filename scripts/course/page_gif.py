@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from lprnet_utils.commands.serve import PageServer, page_folder, running
 
@@ -23,6 +23,7 @@ BROWSERS = "chromium", "chromium-browser", "google-chrome", "google-chrome-stabl
 VIEWPORT = {"width": 1000, "height": 680}
 WIDTH = 640  # of the picture
 COLOURS = 255
+MAX_DIFFERENCE = 4.0  # grey levels; beyond it a picture has a palette of its own
 
 
 def take_frames(folder: Path) -> None:
@@ -37,9 +38,9 @@ def take_frames(folder: Path) -> None:
 
 
 def frames_of(folder: Path) -> tuple[list[Image.Image], list[int]]:
-    """The pictures in the same few colours, and for how many milliseconds each is shown.
+    """The pictures in few colours, and for how many milliseconds each is shown.
 
-    With one palette and without dithering, what does not change from a picture to the next takes no bytes.
+    A picture keeps the palette of the one before if that suits it: what does not change then takes no bytes.
     """
     paths = sorted(folder.glob("*.png"))
     pictures = []
@@ -47,12 +48,18 @@ def frames_of(folder: Path) -> tuple[list[Image.Image], list[int]]:
         picture = Image.open(path).convert("RGB")
         height = round(picture.height * WIDTH / picture.width)
         pictures.append(picture.resize((WIDTH, height), Image.Resampling.LANCZOS))
-    sheet = Image.new("RGB", (WIDTH, height * len(pictures)))
-    for k, picture in enumerate(pictures):
-        sheet.paste(picture, (0, k * height))
-    palette = sheet.resize((WIDTH // 2, sheet.height // 2)).quantize(COLOURS, dither=Image.Dither.NONE)
-    few = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    few: list[Image.Image] = []
+    for picture in pictures:
+        kept = picture.quantize(palette=few[-1], dither=Image.Dither.NONE) if few else None
+        if kept is None or difference(kept, picture) > MAX_DIFFERENCE:
+            kept = picture.quantize(COLOURS, kmeans=1, dither=Image.Dither.NONE)
+        few.append(kept)
     return few, [10 * int(path.stem.split("-")[1]) for path in paths]
+
+
+def difference(few: Image.Image, picture: Image.Image) -> float:
+    """Root of the mean square difference in grey levels."""
+    return max(ImageStat.Stat(ImageChops.difference(few.convert("RGB"), picture)).rms)
 
 
 def main() -> None:
