@@ -144,7 +144,7 @@ def test_the_teachers_plans_name_sections_and_exercises_that_exist():
 
 
 # chapters that the script has not been run on yet; the list must become empty
-WITHOUT_BADGES = {"04_network", "05_training", "10_beyond_the_face"}
+WITHOUT_BADGES = {"05_training"}
 
 
 @every_notebook
