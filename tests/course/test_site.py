@@ -143,13 +143,7 @@ def test_the_teachers_plans_name_sections_and_exercises_that_exist():
     assert not missing
 
 
-# chapters that the script has not been run on yet; the list must become empty
-WITHOUT_BADGES = {"05_training"}
-
-
 @every_notebook
 def test_a_notebook_has_the_badges_that_the_script_writes(path):
-    if path.stem in WITHOUT_BADGES:
-        pytest.skip("its badges are not written yet")
     first = nbformat.read(path, as_version=4).cells[0].source
     assert badges.with_badges(first, path.stem) == first, "python scripts/course/badges.py notebooks/*.ipynb"
