@@ -168,7 +168,8 @@ async function everything(page, task) {
   }
   await page.click('#tab-avatar');
   await page.waitForLoadState('networkidle');
-  await page.waitForTimeout(500);
+  await page.waitForTimeout(3000); // the head is read after it has arrived
+  await drawn(page);
   await picture(page, '#viewer', task, 'view-avatar');
   const bars = await page.evaluate(() =>
     [...document.querySelectorAll('[role=meter]')].map((bar) => [

@@ -49,7 +49,7 @@ await main(async (page, task) => {
   await page.locator('#panel-effects input').first().check({ force: true }); // none
   await page.click('#tab-avatar');
   await page.waitForLoadState('networkidle');
-  await page.waitForTimeout(500);
+  await page.waitForTimeout(3000); // the head is read after it has arrived
   await shoot(LONG);
   return { frames: number };
 });
