@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TOUR = ROOT / "web" / "tests" / "browser" / "tour.mjs"
 BROWSERS = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"
 VIEWPORT = {"width": 1000, "height": 680}
-WIDTH = 640  # of the picture
+WIDTH = 512  # of the picture; a test holds the file under a megabyte
 COLOURS = 255
 MAX_DIFFERENCE = 4.0  # grey levels; beyond it a picture has a palette of its own
 
