@@ -59,7 +59,7 @@ quick: $(VENV)/.test ## Linter and short tests, before each commit: one to two m
 	$(PYTEST) -m "not slow and not walk"
 	@echo "Not run: notebooks, walks through whole tasks, slow tests. make test and make test-all run them"
 
-test: $(VENV)/.test ## Linter, tests, and the notebooks as tests: four to ten minutes
+test: $(VENV)/.test ## Linter, tests, and the notebooks as tests: ten to twenty-five minutes
 	$(LINT)
 	$(PYTEST) --durations 5
 	$(NBVAL)

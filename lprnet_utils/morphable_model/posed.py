@@ -118,9 +118,8 @@ class PosedModel:
 
 
 def _rotations(axes: Array, angles: Array) -> Array:
-    """Rotations (B, J, 3, 3) about unit axes (J, 3) by angles (B, J) in radians: Rodrigues' formula."""
-    x, y, z = np.asarray(axes, float).T
-    zero = np.zeros_like(x)
-    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3)
-    sine, cosine = np.sin(angles)[..., None, None], np.cos(angles)[..., None, None]
-    return np.eye(3) + sine * cross + (1 - cosine) * (cross @ cross)
+    """Rotations (B, J, 3, 3) about unit axes (J, 3) by angles (B, J) in radians."""
+    from scipy.spatial.transform import Rotation  # takes a while to import
+
+    turns = Rotation.from_rotvec((np.asarray(angles)[..., None] * axes).reshape(-1, 3))
+    return turns.as_matrix().reshape(*angles.shape, 3, 3)

