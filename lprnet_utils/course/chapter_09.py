@@ -88,4 +88,4 @@ def exercise_4(answer: Callable[..., Array], rng: np.random.Generator) -> str:
     expect((~seen[8:, 9:] | (height > depth)[8:, 9:]).all(), "glasses are drawn where the face is nearer")
     expect((seen[8:, 9:] == (height > depth)[8:, 9:]).all(), "glasses are missing where they are nearer than the face")
     expect(np.array_equal(drawn, np.where(seen[..., None], glasses, picture)), "keep the colours of the two pictures")
-    return "So the face hides the far end of the bridge."
+    return "So the nose hides the far lens."
