@@ -73,8 +73,8 @@ def _evaluate_on_synthetic(arguments: argparse.Namespace) -> int:
         sets = {f"seed {seed}": (faces.sample(k) for k in range(count))}
         populations = {f"seed {seed}": Population.load("makehuman", net.size)}
     else:
-        sets = {kind: held_out_faces(kind) for kind in HELD_OUT_FILES}
-        populations = {kind: Population.load(kind) for kind in HELD_OUT_FILES}
+        sets = {kind: held_out_faces(kind, net.size) for kind in HELD_OUT_FILES}
+        populations = {kind: Population.load(kind, net.size) for kind in HELD_OUT_FILES}
     reports = {}
     for name, samples in sets.items():
         total = count or len(samples)

@@ -64,21 +64,22 @@ def export(arguments: argparse.Namespace) -> int:
         return _export_chart(arguments, chart)
     model, metadata, crops = (_from_run if arguments.run else _from_statement)(arguments)
     # the likelihood is measured on synthetic faces too, because hardly any photo shows a wide-open mouth
-    faces = SyntheticFaces(seed=1)
+    size = model.input_shape[1]
+    faces = SyntheticFaces(1, size)
     images = np.stack(crops + [faces.sample(k).image for k in range(CHECK_IMAGES)]).astype(np.float32) / 255
     metadata["doubt"] = fit_distance_curve(model, images)
     head_angle = _head_angle_network(arguments.head_angle) if arguments.head_angle else None
-    examples = _calibration_crops() if arguments.precision == "int8" else images[:32]
+    examples = _calibration_crops(size) if arguments.precision == "int8" else images[:32]
     done = export_litert(model, arguments.output, metadata, examples, arguments.precision, head_angle)
     return _report(done, arguments)
 
 
-def _calibration_crops(count: int | None = None) -> Array:
-    """Crops (n, N, N, 3) of 0 to 1 of rendered people, by default as many as int8 needs: varied, and no photos."""
+def _calibration_crops(size: int, count: int = CALIBRATION_FACES) -> Array:
+    """Crops (n, size, size, 3) of 0 to 1 of rendered people, by default as many as int8 needs: varied, no photos."""
     from ..synthetic import SyntheticFaces
 
-    faces = SyntheticFaces(CALIBRATION_SEED)
-    crops = [faces.sample(k).image for k in range(CALIBRATION_FACES if count is None else count)]
+    faces = SyntheticFaces(CALIBRATION_SEED, size)
+    crops = [faces.sample(k).image for k in range(count)]
     return np.stack(crops).astype(np.float32) / 255
 
 
@@ -91,14 +92,15 @@ def _export_finished(arguments: argparse.Namespace) -> int:
     name, data = read_weights(arguments.finished)
     metadata = read_metadata(data, name)
     if arguments.output.suffix == ".onnx":
-        done = export_onnx(data, arguments.output, name, [_calibration_crops(FORM_CHECKS)])
+        done = export_onnx(data, arguments.output, name, [_calibration_crops(metadata["size"], FORM_CHECKS)])
         print(f"{arguments.output}: {done['bytes'] / 1e6:.2f} MB")
         worst = f"differs from LiteRT by {done['worst']:.7f} at most" if "worst" in done else None
         print(worst or "not compared with LiteRT, because onnxruntime is not installed")
         return 0
     if metadata.get("network") != "lprnet_lite":
         raise ValueError(f"{name} has the network {metadata.get('network')}: another form is made of lprnet_lite alone")
-    examples = _calibration_crops(None if arguments.precision == "int8" else FORM_CHECKS)
+    count = CALIBRATION_FACES if arguments.precision == "int8" else FORM_CHECKS
+    examples = _calibration_crops(metadata["size"], count)
     model = networks.lprnet_lite(metadata["size"], normalised=False)
     networks.load_litert(model, data)
     kept = {key: value for key, value in metadata.items() if key not in FORM_FIELDS}
@@ -205,17 +207,17 @@ def _from_run(arguments: argparse.Namespace) -> tuple[keras.Model, dict[str, Any
     info = load_checkpoint(arguments.run / "checkpoint.bin")[1]
     config = TrainingConfig(**info["config"])
     origin = describe_run(info.get("origin"), arguments.licence, config.chart)
-    kind, crops = info["origin"]["data"][0], []
+    model = getattr(networks, config.network)(**config.network_options)
+    model.load_weights(arguments.run / arguments.weights)
+    size, kind, crops = model.input_shape[1], info["origin"]["data"][0], []
     if kind == "own photos":
         if arguments.photos is None:
             raise ValueError("give --photos, the photos that the run was trained on: the export is checked on them")
         photos = PhotoFolder(arguments.photos)
-        crops = _crops(photos, range(len(photos))[:CHECK_IMAGES])  # of all photos: too few of them are held out
+        crops = _crops(photos, range(len(photos))[:CHECK_IMAGES], size)  # of all photos: too few of them are held out
     elif kind == "AFLW":
-        crops = _held_out_crops(arguments.aflw_train)
+        crops = _held_out_crops(arguments.aflw_train, size)
         origin["landmark_uv"] = _places_of_labels()
-    model = getattr(networks, config.network)(**config.network_options)
-    model.load_weights(arguments.run / arguments.weights)
     return model, {"recipe": info["config"]} | origin, crops
 
 
@@ -229,7 +231,8 @@ def _from_statement(arguments: argparse.Namespace) -> tuple[keras.Model, dict[st
     model.load_weights(arguments.weights)
     if not origin.pop("photos"):
         return model, origin, []
-    return model, origin | {"landmark_uv": _places_of_labels()}, _held_out_crops(arguments.aflw_train)
+    crops = _held_out_crops(arguments.aflw_train, model.input_shape[1])
+    return model, origin | {"landmark_uv": _places_of_labels()}, crops
 
 
 def _places_of_labels() -> list[list[float]]:
@@ -239,18 +242,19 @@ def _places_of_labels() -> list[list[float]]:
     return UVLayout.of_labels().landmark_uv.round(6).tolist()
 
 
-def _held_out_crops(folder: str | None) -> list[Image]:
+def _held_out_crops(folder: str | None, size: int) -> list[Image]:
     """Crops of AFLW photos that no training used."""
     from ..datasets import AFLWTrain
 
     photos = AFLWTrain(aflw_train_folder(folder, "training photos, on which the export is checked"))
-    return _crops(photos, np.flatnonzero(photos.held_out & (photos.trust > 0))[:CHECK_IMAGES])
+    return _crops(photos, np.flatnonzero(photos.held_out & (photos.trust > 0))[:CHECK_IMAGES], size)
 
 
-def _crops(photos: AFLWTrain | PhotoFolder, rows: Iterable[int]) -> list[Image]:
+def _crops(photos: AFLWTrain | PhotoFolder, rows: Iterable[int], size: int) -> list[Image]:
     from ..geometry import crop_matrix, landmark_box, warp_image
 
-    return [warp_image(photos.image(i), crop_matrix(landmark_box(photos.landmarks[i]))) for i in rows]
+    matrices = {i: crop_matrix(landmark_box(photos.landmarks[i]), size) for i in rows}
+    return [warp_image(photos.image(i), matrix, size) for i, matrix in matrices.items()]
 
 
 def _head_angle_network(source: str) -> keras.Model | bytes:

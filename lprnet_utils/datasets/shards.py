@@ -8,7 +8,7 @@ and then renamed, so a killed run leaves a whole shard or none. Reading shards d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
@@ -168,10 +168,8 @@ class Shards(Source):
         self.fits = Fits(*(np.concatenate([s[n] for s in shards]) for n in FIT_ARRAYS))
         self.size = size
         stored = len(self._stored(0))
-        if self.cropped and stored != size:  # pixel centres are at whole numbers
-            zoom = np.float32(size / stored)
-            translation = (self.fits.translation + [0.5, 0.5, 0]) * zoom - [0.5, 0.5, 0]
-            self.fits = replace(self.fits, scale=self.fits.scale * zoom, translation=translation.astype(np.float32))
+        if self.cropped and stored != size:
+            self.fits = self.fits.resized(size / stored)
         self.model_name = _shard_model_name(shards, paths)
         own = paths[0].parent / "model.bin"  # of a model that does not ship with the package, such as the Basel one
         stamp = own.stat().st_mtime_ns if own.exists() else None
@@ -197,10 +195,7 @@ class Shards(Source):
     def image(self, i: int) -> Image:
         """Crop i, (N, N, 3) uint8 RGB; the photo with its margin if not ``cropped``."""
         picture = self._stored(i)
-        if not self.cropped or len(picture) == self.size:
-            return picture
-        interpolation = cv2.INTER_AREA if len(picture) > self.size else cv2.INTER_LINEAR
-        return cv2.resize(picture, (self.size, self.size), interpolation=interpolation)
+        return resize_crop(picture, self.size) if self.cropped else picture
 
     def landmarks(self, i: int) -> Array:
         """Landmarks (L, 3) of crop i, in its pixels; z has an arbitrary zero. A face has 68."""
@@ -215,6 +210,13 @@ class Shards(Source):
         """The pairs in their order."""
         for i in range(len(self)):
             yield self.image(i), self.maps([i])[0]
+
+
+def resize_crop(crop: Image, size: int) -> Image:
+    """A square crop (N, N, 3) in another size, (size, size, 3)."""
+    if len(crop) == size:
+        return crop
+    return cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA if len(crop) > size else cv2.INTER_LINEAR)
 
 
 def _shard_model_name(shards: list[dict[str, NDArray]], paths: list[Path]) -> str:

@@ -4,7 +4,7 @@ A fit alternates between two linear least-squares problems, as the fits of 300W-
 Procrustes analysis, then identity and expression for that camera by ridge regression.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -40,6 +40,12 @@ class Fits:
     def camera(self, k: int) -> Camera:
         """The camera of face k."""
         return Camera(self.rotation[k], float(self.scale[k]), self.translation[k])
+
+    def resized(self, zoom: float) -> Self:
+        """The same faces in photos that are enlarged by a factor, with pixel centres at whole numbers."""
+        zoom = np.float32(zoom)
+        translation = (self.translation + [0.5, 0.5, 0]) * zoom - [0.5, 0.5, 0]
+        return replace(self, scale=self.scale * zoom, translation=translation.astype(np.float32))
 
     def project(self, points: Array) -> Array:
         """Points (n, P, 3) of each face frame to points of each photo frame."""

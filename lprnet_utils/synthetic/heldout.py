@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.assets import AssetError, read_bundled_arrays
-from ..datasets.shards import Sample, pack
+from ..datasets.shards import Sample, pack, resize_crop
 from ..morphable_model.fitting import Fits
 from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
@@ -21,6 +21,7 @@ from .faces import SyntheticFaces
 from .scans import ScannedHead, ScannedPeople
 
 HELD_OUT_FILES = {"makehuman": "heldout/makehuman.npz", "ict": "heldout/ict.npz"}
+STORED_SIZE = 128  # side of the bundled photos
 HELD_OUT_SEED = 77  # of the bundled sets; the recipes train on seed 0
 
 
@@ -39,12 +40,14 @@ def pack_held_out(samples: Iterable[Sample]) -> dict[str, NDArray]:
     return pack(samples) | {"labels": np.array(json.dumps(labels).encode())}
 
 
-def held_out_faces(kind: str = "makehuman") -> list[Sample]:
-    """The bundled photos of one kind, 128 x 128 pixels, with exact position maps and labels.
+def held_out_faces(kind: str = "makehuman", size: int = 128) -> list[Sample]:
+    """The bundled photos of one kind, with exact position maps and labels.
 
     Parameters
     ----------
     kind : {"makehuman", "ict"}
+    size : int
+        Side of photos and maps; the files hold photos of 128 x 128 pixels, which are resized.
 
     Raises
     ------
@@ -55,8 +58,10 @@ def held_out_faces(kind: str = "makehuman") -> list[Sample]:
     """
     if kind not in HELD_OUT_FILES:
         raise ValueError(f"no bundled faces {kind!r}; there are {', '.join(HELD_OUT_FILES)}")
-    file, layout = read_bundled_arrays(HELD_OUT_FILES[kind]), UVLayout()
+    file, layout = read_bundled_arrays(HELD_OUT_FILES[kind]), UVLayout(size)
     fits = Fits(*(file[name] for name in ("coefficients", "rotation", "scale", "translation")))
+    if size != STORED_SIZE:
+        fits = fits.resized(size / STORED_SIZE)
     maps = fits.evaluate(*layout.position_basis(MorphableModel.load(kind))).reshape(-1, layout.size, layout.size, 3)
     layout.centre_depth(maps)
     offset, labels = file["offset"], json.loads(bytes(file["labels"].item()))
@@ -65,5 +70,6 @@ def held_out_faces(kind: str = "makehuman") -> list[Sample]:
         picture = cv2.imdecode(file["data"][offset[k] : offset[k + 1]], cv2.IMREAD_COLOR)
         if picture is None:
             raise AssetError(f"photo {k} of {HELD_OUT_FILES[kind]} is not a readable JPEG")
-        samples.append(Sample(picture[..., ::-1], position_map, fits.coefficients[k], fits.camera(k), labels[k]))
+        picture = resize_crop(picture[..., ::-1], size)
+        samples.append(Sample(picture, position_map, fits.coefficients[k], fits.camera(k), labels[k]))
     return samples

@@ -1,5 +1,8 @@
 """lprnet export: the file states its origin and licence."""
 
+import json
+
+import numpy as np
 import pytest
 
 from lprnet_utils import LPRNet
@@ -7,6 +10,7 @@ from lprnet_utils.commands.export import PRECISIONS
 from lprnet_utils.commands.main import main
 from lprnet_utils.common.litert import read_head_angle_network, read_metadata, read_weights
 from lprnet_utils.networks import export, load_litert, lprnet_lite
+from lprnet_utils.synthetic import held_out_faces, heldout
 
 STATEMENT = """
 network = "lprnet_lite"
@@ -38,6 +42,23 @@ def test_the_file_contains_the_stated_origin_and_its_notices(tmp_path, monkeypat
     assert read_head_angle_network(target.read_bytes()) == read_head_angle_network(read_weights("wild")[1])
     assert main([*words, "--head-angle", "open"]) == 2
     assert "open has no head-angle network" in capsys.readouterr().err
+
+
+@pytest.mark.walk
+def test_a_network_of_another_size_is_exported_and_measured(tmp_path, monkeypatch):
+    """A quarter of the pixels is the way to try an idea on a laptop."""
+    monkeypatch.setattr("lprnet_utils.commands.export.CHECK_IMAGES", 2)
+    weights, origin, target = tmp_path / "small.weights.h5", tmp_path / "origin.toml", tmp_path / "small.tflite"
+    lprnet_lite(64, normalised=False).save_weights(weights)
+    origin.write_text(STATEMENT.replace("{normalised", "{size = 64, normalised"))
+    assert main(["export", "--origin", str(origin), "--weights", str(weights), "--output", str(target)]) == 0
+    net = LPRNet(target)
+    assert net.size == 64 and net.predict_uv(np.zeros((64, 64, 3), np.uint8)).shape == (64, 64, 3)
+    monkeypatch.setattr(heldout, "HELD_OUT_FILES", {"ict": heldout.HELD_OUT_FILES["ict"]})
+    monkeypatch.setattr(heldout, "held_out_faces", lambda kind, size: held_out_faces(kind, size)[:12])
+    assert main(["evaluate", "--weights", str(target), "--synthetic", "--output", str(tmp_path / "report")]) == 0
+    report = json.loads((tmp_path / "report" / "report.json").read_text())["sets"]["ict"]
+    assert report["photos"] == 12 and report["mean face"]["nme"]["mean of bins"] < report["nme"]["mean of bins"]
 
 
 @pytest.mark.parametrize(("target", "reason"), [("a.h5", "choose one of .tflite"), ("nowhere/a.tflite", "no folder")])

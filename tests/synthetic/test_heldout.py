@@ -31,6 +31,18 @@ def test_bundled_faces_have_exact_maps(net, kind, count, worst):
     assert np.median(errors) < worst
 
 
+def test_bundled_faces_have_other_sizes_too():
+    whole, half = held_out_faces("ict")[7], held_out_faces("ict", 64)[7]
+    assert half.image.shape == half.position_map.shape == (64, 64, 3)
+    points = np.random.default_rng(0).uniform(-100, 100, (20, 3))
+    expected = (whole.camera.project(points)[:, :2] + 0.5) / 2 - 0.5  # pixel centres are at whole numbers
+    assert np.abs(half.camera.project(points)[:, :2] - expected).max() < 1e-3
+    expected = (UVLayout(128).landmarks(whole.position_map)[:, :2] + 0.5) / 2 - 0.5
+    off = np.abs(UVLayout(64).landmarks(half.position_map)[:, :2] - expected)[17:]
+    assert off.max() < 0.6, "the jaw is at the map's edge, where a coarse map is cut off"
+    assert np.abs(half.image.astype(int) - whole.image.reshape(64, 2, 64, 2, 3).mean((1, 3))).max() <= 1
+
+
 @pytest.mark.parametrize("kind, source", [("makehuman", SyntheticFaces), ("ict", ScannedFaces)])
 def test_bundled_faces_are_made_by_the_generator(kind, source):
     made, bundled = source(HELD_OUT_SEED), held_out_faces(kind)[:3]
