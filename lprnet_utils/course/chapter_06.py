@@ -55,14 +55,14 @@ def exercise_2(answer: Callable[..., tuple[float, float]], rng: np.random.Genera
         expect(low < mean < high, f"{told}: the mean difference is not between {low:.3f} and {high:.3f}")
         expect(
             given < (1 + 2 * TOLERANCE) * length,
-            f"{told}: your interval is {given / length:.1f} times too long. Do both sums have the same photos, "
+            f"{told}: your interval is {given / length:.1f} times too long. Did you draw the same photos for a and b, "
             "and does each draw give a mean?",
         )
         expect(
             given > (1 - 2 * TOLERANCE) * length, f"{told}: your interval has {given / length:.2f} of the right length"
         )
         expect(np.abs(wanted - [low, high]).max() < TOLERANCE * length, f"{told}: the interval's ends are not there")
-    return "If 0 is not in the interval, the difference is more than luck."
+    return "If 0 is not in the interval, the difference is probably more than luck."
 
 
 def exercise_3(answer: Callable[..., float], rng: np.random.Generator) -> str:
@@ -95,4 +95,4 @@ def exercise_4(answer: Callable[..., float], rng: np.random.Generator) -> str:
         predicted = true + rng.normal(0, side / 40, (68, 3))
         given, wanted = float(array_of(call(answer, predicted, stored), ())), float(landmark_nme(predicted, true))
         expect(np.isclose(given, wanted), f"a random prediction has {wanted:.3f} %, not {given:.3f} %")
-    return "One pixel is little, and more than the difference between two papers."
+    return "One pixel is not much, but it is more than the difference between two papers."
