@@ -17,6 +17,7 @@ from lprnet_utils.synthetic.head import Head, skin_sheets
 
 SIDE = 512  # texels, of what is painted
 FINE = 4  # a drawing is made this much larger, and averaged
+STUBBLE_COUNTS = 4.0  # times its opacity, where the page looks for plain skin
 BROW_RISE = 8  # texels of 256 between MakeHuman's brows and people's
 
 
@@ -37,9 +38,9 @@ class Person:
 
 
 PEOPLE = {
-    "elder": Person("old_caucasian_male", 11, 0.8, (205, 202, 198), beard=0.97, moustache=1.0),
+    "elder": Person("old_caucasian_male", 11, 0.9, (206, 198, 186), beard=0.97, moustache=1.0),
     "muse": Person("young_asian_female", 10, 1.5, (52, 34, 28), lips=(158, 32, 52), liner=0.9, freckles=150, blush=0.4),
-    "captain": Person("middleage_caucasian_male", 11, 1.1, (46, 30, 20), beard=0.25, moustache=1.0),
+    "captain": Person("middleage_caucasian_male", 11, 1.1, (46, 30, 20), beard=0.88, moustache=1.0),
 }
 
 
@@ -154,7 +155,7 @@ def person_texture(person: Person) -> np.ndarray:
 
     def paint(color: Sequence[float] | np.ndarray, opacity: np.ndarray, counts: float = 1.0) -> None:
         nonlocal picture, plain
-        picture, plain = over(picture, color, opacity), plain * (1 - counts * opacity)
+        picture, plain = over(picture, color, opacity), plain * (1 - np.clip(counts * opacity, 0, 1))
 
     wrinkles = picture - cv2.GaussianBlur(picture, (0, 0), 9)
     picture = np.clip(picture + 0.7 * wrinkles, 0, 255)  # the sheets are soft
@@ -164,10 +165,13 @@ def person_texture(person: Person) -> np.ndarray:
     for _ in range(person.freckles):
         u, v = rng.normal(0.5, 0.16), rng.normal(0.5, 0.05)
         paint((120, 72, 52), rng.uniform(0.25, 0.6) * soft_spot(np.array([u, v]), rng.uniform(0.0018, 0.0035)), 0.5)
-    paint(person.hair, np.clip(person.brow_opacity * brows(person.brow), 0, 0.95) * (0.5 + 0.5 * strands(rng, 3.5)))
-    grey = np.repeat(strands(rng, 3.0)[..., None] * 0.5 + 0.55, 3, -1) * np.array(person.hair)
-    paint(np.clip(grey, 0, 255), person.beard * fields["beard"] * strands(rng, 2.4))
-    paint(np.clip(grey, 0, 255), person.moustache * fields["moustache"] * strands(rng, 2.4))
+    hair = np.clip((strands(rng, 3.0)[..., None] * 0.5 + 0.55) * np.array(person.hair), 0, 255)
+    darker = np.clip((strands(rng, 3.5)[..., None] * 1.2 - 0.25) * np.array(person.hair), 0, 255)  # between a brow's hairs
+    brow = np.clip(person.brow_opacity * brows(person.brow), 0, 0.95)
+    paint(darker, brow * (0.5 + 0.5 * strands(rng, 3.5)))
+    # stubble that counted as skin would be given the colour of the reader's skin
+    paint(hair, person.beard * fields["beard"] * strands(rng, 2.4), STUBBLE_COUNTS)
+    paint(hair, person.moustache * fields["moustache"] * strands(rng, 2.4))
     paint((22, 15, 15), (0.45 + 0.4 * person.liner) * fields["lashes"])
     if person.liner:
         paint((20, 14, 16), person.liner * filled(liner()))

@@ -73,11 +73,19 @@ vec3 wide(sampler2D known, vec2 uv) {
 vec3 chroma(vec3 c) { return c / max(c.r + c.g + c.b, 0.05); }
 /** How much the photo shows hair or something else than skin, above the brows and at the sides. */
 float unlikeSkin(vec3 skinColor) {
-  
   vec3 logs = log(clamp(photoAt(1.6), 0.02, 1.0)) - log(clamp(skinColor, 0.02, 1.0));
   vec3 far = vec3((logs.r - logs.g) / 0.22, (logs.b - logs.g) / 0.22, logs.g / 0.45);
   float outer = max(1.0 - smoothstep(0.11, 0.18, at.y), 1.0 - smoothstep(0.05, 0.13, min(at.x, 1.0 - at.x)));
   return smoothstep(0.8, 2.4, length(far)) * outer;
+}
+/** The membrane of eyes and mouth, smoothed over its neighbours: the chart is coarse, and its rims have steps. */
+float softMembrane() {
+  float sum = 0.0;
+  for (int k = 0; k < 9; k++) {
+    vec2 step = vec2(k % 3 - 1, k / 3 - 1);
+    sum += texture(chart, at + step / vec2(textureSize(chart, 0))).g * (2.0 - abs(step.x)) * (2.0 - abs(step.y));
+  }
+  return sum / 16.0;
 }
 void main() {
   vec3 own = wide(skin, at), other = max(wide(plain, at), vec3(0.02)), paintColor = texture(paint, at).rgb;
@@ -86,8 +94,7 @@ void main() {
   vec3 ratio = clamp(mix(vec3(luma(own) / luma(other)), own / other, isSkin), 0.15, 4.0);
   vec3 swapped = clamp(paintColor * ratio, 0.0, 1.0);
   vec4 mean = textureLod(skin, vec2(0.5), 6.0);
-  float membrane = texture(chart, at).g;
-  float share = border(1.0, 9.0) * smoothstep(0.03, 0.16, at.y) * smoothstep(0.08, 0.4, facing) * (1.0 - smoothstep(0.15, 0.6, membrane));
+  float share = border(1.0, 9.0) * smoothstep(0.03, 0.16, at.y) * smoothstep(0.08, 0.4, facing) * (1.0 - smoothstep(0.2, 0.6, softMembrane()));
   color = vec4(swapped, opacity * share * (1.0 - unlikeSkin(mean.rgb / max(mean.a, 1e-3))));
 }`;
 
