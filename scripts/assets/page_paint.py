@@ -17,7 +17,7 @@ from lprnet_utils.synthetic.head import Head, skin_sheets
 
 SIDE = 512  # texels, of what is painted
 FINE = 4  # a drawing is made this much larger, and averaged
-STUBBLE_COUNTS = 4.0  # times its opacity, where the page looks for plain skin
+BEARD_COUNTS = 4.0  # times its opacity, where the page looks for plain skin
 BROW_RISE = 8  # texels of 256 between MakeHuman's brows and people's
 
 
@@ -166,11 +166,11 @@ def person_texture(person: Person) -> np.ndarray:
         u, v = rng.normal(0.5, 0.16), rng.normal(0.5, 0.05)
         paint((120, 72, 52), rng.uniform(0.25, 0.6) * soft_spot(np.array([u, v]), rng.uniform(0.0018, 0.0035)), 0.5)
     hair = np.clip((strands(rng, 3.0)[..., None] * 0.5 + 0.55) * np.array(person.hair), 0, 255)
-    darker = np.clip((strands(rng, 3.5)[..., None] * 1.2 - 0.25) * np.array(person.hair), 0, 255)  # between a brow's hairs
+    darker = np.clip((strands(rng, 3.5)[..., None] * 1.2 - 0.25) * np.array(person.hair), 0, 255)  # brows have gaps
     brow = np.clip(person.brow_opacity * brows(person.brow), 0, 0.95)
     paint(darker, brow * (0.5 + 0.5 * strands(rng, 3.5)))
-    # stubble that counted as skin would be given the colour of the reader's skin
-    paint(hair, person.beard * fields["beard"] * strands(rng, 2.4), STUBBLE_COUNTS)
+    # a beard that counted as skin would be given the colour of the reader's skin
+    paint(hair, person.beard * fields["beard"] * strands(rng, 2.4), BEARD_COUNTS)
     paint(hair, person.moustache * fields["moustache"] * strands(rng, 2.4))
     paint((22, 15, 15), (0.45 + 0.4 * person.liner) * fields["lashes"])
     if person.liner:

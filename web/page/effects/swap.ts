@@ -82,8 +82,8 @@ float unlikeSkin(vec3 skinColor) {
 float softMembrane() {
   float sum = 0.0;
   for (int k = 0; k < 9; k++) {
-    vec2 step = vec2(k % 3 - 1, k / 3 - 1);
-    sum += texture(chart, at + step / vec2(textureSize(chart, 0))).g * (2.0 - abs(step.x)) * (2.0 - abs(step.y));
+    vec2 way = vec2(k % 3 - 1, k / 3 - 1);
+    sum += texture(chart, at + way / vec2(textureSize(chart, 0))).g * (2.0 - abs(way.x)) * (2.0 - abs(way.y));
   }
   return sum / 16.0;
 }
