@@ -36,7 +36,7 @@ def exercise_1(answer: Callable[..., Array], rng: np.random.Generator) -> str:
         expect(np.isclose(spread, 1, atol=1e-3), f"the result is {spread:.2f} times as large as it should be")
         off = np.abs(given - points).max()
         expect(off < 1e-3, f"with {told} a point is up to {off:.0f} mm from where it should be")
-    return "The inverse of a rotation is its transpose."
+    return "The inverse of a rotation is its transpose: v = R.T w undoes w = R v, and for points in rows that is w @ R."
 
 
 def exercise_2(answer: Callable[..., Image], rng: np.random.Generator) -> str:
@@ -90,7 +90,10 @@ def exercise_4(answer: Callable[..., dict], rng: np.random.Generator) -> str:
     for start in ("mouth", "jaw"):
         kept = [name for name in names if name.startswith(start) and mixed[name] != source[name]]
         count = sum(name.startswith(start) for name in names)
-        expect(not kept, f"of {count} weights that begin with {start}, {len(kept)} do not come from source: {kept[:2]}")
+        expect(
+            not kept,
+            f"of {count} weights that begin with {start}, {len(kept)} are not from source, such as {''.join(kept[:1])}",
+        )
     lost = [name for name in names if not name.startswith(("mouth", "jaw")) and mixed[name] != target[name]]
     expect(not lost, f"{', '.join(lost[:3])} should stay the target's")
     return "So one actor can speak with the mouth of another."
