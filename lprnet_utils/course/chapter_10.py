@@ -65,7 +65,7 @@ def exercise_2(answer: Callable[..., Array], rng: np.random.Generator) -> str:
 
 
 def exercise_3(answer: Callable[..., Array], rng: np.random.Generator) -> str:
-    """``predict_left(predict, crop)``: the map of a left hand in a crop, by a network that knows right hands alone."""
+    """``predict_left(predict, crop)``: the map of a left hand in a crop, by a network that knows right hands only."""
     n = 2 * int(rng.integers(3, 6))
     weights = rng.normal(size=(n, n, 3))
     seen = []
@@ -116,9 +116,7 @@ def exercise_4(answer: Callable[..., Array], rng: np.random.Generator) -> str:
     folded = points.copy()
     folded[a] = folded[b] + [near / 2, 0, 0]
     found = given(folded)
-    expect(
-        found[a] and found[b], "two points of opposite corners that are brought together were not found, or one only"
-    )
+    expect(found[a] and found[b], "two points of opposite corners are brought together: both should be True")
     apart = folded.copy()
     apart[a] = folded[b] + [0, 0, 1.5 * near]
     expect(not given(apart)[a], f"a point that is {1.5 * near:.1f} mm away does not touch, if near is {near:.1f} mm")
