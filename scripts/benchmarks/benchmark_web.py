@@ -3,6 +3,7 @@
     make web
     python scripts/benchmarks/benchmark_web.py
     python scripts/benchmarks/benchmark_web.py --table      # writes the table again, in under a second
+    python scripts/benchmarks/benchmark_web.py --networks   # measures only the network alone, in a minute
 
 It takes about three minutes and measures, in one run and in turn, so that other work on the machine meets all alike:
 the network ``open`` in LiteRT.js (WASM) beside LiteRT on the processor, on one thread; whole frames of a clip in the
@@ -20,10 +21,8 @@ import gzip
 import http.server
 import json
 import os
-import platform
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -35,6 +34,7 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 from benchmark_web_browser import BROWSERS, Browser, IsolatedHandler
+from benchmark_web_machine import blas_rates, multiply_adds, processor
 from benchmark_web_tables import block, with_block
 from PIL import Image
 
@@ -146,6 +146,8 @@ def native_network(name: str, threads: int) -> Callable[[int], list[float]]:
 def network_subjects(browser: Browser, address: str) -> dict[str, Callable[[int], list[float]]]:
     """What runs the network alone, by name."""
     subjects = {"native, one thread": native_network("float32", 1), "native, two threads": native_network("float32", 2)}
+    if "int8" in NETWORKS:
+        subjects["native, one thread, int8"] = native_network("int8", 1)
     for name, (build, threads) in BUILDS.items():
         browser.open(name, address)
         if not browser.call(name, "start", build=build, threads=threads):
@@ -179,10 +181,8 @@ def frame_subjects(browser: Browser, address: str, mediapipe: bool) -> dict[str,
     return subjects
 
 
-def measure(browser: Browser, address: str, rounds: int, mediapipe: bool) -> dict[str, Any]:
+def measure(networks: dict[str, Callable], trackers: dict[str, Callable], rounds: int) -> dict[str, Any]:
     """All times, taken in turn: medians, and medians of each round's ratios."""
-    networks = network_subjects(browser, address)
-    trackers = frame_subjects(browser, address, mediapipe)
     for call in networks.values():
         call(WARM_UP)
     for name, call in trackers.items():
@@ -291,44 +291,12 @@ def mediapipe_files(site: Path) -> dict[str, dict[str, int]]:
     return {path.name: sizes(path) for path in sorted(folder.glob("face_mesh*")) if "solution_wasm" not in path.name}
 
 
-def processor() -> str:
-    """The processor's name, where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "a processor")
-    flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), [])
-    widest = next((flag for flag in ("avx512f", "avx2", "avx") if flag in flags), None)
-    return f"{name}, {os.cpu_count()} logical cores{f', {widest.upper()}' if widest else ''}"
-
-
-def blas_rates() -> dict[str, float]:
-    """Multiply-adds in a nanosecond of a product of matrices, with vectors of 512, 256 and 128 bits, on one thread.
-
-    It tells how much of the distance between native code and WASM, whose vectors have 128 bits, lies in the processor.
-    """
-    script = (
-        "import numpy, time\na = numpy.ones((256, 256), 'f4'); t = []\n"
-        "for _ in range(200):\n s = time.perf_counter(); a @ a; t.append(time.perf_counter() - s)\n"
-        "print(256**3 / numpy.median(t) / 1e9)"
-    )
-    rates = {}
-    for bits, core in ((512, "SkylakeX"), (256, "Haswell"), (128, "Nehalem")):
-        environment = os.environ | {"OPENBLAS_CORETYPE": core, "OPENBLAS_NUM_THREADS": "1"}
-        command = [sys.executable, "-c", script]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        if done.returncode == 0:
-            rates[str(bits)] = float(done.stdout)
-    return rates
-
-
-def report(rounds: int) -> dict[str, Any]:
-    """Measure everything."""
+def report(rounds: int, networks_only: bool) -> dict[str, Any]:
+    """Measure everything, or only the network alone."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        trouble = install_mediapipe(folder / "mediapipe")
-        if trouble:
+        trouble = "it is not asked for" if networks_only else install_mediapipe(folder / "mediapipe")
+        if trouble and not networks_only:
             print(f"MediaPipe is left out: npm cannot install {MEDIAPIPE} ({trouble})")
         site = folder / "site"
         site.mkdir()
@@ -338,18 +306,24 @@ def report(rounds: int) -> dict[str, Any]:
         )
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
         with running(server) as address, Browser(folder / "profile") as browser:
-            measured = measure(browser, address, rounds, not trouble)
-        return measured | {
-            "matrices": blas_rates(),
-            "package": package_files(site),
-            "mediapipe": {} if trouble else mediapipe_files(site),
-            "page": first_picture(folder),
-            "camera": camera_page(site, folder),
-            "machine": processor(),
-            "load before": load,
-            "versions": versions(),
-            "rounds": rounds,
-        }
+            trackers = {} if networks_only else frame_subjects(browser, address, not trouble)
+            measured = measure(network_subjects(browser, address), trackers, rounds)
+        run = {"load before": load, "rounds": rounds, "machine": processor(), "versions": versions()}
+        alone = {"network": measured["network"], "network run": run, "matrices": blas_rates()}
+        alone["multiply-adds"] = multiply_adds()
+        if networks_only:
+            return alone
+        return (
+            alone
+            | run
+            | {
+                "frames": measured["frames"],
+                "package": package_files(site),
+                "mediapipe": {} if trouble else mediapipe_files(site),
+                "page": first_picture(folder),
+                "camera": camera_page(site, folder),
+            }
+        )
 
 
 def versions() -> dict[str, str]:
@@ -365,11 +339,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=6, help="of everything, in turn")
     parser.add_argument("--table", action="store_true", help="only write the table from docs/web.json again")
+    parser.add_argument("--networks", action="store_true", help="measure only the network alone, keep the rest")
+    parser.add_argument("--int8", type=Path, metavar="FILE", help="of lprnet export --precision int8: measured too")
     arguments = parser.parse_args()
+    if arguments.int8:
+        NETWORKS["int8"] = arguments.int8
     if not arguments.table:
         if not (WEB / "dist" / "files" / "manifest.json").is_file():
             raise SystemExit("the package is not built: make web")
-        REPORT.write_text(json.dumps(report(arguments.rounds), indent=1) + "\n", encoding="utf-8")
+        kept = json.loads(REPORT.read_text(encoding="utf-8")) if arguments.networks else {}
+        found = kept | report(arguments.rounds, arguments.networks)
+        REPORT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     found = json.loads(REPORT.read_text(encoding="utf-8"))
     text = TEXT.read_text(encoding="utf-8")
     TEXT.write_text(with_block(text, block(found)), encoding="utf-8")

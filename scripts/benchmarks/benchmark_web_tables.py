@@ -5,6 +5,7 @@ from typing import Any
 from benchmark_table import markdown_table, number
 
 BLOCK_START, BLOCK_END = "<!-- web -->", "<!-- /web -->"
+AIM = 1.8  # times the native time on one thread that WASM was to take at most
 HEADINGS = "ms", "ms, undisturbed"
 PARTS = {
     "detect": "detection, spread over the frames",
@@ -17,18 +18,17 @@ PARTS = {
 
 def block(found: dict[str, Any]) -> str:
     """The tables of ``docs/web.md``."""
-    tables = [network_table(found), frame_table(found), parts_table(found), camera_table(found), size_table(found)]
+    alone = "\n\n".join(filter(None, [own_run(found), network_table(found), bound(found)]))
+    tables = [alone, frame_table(found), parts_table(found), camera_table(found), size_table(found)]
     return "\n\n".join([conditions(found), *filter(None, tables)])
 
 
 def conditions(found: dict[str, Any]) -> str:
     """What was measured on, with what, and the times of the page."""
     made = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
-    matrices = ", ".join(f"{rate:.1f} with {bits} bits" for bits, rate in found["matrices"].items())
     lines = [f"{found['machine']}; {made}; headless, WebGL by the processor; {found['rounds']} rounds."]
     if found["load before"] is not None:
         lines.append(f"Programs that waited for a processor before the run, on average: {found['load before']:.1f}.")
-    lines.append(f"Products of matrices in numpy on one thread, multiply-adds in a nanosecond by vector: {matrices}.")
     if found["page"]:
         first, later = (found["page"][name] / 1000 for name in ("first visit, ms", "from the disk cache, ms"))
         lines.append(
@@ -41,6 +41,39 @@ def with_block(text: str, content: str) -> str:
     """A page with other content between its marks."""
     before, rest = text.split(BLOCK_START)
     return f"{before}{BLOCK_START}\n{content}\n{BLOCK_END}{rest.split(BLOCK_END)[1]}"
+
+
+def own_run(found: dict[str, Any]) -> str:
+    """How the network alone was measured, if not in the run of the rest."""
+    run = found.get("network run")
+    if not run or all(run[name] == found[name] for name in run):
+        return ""
+    told = f"The network alone was measured in a later run of {run['rounds']} rounds"
+    told += "" if run["machine"] == found["machine"] else f" on {run['machine']}"
+    return told + (f", before which {run['load before']:.1f} programs waited." if run["load before"] else ".")
+
+
+def bound(found: dict[str, Any]) -> str:
+    """What the processor does in a nanosecond, in native code, in WebAssembly and in products of matrices."""
+    work, matrices = found.get("multiply-adds"), found["matrices"]
+    told = ", ".join(f"{rate:.1f} with {bits} bits" for bits, rate in matrices.items())
+    lines = [f"Products of matrices in numpy on one thread, multiply-adds in a nanosecond by vector: {told}."]
+    if not work or "128" not in matrices:
+        return lines[0]
+    native, wasm = (found["network"][name]["undisturbed"] for name in ("native, one thread", "one thread"))
+    rates = [work / ms / 1e6 for ms in (native, wasm, AIM * native)]
+    best = max(matrices.values())
+    narrow = max(matrices["128"], matrices.get("256", 0) / 2)
+    shares = [100 * rate / most for rate, most in zip(rates, (best, narrow, narrow), strict=True)]
+    lines += [
+        f"With 128 bits OpenBLAS has no fused multiply-add, which WASM has; half of the rate with 256 bits counts it: "
+        f"{narrow:.1f}.",
+        f"The network has {work / 1e6:.1f} million multiply-adds. Undisturbed, native code does {rates[0]:.1f} in a "
+        f"nanosecond, {shares[0]:.0f} % of the highest of these rates.",
+        f"WASM on one thread does {rates[1]:.1f}, {shares[1]:.0f} % of {narrow:.1f}. It takes {wasm / native:.1f} "
+        f"times the native time; for {AIM} it would have to do {rates[2]:.1f}, {shares[2]:.0f} %.",
+    ]
+    return "\n".join(lines)
 
 
 def network_table(found: dict[str, Any]) -> str:
