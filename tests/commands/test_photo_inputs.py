@@ -195,7 +195,7 @@ def test_pictures_of_earlier_runs_are_no_photos(face, tmp_path, capsys):
         find_photos([folder / "first" / "sub"], third)
 
 
-@pytest.mark.walk
+@pytest.mark.slow
 def test_an_avatar_and_a_photo_called_like_it(face, tmp_path):
     folder, out = touch(tmp_path / "photos"), tmp_path / "out"
     folder.mkdir()

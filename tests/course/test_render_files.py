@@ -9,6 +9,7 @@ from scipy import ndimage
 from lprnet_utils.common import data_path
 
 
+@pytest.mark.slow
 def test_both_files_show_the_same_closed_face(tmp_path, monkeypatch, capsys):
     photos = [str(data_path(f"samples/{name}.jpg")) for name in ("astronaut", "grace_hopper")]
     white = tmp_path / "white.jpg"

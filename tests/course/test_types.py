@@ -33,7 +33,7 @@ def mypy(folder, *arguments):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True).stdout.splitlines()
 
 
-@pytest.mark.walk
+@pytest.mark.slow
 def test_mypy_finds_types_in_a_program_that_uses_the_package(tmp_path):
     pytest.importorskip("mypy", reason="mypy is not installed: pip install mypy")
     (tmp_path / "user.py").write_text(USER)

@@ -132,7 +132,7 @@ def test_a_photo_in_a_format_that_cannot_be_read_is_named(tmp_path, folder):
     assert photos.names == ["person0.jpg"] and "person1.dng" in photos.problems["person1.dng"]
 
 
-@pytest.mark.walk
+@pytest.mark.slow
 def test_training_on_your_own_photos(folder, tmp_path, capsys, monkeypatch):
     """The steps of docs/your-own-photos.md, with few samples."""
     path, run, weights = folder[0], tmp_path / "run", tmp_path / "mine.tflite"

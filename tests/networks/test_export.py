@@ -63,7 +63,7 @@ def bundled():
     return model
 
 
-@pytest.mark.walk
+@pytest.mark.slow
 def test_int8_computes_in_integers_but_for_its_ends(bundled, tmp_path):
     faces, path = SyntheticFaces(seed=1), tmp_path / "small.tflite"
     crops = np.stack([faces.sample(k).image for k in range(32)])

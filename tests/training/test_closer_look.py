@@ -225,6 +225,7 @@ def test_a_run_trains_and_resumes(folder, tmp_path, monkeypatch):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_command_trains_resumes_and_refuses_a_stream(folder, tmp_path, capsys, monkeypatch):
     prepared = []
     monkeypatch.setattr(closer_look, "MODE_EXAMPLES", 64)

@@ -156,6 +156,7 @@ def test_a_training_on_the_device_is_that_of_the_reference(folder, tmp_path):
     assert len(losses[0]) == 2 and losses[0] == pytest.approx(losses[1], rel=0.02), "rounding grows in training"
 
 
+@pytest.mark.slow
 def test_a_stream_on_the_device_is_that_of_the_reference(tmp_path, monkeypatch):
     """Also after new photos have taken the place of the oldest."""
     for module in (shard_stream, store):

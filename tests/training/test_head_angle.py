@@ -34,7 +34,7 @@ def test_a_trained_network_predicts_the_angles_of_the_samples(folder):
     assert np.histogram(expected, 4, (-180, 180))[0].min() > 20, "every angle"
 
 
-@pytest.mark.walk
+@pytest.mark.slow
 def test_a_short_training(folder, tmp_path, capsys):
     weights = tmp_path / "head-angle.weights.h5"
     assert main(["train-head-angle", str(folder), str(weights), "--samples", "1024"]) == 0

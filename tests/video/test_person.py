@@ -44,6 +44,7 @@ def test_another_person_in_the_same_place_is_a_new_face(net, clips):
         assert np.abs(cut[0].coefficients.identity - fresh[0].coefficients.identity).mean() < 0.3
 
 
+@pytest.mark.slow
 def test_people_who_look_alike_keep_the_id_but_nothing_else(net):
     first, second = ([frame.image for frame in rendered_clip(8, (320, 240), FPS, seed=seed)] for seed in (5, 3))
     tracks = follow(net, first + second, expressions=True)
@@ -104,6 +105,7 @@ def test_a_head_that_turns_fast_keeps_the_id(net):
     assert [[found.id for found in faces] for faces in tracks] == [[0]] * 20
 
 
+@pytest.mark.slow
 def test_the_skin_of_a_turning_head_has_no_seams(net):
     clip = rendered_clip(20, (320, 240), FPS, seed=5, pose=lambda t: (0.0, 60 * np.sin(4 * t), 0.0))
     colors, seen = FaceColors(), []

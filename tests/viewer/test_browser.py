@@ -120,7 +120,7 @@ def test_the_downloaded_file_has_the_pose_and_expression_of_the_sliders_and_noth
         assert blocked(page) and requested(page) == {"127.0.0.1"}, "the browser itself refuses other servers"
 
 
-@pytest.mark.walk
+@pytest.mark.slow
 @needs_voila
 def test_a_large_photo_a_larger_one_and_one_that_cannot_be_sent(tmp_path):
     large = noisy_photo(tmp_path / "large.png", 2850)
@@ -140,7 +140,7 @@ def test_a_large_photo_a_larger_one_and_one_that_cannot_be_sent(tmp_path):
         page.wait(SAYS.format("larger.png, 2950 x 2950 pixels: 1 face"), 60)
 
 
-@pytest.mark.walk
+@pytest.mark.slow
 @needs_voila
 def test_a_phone_shows_everything_in_its_width(tmp_path):
     with Chromium(tmp_path) as page, served() as (address, _):
