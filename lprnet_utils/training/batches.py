@@ -25,31 +25,36 @@ BATCHES_AHEAD = 4  # of the training step, made or in the making
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-def make_batch(source: Source, config: TrainingConfig, number: int) -> Batch:
-    """Batch ``number`` of a run: crops, 0 to 1, and encoded maps, both (B, N, N, 3)."""
-    parts = parts_of(source, config.batch_size)
-    made = [_make_part(s, config, number, count, k) for k, (s, count) in enumerate(parts)]
+def make_batch(source: Source, config: TrainingConfig, number: int, wanted: slice = slice(None)) -> Batch:
+    """Batch ``number`` of a run: crops, 0 to 1, and encoded maps, both (B, N, N, 3), or only the ``wanted`` ones."""
+    start, stop, _ = wanted.indices(config.batch_size)
+    made, before = [], 0
+    for k, (part, count) in enumerate(parts_of(source, config.batch_size)):
+        rows = range(max(start - before, 0), min(stop - before, count))
+        if rows:
+            made.append(_make_part(part, config, number, count, k, rows))
+        before += count
     crops, maps = (np.concatenate(arrays) for arrays in zip(*made, strict=True))
     return crops.astype(np.float32) / np.float32(255), encode_map(maps)
 
 
 def _make_part(
-    source: Source, config: TrainingConfig, number: int, count: int, part: int
+    source: Source, config: TrainingConfig, number: int, count: int, part: int, wanted: range
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Crops and maps, both (count, N, N, 3), of one source of a batch, in pixels."""
+    """Crops and maps, both (n, N, N, 3), of the wanted ones of one source's ``count`` in a batch, in pixels."""
     size = source.size
     plan = plan_batch(source, config, number, size, count, part)
-    maps = source.maps(plan.rows)
+    maps = source.maps(plan.rows[wanted.start : wanted.stop])
     crops = np.empty((len(maps), size, size, 3), np.uint8)
-    for k, row in enumerate(plan.rows):
-        crop = source.image(int(row))
+    for place, k in enumerate(wanted):
+        crop = source.image(int(plan.rows[k]))
         if plan.cut[k]:
             crop = cut_out(crop, plan.matrices[k], size)
-            maps[k] = transform_points(plan.matrices[k].astype(np.float32), maps[k])
+            maps[place] = transform_points(plan.matrices[k].astype(np.float32), maps[place])
         if plan.mirrored[k]:
-            crop, maps[k] = mirror_crop(crop), mirror_map(maps[k], size)
+            crop, maps[place] = mirror_crop(crop), mirror_map(maps[place], size)
         change = plan.changes[k]
-        crops[k] = change.apply(crop) if change else crop
+        crops[place] = change.apply(crop) if change else crop
     return crops, maps
 
 
@@ -75,7 +80,7 @@ class Batches(keras.utils.PyDataset):
     """The batches of a run as a Keras data set, for ``model.fit`` on any backend.
 
     In distributed training, ``process`` is the number of this process, from 0, and ``processes`` how many there are.
-    Each gets an equal part of every batch; ValueError if there are no equal parts, or no such process. ``options`` are
+    Each makes an equal part of every batch; ValueError if there are no equal parts, or no such process. ``options`` are
     those of ``keras.utils.PyDataset``: ``workers``, ``use_multiprocessing``, ``max_queue_size``.
     """
 
@@ -91,8 +96,7 @@ class Batches(keras.utils.PyDataset):
         return -(-self.config.samples // self.config.batch_size)
 
     def __getitem__(self, number: int) -> Batch:
-        crops, codes = make_batch(self.source, self.config, number)
-        return crops[self.part], codes[self.part]
+        return make_batch(self.source, self.config, number, self.part)
 
 
 def tf_batches(source: Source, config: TrainingConfig):

@@ -7,7 +7,7 @@ import pytest
 from toy import ToySource
 
 from lprnet_utils.datasets.sources import Mixture
-from lprnet_utils.training import TrainingConfig
+from lprnet_utils.training import Batches, TrainingConfig
 from lprnet_utils.training.batches import make_batch
 from lprnet_utils.uv import decode_map
 
@@ -33,6 +33,23 @@ def test_a_mixture_draws_from_its_sources_by_their_shares():
     assert (x[6:] == np.float32(200) / 255).all() and x[:6].mean() < 0.5, "the parts of a batch, one after the other"
     with pytest.raises(ValueError, match="as many shares"):
         Mixture([first, second], [1])
+
+
+def test_processes_make_the_parts_of_a_batch():
+    """Each makes only its own photos, and together they are the whole batch."""
+    first, second = ToySource(6), ToySource(3, seed=1)
+    made, image = [], first.image
+    first.image = lambda i: made.append(i) or image(i)
+    for source in (first, Mixture([first, second], [3, 1])):
+        x, y = make_batch(source, CONFIG, 2)
+        made.clear()
+        parts = [Batches(source, CONFIG, process, 4)[2] for process in range(4)]
+        assert len(made) == (8 if source is first else 6), "no photo was made twice"
+        assert all(crops.shape == codes.shape == (2, 128, 128, 3) for crops, codes in parts)
+        assert (np.concatenate([crops for crops, _ in parts]) == x).all()
+        assert np.allclose(np.concatenate([codes for _, codes in parts]), y, atol=1e-6)
+    with pytest.raises(ValueError, match="no part 4 of 4"):
+        Batches(first, CONFIG, 4, 4)
 
 
 def test_crops_that_were_augmented_before_are_only_mirrored():

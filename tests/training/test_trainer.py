@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,10 +25,7 @@ from lprnet_utils.common.files import (
     load_checkpoint,
     only_process,
     save_checkpoint,
-    write_checked,
 )
-from lprnet_utils.datasets import pack
-from lprnet_utils.synthetic import SyntheticFaces
 from lprnet_utils.training import Trainer, TrainingConfig
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests/helpers'}"}  # of subprocesses
@@ -332,33 +328,3 @@ def test_sigkill_loses_nothing(tmp_path):
         process.wait()
     info = load_checkpoint(path if path.exists() else path.with_name("checkpoint.bin.previous"))[1]
     assert steps[0] == 0 and steps[0] < steps[1] < steps[2] <= info["step"]
-
-
-@pytest.mark.slow
-def test_two_processes_learn_the_same_as_one(tmp_path):
-    """The program in docs/distributed.md trains as the page says."""
-    pytest.importorskip("jax", reason="JAX is not installed: pip install jax")
-    page = (ROOT / "docs/distributed.md").read_text(encoding="utf-8")
-    (program,) = (block for block in re.findall(r"```python\n(.+?)```", page, re.DOTALL) if "sys.argv" in block)
-    (tmp_path / "distributed.py").write_text(program, encoding="utf-8")
-    faces = SyntheticFaces(3)
-    for k in range(2):
-        write_checked(tmp_path / f"shard-{k:05d}.bin", pack(faces.sample(8 * k + i) for i in range(8)))
-    losses, weights = {}, {}
-    options = {"env": ENVIRONMENT | {"SAMPLES": "32"}, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    for processes in (1, 2):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{free.getsockname()[1]}"
-        output = tmp_path / str(processes)
-        output.mkdir()
-        command = [sys.executable, tmp_path / "distributed.py", address, str(processes)]
-        started = [subprocess.Popen([*command, str(k), tmp_path, output], **options) for k in range(processes)]
-        texts = [p.communicate(timeout=400)[0].decode() for p in started]
-        assert [p.returncode for p in started] == [0] * processes, texts[0][-2000:]
-        losses[processes] = [float(re.search(r"loss ([\d.]+)\n*$", t)[1]) for t in texts]
-        weights[processes] = [numbers(path) for path in sorted(output.glob("*.h5"))]
-    one, other = weights[2]
-    assert losses[2][0] == losses[2][1] and one.keys() == other.keys() and len(one) > 10, "the same in both"
-    assert all((one[key] == other[key]).all() for key in one), "the same in both"
-    assert losses[2][0] == pytest.approx(losses[1][0], rel=1e-3), "and as in one"
