@@ -23,7 +23,7 @@ def exercise_1(answer: Callable[..., Array], rng: np.random.Generator) -> str:
     expect(
         np.allclose(given, box + 2 * step),
         f"from one frame to the next the box moved by {step[:2].round(1)} pixels, so in the next frame it should be "
-        f"{2 * step[:2].round(1)} from where it began; yours is {moved.round(1)} from there",
+        f"{2 * step[:2].round(1)} from the first box; yours is {moved.round(1)} from it",
     )
     other = box + rng.normal(0, 10, 4)
     given = array_of(call(answer, box, other), (4,))

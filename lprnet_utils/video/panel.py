@@ -16,7 +16,7 @@ from ..uv.texture import fill_texture, photo_to_texture, texel_normals
 from .tracking import TrackedFace
 
 SWAY_YAW_DEGREES, SWAY_PITCH_DEGREES = 35.0, 8.0
-SWAY_PERIOD_SECONDS = 6.0  # of the yaw; the pitch takes twice as long
+SWAY_PERIOD_SECONDS = 6.0  # of the yaw, first to the right of the picture; the pitch takes twice as long
 MAX_FACE_PIXELS = 400  # a 3D face is drawn no larger, and enlarged if there is more room
 MAX_ROWS = 3  # and columns: further faces are left out
 SKIN_INTERVAL_SECONDS = 1 / 15  # between two frames whose colours are read: that takes longer than drawing the face
@@ -61,7 +61,7 @@ class Panel:
             yaw, pitch = found.face.pose.yaw, found.face.pose.pitch
         else:
             phase = 2 * math.pi * seconds / SWAY_PERIOD_SECONDS
-            yaw, pitch = SWAY_YAW_DEGREES * math.sin(phase), SWAY_PITCH_DEGREES * math.sin(phase / 2)
+            yaw, pitch = -SWAY_YAW_DEGREES * math.sin(phase), SWAY_PITCH_DEGREES * math.sin(phase / 2)
         colors = None
         if self._photo_colors:
             seen = replace(found.face, position_map=found.raw_map)  # the smoothed map is late where the head turns
