@@ -46,7 +46,10 @@ def exercise_2(answer: Callable[..., Array], rng: np.random.Generator) -> str:
     for _ in range(2):
         face = model.vertices(rng.normal(size=80), {"eyeBlinkLeft": 1, "mouthLeft": float(rng.uniform(0.5, 1))})
         given = array_of(call(answer, face), face.shape)
-        expect(not np.allclose(given, face, atol=0.1), "nothing has changed: the left eye is still the closed one")
+        expect(
+            not np.allclose(given, face, atol=0.1),
+            "nothing has changed: our test face closes its left eye, its mirror image must close the right one",
+        )
         wanted = face[model.mirror] * np.array([-1.0, 1.0, 1.0])
         if np.allclose(given, face * np.array([-1.0, 1.0, 1.0]), atol=0.1):
             told = (

@@ -113,16 +113,25 @@ def number_landmarks(ax: Axes, points: ArrayLike, parts: Sequence[str]) -> None:
 
     ``parts`` are names of :data:`lprnet_utils.geometry.LANDMARK_LINES`.
     """
+    from matplotlib.patheffects import withStroke
+
     points = np.asarray(points)[:, :2]
     for part in parts:
         first, last, closed = LANDMARK_LINES[part]
         group = points[first : last + 1]
-        aside = group - group.mean(0) if closed or part == "jaw" else np.broadcast_to(BESIDE[part], group.shape)
+        aside = (
+            group - group.mean(0)
+            if closed or part == "jaw"
+            else np.tile(np.array(BESIDE[part], float), (len(group), 1))
+        )
+        if part == "nose bridge":
+            aside[0] = 0, -1  # beside its upper end stand the numbers of the eyes' inner corners
         aside = (
             aside / np.linalg.norm(aside, axis=1, keepdims=True) * (-NUMBER_OFFSET if first == 60 else NUMBER_OFFSET)
         )
         for number, point, offset in zip(range(first, last + 1), group, aside * [1, -1], strict=True):
             place = {"textcoords": "offset points", "ha": "center", "va": "center", "fontsize": 6}
+            place["path_effects"] = [withStroke(linewidth=1.5, foreground="white")]  # readable on dark grey
             ax.annotate(str(number), tuple(point), tuple(offset), **place)
 
 
