@@ -1,12 +1,14 @@
 """What a large job costs: photos and pairs a second, bytes on the disk, and how the list of jobs grows.
 
-    python scripts/benchmarks/many_photos.py [speed] [list] [--sizes 1000 10000 100000]
+    python scripts/benchmarks/many_photos.py [speed] [list] [dask] [--workers 1 2] [--sizes 1000 10000 100000]
 
 ``speed`` makes the usual files of two bundled photos again and again, and shards of generated pairs, with one worker
-and with two. The first results do not count: a worker needs seconds to start, however long it then works. ``list`` runs
-``lprnet photo`` on so many photos, twice, and prints seconds and memory. It replaces only the 3D reconstruction, by
-something that makes empty files at once. Finding the photos, naming them, the notes and the report are the real ones.
-``plan`` computes from both, and from nothing else, what one and ten million photos would take.
+and with two. The first results do not count: a worker needs seconds to start, however long it then works. For one
+worker it also prints the seconds of a processor's core, which other programs change little. ``list`` runs
+``lprnet photo`` on so many photos, twice, and prints memory and the core's seconds. It replaces only the 3D
+reconstruction, by something that makes empty files. Finding and naming the photos, notes and report are the real ones.
+``dask`` counts the empty jobs that a scheduler hands out. Without a choice of parts it does all three, and computes
+from them, and from nothing else, what one and ten million photos would take.
 """
 
 import argparse
@@ -21,24 +23,25 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from dask_cluster import PATHS, SHARD_PAIRS, small_shard
+from dask_cluster import PATHS, SHARD_PAIRS, WORKERS, cluster, small_shard
 
-PHOTOS, SHARDS = 40, 16  # in a measurement of the speed
-WORKERS = 1, 2
+PHOTOS, SHARDS = 24, 8  # in a measurement of the speed
 ENDINGS = ".glb", ".overlay.jpg"  # of the usual files of a photo
 IN_ONE_COMMAND = 100_000  # photos, in the plan
 PLANNED_WORKERS = 100
+EMPTY_JOBS = 2000  # for a Dask scheduler
 
 
 class Clock:
     """Passes results on and measures how many come in a second, without the first one of each worker."""
 
     def __init__(self, workers: int):
-        self.workers, self.times = workers, []
+        self.workers, self.times, self.core = workers, [], []
 
     def __call__(self, results: Iterator, total: int = 0) -> Iterator:
         for result in results:
             self.times.append(time.perf_counter())
+            self.core.append(time.process_time())
             yield result
 
     @property
@@ -47,6 +50,11 @@ class Clock:
         counted = self.times[self.workers - 1 :]
         return (len(counted) - 1) / (counted[-1] - counted[0])
 
+    @property
+    def core_seconds(self) -> float:
+        """Seconds of a core for a result, if this process made them all."""
+        return (self.core[-1] - self.core[0]) / (len(self.core) - 1)
+
 
 def bytes_in(folder: Path, hidden: bool) -> int:
     """Bytes of all files in a folder, or only of those in its hidden folders."""
@@ -54,7 +62,7 @@ def bytes_in(folder: Path, hidden: bool) -> int:
     return sum(path.stat().st_size for path in files if hidden == any(p.startswith(".") for p in path.parts))
 
 
-def speed() -> dict[str, float]:
+def speed(numbers: list[int]) -> dict[str, float]:
     """Print and return photos and pairs a second, and bytes of each."""
     from lprnet_utils.commands.photos import process_photos
     from lprnet_utils.common import data_path
@@ -67,7 +75,7 @@ def speed() -> dict[str, float]:
         for k in range(PHOTOS):
             source = data_path(f"samples/{('astronaut', 'grace_hopper')[k % 2]}.jpg")
             (photos / f"{k:03d}.jpg").write_bytes(source.read_bytes())
-        for workers in WORKERS:
+        for workers in numbers:
             clock, folder = Clock(workers), Path(name) / f"faces-{workers}"
             report = process_photos([photos], folder, None, workers, None, clock)
             if report.done != PHOTOS or report.faces < PHOTOS:
@@ -75,20 +83,25 @@ def speed() -> dict[str, float]:
             found[f"photos {workers}"] = clock.rate
             found["photo bytes"] = bytes_in(folder, hidden=False) / PHOTOS
             found["note bytes"] = bytes_in(folder / ".lprnet", hidden=True) / PHOTOS
-            print(f"photos, {workers} workers: {clock.rate:.2f} a second", flush=True)
+            print(f"photos, workers: {workers}, {clock.rate:.2f} a second", flush=True)
+            if workers == 1:
+                found["photo seconds"] = clock.core_seconds
+                print(f"a photo: {clock.core_seconds:.3f} s of a core", flush=True)
         print(f"a photo: {found['photo bytes'] / 1e3:.0f} kB of files, {found['note bytes']:.0f} bytes of note")
-        for workers in WORKERS:
+        for workers in numbers:
             clock, folder = Clock(workers), Path(name) / f"shards-{workers}"
             fill_folder(folder, SHARDS, small_shard, workers, clock, None)
             found[f"pairs {workers}"] = clock.rate * SHARD_PAIRS
             found["pair bytes"] = bytes_in(folder, hidden=False) / (SHARDS * SHARD_PAIRS)
-            print(f"generated pairs, {workers} workers: {found[f'pairs {workers}']:.2f} a second", flush=True)
+            print(f"generated pairs, workers: {workers}, {found[f'pairs {workers}']:.2f} a second", flush=True)
+            if workers == 1:
+                print(f"a generated pair: {clock.core_seconds / SHARD_PAIRS:.3f} s of a core", flush=True)
         print(f"a generated pair: {found['pair bytes'] / 1e3:.1f} kB")
     return found
 
 
 def listed(source: Path, folder: Path) -> None:
-    """Run ``lprnet photo`` without its reconstruction; print seconds before and in the jobs, and megabytes, as JSON."""
+    """Run ``lprnet photo`` without its reconstruction; print the core's seconds and the megabytes as JSON."""
     from lprnet_utils.commands import photos
     from lprnet_utils.commands.photo_notes import PhotoJob, fingerprint, write_note
 
@@ -104,13 +117,13 @@ def listed(source: Path, folder: Path) -> None:
     photos.process_photo, started = noted, []
 
     def bar(results: Iterator, total: int = 0) -> Iterator:
-        started.append(time.perf_counter())
+        started.append(time.process_time())
         return results
 
     photos._net(photos.PhotoOptions())  # what every run has, however few photos
-    before, began = _megabytes(), time.perf_counter()
+    before, began = _megabytes(), time.process_time()
     report = photos.process_photos([source], folder, None, 1, None, bar)
-    ended = time.perf_counter()
+    ended = time.process_time()
     first = started[0] if started else ended
     numbers = {"before": first - began, "jobs": ended - first, "megabytes": _megabytes() - before}
     print(json.dumps(numbers | {"done": report.done, "skipped": report.skipped}))
@@ -124,7 +137,7 @@ def _megabytes() -> float:
 
 def lists(sizes: list[int]) -> dict[str, float]:
     """Print how the list of jobs grows; return the numbers of the longest one, for each photo."""
-    print("| photos | until the first job, s | notes and empty files, s | memory, MB | again: all are done, s |")
+    print("| photos | until the first job | notes and empty files | memory, MB | again: all are done |")
     print("|---|---|---|---|---|")
     environment, found = os.environ | {"PYTHONPATH": PATHS}, {}
     for size in sizes:
@@ -143,6 +156,18 @@ def lists(sizes: list[int]) -> dict[str, float]:
     return found
 
 
+def handed_out() -> dict[str, float]:
+    """Print and return how many jobs a second a Dask scheduler of this machine hands out, if they take no time."""
+    from lprnet_utils.common.parallel import run_jobs
+
+    with cluster() as (address, _):
+        began = time.perf_counter()
+        done = sum(1 for _ in run_jobs(abs, ((k,) for k in range(EMPTY_JOBS)), 1, address))
+        rate = done / (time.perf_counter() - began)
+    print(f"a Dask scheduler: {rate:.0f} empty jobs a second, with {WORKERS} workers")
+    return {"jobs": rate}
+
+
 def plan(speeds: dict[str, float], lengths: dict[str, float]) -> None:
     """Print what large jobs would take by these numbers."""
     print(
@@ -151,7 +176,7 @@ def plan(speeds: dict[str, float], lengths: dict[str, float]) -> None:
     )
     print("|---|---|---|---|---|---|---|")
     for photos in (1_000_000, 10_000_000):
-        hours = photos / speeds["photos 1"] / 3600
+        hours = photos * speeds["photo seconds"] / 3600
         files, notes = photos * speeds["photo bytes"] / 1e12, photos * speeds["note bytes"] / 1e9
         commands, memory = photos // IN_ONE_COMMAND, IN_ONE_COMMAND * lengths["megabytes"]
         row = f"| {photos:,} | {hours:,.0f} | {hours / PLANNED_WORKERS:,.1f} | {files:.2f} | {notes:.1f} |"
@@ -161,17 +186,22 @@ def plan(speeds: dict[str, float], lengths: dict[str, float]) -> None:
 def main() -> None:
     style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=style)
-    parser.add_argument("parts", nargs="*", help="speed, list; without any, both, and the plan")
+    parser.add_argument("parts", nargs="*", help="speed, list, dask; without any, all, and the plan")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000])
     parser.add_argument("--listed", type=Path, nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.listed:
         listed(*given.listed)
         return
-    parts: dict[str, Callable] = {"speed": speed, "list": partial(lists, given.sizes)}
+    parts: dict[str, Callable] = {
+        "speed": partial(speed, given.workers),
+        "list": partial(lists, given.sizes),
+        "dask": handed_out,
+    }
     found = [work() for name, work in parts.items() if name in (given.parts or parts)]
     if len(found) == len(parts):
-        plan(*found)
+        plan(*found[:2])
 
 
 if __name__ == "__main__":

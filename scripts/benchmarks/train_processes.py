@@ -2,12 +2,11 @@
 
     python scripts/benchmarks/train_processes.py [table] [lost] [--network lprnet_lite]
 
-``table`` trains on the same generated pairs in one process, in two and in four. It prints the loss of the last
-batches, photos a second, whether all processes have the same weights, and how far these are from those of one process.
-``lost`` kills one of two processes, starts both again, freezes one (as if its machine hung), starts both
-once more, and compares the weights with those of a run that nobody disturbed. Four processes share two cores here: the
-speeds say what it costs to talk to each other, not how training grows. The network is small, so that it is compiled in
-seconds; ``--network lprnet_lite`` trains that of the page.
+``table`` trains on the same generated pairs in one process, in two and in four. It prints losses, photos a second,
+whether all processes have the same weights, and how far these are from those of one process. ``lost`` kills one of two
+processes, starts both again, freezes one (as if its machine hung), starts both once more, and compares the weights with
+those of a run that nobody disturbed. The processes share the cores: the speeds say what it costs to talk to each other,
+not how training grows. The network is small, to be compiled in seconds; ``--network lprnet_lite`` trains the page's.
 """
 
 import argparse
@@ -27,11 +26,10 @@ from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[2]
 PATHS = f"{ROOT}{os.pathsep}{ROOT / 'docs'}{os.pathsep}{ROOT / 'scripts/benchmarks'}"
-PROGRAM = "import distributed, train_processes as t; distributed.network = t.{}; distributed.main()"
+PROGRAM = "import distributed as d, train_processes as t; d.network = getattr(t, '{}', d.network); d.main()"
 SHARDS, SHARD_PAIRS = 2, 32
 BATCH, BATCHES, EVERY = 16, 40, 10  # photos in a batch, batches of a training, batches from checkpoint to checkpoint
-TIMEOUT = 10  # seconds of silence after which a process counts as lost
-LONGEST = 400  # seconds of one training
+TIMEOUT, LONGEST = 10, 400  # seconds of silence after which a process counts as lost, and of one training
 NETWORKS = "small_network", "lprnet_lite"
 Weights = dict[str, NDArray]
 
@@ -48,13 +46,6 @@ def small_network():
         x = keras.layers.ReLU()(BatchNormalization()(x))
     x = keras.layers.UpSampling2D(8, interpolation="bilinear")(keras.layers.Conv2D(16, 1)(x))
     return keras.Model(inputs, keras.layers.Conv2D(3, 1, activation="sigmoid")(x))
-
-
-def lprnet_lite():
-    """The network of the page."""
-    from lprnet_utils.networks import lprnet_lite
-
-    return lprnet_lite()
 
 
 def make_shards(folder: Path) -> None:
@@ -99,7 +90,7 @@ class Training:
         while not any(words in line for line in self.said(process)):
             if self.started[process].poll() is not None or time.monotonic() > end:
                 self.kill()
-                raise RuntimeError((self.output / f"said-{process}.txt").read_text(errors="replace")[-2000:])
+                raise RuntimeError(f"{self.output}: process {process} did not say {words}: {self.said(process)}")
             time.sleep(0.1)
 
     def codes(self) -> list[int]:
@@ -123,9 +114,13 @@ class Training:
         began = time.monotonic()
         for other in self.started[:process] + self.started[process + 1 :]:
             other.wait(LONGEST)
-        seconds = time.monotonic() - began
+        ended = time.monotonic()
         self.kill()
-        return seconds
+        return ended - began
+
+    def losses(self, process: int) -> list[float]:
+        """The mean loss of the batches up to each checkpoint."""
+        return [float(line.split("loss ")[1].split(",")[0]) for line in self.said(process) if "loss " in line]
 
     def weights(self) -> list[Weights]:
         """The last weights of each process, by name."""
@@ -154,20 +149,23 @@ def whole(shards: Path, output: Path, processes: int, network: str = NETWORKS[0]
 
 def table(shards: Path, folder: Path, network: str = NETWORKS[0]) -> None:
     """Print losses, speeds and weights for several numbers of processes."""
-    print("| processes | loss of the last batches | photos a second | weights in all processes | from those of one |")
-    print("|---|---|---|---|---|")
+    losses = f"loss of batches 1 to {EVERY} | of the last {EVERY}"
+    print(f"| processes | {losses} | photos a second | weights in all processes | from those of one |")
+    print("|---|---|---|---|---|---|")
     alone: Weights = {}
     for processes in (1, 2, 4):
         training = whole(shards, folder / f"table-{processes}", processes, network)
-        loss, speed = training.said(0)[-1].split(", ")[1:]
+        losses, speed = training.losses(0), training.said(0)[-1].split(", ")[-1]
         first, *others = training.weights()
         alone = alone or first
         equal = "the same" if all(same(first, other) for other in others) else "DIFFERENT"
-        distance = np.sqrt(sum(np.sum((first[k] - alone[k]) ** 2.0) for k in alone if "optimizer" not in k))
-        part = distance / np.sqrt(sum(np.sum(alone[k] ** 2.0) for k in alone if "optimizer" not in k))
-        print(
-            f"| {processes} | {loss.split()[1]} | {speed.split()[0]} | {equal} | {part:.1e} of their size |", flush=True
+        network_only = [key for key in alone if "optimizer" not in key]
+        distance, size = (
+            np.sqrt(sum(np.sum((first[key] - other[key]) ** 2.0) for key in network_only))
+            for other in (alone, dict.fromkeys(alone, 0.0))
         )
+        row = f"| {processes} | {losses[0]:.3f} | {losses[-1]:.3f} | {speed.split()[0]} | {equal} |"
+        print(f"{row} {100 * distance / size:.2f} % |", flush=True)
 
 
 def lost(shards: Path, folder: Path, network: str = NETWORKS[0]) -> tuple[Training, Training]:
@@ -186,8 +184,7 @@ def lost(shards: Path, folder: Path, network: str = NETWORKS[0]) -> tuple[Traini
 
 
 def main() -> None:
-    style = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=style)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", help="table, lost; without any, both")
     parser.add_argument("--network", choices=NETWORKS, default=NETWORKS[0])
     given = parser.parse_args()

@@ -7,10 +7,6 @@ from train_processes import EVERY, TIMEOUT, lost, make_shards, same, whole
 pytest.importorskip("jax", reason="JAX is not installed: pip install jax")
 
 
-def loss_of(training, process):
-    return float(training.said(process)[-1].split("loss ")[1].split(",")[0])
-
-
 @pytest.mark.slow
 def test_two_processes_learn_the_same_as_one_and_go_on_after_a_loss(tmp_path, monkeypatch, capsys):
     """As docs/distributed.md says: the others stop soon, and the same commands end with the same weights."""
@@ -28,4 +24,6 @@ def test_two_processes_learn_the_same_as_one_and_go_on_after_a_loss(tmp_path, mo
     seconds = [float(line.split(" ended ")[1].split()[0]) for line in told.splitlines() if " ended " in line]
     assert len(seconds) == 2 and max(seconds) < TIMEOUT + 60, told
     alone = whole(tmp_path, tmp_path / "alone", 1)
-    assert loss_of(usual, 0) == loss_of(usual, 1) == pytest.approx(loss_of(alone, 0), rel=1e-3), "and as in one"
+    assert usual.losses(0) == usual.losses(1) and len(usual.losses(0)) == 3, "the same in both"
+    assert usual.losses(0)[0] == pytest.approx(alone.losses(0)[0], rel=1e-4), "as in one, before roundings add up"
+    assert usual.losses(0)[-1] == pytest.approx(alone.losses(0)[-1], rel=0.02), "and later"
