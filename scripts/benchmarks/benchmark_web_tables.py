@@ -34,6 +34,9 @@ def conditions(found: dict[str, Any]) -> str:
         lines.append(
             f"The page shows the sample's face after {first:.1f} s, and after {later:.1f} s from the disk cache."
         )
+        if "until the face in 3D, ms" in found["page"]:
+            more = found["page"]["until the face in 3D, ms"] / 1000
+            lines.append(f"The face in 3D, which the processor draws here, comes {more:.1f} s after that.")
     return "\n".join(lines)
 
 
