@@ -3,10 +3,10 @@
     python scripts/benchmarks/many_photos.py [speed] [list] [dask] [--workers 1 2] [--sizes 1000 10000 100000]
 
 ``speed`` makes the usual files of two bundled photos again and again, and shards of generated pairs, with one worker
-and with two. The first results do not count: a worker needs seconds to start, however long it then works. For one
-worker it also prints the seconds of a processor's core, which other programs change little. ``list`` runs
-``lprnet photo`` on so many photos, twice, and prints memory and the core's seconds. It replaces only the 3D
-reconstruction, by something that makes empty files. Finding and naming the photos, notes and report are the real ones.
+and with two. The first results do not count: a worker needs seconds to start, however long it then works. ``list``
+runs ``lprnet photo`` on so many photos, twice, and prints memory and seconds of the processor, which other programs
+change little. It replaces only the 3D reconstruction, by something that makes empty files. Finding and naming the
+photos, notes and report are the real ones.
 ``dask`` counts the empty jobs that a scheduler hands out. Without a choice of parts it does all three, and computes
 from them, and from nothing else, what one and ten million photos would take.
 """
@@ -36,12 +36,11 @@ class Clock:
     """Passes results on and measures how many come in a second, without the first one of each worker."""
 
     def __init__(self, workers: int):
-        self.workers, self.times, self.core = workers, [], []
+        self.workers, self.times = workers, []
 
     def __call__(self, results: Iterator, total: int = 0) -> Iterator:
         for result in results:
             self.times.append(time.perf_counter())
-            self.core.append(time.process_time())
             yield result
 
     @property
@@ -49,11 +48,6 @@ class Clock:
         """Results a second."""
         counted = self.times[self.workers - 1 :]
         return (len(counted) - 1) / (counted[-1] - counted[0])
-
-    @property
-    def core_seconds(self) -> float:
-        """Seconds of a core for a result, if this process made them all."""
-        return (self.core[-1] - self.core[0]) / (len(self.core) - 1)
 
 
 def bytes_in(folder: Path, hidden: bool) -> int:
@@ -84,9 +78,7 @@ def speed(numbers: list[int]) -> dict[str, float]:
             found["photo bytes"] = bytes_in(folder, hidden=False) / PHOTOS
             found["note bytes"] = bytes_in(folder / ".lprnet", hidden=True) / PHOTOS
             print(f"photos, workers: {workers}, {clock.rate:.2f} a second", flush=True)
-            if workers == 1:
-                found["photo seconds"] = clock.core_seconds
-                print(f"a photo: {clock.core_seconds:.3f} s of a core", flush=True)
+            found["worker's photos"] = clock.rate / workers  # in a plan, all cores are busy: that of the most workers
         print(f"a photo: {found['photo bytes'] / 1e3:.0f} kB of files, {found['note bytes']:.0f} bytes of note")
         for workers in numbers:
             clock, folder = Clock(workers), Path(name) / f"shards-{workers}"
@@ -94,8 +86,6 @@ def speed(numbers: list[int]) -> dict[str, float]:
             found[f"pairs {workers}"] = clock.rate * SHARD_PAIRS
             found["pair bytes"] = bytes_in(folder, hidden=False) / (SHARDS * SHARD_PAIRS)
             print(f"generated pairs, workers: {workers}, {found[f'pairs {workers}']:.2f} a second", flush=True)
-            if workers == 1:
-                print(f"a generated pair: {clock.core_seconds / SHARD_PAIRS:.3f} s of a core", flush=True)
         print(f"a generated pair: {found['pair bytes'] / 1e3:.1f} kB")
     return found
 
@@ -176,7 +166,7 @@ def plan(speeds: dict[str, float], lengths: dict[str, float]) -> None:
     )
     print("|---|---|---|---|---|---|---|")
     for photos in (1_000_000, 10_000_000):
-        hours = photos * speeds["photo seconds"] / 3600
+        hours = photos / speeds["worker's photos"] / 3600
         files, notes = photos * speeds["photo bytes"] / 1e12, photos * speeds["note bytes"] / 1e9
         commands, memory = photos // IN_ONE_COMMAND, IN_ONE_COMMAND * lengths["megabytes"]
         row = f"| {photos:,} | {hours:,.0f} | {hours / PLANNED_WORKERS:,.1f} | {files:.2f} | {notes:.1f} |"

@@ -26,4 +26,4 @@ def test_two_processes_learn_the_same_as_one_and_go_on_after_a_loss(tmp_path, mo
     alone = whole(tmp_path, tmp_path / "alone", 1)
     assert usual.losses(0) == usual.losses(1) and len(usual.losses(0)) == 3, "the same in both"
     assert usual.losses(0)[0] == pytest.approx(alone.losses(0)[0], rel=1e-4), "as in one, before roundings add up"
-    assert usual.losses(0)[-1] == pytest.approx(alone.losses(0)[-1], rel=0.02), "and later"
+    assert usual.losses(0)[-1] == pytest.approx(alone.losses(0)[-1], rel=5e-3), "and later"
