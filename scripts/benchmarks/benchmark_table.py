@@ -151,6 +151,8 @@ waits for all that was computed before. The step of `lprnet train` does the same
 (`lprnet_utils/training/torch_step.py`). In one run that was {gain} times as fast ({conditions}). Busy processors slow
 both: starting a step's computations is the processor's work. What has no figure has not been measured.
 
+[Training on several machines](distributed.md) has a page of its own.
+
 ## Measure it again
 
 `make benchmark` measures the processor, and the networks on a GPU where torch or JAX finds one. With training:
