@@ -59,13 +59,13 @@ quick: $(VENV)/.test ## Linter and short tests, before each commit: one to two m
 	$(PYTEST) -m "not slow and not walk"
 	@echo "Not run: notebooks, walks through whole tasks, slow tests. make test and make test-all run them"
 
-test: $(VENV)/.test ## Linter, tests, and the notebooks as tests: ten to twenty-five minutes
+test: $(VENV)/.test ## Linter, tests, and the notebooks as tests: ten to twenty minutes
 	$(LINT)
 	$(PYTEST) --durations 5
 	$(NBVAL)
 	@echo "Not run: tests marked slow. make test-all runs them"
 
-test-all: $(VENV)/.test ## All tests, the slow ones too, before a release: eight to twenty minutes
+test-all: $(VENV)/.test ## All tests, the slow ones too, before a release: twenty to forty minutes
 	$(LINT)
 	$(PYTEST) --durations 20 -m "slow or not slow"
 	$(NBVAL)
