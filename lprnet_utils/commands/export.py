@@ -253,8 +253,8 @@ def _held_out_crops(folder: str | None, size: int) -> list[Image]:
 def _crops(photos: AFLWTrain | PhotoFolder, rows: Iterable[int], size: int) -> list[Image]:
     from ..geometry import crop_matrix, landmark_box, warp_image
 
-    matrices = {i: crop_matrix(landmark_box(photos.landmarks[i]), size) for i in rows}
-    return [warp_image(photos.image(i), matrix, size) for i, matrix in matrices.items()]
+    boxes = ((i, landmark_box(photos.landmarks[i])) for i in rows)
+    return [warp_image(photos.image(i), crop_matrix(box, size), size) for i, box in boxes]
 
 
 def _head_angle_network(source: str) -> keras.Model | bytes:

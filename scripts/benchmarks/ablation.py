@@ -37,7 +37,7 @@ from lprnet_utils.geometry import landmark_box
 from lprnet_utils.synthetic import held_out_faces
 
 ROOT = Path(__file__).resolve().parents[2]
-SIZE = 64  # side of crops and maps: a quarter of the work, so that a row is done in an hour or two
+SIZE = 64  # side of crops and maps: a quarter of the pixels, so that a training is done in about an hour
 RECIPE, BASE = "lite-cpu", ["samples = 300000", "validate_every = 100000", f"network_options = {{size = {SIZE}}}"]
 SEEDS = 0, 1
 READOUT_PHOTOS, HELD_OUT_PHOTOS, COMPONENTS = 3000, 1000, 100

@@ -189,6 +189,8 @@ def main() -> None:
         "list": partial(lists, given.sizes),
         "dask": handed_out,
     }
+    if unknown := set(given.parts) - set(parts):
+        parser.error(f"no part {', '.join(unknown)}; there are {', '.join(parts)}")
     found = [work() for name, work in parts.items() if name in (given.parts or parts)]
     if len(found) == len(parts):
         plan(*found[:2])

@@ -187,13 +187,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", help="table, lost; without any, both")
     parser.add_argument("--network", choices=NETWORKS, default=NETWORKS[0])
-    given = parser.parse_args()
+    given, parts = parser.parse_args(), {"table": table, "lost": lost}
+    if unknown := set(given.parts) - set(parts):
+        parser.error(f"no part {', '.join(unknown)}; there are {', '.join(parts)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an exit ends the processes that were started
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_shards(folder)
-        for part in given.parts or ["table", "lost"]:
-            {"table": table, "lost": lost}[part](folder, folder, given.network)
+        for part in given.parts or parts:
+            parts[part](folder, folder, given.network)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,6 @@ from lprnet_utils.course import NotYet
 
 ROOT = Path(__file__).resolve().parents[2]
 WRONG_ANSWERS = ROOT / "tests" / "course" / "wrong_answers"
-# chapters whose exercises still have the old form; the list must become empty
-NOT_YET_CONVERTED: tuple[str, ...] = ()
 TAGS = "exercise", "check", "solution"
 KINDS = "constant", "no-op", "hard-coded"  # wrong answers that every exercise has, besides two of its own
 LEAST_WRONG = 5
@@ -234,10 +232,8 @@ def main() -> None:
     options = parser.parse_args()
     start, results = time.perf_counter(), []
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        chapter = path.name[:2]
-        if chapter in NOT_YET_CONVERTED or (options.chapters and chapter not in options.chapters):
-            continue
-        results += check_notebook(path)
+        if not options.chapters or path.name[:2] in options.chapters:
+            results += check_notebook(path)
     if options.verbose:
         for result in results:
             print(f"{result.exercise} {result.answer}: {result.outcome}. {result.message}")
@@ -246,8 +242,6 @@ def main() -> None:
     wrong = [result for result in results if result.answer not in ("start", "solution")]
     count = len({result.exercise for result in results})
     print(f"{count} exercises, {len(wrong)} wrong answers; {time.perf_counter() - start:.0f} s")
-    if NOT_YET_CONVERTED:
-        print("chapters with the old form, left out:", ", ".join(NOT_YET_CONVERTED))
     bad = [f"{r.exercise} {r.answer} {r.outcome}: {r.message}" for r in results if not r.as_wanted]
     if bad:
         raise SystemExit("\njudged wrongly:\n" + "\n".join(bad))

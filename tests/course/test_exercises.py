@@ -4,17 +4,14 @@ import check_exercises
 import nbformat
 import numpy as np
 import pytest
-from check_exercises import KINDS, NOT_YET_CONVERTED, check_notebook, exercises_of, names, tag
-from checkout import NOTEBOOKS
+from check_exercises import KINDS, check_notebook, exercises_of, names, tag
+from checkout import every_notebook
 from student_notebooks import solutions, without_solutions
 
 from lprnet_utils.course import NotYet, check, checking
 
-CONVERTED = [path for path in NOTEBOOKS if path.name[:2] not in NOT_YET_CONVERTED]
-every_converted = pytest.mark.parametrize("path", CONVERTED, ids=lambda path: path.stem)
 
-
-@every_converted
+@every_notebook
 def test_a_chapter_has_four_exercises_one_of_them_open_ended(path):
     notebook = nbformat.read(path, as_version=4)
     exercises = exercises_of(notebook)
@@ -25,7 +22,7 @@ def test_a_chapter_has_four_exercises_one_of_them_open_ended(path):
     assert f"**Exercise {len(exercises) + 1}" in open_ended[0], "numbered on"
 
 
-@every_converted
+@every_notebook
 def test_an_exercise_is_a_text_a_start_a_short_check_and_a_folded_solution(path):
     notebook = nbformat.read(path, as_version=4)
     for number, exercise in enumerate(exercises_of(notebook), 1):
@@ -43,7 +40,7 @@ def test_an_exercise_is_a_text_a_start_a_short_check_and_a_folded_solution(path)
             assert said.startswith(wanted), f"{exercise.name}, {tag(cell)}: {said}"
 
 
-@every_converted
+@every_notebook
 def test_students_get_no_solutions_and_these_travel_apart(path):
     notebook = nbformat.read(path, as_version=4)
     student = without_solutions(notebook)
@@ -55,7 +52,7 @@ def test_students_get_no_solutions_and_these_travel_apart(path):
 
 
 @pytest.mark.walk
-@every_converted
+@every_notebook
 def test_the_start_and_wrong_answers_fail_and_the_solution_passes(path):
     wrong = [f"{r.exercise} {r.answer} {r.outcome}: {r.message}" for r in check_notebook(path) if not r.as_wanted]
     assert not wrong, "\n".join(wrong)
