@@ -60,7 +60,7 @@ def thumbnail(texture: np.ndarray) -> bytes:
 
 
 def icon(size: int, share: float) -> bytes:
-    """The mean face in facets on a calm ground; the face takes a share of the height."""
+    """The mean face in facets on a calm ground; the face takes a share of the height. PNG with 256 colours."""
     mask = MASKS["facets"]().astype(np.float32)
     texture = over(np.zeros_like(mask[..., :3]) + CLAY, mask[..., :3], mask[..., 3] / 255)
     face = round(size * share)
@@ -69,8 +69,9 @@ def icon(size: int, share: float) -> bytes:
     top, left = (size - face) // 2, (size - face) // 2
     part = ground[top : top + face, left : left + face]
     part[:] = over(part, colors, cover)
+    picture = Image.fromarray(np.uint8(np.clip(np.rint(ground), 0, 255))).quantize(256)  # with the gradient dithered
     out = io.BytesIO()
-    Image.fromarray(np.uint8(np.clip(np.rint(ground), 0, 255))).save(out, "PNG", optimize=True)
+    picture.save(out, "PNG", optimize=True)
     return out.getvalue()
 
 

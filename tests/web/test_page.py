@@ -20,6 +20,15 @@ from lprnet_utils.video import FaceTracker
 pytestmark = pytest.mark.walk
 
 
+def test_what_loads_before_the_first_face_is_under_five_megabytes_besides_the_runtime():
+    if not (PAGE / "index.html").is_file():
+        pytest.skip("the page is not built: make web")
+    later = "head.glb", "mask-", "face-"  # as in web/page/assets.ts
+    files = [path for path in PAGE.rglob("*") if path.is_file() and "wasm" not in path.relative_to(PAGE).parts]
+    first = [path for path in files if not (path.parent.name == "page" and path.name.startswith(later))]
+    assert 4e6 < sum(path.stat().st_size for path in first) < 5e6
+
+
 def test_one_thread_finds_what_python_finds(node, chromium, site, expected):
     with running(plain_server(site)) as address:
         task = {"chromium": chromium, "address": address, "photos": [f"photos/{name}" for name in expected]}
