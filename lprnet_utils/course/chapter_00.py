@@ -23,7 +23,7 @@ def exercise_1(answer: Callable[..., Array], rng: np.random.Generator) -> str:
         inside &= (points[:, 1] >= y0 - 1e-6) & (points[:, 1] <= y1 + 1e-6)
         expect(inside.all(), f"{(~inside).sum()} of 68 random landmarks lie outside your box")
         expect(np.allclose([x0, y0, x1, y1], [left, top, right, bottom]), "your box is larger than it must be")
-    return "The network's crop has the same centre, and 1.5 times the size."
+    return "The network's crop is made from such a box: the same centre, and 1.5 times the size."
 
 
 def exercise_2(answer: Callable[..., Array], rng: np.random.Generator) -> str:
