@@ -29,7 +29,7 @@ CLOTH = (0.055, 0.10, 0.16)  # linear RGB
 # of the cap, in mm: its edge at the front and how it falls toward the back, the brim's width, the wool
 CAP_EDGE, CAP_SLOPE, CAP_BRIM, CAP_THICKNESS = 56.0, 0.2, 24.0, 6.0
 CAP_ROUNDS, CAP_RIBS, CAP_COLOR = 3, 64, (0.62, 0.20, 0.13)
-TEETH, MOUTH = (0.62, 0.57, 0.50), (0.10, 0.02, 0.02)
+TEETH, MOUTH = (0.80, 0.75, 0.66), (0.10, 0.02, 0.02)
 EYE_ROWS, EYE_COLUMNS, EYE_TEXTURE = 20, 28, 128
 IRIS_RADIUS, PUPIL_RADIUS = np.deg2rad(27.0), np.deg2rad(10.5)  # angles from the axis of the eyeball
 IRIS_COLOR, RING_COLOR = (112, 72, 40), (42, 26, 16)
@@ -44,6 +44,7 @@ class Piece:
     triangles: np.ndarray
     colors: np.ndarray  # (n, 3) linear, 0 to 1
     uv: np.ndarray | None = None
+    normals: np.ndarray | None = None  # (n, 3); those of the mesh if None
 
 
 def head_glb() -> bytes:
@@ -120,8 +121,14 @@ def inside_piece(head: Head, rest: np.ndarray, moved: np.ndarray) -> Piece:
     pocket = head.triangles[-3 * len(head.rim) :]
     triangles = np.concatenate([teeth, pocket])
     kept, numbers = np.unique(triangles, return_inverse=True)
-    colors = np.where(np.isin(kept, head.teeth)[:, None], TEETH, MOUTH) * np.ones((1, 3))
-    return Piece(rest[kept], moved[:, kept], numbers.reshape(-1, 3), colors)
+    are_teeth, numbers = np.isin(kept, head.teeth)[:, None], numbers.reshape(-1, 3)
+    colors = np.where(are_teeth, TEETH, MOUTH) * np.ones((1, 3))
+    # a row of teeth is a thin band: the means over its front, edge and back would leave the front in the dark
+    points = rest[kept]
+    outward = points * [1, 0, 1] - [0, 0, points[are_teeth[:, 0], 2].min()]
+    outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
+    facing = np.where(are_teeth, outward, mesh_normals(points, numbers))
+    return Piece(points, moved[:, kept], numbers, colors, normals=facing)
 
 
 def skin_numbers(head: Head) -> list[int]:
@@ -138,7 +145,8 @@ def occlusion(head: Head) -> np.ndarray:
 def primitive(glb: Glb, piece: Piece, material: int) -> dict[str, Any]:
     """A glTF primitive of a piece, with a morph target for each expression."""
     places = np.rint(piece.vertices / 1000 / UNIT).astype(int)
-    attributes = {"POSITION": glb.positions(places, SHORT), "NORMAL": normals(glb, piece.vertices, piece.triangles)}
+    facing = mesh_normals(piece.vertices, piece.triangles) if piece.normals is None else piece.normals
+    attributes = {"POSITION": glb.positions(places, SHORT), "NORMAL": unit_vectors(glb, facing)}
     attributes["COLOR_0"] = glb.accessor(np.rint(255 * np.clip(piece.colors, 0, 1)), 5121, normalized=True)
     if piece.uv is not None:
         attributes["TEXCOORD_0"] = glb.accessor(np.rint(65535 * piece.uv), USHORT, normalized=True)
@@ -153,9 +161,13 @@ def target(glb: Glb, offsets: np.ndarray) -> int:
     return glb.sparse(offsets, BYTE if small else SHORT, MOVED)
 
 
-def normals(glb: Glb, vertices: np.ndarray, triangles: np.ndarray) -> int:
-    """An accessor of unit normals in bytes."""
-    units = vertex_normals(np.asarray(vertices, np.float32), np.asarray(triangles, np.int32))
+def mesh_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Unit normals (n, 3) of a mesh."""
+    return vertex_normals(np.asarray(vertices, np.float32), np.asarray(triangles, np.int32))
+
+
+def unit_vectors(glb: Glb, units: np.ndarray) -> int:
+    """An accessor of unit vectors (n, 3) in bytes."""
     return glb.accessor(np.rint(127 * units), BYTE, normalized=True)
 
 
@@ -181,7 +193,7 @@ def cap_mesh(glb: Glb, head: Head, rest: np.ndarray) -> dict[str, Any]:
     used = glb.add("materials", material(None, 0.9, doubleSided=True))
     attributes = {
         "POSITION": glb.positions(np.rint(points / 1000 / UNIT).astype(int), SHORT),
-        "NORMAL": glb.accessor(np.rint(127 * smooth_normals(points, triangles, near)), BYTE, normalized=True),
+        "NORMAL": unit_vectors(glb, smooth_normals(points, triangles, near)),
         "COLOR_0": glb.accessor(np.rint(255 * colors), 5121, normalized=True),
     }
     indices = glb.accessor(triangles.ravel(), USHORT, ELEMENT_BUFFER)
@@ -190,7 +202,7 @@ def cap_mesh(glb: Glb, head: Head, rest: np.ndarray) -> dict[str, Any]:
 
 def smooth_normals(points: np.ndarray, triangles: np.ndarray, near: np.ndarray) -> np.ndarray:
     """Unit normals (n, 3) that do not show where two meshes meet."""
-    units = vertex_normals(np.asarray(points, np.float32), np.asarray(triangles, np.int32))[near].mean(1)
+    units = mesh_normals(points, triangles)[near].mean(1)
     return units / np.maximum(np.linalg.norm(units, axis=1, keepdims=True), 1e-9)
 
 
@@ -210,7 +222,7 @@ def eye_mesh(glb: Glb, radius: float) -> dict[str, Any]:
     used = glb.add("materials", material(glb.texture(eye_texture(polar[-1]), 92), 0.12))
     attributes = {
         "POSITION": glb.positions(np.float32(units * radius / 1000), FLOAT),
-        "NORMAL": glb.accessor(np.rint(127 * units), BYTE, normalized=True),
+        "NORMAL": unit_vectors(glb, units),
         "TEXCOORD_0": glb.accessor(np.rint(65535 * uv), USHORT, normalized=True),
     }
     indices = glb.accessor(triangles.ravel(), USHORT, ELEMENT_BUFFER)
