@@ -59,37 +59,82 @@ def view_matrix(centre: ArrayLike, side: float, size: int, angle: float = 0.0) -
 def warp_image(image: Image, matrix: ArrayLike, size: int = 128) -> Image:
     """Cut a square (size, size, 3) out of an image, by a similarity (2, 3) from its pixels to pixels of the square.
 
-    To shrink, it first averages over areas, since a plain bilinear warp of a large photo aliases. The rest is
-    bilinear. Outside the image, edge pixels are repeated. ValueError if the matrix has values that are not finite, or
-    shrinks everything to a point.
+    It is that of :func:`warp_levels`, rounded to whole grey levels; ValueError likewise.
+    """
+    return cv2.convertScaleAbs(warp_levels(image, matrix, size))
+
+
+def warp_levels(image: Image, matrix: ArrayLike, size: int = 128) -> NDArray[np.float32]:
+    """Grey levels (size, size, 3), 0 to 255 and not rounded, of a square that a similarity (2, 3) cuts out of an image.
+
+    To shrink, it first averages over blocks of 2^k x 2^k pixels, since a plain bilinear warp of a large photo aliases:
+    2^k is the largest power of two that the shrinking exceeds. Squares read from these and from twice as large blocks
+    are mixed so that they are as blurred as one of blocks of the exact size would be. The rest is bilinear. Outside the
+    image, edge pixels are repeated.
+
+    So the result changes continuously with the matrix, and what a network answers does, too. Rounded levels would not:
+    in a photo of 2000 pixels a face whose box moves by 0.02 pixels had landmarks that moved by up to 0.3 pixels.
+
+    Raises
+    ------
+    ValueError
+        If the matrix has values that are not finite, or shrinks everything to a point.
     """
     matrix = np.asarray(matrix, float)
     scale = math.hypot(matrix[0, 0], matrix[1, 0])
     if not np.isfinite(matrix).all() or scale == 0:
         raise ValueError(f"no similarity of the picture plane: {matrix.tolist()}")
-    # Process only the region that the result shows, with a margin for the filters. If it lies outside the photo, keep
-    # the nearest pixels of the photo: the border repeats them.
+    block = 2 ** max(math.floor(math.log2(1 / scale)), 0)
+    first, last = _visible_region(image.shape[1::-1], matrix, size, 2 * block)
+    fine = _block_means(image[first[1] : last[1], first[0] : last[0]], block).astype(np.float32)
+    square = _read_square(fine, matrix, first, block, size)
+    # The variance of what a pixel gathers grows with the square of the block: 1, 1 / (block scale)^2 and 4 are mixed.
+    share = ((block * scale) ** -2 - 1) / 3
+    if share <= 0:
+        return square
+    coarse = _read_square(_block_means(fine, 2), matrix, first, 2 * block, size)
+    return cv2.addWeighted(square, 1 - share, coarse, share, 0)
+
+
+def _visible_region(limits: tuple[int, ...], matrix: Array, size: int, step: int) -> tuple[Array, Array]:
+    """First (x, y) and last (exclusive) of the part that a square shows, with a margin for the filters.
+
+    It begins and ends at multiples of `step` pixels of the image, or at the image's far edges: so blocks stay where
+    they are while the square moves. If the square lies outside the image, it is the nearest pixels: the border
+    repeats them.
+    """
     corners = np.array([[0, 0], [size - 1, 0], [0, size - 1], [size - 1, size - 1]], float)
     region = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-    margin = 2 + math.ceil(2 / scale)
-    limits = np.array(image.shape[1::-1])
-    first = np.clip(np.floor(region.min(0)) - margin, 0, limits - 1).astype(int)
-    last = np.clip(np.ceil(region.max(0)) + margin + 1, first + 1, limits).astype(int)
-    block = int(1 / scale)
-    if block >= 8:  # averaging whole blocks of pixels is three times as fast, and loses less than a pixel of the result
-        last = np.where(last - first > block, last - (last - first) % block, last)
-    image = image[first[1] : last[1], first[0] : last[0]]
-    shrink, shift = np.ones(2), first.astype(float)
-    if scale < 1:
-        full = last - first
-        scale = 1 / block if block >= 8 else scale
-        small = np.maximum(np.rint(full * scale), 1).astype(int)
-        shrink = small / full
-        # pixel q of the small picture corresponds to pixel (q + 1/2) / shrink - 1/2 of the region
-        shift += 0.5 / shrink - 0.5
-        image = cv2.resize(image, small.tolist(), interpolation=cv2.INTER_AREA)
-    matrix = np.c_[matrix[:, :2] / shrink, matrix[:, :2] @ shift + matrix[:, 2]]
-    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    margin = 2 + 2 * step
+    first = np.clip(np.floor(region.min(0)) - margin, 0, np.array(limits) - 1) // step * step
+    last = np.clip(-(-(np.ceil(region.max(0)) + margin + 1) // step) * step, first + 1, limits)
+    return first.astype(int), last.astype(int)
+
+
+def _block_means(image: Array, block: int) -> Array:
+    """Means over blocks of pixels; those at the far edges may have fewer."""
+    if block == 1:
+        return image
+    height, width = image.shape[:2]
+    out = np.empty((-(-height // block), -(-width // block), 3), image.dtype)
+    whole = height // block, width // block
+    rows = (slice(whole[0] * block), slice(whole[0])), (slice(whole[0] * block, None), slice(whole[0], None))
+    columns = (slice(whole[1] * block), slice(whole[1])), (slice(whole[1] * block, None), slice(whole[1], None))
+    for given_rows, to_rows in rows:
+        for given_columns, to_columns in columns:
+            target = out[to_rows, to_columns]
+            if target.size:
+                part = image[given_rows, given_columns]
+                out[to_rows, to_columns] = cv2.resize(part, target.shape[1::-1], interpolation=cv2.INTER_AREA)
+    return out
+
+
+def _read_square(picture: Array, matrix: Array, first: Array, block: int, size: int) -> Array:
+    """Read a square bilinearly from block means, whose first block begins at a pixel of the image."""
+    # block q has its centre at pixel block (q + 1/2) - 1/2 of the region
+    shift = first + block / 2 - 0.5
+    moved = np.c_[matrix[:, :2] * block, matrix[:, :2] @ shift + matrix[:, 2]]
+    return cv2.warpAffine(picture, moved, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def transform_points(matrix: ArrayLike, points: ArrayLike) -> Array:

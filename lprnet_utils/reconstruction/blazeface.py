@@ -13,7 +13,7 @@ import numpy as np
 from ..common.arrays import Array, Image
 from ..common.assets import read_asset
 from ..common.litert import LiteRTModel
-from ..geometry.crop import invert_similarity, warp_image
+from ..geometry.crop import invert_similarity, warp_levels
 from ..geometry.landmarks import overlap
 
 # The six keypoints are left eye, right eye, nose tip, mouth, left ear, right ear (left and right in the image).
@@ -83,10 +83,10 @@ class BlazeFace:
 
         The points are in pixels of the **crop**.
         """
-        crop = warp_image(image, matrix, self.size)
+        crop = warp_levels(image, matrix, self.size)
         if self._framed:
             crop[beyond_photo(image, matrix, self.size)] = GREY
-        outputs = self._network(crop.astype(np.float32) / 127.5 - 1)
+        outputs = self._network(crop / np.float32(127.5) - 1)
         raw, logits = (next(output for output in outputs if output.shape[-1] == last) for last in (16, 1))
         logits = logits[:, 0].astype(float)
         scores = 1 / (1 + np.exp(-np.clip(logits, -100, 100)))

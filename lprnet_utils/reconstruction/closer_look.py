@@ -13,7 +13,7 @@ from ..common.arrays import Array, Image
 from ..common.assets import AssetError, read_asset
 from ..common.litert import LiteRTModel, read_weights
 from ..geometry.camera import similarity_alignment
-from ..geometry.crop import warp_image
+from ..geometry.crop import warp_levels
 from ..morphable_model.seen_expressions import REGION_EXPRESSIONS, SEEN_EXPRESSIONS, join_regions
 from ..uv.layout import UVLayout
 from ..uv.regions import Frame, Region, Regions
@@ -111,7 +111,7 @@ class CloserLooker:
 
     def _look(self, image: Image, region: Region, frame: Frame, first: Array) -> tuple[Array, Array, Array]:
         """How far a region's grid (P, 3) moves, in coordinates of its crop, the extras (7,) and expressions (E,)."""
-        crop = warp_image(image, frame.matrix(region.size), region.size).astype(np.float32) / np.float32(255)
+        crop = warp_levels(image, frame.matrix(region.size), region.size) / np.float32(255)
         grid = frame.into(first[region.grid]).astype(np.float32)
         answer = (self._mouth if region.name == "mouth" else self._eye)(crop, grid)[0]
         moves, extras, shown = np.split(answer, np.cumsum([3 * len(region.grid), len(EXTRAS_UNIT)]))

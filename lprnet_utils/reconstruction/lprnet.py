@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..common.arrays import Array, Image
 from ..common.images import read_image
 from ..common.litert import LiteRTModel, read_head_angle_network, read_metadata, read_weights
-from ..geometry.crop import crop_matrix, invert_similarity, transform_points, view_matrix, warp_image
+from ..geometry.crop import crop_matrix, invert_similarity, transform_points, view_matrix, warp_image, warp_levels
 from ..geometry.landmarks import landmark_box
 from ..uv.encoding import check_span, decode_map
 from ..uv.layout import UVLayout
@@ -191,15 +191,15 @@ class LPRNet:
             raise ValueError(f"a crop is ({self.size}, {self.size}, 3), got {crop.shape}; see detect_face")
         return self._predict(crop)
 
-    def _predict(self, crop: Image) -> NDArray[np.float32]:
-        return self._network(crop.astype(np.float32) / 255)[0]
+    def _predict(self, crop: NDArray) -> NDArray[np.float32]:
+        return self._network(np.asarray(crop, np.float32) / 255)[0]
 
     def predict_map(self, image: Image, matrix: ArrayLike) -> NDArray:
         """The position map (N, N, 3) in the photo frame, of the crop that a matrix (2, 3) cuts out of the photo.
 
         See :func:`lprnet_utils.geometry.crop_matrix`.
         """
-        code = self._predict(warp_image(image, matrix, self.size))
+        code = self._predict(warp_levels(image, matrix, self.size))
         return transform_points(invert_similarity(matrix), self.layout.smooth(decode_map(code)))
 
     def look_closer(self, image: Image, position_map: NDArray) -> tuple[NDArray, CloserLook | None]:

@@ -192,7 +192,7 @@ class Frame:
 
 
 def one_face() -> list[Frame]:
-    """A face; a cut to another one, which vanishes and returns; a cut to somebody alike, whose face then jumps."""
+    """A face; a cut to another one, which vanishes and returns; a cut to a third, whose face then jumps."""
     clips = [rendered_clip(count, SIZE, FPS, seed=seed) for count, seed in ((8, 4), (6, 3), (3, 5))]
     first, second, third = ([frame.image for frame in clip] for clip in clips)
     rng = np.random.default_rng(SEED)

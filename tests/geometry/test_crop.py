@@ -4,6 +4,7 @@ import math
 import timeit
 import tracemalloc
 
+import cv2
 import numpy as np
 import pytest
 
@@ -83,6 +84,30 @@ def test_a_ramp_stays_a_ramp_up_to_the_edge_of_the_crop():
             x = transform_points(invert_similarity(matrix), pixels.astype(float))[..., 0]
             error = warp_image(photo, matrix, 40)[..., 0] - (x * 0.4 - 0.5)  # -0.5: grey was rounded down
             assert np.abs(error).max() < 1.2
+
+
+@pytest.mark.parametrize("factor", [1, 1.7, 3, 4.2, 9, 20])
+def test_a_hair_s_breadth_changes_a_crop_by_little(factor):
+    rng = np.random.default_rng(4)
+    cells = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    photo = cv2.resize(cells, None, fx=3 * factor, fy=3 * factor, interpolation=cv2.INTER_CUBIC)
+    side, changes = 64 * factor, []
+    for _ in range(60):
+        centre, moved = rng.uniform(56, 64, 2) * factor, rng.uniform(-0.01, 0.01, 2) * factor
+        angle, stretch = rng.choice([0, rng.uniform(-40, 40)]), rng.uniform(1, 1.0002)
+        first = warp_image(photo, view_matrix(centre, side, 64, angle), 64).astype(int)
+        second = warp_image(photo, view_matrix(centre + moved, side * stretch, 64, angle), 64).astype(int)
+        changes.append(np.abs(first - second).mean())
+    assert 0.01 < np.median(changes) and max(changes) < 0.5
+
+
+def test_no_size_is_a_step():
+    """Just below and just above the sizes at which blocks become larger."""
+    photo = cv2.GaussianBlur(np.random.default_rng(5).normal(128, 300, (900, 900, 3)), None, 3)
+    photo = photo.clip(0, 255).astype(np.uint8)
+    for factor in (1, 2, 4, 8):
+        pair = [warp_image(photo, view_matrix((450, 450), 64 * factor * f, 64), 64) for f in (0.9999, 1.0001)]
+        assert np.abs(pair[0].astype(int) - pair[1]).max() <= 2
 
 
 def test_the_orientation_of_a_crop():

@@ -103,6 +103,19 @@ def test_turned_photos(net, photos, faces, quarter):
     assert 100 * distance / np.ptp(y) < 5
 
 
+@pytest.mark.parametrize("name", ["astronaut.jpg", "grace_hopper.jpg"])
+def test_a_hair_s_breadth_moves_landmarks_by_little(net, photos, name):
+    """So the web package, whose detector rounds in other ways, finds the same points in large photos."""
+    photo = photos[name]
+    large = cv2.resize(photo, (2000, 2000 * photo.shape[0] // photo.shape[1]), interpolation=cv2.INTER_CUBIC)
+    points = net.reconstruct(large)[0].landmarks[:, :2]
+    box = np.r_[points.min(0), points.max(0)]
+    before, rng = net.reconstruct_in_box(large, box).landmarks, np.random.default_rng(6)
+    for _ in range(10):
+        moved = net.reconstruct_in_box(large, box + rng.uniform(-0.01, 0.01, 4)).landmarks
+        assert np.abs(moved - before).max() < 0.1
+
+
 def test_original_names(net, photos):
     crop = net.detect_face(photos["astronaut.jpg"])
     assert crop.shape == (128, 128, 3) and crop.dtype == np.uint8

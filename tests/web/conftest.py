@@ -31,13 +31,14 @@ def node():
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory):
-    """Photos by name: a plain one, and what browsers and Python could read in different ways."""
+    """Photos by name: a plain one, a larger one, and what browsers and Python could read in different ways."""
     folder = tmp_path_factory.mktemp("photos")
     shutil.copy(data_path("samples/astronaut.jpg"), folder / "plain.jpg")
     picture = Image.open(folder / "plain.jpg")
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned: to be shown a quarter turn clockwise
     picture.transpose(Image.Transpose.ROTATE_90).save(folder / "turned.jpg", exif=exif, quality=95)
+    picture.resize((2000, 2000), Image.Resampling.BICUBIC).save(folder / "large.jpg", quality=95)
     ramp = np.linspace(255, 120, 512).astype(np.uint8)[:, None].repeat(512, 1)
     picture.putalpha(Image.fromarray(ramp))
     picture.save(folder / "veiled.png")

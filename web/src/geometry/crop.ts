@@ -1,6 +1,6 @@
 /** Similarity transforms of the picture plane: the network's crop, views of a photo, warps. */
 import { FaceError } from '../types.js';
-import { shrinkByArea, type Region } from './area.js';
+import { blockMeans, halved, type Blocks, type Region } from './blocks.js';
 
 /** A similarity of the picture plane, 2 x 3, row by row: a, b, tx, c, d, ty. */
 export type Matrix23 = Float64Array;
@@ -16,7 +16,6 @@ export interface Picture {
 }
 
 const CROP_SCALE = 1.5; // side of the crop divided by the mean side of the box of the 68 landmarks
-const MIN_BLOCK = 8; // whole blocks of pixels are averaged where a photo is shrunk at least so much
 
 /** Side of the network's crop for a box of the 68 landmarks, in the unit of the box. */
 export function cropSide(box: Box): number {
@@ -97,8 +96,20 @@ export function viewParameters(m: Matrix23, size: number): { centre: [number, nu
 }
 
 /**
- * Cut a square out of a photo. To shrink, it first averages over areas, since a plain bilinear warp of a large photo
- * aliases; the rest is bilinear. Outside the photo, edge pixels are repeated.
+ * Cut a square out of a photo: that of {@link warpLevels}, rounded to whole grey levels.
+ *
+ * @returns size x size x 3, RGB
+ */
+export function warpImage(picture: Picture, m: Matrix23, size: number): Uint8Array {
+  return Uint8Array.from(warpLevels(picture, m, size), roundHalfEven);
+}
+
+/**
+ * Grey levels, 0 to 255 and not rounded, of a square cut out of a photo. To shrink, it first averages over blocks of
+ * 2^k x 2^k pixels, since a plain bilinear warp of a large photo aliases: 2^k is the largest power of two that the
+ * shrinking exceeds. Squares read from these and from twice as large blocks are mixed so that they are as blurred as one
+ * of blocks of the exact size would be. The rest is bilinear. Outside the photo, edge pixels are repeated. So the result
+ * changes continuously with the matrix, and what a network answers does, too.
  *
  * @param picture the photo
  * @param m similarity from pixels of the photo to pixels of the square
@@ -107,31 +118,23 @@ export function viewParameters(m: Matrix23, size: number): { centre: [number, nu
  * @throws RangeError if the matrix has values that are not finite, or shrinks everything to a point
  * @throws FaceError `picture` if the photo has no pixels, or fewer than it states
  */
-export function warpImage(picture: Picture, m: Matrix23, size: number): Uint8Array {
+export function warpLevels(picture: Picture, m: Matrix23, size: number): Float32Array {
   checkPicture(picture);
   const scale = Math.hypot(m[0], m[3]);
   if (!m.every(Number.isFinite) || scale === 0) {
     throw new RangeError(`no similarity of the picture plane: ${m.join(', ')}`);
   }
-  const block = Math.trunc(1 / scale);
-  const region = visibleRegion(picture, m, size, scale, block);
-  const { left, top, width, height } = region;
-  if (scale >= 1) {
-    const source = {
-      data: plainBytes(picture.data),
-      step: 4,
-      row: 4 * picture.width,
-      start: 4 * (top * picture.width + left),
-    };
-    return sample({ ...source, width, height }, shifted(m, 1, 1, left, top), size);
+  const block = 2 ** Math.max(Math.floor(Math.log2(1 / scale)), 0);
+  const region = visibleRegion(picture, m, size, 2 * block);
+  const fine = blockMeans(picture, region, block);
+  const square = sample(fine, blockMatrix(m, region, block), size);
+  // The variance of what a pixel gathers grows with the square of the block: 1, 1 / (block scale)^2 and 4 are mixed.
+  const share = ((block * scale) ** -2 - 1) / 3;
+  if (share > 0) {
+    const coarse = sample(halved(fine), blockMatrix(m, region, 2 * block), size);
+    for (let k = 0; k < square.length; k++) square[k] += share * (coarse[k] - square[k]);
   }
-  const ratio = block >= MIN_BLOCK ? 1 / block : scale;
-  const [w, h] = [Math.max(roundHalfEven(width * ratio), 1), Math.max(roundHalfEven(height * ratio), 1)];
-  const data = shrinkByArea(picture, region, w, h);
-  // pixel q of the small picture is pixel (q + 1/2) / shrink - 1/2 of the region
-  const [shrinkX, shrinkY] = [w / width, h / height];
-  const matrix = shifted(m, shrinkX, shrinkY, left + 0.5 / shrinkX - 0.5, top + 0.5 / shrinkY - 0.5);
-  return sample({ data, step: 3, row: 3 * w, start: 0, width: w, height: h }, matrix, size);
+  return square;
 }
 
 /** FaceError `picture` if a picture has no pixels, or fewer than it states. */
@@ -152,56 +155,43 @@ export function roundHalfEven(value: number): number {
   return low % 2 === 0 ? low : low + 1;
 }
 
-/** The part of the photo that a square shows, with a margin for the filters; beside it, the nearest pixels. */
-function visibleRegion(picture: Picture, m: Matrix23, size: number, scale: number, block: number): Region {
+/**
+ * The part of the photo that a square shows, with a margin for the filters; beside it, the nearest pixels. It begins and
+ * ends at multiples of `step` pixels, or at the photo's far edges: so blocks stay where they are while the square moves.
+ */
+function visibleRegion(picture: Picture, m: Matrix23, size: number, step: number): Region {
   const inverse = invertSimilarity(m);
   const end = size - 1;
-  const margin = 2 + Math.ceil(2 / scale);
-  const [left, width] = limits(
-    [0, inverse[0] * end, inverse[1] * end, (inverse[0] + inverse[1]) * end].map((x) => x + inverse[2]),
-    picture.width,
-  );
-  const [top, height] = limits(
-    [0, inverse[3] * end, inverse[4] * end, (inverse[3] + inverse[4]) * end].map((y) => y + inverse[5]),
-    picture.height,
-  );
+  const margin = 2 + 2 * step;
+  const corners = (a: number, b: number, shift: number): number[] =>
+    [0, a * end, b * end, (a + b) * end].map((v) => v + shift);
+  const [left, width] = limits(corners(inverse[0], inverse[1], inverse[2]), picture.width);
+  const [top, height] = limits(corners(inverse[3], inverse[4], inverse[5]), picture.height);
   return { left, top, width, height };
 
   /** First pixel and number of pixels along one axis. */
-  function limits(corners: number[], length: number): [number, number] {
-    const first = Math.min(Math.max(Math.floor(Math.min(...corners)) - margin, 0), length - 1);
-    const last = Math.min(Math.max(Math.ceil(Math.max(...corners)) + margin + 1, first + 1), length);
-    const count = last - first;
-    // averaging whole blocks of pixels is faster, and loses less than a pixel of the result
-    return [first, block >= MIN_BLOCK && count > block ? count - (count % block) : count];
+  function limits(places: number[], length: number): [number, number] {
+    const low = Math.floor(Math.min(...places)) - margin;
+    const high = Math.ceil(Math.max(...places)) + margin + 1;
+    const first = Math.floor(Math.min(Math.max(low, 0), length - 1) / step) * step;
+    const last = Math.min(Math.max(Math.ceil(high / step) * step, first + 1), length);
+    return [first, last - first];
   }
 }
 
-/** The matrix for a picture whose pixel q is pixel q / shrink + shift of the one that `m` is for. */
-function shifted(m: Matrix23, shrinkX: number, shrinkY: number, shiftX: number, shiftY: number): Matrix23 {
+/** The matrix for blocks of a region: block q has its centre at pixel block (q + 1/2) - 1/2 of the region. */
+function blockMatrix(m: Matrix23, { left, top }: Region, block: number): Matrix23 {
   const [a, b, tx, c, d, ty] = m;
-  return Float64Array.of(
-    ...[a / shrinkX, b / shrinkY, a * shiftX + b * shiftY + tx],
-    ...[c / shrinkX, d / shrinkY, c * shiftX + d * shiftY + ty],
-  );
+  const [x, y] = [left + block / 2 - 0.5, top + block / 2 - 0.5];
+  return Float64Array.of(a * block, b * block, a * x + b * y + tx, c * block, d * block, c * x + d * y + ty);
 }
 
-/** A part of a picture: `start` is its first byte, `step` the bytes of a pixel, and `row` those of a whole row. */
-interface Source {
-  data: Uint8Array;
-  step: number;
-  row: number;
-  start: number;
-  width: number;
-  height: number;
-}
-
-/** Read a square bilinearly; `m` goes from pixels of the source to pixels of the square. */
-function sample(source: Source, m: Matrix23, size: number): Uint8Array {
-  const { data, step, row, start } = source;
+/** Read a square bilinearly; `m` goes from blocks to pixels of the square. */
+function sample({ values, width, height }: Blocks, m: Matrix23, size: number): Float32Array {
   const [a, b, tx, c, d, ty] = invertSimilarity(m);
-  const [lastX, lastY] = [source.width - 1, source.height - 1];
-  const out = new Uint8Array(size * size * 3);
+  const [lastX, lastY] = [width - 1, height - 1];
+  const row = 3 * width;
+  const out = new Float32Array(size * size * 3);
   for (let i = 0, k = 0; i < size; i++) {
     for (let j = 0; j < size; j++, k += 3) {
       const x = a * j + b * i + tx;
@@ -213,21 +203,16 @@ function sample(source: Source, m: Matrix23, size: number): Uint8Array {
       // beyond the edge, its pixels are repeated; `| 0` makes whole numbers, with which arrays are read faster
       const x0 = (floorX < 0 ? 0 : floorX > lastX ? lastX : floorX) | 0;
       const y0 = (floorY < 0 ? 0 : floorY > lastY ? lastY : floorY) | 0;
-      const right = floorX >= 0 && floorX < lastX ? step : 0;
+      const right = floorX >= 0 && floorX < lastX ? 3 : 0;
       const below = floorY >= 0 && floorY < lastY ? row : 0;
-      const p = (start + row * y0 + step * x0) | 0;
+      const p = (row * y0 + 3 * x0) | 0;
       const q = (p + below) | 0;
       for (let channel = 0; channel < 3; channel++) {
-        const upper = data[p + channel] + shareX * (data[p + right + channel] - data[p + channel]);
-        const lower = data[q + channel] + shareX * (data[q + right + channel] - data[q + channel]);
-        out[k + channel] = upper + shareY * (lower - upper) + 0.5;
+        const upper = values[p + channel] + shareX * (values[p + right + channel] - values[p + channel]);
+        const lower = values[q + channel] + shareX * (values[q + right + channel] - values[q + channel]);
+        out[k + channel] = upper + shareY * (lower - upper);
       }
     }
   }
   return out;
-}
-
-/** The same bytes as one kind of array, for which one fast machine code is enough. */
-function plainBytes(data: Uint8ClampedArray | Uint8Array): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.length);
 }

@@ -4,7 +4,7 @@
  * BlazeFace (Bazarevsky et al., 2019, arXiv 1907.05047) is MediaPipe's face detector. MediaPipe's graphs define the
  * anchors, the decoding and the suppression.
  */
-import { invertSimilarity, warpImage, type Box, type Matrix23, type Picture } from '../geometry/crop.js';
+import { invertSimilarity, warpLevels, type Box, type Matrix23, type Picture } from '../geometry/crop.js';
 import { overlap } from '../geometry/landmarks.js';
 import type { Model } from './lprnet.js';
 
@@ -110,11 +110,10 @@ export class BlazeFace {
 
   /** The faces in the crop that a matrix cuts out of a photo, best first. */
   async detect(picture: Picture, matrix: Matrix23, minScore = 0.5): Promise<CropFace[]> {
-    const crop = warpImage(picture, matrix, this.size);
+    const crop = warpLevels(picture, matrix, this.size);
     if (this.isFramed) paintBeyond(crop, picture, matrix, this.size);
-    const input = new Float32Array(crop.length);
-    for (let i = 0; i < crop.length; i++) input[i] = crop[i] / 127.5 - 1;
-    const outputs = await this.model.run([input]);
+    for (let i = 0; i < crop.length; i++) crop[i] = crop[i] / 127.5 - 1;
+    const outputs = await this.model.run([crop]);
     const count = this.anchors.length / 2;
     const raw = outputs.find((output) => output.length === ANSWERS * count);
     const logits = outputs.find((output) => output.length === count);
@@ -145,7 +144,7 @@ export class BlazeFace {
 }
 
 /** Paint the pixels of a crop, size x size x 3, grey that lie beyond the photo. */
-function paintBeyond(crop: Uint8Array, picture: Picture, matrix: Matrix23, size: number): void {
+function paintBeyond(crop: Float32Array, picture: Picture, matrix: Matrix23, size: number): void {
   const [a, b, tx, c, d, ty] = invertSimilarity(matrix);
   const [right, bottom] = [picture.width - 0.5, picture.height - 0.5];
   for (let row = 0, k = 0; row < size; row++) {

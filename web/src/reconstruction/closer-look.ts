@@ -1,7 +1,7 @@
 /** A closer look at eyes and mouth: crops at the photo's own resolution correct the map, and show irises and gaze. */
 import { sparseTimes } from '../common/linear.js';
 import { similarityAlignment2 } from '../geometry/camera.js';
-import { warpImage, type Picture } from '../geometry/crop.js';
+import { warpLevels, type Picture } from '../geometry/crop.js';
 import { pointsAt } from '../geometry/points.js';
 import { FaceError } from '../types.js';
 import type { Layout } from '../uv/layout.js';
@@ -112,9 +112,8 @@ export class CloserLooker {
   /** The answer of the network of the k-th region for its crop. */
   private async ask(picture: Picture, k: number, frame: Frame, map: Float32Array): Promise<Answer> {
     const region = this.regions.all[k];
-    const pixels = warpImage(picture, frame.matrix(region.size), region.size);
-    const crop = new Float32Array(pixels.length);
-    for (let i = 0; i < crop.length; i++) crop[i] = pixels[i] / 255;
+    const crop = warpLevels(picture, frame.matrix(region.size), region.size);
+    for (let i = 0; i < crop.length; i++) crop[i] /= 255;
     const grid = Float32Array.from(frame.into(pointsAt(map, region.grid)));
     const [values] = await (region.name === 'mouth' ? this.mouth : this.eye).run([crop, grid]);
     const [points, extras] = [grid.length, EXTRAS_UNIT.length];

@@ -5,7 +5,7 @@ import {
   invertSimilarity,
   transformPoints,
   viewMatrix,
-  warpImage,
+  warpLevels,
   type Box,
   type Matrix23,
   type Picture,
@@ -113,10 +113,9 @@ export class LPRNet {
 
   /** The position map in the photo frame, of the crop that a matrix cuts out of the photo. Its z is not centred. */
   async predictMap(picture: Picture, matrix: Matrix23): Promise<Float32Array> {
-    const crop = warpImage(picture, matrix, this.size);
-    const input = new Float32Array(crop.length);
-    for (let i = 0; i < crop.length; i++) input[i] = crop[i] / 255;
-    const [code] = await this.model.run([input]);
+    const crop = warpLevels(picture, matrix, this.size);
+    for (let i = 0; i < crop.length; i++) crop[i] /= 255;
+    const [code] = await this.model.run([crop]);
     const map = this.layout.smooth(decodeMap(code, this.size));
     return transformPoints(invertSimilarity(matrix), map, 3);
   }

@@ -72,6 +72,10 @@ describe('the detector', () => {
       const file = readVectors(`photo_${name}.bin`);
       const { detector } = recordedDetector(file, 'again');
       const again = await detector.redetect(pictureOf(file), [...file.float64('moved box')] as Box);
+      if (!file.has('again')) {
+        expect(again).toBeNull(); // Python does not find it either
+        return;
+      }
       const found = again ? [...again.box, again.score, again.angle] : [];
       const difference = largestDifference(found, file.float64('again'));
       tell(`${name}: again`, difference);
