@@ -97,7 +97,7 @@ function keptPixels(input: Float32Array, name: string): Float32Array {
     for (let column = 0; column < side; column += step) {
       for (let channel = 0; channel < 3; channel++) {
         const value = input[3 * (row * side + column) + channel];
-        out.push(isDetector ? (value + 1) * 127.5 : 255 * value);
+        out.push(Math.round(isDetector ? (value + 1) * 127.5 : 255 * value)); // as in the file
       }
     }
   }
