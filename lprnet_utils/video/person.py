@@ -28,10 +28,10 @@ UNCHANGED = 0.18  # change of the crop, in its standard deviation, up to which n
 # The logit that two views show two people: a weighted sum of :meth:`View.differences`. The weights are printed by
 # scripts/calibration/person_change.py, from pairs of views of one person and of two.
 LOGIT = 8.67
-WEIGHTS = np.array([-4.48, 3.83, 1.71, -0.08, 0.79])
+WEIGHTS = np.array([-4.34, 3.88, 1.68, -0.08, 1.01])
 OTHER_PERSON = 0.4  # above this logit it is another person
 MAYBE_OTHER_PERSON = -1.25  # above this one it may be: then nothing of before is averaged in
-FOUND_AGAIN_OTHER = 1.5  # above this one it is another person, if the face was lost for a moment
+FOUND_AGAIN_OTHER = 1.2  # above this one it is another person, if the face was lost for a moment
 UNCLEAR = 0.0  # logit of two views that hardly show the same parts, as from the left and from the right
 NO_DOUBT = -3.0
 DOUBT_SECONDS = 2.0  # over which a doubt is forgotten

@@ -192,8 +192,8 @@ class Frame:
 
 
 def one_face() -> list[Frame]:
-    """A face; a cut to another one, which vanishes and returns; a cut to a third, whose face then jumps."""
-    clips = [rendered_clip(count, SIZE, FPS, seed=seed) for count, seed in ((8, 4), (6, 3), (3, 5))]
+    """A face; a cut to another one, which vanishes and returns; a cut to somebody alike, whose face then jumps."""
+    clips = [rendered_clip(count, SIZE, FPS, seed=seed) for count, seed in ((8, 4), (6, 3), (3, 12))]
     first, second, third = ([frame.image for frame in clip] for clip in clips)
     rng = np.random.default_rng(SEED)
     nobody = np.uint8(rng.integers(40, 200, (6, 8, 3)).repeat(40, 0).repeat(40, 1))

@@ -24,10 +24,10 @@ const LIGHTS = 6; // functions that make smooth light
 // The logit that two views show two people: a weighted sum of View.differences, fitted by
 // scripts/calibration/person_change.py to pairs of views of one person and of two.
 const LOGIT = 8.67;
-const WEIGHTS = [-4.48, 3.83, 1.71, -0.08, 0.79];
+const WEIGHTS = [-4.34, 3.88, 1.68, -0.08, 1.01];
 const OTHER_PERSON = 0.4; // above this logit it is another person
 const MAYBE_OTHER_PERSON = -1.25; // above this one it may be: then nothing of before is averaged in
-const FOUND_AGAIN_OTHER = 1.5; // above this one it is another person, if the face was lost for a moment
+const FOUND_AGAIN_OTHER = 1.2; // above this one it is another person, if the face was lost for a moment
 const UNCLEAR = 0; // logit of two views that hardly show the same parts, as from the left and from the right
 const NO_DOUBT = -3;
 const DOUBT_SECONDS = 2; // over which a doubt is forgotten
