@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PICTURE_WIDTH_MM = 340.0  # of a whole head with its bust and hair
 AMBIENT = {"clay": 0.45, "photo": 0.5}  # share of ambient light; the colours of a photo are already lit
+EXPOSURE = {"clay": 1.0, "photo": 1.25}  # so that skin that faces the camera keeps about the brightness of the photo
 HAIR_LIGHT = 1.6  # hair is given by its dark strands' colour: between them light comes back
 GLINT = 0.8  # linear brightness of the lamp in a wet eye
 GLINT_POWER = 90.0
@@ -103,11 +104,11 @@ def _lit(drawn: Array, texture: Image | None) -> NDArray[np.float32]:
 
 
 def _light(normals: Array, kind: str, open_sky: Array | float = 1.0) -> NDArray[np.float64]:
-    """Light (...), 0 to 1, of sky and lamp on unit normals (..., 3), to which a share of the sky is open."""
+    """Light (...), 0 to the exposure, of sky and lamp on unit normals (..., 3), to which a share of the sky is open."""
     ambient = AMBIENT[kind]
     sky = (0.75 + 0.25 * normals[..., 1]) * open_sky  # a little less from below
     lamp = np.clip(normals @ (LAMP / np.linalg.norm(LAMP)), 0, 1) * np.sqrt(open_sky)  # a large lamp
-    return ambient * sky + (1 - ambient) * lamp
+    return EXPOSURE[kind] * (ambient * sky + (1 - ambient) * lamp)
 
 
 def _add_hair(picture, depth, avatar: Avatar, expression, seen, turn: Array, clay: bool) -> None:
