@@ -81,7 +81,7 @@ class FaceDetector:
     >>> from lprnet_utils.common import data_path
     >>> (face,) = FaceDetector().detect(data_path("samples/astronaut.jpg"))
     >>> face.box.round().tolist(), face.angle
-    ([178.0, 86.0, 270.0, 175.0], 0.0)
+    ([178.0, 87.0, 270.0, 175.0], 0.0)
     """
 
     def __init__(self, model: str = "back", threads: int = 1):
