@@ -112,7 +112,7 @@ class Avatar:
             style = hair.STYLES_OF_PHOTO.get(seen)
         if hair_color is not None:
             color = hair.linear_light(hair_color)
-        self.hair_color = np.asarray(hair.NATURAL_HAIR if color is None else color, float)
+        self.hair_color = np.asarray(hair.likely_color(skin.tone) if color is None else color, float)
         self.hair: Part | None = None
         if style is not None:
             self.hair = hair.hair_part(style, base, self._details, self.hair_color)

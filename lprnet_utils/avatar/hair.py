@@ -37,6 +37,7 @@ HAIR_CUT = 0.35  # opacity above which hair is solid
 HAIR_SATURATION = 0.75  # of the photo's colour: shine and shadow make it too strong
 SHEET_COLUMNS = 5
 NATURAL_HAIR = (0.06, 0.035, 0.018)  # linear: where the photo shows none
+HAIR_TO_SKIN = 0.3  # such hair has at most this share of the light of the skin
 
 
 def hair_styles() -> tuple[str, ...]:
@@ -93,6 +94,15 @@ def seen_hair(face: Face, skin: Array, tone: Array) -> tuple[str | None, NDArray
     if color[0] > color[2]:  # red, blond or brown: the green of sky and leaves does not belong to it
         color[1] = (color[0] + color[2]) / 2
     return length, linear_light(np.clip(color, 0, 255))
+
+
+def likely_color(tone: Array) -> NDArray[np.float64]:
+    """Linear colour (3,) of the hair of somebody whose photo does not tell it: brown, and darker than the skin.
+
+    ``tone`` (3,) is the colour of the face.
+    """
+    natural, skin = np.array(NATURAL_HAIR), linear_light(np.clip(tone, 0, 255)).mean()
+    return natural * min(1.0, HAIR_TO_SKIN * skin / natural.mean())
 
 
 def like_background(face: Face, head: Array, logs: Array) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ import pytest
 from head_error import Heads
 from made_faces import made_face, painted_face, stripes
 
-from lprnet_utils.avatar import Avatar
+from lprnet_utils.avatar import Avatar, hair
 from lprnet_utils.avatar.eyes import lid_distance
 from lprnet_utils.avatar.mouth import teeth_row
 from lprnet_utils.avatar.person import PersonShape
@@ -203,3 +203,9 @@ def test_the_eyes_turn_with_their_weights(person):
         avatar.vertices(np.zeros(99))
     with pytest.raises(ValueError, match="no expression 'grin'"):
         avatar.vertices({"grin": 1.0})
+
+
+def test_hair_that_the_photo_does_not_tell_is_darker_than_the_skin():
+    pale, dark = (hair.likely_color(np.array(tone)) for tone in ((220, 180, 160), (70, 45, 35)))
+    assert np.allclose(pale, hair.NATURAL_HAIR)
+    assert 0 < dark.mean() < 0.35 * hair.linear_light(np.array([70, 45, 35])).mean()
