@@ -233,22 +233,34 @@ def group(size, share, seed, people=6, yaw=0):
     return clip[0].image, landmark_box(clip.landmarks(0))
 
 
+SIZES = (1280, 720), (800, 600), (600, 800)
+
+
 def is_found(faces, boxes):
     """Which of the boxes (P, 4) were found."""
     return np.array([(overlap([f.box for f in faces], box) > 0.4).any() for box in boxes])
 
 
-@pytest.mark.parametrize("size", [(1280, 720), (800, 600), (600, 800)])
-@pytest.mark.parametrize("share", [0.05, 0.08])
-def test_faces_of_a_twentieth_of_the_height_are_found(back, size, share):
-    missed = 0
-    for seed, yaw in ((10, 0), (11, 20), (12, -25)):
-        image, boxes = group(size, share, seed, 6 if size[0] > size[1] else 4, yaw)
+def missed(back, size, share, seeds):
+    """How many faces of a share of the height are missed in photos of these seeds; nothing else is found."""
+    count = 0
+    for seed in seeds:
+        image, boxes = group(size, share, seed, 6 if size[0] > size[1] else 4, (0, 20, -25)[seed % 3 - 1])
         faces = back.detect(image)
         found = is_found(faces, boxes)
-        assert len(faces) == found.sum(), "nothing else is found"
-        missed += (~found).sum()
-    assert missed <= (1 if share == 0.05 else 0), "of 12 to 18; at the limit of what is found, it may miss one"
+        assert len(faces) == found.sum(), (seed, len(faces))
+        count += (~found).sum()
+    return count
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_small_faces_are_found(back, size):
+    assert missed(back, size, 0.08, range(10, 13)) == 0
+
+
+def test_faces_of_a_twentieth_of_the_height_are_found(back):
+    """At this limit it may miss one of 96."""
+    assert sum(missed(back, size, 0.05, range(10, 16)) for size in SIZES) <= 1
 
 
 def test_smaller_faces_are_found_by_tiles(back):
