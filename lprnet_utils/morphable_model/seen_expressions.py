@@ -31,6 +31,10 @@ def other_side(name: str) -> str:
     return name.removesuffix("Right") + "Left" if name.endswith("Right") else name
 
 
+# which expression of a mouth each is in the mirrored face
+MIRRORED_MOUTH = [REGION_EXPRESSIONS[2].index(other_side(name)) for name in REGION_EXPRESSIONS[2]]
+
+
 def join_regions(found: list[Array], confidence: Array) -> Array:
     """Weights (43,) of :data:`SEEN_EXPRESSIONS` from those of each region; NaN where no region is seen.
 

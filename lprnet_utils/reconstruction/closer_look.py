@@ -14,9 +14,9 @@ from ..common.assets import AssetError, read_asset
 from ..common.litert import LiteRTModel, read_weights
 from ..geometry.camera import similarity_alignment
 from ..geometry.crop import warp_levels
-from ..morphable_model.seen_expressions import REGION_EXPRESSIONS, SEEN_EXPRESSIONS, join_regions
+from ..morphable_model.seen_expressions import MIRRORED_MOUTH, REGION_EXPRESSIONS, SEEN_EXPRESSIONS, join_regions
 from ..uv.layout import UVLayout
-from ..uv.regions import Frame, Region, Regions
+from ..uv.regions import MIRROR, Frame, Region, Regions
 
 # units and middles of what follows the points in a network's answer: iris x, y and radius, gaze, confidence
 EXTRAS_UNIT = np.float32([0.1, 0.1, 0.05, 1, 1, 1, 1])
@@ -86,36 +86,43 @@ class CloserLooker:
             expressions.append(shown)
             confidence[k] = trust(float(extras[CONFIDENCE]), frame.side)
             if confidence[k]:
-                shift = region.spread @ points
-                shift = np.concatenate([shift[:, :2] @ frame.axes, shift[:, 2:]], 1) * frame.side
                 weight = np.float32(confidence[k]) * region.window
-                moves[region.texels] += weight[:, None] * shift
-                weights[region.texels] += weight
+                moves[region.texels] = region.spread @ frame.turn(points) * weight[:, None]  # no two regions overlap
+                weights[region.texels] = weight
             if k < 2:
                 irises[k] = np.r_[frame.out(np.r_[extras[:2], 0])[:2], max(extras[2], 0) * frame.side]
                 gaze[k] = _unit(np.r_[frame.axes.T @ extras[GAZE][:2] * [1, -1], extras[GAZE][2]])
-        moved = first + moves / np.maximum(weights, 1)[:, None]  # where regions overlap, their mean
+        moved = first + moves
         if confidence.all():
             share = np.float32(FOLLOW * confidence.prod()) * np.maximum(1 - weights, 0)
-            moved[:, :2] += share[:, None] * self._shared_move(first, moves, weights)
+            turn, shift = self._shared_move(first, moves, weights)
+            for k in range(2):
+                moved[:, k] += share * (first[:, 0] * turn[0, k] + first[:, 1] * turn[1, k] + shift[k])
         look = CloserLook(confidence, irises, gaze, position_map, join_regions(expressions, confidence))
         return moved.reshape(position_map.shape), look
 
-    def _shared_move(self, first: Array, moves: Array, weights: Array) -> Array:
-        """How far all points (n, 2) move by the similarity that the weighted moves of regions have in common."""
+    def _shared_move(self, first: Array, moves: Array, weights: Array) -> tuple[Array, Array]:
+        """The similarity that the weighted moves of regions have in common.
+
+        A point (2,) moves by its product with the matrix (2, 2), and by the shift (2,).
+        """
         rows = self._cores
         before, total = first[rows, :2], weights[rows]
         scale, rotation, shift = similarity_alignment(before, before + moves[rows, :2] / total[:, None], total)
-        turn = (scale * rotation.T - np.eye(2)).astype(np.float32)
-        return first[:, :2] @ turn + shift.astype(np.float32)
+        return (scale * rotation.T - np.eye(2)).astype(np.float32), shift.astype(np.float32)
 
     def _look(self, image: Image, region: Region, frame: Frame, first: Array) -> tuple[Array, Array, Array]:
         """How far a region's grid (P, 3) moves, in coordinates of its crop, the extras (7,) and expressions (E,)."""
         crop = warp_levels(image, frame.matrix(region.size), region.size) / np.float32(255)
         grid = frame.into(first[region.grid]).astype(np.float32)
-        answer = (self._mouth if region.name == "mouth" else self._eye)(crop, grid)[0]
-        moves, extras, shown = np.split(answer, np.cumsum([3 * len(region.grid), len(EXTRAS_UNIT)]))
-        return moves.reshape(-1, 3), extras * EXTRAS_UNIT + EXTRAS_MIDDLE, shown
+        if region.mirror is None:
+            return _parts(self._eye(crop, grid)[0], len(grid))
+        # a mouth is seen twice, the second time in a mirror, and the mean of both errs less than either
+        moves, extras, shown = _parts(self._mouth(crop, grid)[0], len(grid))
+        mirrored = self._mouth(crop[:, ::-1], grid[region.mirror] * MIRROR)[0]
+        moves2, extras2, shown2 = _parts(mirrored, len(grid))
+        moves = (moves + moves2[region.mirror] * MIRROR) / 2
+        return moves, (extras + extras2) / 2, (shown + shown2[MIRRORED_MOUTH]) / 2
 
 
 def _model(data: bytes, name: str, region: Region, expressions: int, threads: int) -> LiteRTModel:
@@ -125,6 +132,12 @@ def _model(data: bytes, name: str, region: Region, expressions: int, threads: in
     if model.shapes != expected:
         raise AssetError(f"{name} takes and gives {model.shapes}, not {expected}: made for other regions or versions")
     return model
+
+
+def _parts(answer: Array, points: int) -> tuple[Array, Array, Array]:
+    """How far points (P, 3) move, the extras (7,) and expressions (E,) of a network's answer."""
+    moves, extras, shown = np.split(answer, np.cumsum([3 * points, len(EXTRAS_UNIT)]))
+    return moves.reshape(-1, 3), extras * EXTRAS_UNIT + EXTRAS_MIDDLE, shown
 
 
 def trust(answer: float, side: float) -> float:

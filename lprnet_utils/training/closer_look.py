@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import cv2
@@ -21,11 +20,11 @@ from ..datasets.augmentation import AUGMENTATIONS
 from ..datasets.closeups import KINDS, MARGIN, CloseUps, patch_size
 from ..datasets.pictures import PictureChange
 from ..geometry.landmarks import MOUTH, NOSTRILS, RIGHT_EYE
-from ..morphable_model.seen_expressions import REGION_EXPRESSIONS, other_side
+from ..morphable_model.seen_expressions import MIRRORED_MOUTH, REGION_EXPRESSIONS
 from ..networks.closer_look import set_modes
 from ..reconstruction.closer_look import CONFIDENCE, EXTRAS_MIDDLE, EXTRAS_UNIT, GAZE, IRIS
 from ..uv.layout import UVLayout
-from ..uv.regions import Regions
+from ..uv.regions import MIRROR, Regions
 from .recipes import TrainingConfig
 
 OWN_ERROR, OTHER_ERROR = (0.4, 1.3), (-0.5, 0.5)  # factors of the first map's error, and of another face's
@@ -85,20 +84,6 @@ class CloseUpTask:
         self.weights = (weights / weights.sum()).astype(np.float32)  # (P,)
         self.setting = AUGMENTATIONS[config.crop_augmentation].scaled(config.strength)
 
-    @cached_property
-    def _mirrored(self) -> Array | None:
-        """Where each point of a mouth's grid is in the mirrored face; eyes are not mirrored."""
-        if self.kind == "eye":
-            return None
-        n, grid = self.layout.size, self.region.grid
-        row, column = np.divmod(grid, n)
-        return np.searchsorted(grid, row * n + n - 1 - column)
-
-    @cached_property
-    def _mirrored_expressions(self) -> list[int]:
-        """Which expression of a mouth each is in the mirrored face."""
-        return [self.expressions.index(other_side(name)) for name in self.expressions]
-
     def examples(self, data: CloseUps, rows: Array, rng: np.random.Generator | None) -> Examples:
         """Close-ups ``rows``, varied by a random generator, or as they are."""
         c, count = data.columns, len(rows)
@@ -139,7 +124,7 @@ class CloseUpTask:
             crops.astype(np.float32) / np.float32(255), placed, target.astype(np.float32), iris, gaze, seen,
             c["expression"][rows].astype(np.float32),
         )  # fmt: skip
-        return self._some_mirrored(found, rng) if rng and self._mirrored is not None else found
+        return self._some_mirrored(found, rng) if rng and self.region.mirror is not None else found
 
     def _crop(self, patch: Image, turn: Array, corner: Array, rng: np.random.Generator | None) -> Image:
         """The crop (n, n, 3) from a stored one, by a turn (2, 2) and the place of its centre there."""
@@ -159,8 +144,8 @@ class CloseUpTask:
         flip = np.flatnonzero(rng.random(len(found.crops)) < 0.5)
         found.crops[flip] = found.crops[flip, :, ::-1]
         for points in (found.first, found.true):
-            points[flip] = points[flip][:, self._mirrored] * np.float32([-1, 1, 1])
-        found.expression[flip] = found.expression[flip][:, self._mirrored_expressions]
+            points[flip] = points[flip][:, self.region.mirror] * MIRROR
+        found.expression[flip] = found.expression[flip][:, MIRRORED_MOUTH]
         return found
 
     def make_batch(self, source: CloseUps, number: int) -> tuple[list[Array], Array]:

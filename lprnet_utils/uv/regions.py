@@ -17,6 +17,8 @@ from ..geometry.camera import Camera
 from ..geometry.landmarks import NOSTRILS, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 from .layout import UVLayout
 
+MIRROR = np.float32([-1, 1, 1])  # factors of a point's coordinates in a crop that is mirrored
+
 
 @dataclass(frozen=True)
 class Outline:
@@ -51,6 +53,12 @@ class Frame:
         away = (np.asarray(points, float) - self.centre) / self.side
         return np.concatenate([away[..., :2] @ self.axes.T, away[..., 2:]], -1)
 
+    def turn(self, moves: Array) -> NDArray[np.float32]:
+        """Moves (n, 3) in pixels of the photo from moves of coordinates."""
+        to_photo = np.eye(3)
+        to_photo[:2, :2] = self.axes
+        return moves @ np.float32(to_photo * self.side)
+
     def out(self, coordinates: ArrayLike) -> Array:
         """Points (..., 3) of the photo, the inverse of :meth:`into`."""
         c = np.asarray(coordinates, float) * self.side
@@ -76,6 +84,7 @@ class Region:
     side: float  # of the crop, mm
     size: int  # of the crop, pixels
     mirrored: bool
+    mirror: NDArray[np.intp] | None  # (P,) where each point of the grid is in the mirrored face; None for eyes
 
     def frame(self, flat: Array, camera: Camera) -> Frame:
         """The crop of a flattened map (N*N, 3). Its size and its up direction are those of the map's camera."""
@@ -98,7 +107,8 @@ class Regions:
             right, name="left eye", texels=mirrored[right.texels], grid=mirrored[right.grid],
             middle=right.middle[mirrored], mirrored=True,
         )  # fmt: skip
-        self.all = right, left, self._region("mouth", MOUTH)
+        mouth = self._region("mouth", MOUTH)
+        self.all = right, left, replace(mouth, mirror=np.searchsorted(mouth.grid, mirrored[mouth.grid]))
 
     def _region(self, name: str, outline: Outline) -> Region:
         layout = self.layout
@@ -117,7 +127,7 @@ class Regions:
         grid, spread = self._grid(texels)
         return Region(
             name, texels, window[texels].astype(np.float32), core[texels], grid, spread, middle, outline.side,
-            outline.size, False,
+            outline.size, False, None,
         )  # fmt: skip
 
     def _grid(self, texels: NDArray[np.intp]) -> tuple[NDArray[np.intp], csr_matrix]:

@@ -69,7 +69,7 @@ def test_a_varied_crop_shows_each_point_where_it_is(folder, kind, seed):
     rng = None if seed is None else np.random.default_rng(seed)
     found = task.examples(ruled, rows, rng)
     stored = data.columns["true"].astype(float)
-    mirrored = task._mirrored
+    mirrored = task.region.mirror
     checked = 0
     for k in rows:
         pixel = found.true[k, :, :2] * size + (size - 1) / 2
