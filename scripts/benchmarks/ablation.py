@@ -5,8 +5,8 @@
     LPRNET_AFLW_TRAIN=... python scripts/benchmarks/ablation.py runs/plain runs/mixed runs/ablation
 
 Each training is the recipe ``lite-cpu`` with 300,000 samples of 64 x 64 pixels and the changes of its row. It has one
-core, and one that was killed goes on when the command is repeated. Rows that have ended are measured, and
-``docs/ablation.md`` is written:
+core, and one that was killed goes on when the command is repeated. Rows that have ended are measured, and their table
+in ``docs/ablation.md`` is written:
 
 - real: 2D NME in % of the 68 landmarks on held-out photos of AFLW, mean of the three bins of yaw
 - readout: the same of points that a linear readout learned on 3,000 training photos, so that it does not count where
@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from benchmark_table import with_block
 
 from lprnet_utils import LPRNet, UVLayout
 from lprnet_utils.datasets import AFLWTrain
@@ -130,15 +131,13 @@ def table(found: dict[str, list[dict[str, float]]]) -> str:
     return "\n".join(lines)
 
 
-def text(found: dict[str, list[dict[str, float]]]) -> str:
-    """The document."""
+def block(found: dict[str, list[dict[str, float]]]) -> str:
+    """The part of the page about these trainings."""
     sets = " ".join(f"--set '{change}'" for change in BASE)
     return (
-        "# What each part is worth\n\nMade by `scripts/benchmarks/ablation.py`, which says what the columns are; "
-        f"smaller is better. Each row is\n\n    lprnet train --config {RECIPE} {sets} --shards SHARDS --run RUN\n\n"
-        "with the changes of its last column, on 102,400 photos of its generator, in a quarter of the usual pixels. A "
-        "cell has the mean of two seeds, "
-        f"and how far each is from it.\n\n{table(found)}\n"
+        f"Each row is\n\n    lprnet train --config {RECIPE} {sets} --shards SHARDS --run RUN\n\n"
+        "with the changes of its last column, on 102,400 photos of its generator. A cell has the mean of two seeds, "
+        f"and how far each is from it.\n\n{table(found)}"
     )
 
 
@@ -165,7 +164,8 @@ def main() -> None:
     with ThreadPoolExecutor(options.processes) as pool:
         reports = list(pool.map(one, [(name, seed) for name in names for seed in SEEDS]))
     found = {name: reports[len(SEEDS) * k : len(SEEDS) * (k + 1)] for k, name in enumerate(names)}
-    options.output.write_text(text(found), encoding="utf-8")
+    page = options.output.read_text(encoding="utf-8")
+    options.output.write_text(with_block(page, block(found), "ablation"), encoding="utf-8")
     print(table(found))
 
 

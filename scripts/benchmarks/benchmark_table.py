@@ -6,7 +6,6 @@ python scripts/benchmarks/benchmark.py --table      # writes the part again, in 
 from pathlib import Path
 from typing import Any
 
-BLOCK_START, BLOCK_END = "<!-- benchmark -->", "<!-- /benchmark -->"
 PRECISIONS = ("float32", "float16", "int8")
 NETWORKS = {
     "prnet": "PRNet (its cost only: its weights are not available)",
@@ -238,18 +237,19 @@ def block(report: Report, gpu: list[Report]) -> str:
     )
 
 
-def with_block(text: str, content: str) -> str:
-    """The text of docs/benchmark.md with new content between the marks, which must be there once each and in order."""
-    before, opened, rest = text.partition(BLOCK_START)
-    _, closed, after = rest.partition(BLOCK_END)
-    if not (opened and closed) or BLOCK_START in rest or BLOCK_END in before + after:
-        raise ValueError(f"docs/benchmark.md needs {BLOCK_START} and, after it, {BLOCK_END}, once each")
-    return f"{before}{BLOCK_START}\n{content}\n{BLOCK_END}{after}"
+def with_block(text: str, content: str, name: str) -> str:
+    """The text of a page with new content between the marks of a name, which must be there once each and in order."""
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, opened, rest = text.partition(start)
+    _, closed, after = rest.partition(end)
+    if not (opened and closed) or start in rest or end in before + after:
+        raise ValueError(f"the page needs {start} and, after it, {end}, once each")
+    return f"{before}{start}\n{content}\n{end}{after}"
 
 
 def write_tables(root: Path, report: Report, gpu: list[Report]) -> None:
     """Write the numbers into docs/benchmark.md and docs/speed.md of a checkout."""
     docs = root / "docs"
     text = (docs / "benchmark.md").read_text(encoding="utf-8")
-    (docs / "benchmark.md").write_text(with_block(text, block(report, gpu)), encoding="utf-8")
+    (docs / "benchmark.md").write_text(with_block(text, block(report, gpu), "benchmark"), encoding="utf-8")
     (docs / "speed.md").write_text(page(report, gpu), encoding="utf-8")

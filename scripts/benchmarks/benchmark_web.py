@@ -33,9 +33,10 @@ from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
+from benchmark_table import with_block
 from benchmark_web_browser import BROWSERS, Browser, IsolatedHandler
 from benchmark_web_machine import blas_rates, multiply_adds, processor
-from benchmark_web_tables import block, with_block
+from benchmark_web_tables import block
 from PIL import Image
 
 from lprnet_utils.commands.serve import PageServer, running
@@ -366,7 +367,7 @@ def main() -> None:
         REPORT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     found = json.loads(REPORT.read_text(encoding="utf-8"))
     text = TEXT.read_text(encoding="utf-8")
-    TEXT.write_text(with_block(text, block(found)), encoding="utf-8")
+    TEXT.write_text(with_block(text, block(found), "web"), encoding="utf-8")
 
 
 if __name__ == "__main__":

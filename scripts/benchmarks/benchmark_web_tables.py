@@ -4,7 +4,6 @@ from typing import Any
 
 from benchmark_table import markdown_table, number
 
-BLOCK_START, BLOCK_END = "<!-- web -->", "<!-- /web -->"
 AIM = 1.8  # times the native time on one thread that WASM was to take at most
 HEADINGS = "ms", "ms, undisturbed"
 PARTS = {
@@ -38,12 +37,6 @@ def conditions(found: dict[str, Any]) -> str:
             more = found["page"]["until the face in 3D, ms"] / 1000
             lines.append(f"The face in 3D, which the processor draws here, comes {more:.1f} s after that.")
     return "\n".join(lines)
-
-
-def with_block(text: str, content: str) -> str:
-    """A page with other content between its marks."""
-    before, rest = text.split(BLOCK_START)
-    return f"{before}{BLOCK_START}\n{content}\n{BLOCK_END}{rest.split(BLOCK_END)[1]}"
 
 
 def own_run(found: dict[str, Any]) -> str:

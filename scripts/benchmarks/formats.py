@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from benchmark import ROOT, machine, rounded
-from benchmark_table import markdown_table, number
+from benchmark_table import markdown_table, number, with_block
 
 from lprnet_utils import LPRNet, UVLayout
 from lprnet_utils.commands.main import main as lprnet
@@ -252,15 +252,6 @@ def block(report: dict[str, Any]) -> str:
     )
 
 
-def with_block(text: str, content: str, start: str = "<!-- formats -->", end: str = "<!-- /formats -->") -> str:
-    """The text with new content between two marks, which must be there once each and in order."""
-    before, opened, rest = text.partition(start)
-    _, closed, after = rest.partition(end)
-    if not (opened and closed) or start in rest or end in before + after:
-        raise ValueError(f"the page needs {start} and, after it, {end}, once each")
-    return f"{before}{start}\n{content}\n{end}{after}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", action="store_true", help="only write the page, from docs/formats.json")
@@ -278,7 +269,7 @@ def main() -> None:
         report["closer look"] = measure_closer_look(options.closer_look, options.repeats)
         RECORD.write_text(json.dumps(rounded(report), indent=1) + "\n", encoding="utf-8")
     report = json.loads(RECORD.read_text(encoding="utf-8"))
-    PAGE.write_text(with_block(PAGE.read_text(encoding="utf-8"), block(report)), encoding="utf-8")
+    PAGE.write_text(with_block(PAGE.read_text(encoding="utf-8"), block(report), "formats"), encoding="utf-8")
 
 
 if __name__ == "__main__":

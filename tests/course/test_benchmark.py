@@ -29,7 +29,7 @@ def report():
 
 def test_the_page_has_the_measured_numbers(report):
     text = text_of(ROOT / "docs" / "benchmark.md")
-    assert benchmark_table.with_block(text, benchmark_table.block(report, GPU)) == text, (
+    assert benchmark_table.with_block(text, benchmark_table.block(report, GPU), "benchmark") == text, (
         "docs/benchmark.md and docs/benchmark.json differ: python scripts/benchmarks/benchmark.py --table"
     )
     assert text_of(ROOT / "docs" / "speed.md") == benchmark_table.page(report, GPU)
@@ -118,17 +118,18 @@ def test_numbers_have_three_digits():
 
 
 def test_only_the_text_between_the_marks_is_replaced(tmp_path, report):
-    old = f"before\n{benchmark_table.BLOCK_START}\nold\n{benchmark_table.BLOCK_END}\nafter\n"
-    once = benchmark_table.with_block(old, "new")
-    assert once == old.replace("old", "new") and benchmark_table.with_block(once, "new") == once
+    start, end = "<!-- benchmark -->", "<!-- /benchmark -->"
+    old = f"before\n{start}\nold\n{end}\nafter\n"
+    once = benchmark_table.with_block(old, "new", "benchmark")
+    assert once == old.replace("old", "new") and benchmark_table.with_block(once, "new", "benchmark") == once
     (tmp_path / "docs").mkdir()
     page = tmp_path / "docs" / "benchmark.md"
     page.write_text(old, encoding="utf-8")
     benchmark_table.write_tables(tmp_path, report, GPU)
     assert benchmark_table.block(report, GPU) in text_of(page)
-    for wrong in ("no marks", benchmark_table.BLOCK_END + benchmark_table.BLOCK_START, old + old):
+    for wrong in ("no marks", start, end + start, old + old):
         with pytest.raises(ValueError, match="once each"):
-            benchmark_table.with_block(wrong, "new")
+            benchmark_table.with_block(wrong, "new", "benchmark")
 
 
 def test_jobs_take_turns_and_the_first_round_is_not_measured():

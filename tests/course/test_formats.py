@@ -3,14 +3,14 @@
 import json
 
 import formats
-import pytest
+from benchmark_table import with_block
 from checkout import text_of
 
 
 def test_the_page_is_made_from_the_record():
     report = json.loads(text_of(formats.RECORD))
     page = text_of(formats.PAGE)
-    assert formats.with_block(page, formats.block(report)) == page
+    assert with_block(page, formats.block(report), "formats") == page
     assert "ARM_TABLE" not in page
     forms = report["forms"]
     assert set(forms) == set(formats.FORMS)
@@ -29,14 +29,6 @@ def test_what_was_not_measured_is_said():
     assert "photos of AFLW" not in text and "ONNX Runtime" not in text
     (row,) = [line for line in text.splitlines() if line.startswith("| int8 |")]
     assert row.endswith("|  | 0.62 |"), "how far points moved is that of the rendered faces"
-
-
-@pytest.mark.parametrize(
-    "text", ["", "<!-- formats -->", "<!-- /formats --> <!-- formats -->", 2 * "<!-- formats --> <!-- /formats -->"]
-)
-def test_a_page_without_its_marks_is_refused(text):
-    with pytest.raises(ValueError, match="once each"):
-        formats.with_block(text, "new")
 
 
 def test_time_is_measured_in_turn(monkeypatch):
