@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..common.arrays import Array, Image
 from ..geometry.camera import rotation_matrix
 from ..geometry.mesh import triangle_edges
+from ..geometry.shading import GAMMA
 from ..morphable_model.gaze import LOOK_ASIDE, LOOK_DOWN, LOOK_UP
 from ..reconstruction.face import Face
 from ..reconstruction.mesh_files import textured
@@ -180,7 +181,7 @@ class Avatar:
                 targets[k] = np.concatenate([part.vertices for part in moved]) - vertices
         kinds = len(rest) // 2  # of parts: upper lashes, lower lashes, shadow
         sheets = np.concatenate([part.texture for part in rest[:kinds]])
-        picture = np.dstack([np.tile(np.rint(255 * color ** (1 / 2.2)), (*sheets.shape[:2], 1)), sheets[..., 1]])
+        picture = np.dstack([np.tile(np.rint(255 * color ** (1 / GAMMA)), (*sheets.shape[:2], 1)), sheets[..., 1]])
         picture = cv2.resize(picture.astype(np.float32), LASH_PICTURE, interpolation=cv2.INTER_AREA)
         uv = [part.uv * [1, 0.94 / kinds] + [0, (k % kinds + 0.03) / kinds] for k, part in enumerate(rest)]
         first = np.cumsum([0, *(len(part.vertices) for part in rest)])

@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 
 from ..common.arrays import Array, Image
 from ..common.assets import read_asset
+from ..geometry.shading import GAMMA
 from ..reconstruction.face import Face
 from ..reconstruction.mesh_files import linear_light, srgb
 from ..synthetic.appearance import Hair
@@ -172,5 +173,5 @@ def under_hair(skin: Array, part: Part, face: int) -> NDArray[np.float32]:
 
 def shaded(colors: Array, cover: Array, color: Array) -> NDArray[np.float32]:
     """Colours (W, 3), 0 to 255, of a scalp that hair of a linear colour (3,) covers by ``cover`` (W,)."""
-    dark = 255 * np.clip(np.asarray(color) * 0.6, 0, 1) ** (1 / 2.2)
+    dark = 255 * np.clip(np.asarray(color) * 0.6, 0, 1) ** (1 / GAMMA)
     return (colors + 0.85 * cover[:, None] * (dark - colors)).astype(np.float32)

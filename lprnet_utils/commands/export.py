@@ -50,19 +50,24 @@ a checkpoint need --origin, a TOML file that states network, licence, training_d
 def export(arguments: argparse.Namespace) -> int:
     """Write the best weights of a training run as a .tflite file that states its origin and licence."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from ..common.files import check_ending, remove_unfinished
+    from ..common.files import check_ending, load_checkpoint, remove_unfinished
     from ..networks import export_litert
     from ..synthetic import SyntheticFaces
+    from ..training.recipes import CLOSE_UPS
 
     check_ending(arguments.output, (".tflite", ".onnx") if arguments.finished else (".tflite",))
     remove_unfinished(arguments.output.parent)
     if arguments.finished:
         return _export_finished(arguments)
-    if arguments.run and (kind := _closer_look_of(arguments.run)):
-        return _export_closer_look(arguments, kind)
-    if arguments.run and (chart := _chart_of(arguments.run)) != "face":
-        return _export_chart(arguments, chart)
-    model, metadata, crops = (_from_run if arguments.run else _from_statement)(arguments)
+    if arguments.run:
+        info = load_checkpoint(arguments.run / "checkpoint.bin")[1]
+        if kind := CLOSE_UPS.get(info["config"]["network"]):
+            return _export_closer_look(arguments, info, kind)
+        if (chart := info["config"]["network_options"].get("chart", "face")) != "face":
+            return _export_chart(arguments, info, chart)
+        model, metadata, crops = _from_run(arguments, info)
+    else:
+        model, metadata, crops = _from_statement(arguments)
     # the likelihood is measured on synthetic faces too, because hardly any photo shows a wide-open mouth
     size = model.input_shape[1]
     faces = SyntheticFaces(1, size)
@@ -115,27 +120,12 @@ def _report(done: dict[str, float], arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _closer_look_of(run: Path) -> str | None:
-    """What a run's network looks at more closely, ``eye`` or ``mouth``; None for a network that makes maps."""
-    from ..common.files import load_checkpoint
-    from ..training.recipes import CLOSE_UPS
-
-    return CLOSE_UPS.get(load_checkpoint(run / "checkpoint.bin")[1]["config"]["network"])
-
-
-def _chart_of(run: Path) -> str:
-    """What the maps of a run's network show."""
-    from ..common.files import load_checkpoint
-
-    return load_checkpoint(run / "checkpoint.bin")[1]["config"]["network_options"].get("chart", "face")
-
-
-def _export_chart(arguments: argparse.Namespace, chart: str) -> int:
+def _export_chart(arguments: argparse.Namespace, info: dict[str, Any], chart: str) -> int:
     """Write a network for another surface than the face, checked on synthetic photos that no training used."""
     from ..networks import export_litert
     from ..synthetic.folders import GENERATORS
 
-    model, metadata, _ = _from_run(arguments)
+    model, metadata, _ = _from_run(arguments, info)
     photos = GENERATORS[chart][0](seed=CALIBRATION_SEED, size=model.input_shape[1])
     count = CALIBRATION_FACES if arguments.precision == "int8" else FORM_CHECKS
     examples = np.stack([photos.sample(k).image for k in range(count)]).astype(np.float32) / 255
@@ -143,7 +133,7 @@ def _export_chart(arguments: argparse.Namespace, chart: str) -> int:
     return _report(done, arguments)
 
 
-def _export_closer_look(arguments: argparse.Namespace, kind: str) -> int:
+def _export_closer_look(arguments: argparse.Namespace, info: dict[str, Any], kind: str) -> int:
     """Write a network of the closer look, checked on close-ups that no training used."""
     from ..common.assets import data_path
     from ..datasets.closeups import CloseUps
@@ -152,7 +142,7 @@ def _export_closer_look(arguments: argparse.Namespace, kind: str) -> int:
     from ..training import TrainingConfig
     from ..training.closer_look import CloseUpTask
 
-    model, metadata, _ = _from_run(arguments)
+    model, metadata, _ = _from_run(arguments, info)
     task = CloseUpTask(kind, TrainingConfig(**metadata["recipe"]))
     faces = SyntheticCloseUps(seed=1)
     data = CloseUps.of_faces((faces.sample(k) for k in range(CHECK_FACES)), kind)
@@ -172,6 +162,7 @@ def fit_distance_curve(model: keras.Model, crops: Array) -> list[float]:
     """
     from scipy.optimize import minimize
 
+    from ..geometry.shading import GAMMA
     from ..reconstruction import shape_distance
     from ..synthetic import background
     from ..uv import UVLayout, decode_map
@@ -179,7 +170,7 @@ def fit_distance_curve(model: keras.Model, crops: Array) -> list[float]:
     rng, layout = np.random.default_rng(0), UVLayout(model.output_shape[1])
     backgrounds = np.stack([background(rng, layout.size) for _ in crops])
     distances = []
-    for images in (crops, np.clip(backgrounds, 0, 1) ** (1 / 2.2)):
+    for images in (crops, np.clip(backgrounds, 0, 1) ** (1 / GAMMA)):
         codes = model.predict(images.astype(np.float32), verbose=0)
         distances.append([shape_distance(layout.smooth(decode_map(code)), layout) for code in codes])
     distance = np.minimum(np.concatenate(distances), MAX_DISTANCE_MM)
@@ -196,15 +187,13 @@ def fit_distance_curve(model: keras.Model, crops: Array) -> list[float]:
     return [round(float(middle), 2), round(width, 2)]
 
 
-def _from_run(arguments: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], list[Image]]:
-    """Network and metadata of a run's checkpoint, and real crops to check the export on."""
+def _from_run(arguments: argparse.Namespace, info: dict[str, Any]) -> tuple[keras.Model, dict[str, Any], list[Image]]:
+    """Network and metadata of a run whose checkpoint says ``info``, and real crops to check the export on."""
     from .. import networks
-    from ..common.files import load_checkpoint
     from ..datasets import PhotoFolder
     from ..training import TrainingConfig
     from ..training.origin import describe_run
 
-    info = load_checkpoint(arguments.run / "checkpoint.bin")[1]
     config = TrainingConfig(**info["config"])
     origin = describe_run(info.get("origin"), arguments.licence, config.chart)
     model = getattr(networks, config.network)(**config.network_options)

@@ -16,6 +16,8 @@ from .mesh import vertex_normals
 SH_CONSTANTS = (0.282095, 0.488603, 1.092548, 0.315392, 0.546274)
 COSINE_KERNEL = (1.0, 2 / 3, 2 / 3, 2 / 3, 1 / 4, 1 / 4, 1 / 4, 1 / 4, 1 / 4)
 
+GAMMA = 2.2  # grey levels, 0 to 1, to this power are light: nearly sRGB's curve, and simpler
+
 PICTURE_WIDTH_MM = 210.0  # width that a rendered picture spans; a face is about 180 mm high
 LAMP = np.array([-0.35, 0.45, 0.82])  # direction toward the lamp of a rendered picture, in the face frame
 CLAY = (205, 205, 205)  # RGB of a mesh without colours of its own

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..common.arrays import Array
 from ..common.compiled import compiled
 from ..geometry.landmarks import CHIN, LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, OUTER_LIPS, RIGHT_EYE, UNDER_NOSE
+from ..geometry.shading import GAMMA
 from .accessories import glasses, hat
 from .head import CLOTHES_TOP, EYE_SEGMENTS, Head, Part, skin_sheets
 from .renderer import Surface
@@ -117,7 +118,7 @@ class Appearance:
         model = head.model
         skins, brows = skin_sheets()
         texel = np.clip((model.uv * skins.shape[1]).astype(int), 0, skins.shape[1] - 1)
-        linear = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
+        linear = ((np.arange(256) / 255.0) ** GAMMA).astype(np.float32)
         self.skins = np.concatenate([linear[skins[:, texel[:, 1], texel[:, 0]]], linear[head.file["head_colors"]]], 1)
         self.is_dark = (self.skins[:, : len(texel)] @ LUMINANCE).mean(1) < DARK_SKIN_LUMINANCE
         self._brow_sheets, self._texel = brows, texel
@@ -158,7 +159,7 @@ class Appearance:
             skin = self.skins[low] + np.float32(rng.random() ** 2.2) * (self.skins[high] - self.skins[low])
         mottling = np.exp(np.float32(rng.normal(0, 0.04)) * rng.standard_normal(len(skin), np.float32))
         scale_colors(skin, mottling, np.exp(rng.normal(0, 0.12)) * (1 + rng.normal(0, 0.05, 3)), 0.004, 0.95)
-        tone = float((skin[: self.head.face_count] @ LUMINANCE).mean() ** (1 / 2.2))
+        tone = float((skin[: self.head.face_count] @ LUMINANCE).mean() ** (1 / GAMMA))
         labels |= {"skin": str(self.head.file["skin_names"][which]), "tone": tone}
         return skin, tone
 

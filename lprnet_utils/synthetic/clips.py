@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..common.arrays import Array, Image
 from ..geometry.camera import Camera, rotation_matrix
-from ..geometry.shading import Light
+from ..geometry.shading import GAMMA, Light
 from .effects import background
 from .faces import SyntheticFaces
 from .renderer import Surface, draw_head
@@ -164,7 +164,7 @@ class RenderedClip:
         for person, exposure in enumerate(self._exposures):
             vertices, camera = self._pose_head(person, k / self.fps)
             self._render(picture, person, vertices, camera, exposure)
-        image = 255 * cv2.pow(np.clip(picture, 0, 1), 1 / 2.2)
+        image = 255 * cv2.pow(np.clip(picture, 0, 1), 1 / GAMMA)
         if self.noise:
             rng = np.random.default_rng([self.seed, 2, k])
             image = image + self.noise * rng.standard_normal(image.shape, np.float32)

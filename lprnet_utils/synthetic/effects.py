@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..common.arrays import Array, Image
 from ..common.assets import data_path
 from ..common.images import read_image
+from ..geometry.shading import GAMMA
 
 
 def background(rng: np.random.Generator, n: int) -> NDArray[np.float32]:
@@ -35,7 +36,7 @@ def background(rng: np.random.Generator, n: int) -> NDArray[np.float32]:
     if rng.random() < 0.6:  # out of focus; two box filters cost the same at any width, unlike a Gaussian
         width = (int(rng.integers(2, 13)),) * 2
         out = cv2.blur(cv2.blur(out, width), width)
-    return cv2.pow(out, 2.2)
+    return cv2.pow(out, GAMMA)
 
 
 @lru_cache(maxsize=1)

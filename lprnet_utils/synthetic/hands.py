@@ -15,7 +15,7 @@ from ..geometry.camera import Camera, rotation_matrix
 from ..geometry.crop import crop_side
 from ..geometry.mesh import vertex_normals
 from ..geometry.rasterizer import interpolate, rasterize
-from ..geometry.shading import Light
+from ..geometry.shading import GAMMA, Light
 from ..morphable_model.posed import PosedModel
 from ..uv.charts import load_layout
 from .effects import background, obstacle, shadow, simulate_camera
@@ -49,7 +49,7 @@ class Skin:
     def of(cls, model: PosedModel) -> Skin:
         """The colours' ingredients for the bundled hand."""
         file, head = read_bundled_arrays("hand.npz"), read_bundled_arrays("head.npz")
-        tones = (head["head_colors"].reshape(20, -1, 3).astype(float).mean(1) / 255) ** 2.2
+        tones = (head["head_colors"].reshape(20, -1, 3).astype(float).mean(1) / 255) ** GAMMA
         normals = vertex_normals(model.mean, model.triangles)
         palm = np.clip((PALM_Z - normals[:, 2]) / (2 * PALM_Z), 0, 1)
         near = np.linalg.norm(model.mean[:, None] - model.joints[5:], axis=2)  # of the fingers' joints

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array, Image
 from ..geometry.landmarks import BROWS, EYES
-from ..geometry.shading import sh_basis
+from ..geometry.shading import GAMMA, sh_basis
 from ..reconstruction.face import Face
 from ..uv.maps import SURFACE
 from ..uv.texture import photo_to_texture, texel_normals
@@ -93,7 +93,7 @@ def relight(
     out, inside = _canvas(face, image), np.isfinite(drawn[..., 0])
     opacity = _fade_toward_outline(inside, LIGHT_FADE_WIDTH * np.ptp(face.vertices[:, 1]))
     light = _to_linear(out[region]) * (1 + opacity * (np.nan_to_num(drawn) - 1))
-    out[region] = np.rint(255 * np.clip(light, 0, 1) ** (1 / 2.2)).astype(np.uint8)
+    out[region] = np.rint(255 * np.clip(light, 0, 1) ** (1 / GAMMA)).astype(np.uint8)
     return out
 
 
@@ -231,4 +231,4 @@ def _sample_texture(texture: Array, drawn: Array) -> NDArray[np.float32]:
 
 
 def _to_linear(colors: ArrayLike) -> Array:
-    return (np.asarray(colors, np.float32) / 255) ** 2.2
+    return (np.asarray(colors, np.float32) / 255) ** GAMMA
