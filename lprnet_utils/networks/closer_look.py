@@ -20,8 +20,9 @@ CONTEXT_LIMIT = 4.0  # standard deviations
 
 
 def closer_look_network(
-    points: int, size: int, expressions: int, context: int = 16, modes: int = 40, name: str = "closer_look"
-) -> keras.Model:
+    points: int, size: int, expressions: int, context: int = 16, modes: int = 40, name: str = "closer_look",
+    normalised: bool = True,
+) -> keras.Model:  # fmt: skip
     """Build a network that sees a region again and moves the points that a first map has there.
 
     Inputs: a crop (B, size, size, 3), 0 to 1, and the region's points (B, points, 3) of the first map, in coordinates
@@ -32,12 +33,12 @@ def closer_look_network(
 
     The encoder consists of plain convolutions, because a processor trains them about three times as fast as inverted
     residuals of :func:`lprnet_lite`. It ends with a grid, so that the dense layer behind it knows where in the crop
-    something is. ``size`` is a multiple of 32.
+    something is. ``size`` is a multiple of 32. ``normalised`` is that of :func:`lprnet_lite`.
     """
 
     def convolution(x, width, stride=1, kernel=3):
-        x = Conv2D(width, kernel, strides=stride, padding="same", use_bias=False)(x)
-        return layers.ReLU()(BatchNormalization()(x))
+        x = Conv2D(width, kernel, strides=stride, padding="same", use_bias=not normalised)(x)
+        return layers.ReLU()(BatchNormalization()(x) if normalised else x)
 
     crop = keras.Input((size, size, 3), name="crop")
     before = keras.Input((points, 3), name="points")
@@ -59,14 +60,16 @@ def closer_look_network(
     return keras.Model([crop, before], layers.Concatenate(dtype="float32")([moved, extras, weights]), name=name)
 
 
-def closer_eye() -> keras.Model:
+def closer_eye(normalised: bool = True) -> keras.Model:
     """The network for an eye and its brow; the left ones are mirrored."""
-    return closer_look_network(EYE_POINTS, EYE.size, len(REGION_EXPRESSIONS[0]), 12, 36, "closer_eye")
+    expressions = len(REGION_EXPRESSIONS[0])
+    return closer_look_network(EYE_POINTS, EYE.size, expressions, 12, 36, "closer_eye", normalised)
 
 
-def closer_mouth() -> keras.Model:
+def closer_mouth(normalised: bool = True) -> keras.Model:
     """The network for the mouth and the nose's wings."""
-    return closer_look_network(MOUTH_POINTS, MOUTH.size, len(REGION_EXPRESSIONS[2]), modes=32, name="closer_mouth")
+    expressions = len(REGION_EXPRESSIONS[2])
+    return closer_look_network(MOUTH_POINTS, MOUTH.size, expressions, 16, 32, "closer_mouth", normalised)
 
 
 def set_modes(model: keras.Model, before: Array, moves: Array) -> dict[str, float]:

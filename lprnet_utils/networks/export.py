@@ -1,5 +1,6 @@
 """Networks as LiteRT files that describe themselves: conversion, checked export, loading and timing."""
 
+import re
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,8 @@ from ..uv.encoding import SPAN
 from ..uv.layout import UVLayout
 from .quantisation import convert_int8, litert_converter, quiet_converter
 from .stored_weights import store_weights
+
+StoredLayer = tuple[str, np.ndarray, np.ndarray | None]  # name of the kernel, kernel in the axes of Keras, and bias
 
 
 class Precision(NamedTuple):
@@ -183,8 +186,9 @@ def load_litert(model: keras.Model, data: bytes) -> None:
     """Load the weights of a LiteRT file, given by its content, into a network, to continue its training.
 
     A LiteRT file has batch normalisation folded into its convolutions, so the network must have none, as
-    ``lprnet_lite(normalised=False)``. Half precision becomes float32. ValueError if the layers of the file do not match
-    those of the network, or its weights are ``int8``, which is too coarse for further training.
+    ``lprnet_lite(normalised=False)``. Between two layers without an activation the file has one bias, that of the
+    second layer; the first one's becomes 0. Half precision becomes float32. ValueError if the layers of the file do not
+    match those of the network, or its weights are ``int8``, which is too coarse for further training.
     """
     if any("normalization" in type(layer).__name__.lower() for layer in model.layers):
         raise ValueError(
@@ -196,22 +200,41 @@ def load_litert(model: keras.Model, data: bytes) -> None:
     for layer in model.layers:
         if not hasattr(layer, "kernel"):
             continue
-        shape, bias = tuple(layer.kernel.shape), layer.use_bias
-        matches = (k for k, (kernel, b) in enumerate(unused) if kernel.shape == shape and (b is not None or not bias))
-        k = next(matches, None)
-        if k is None:
+        if (k := _place_of(layer, unused)) is None:
             raise ValueError(
-                f"the file has no weights for {layer.name} of {model.name}, {shape}{' with a bias' * bias}: "
-                f"{len(unused)} of its {count} layers are left (was the network made with normalised=False?)"
+                f"the file has no weights for {layer.name} of {model.name}, {tuple(layer.kernel.shape)}"
+                f"{' with a bias' * layer.use_bias}: {len(unused)} of its {count} layers are left (was the network "
+                "made with normalised=False?)"
             )
-        layer.set_weights(unused.pop(k)[: 1 + bias])
+        _, kernel, bias = unused.pop(k)
+        if layer.use_bias:
+            layer.set_weights([kernel, np.zeros(layer.bias.shape, np.float32) if bias is None else bias])
+        else:
+            layer.set_weights([kernel])
     if unused:
         raise ValueError(f"{len(unused)} of the file's {count} layers have no place in {model.name}")
 
 
-def _read_layers(data: bytes) -> list[tuple[np.ndarray, np.ndarray | None]]:
-    """Kernel, in the axes of Keras, and bias of each convolution and dense layer of a LiteRT file, in its order."""
+def _place_of(layer: keras.Layer, found: list[StoredLayer]) -> int | None:
+    """Which of a file's layers is this one: the next of its shape, or the one of its name if the network gives it one.
+
+    Layers of one shape stand in a file in the order of the network, but for those that branch from the same layer.
+    """
+    linear = layer.activation is keras.activations.linear
+    places = [
+        k
+        for k, (_, kernel, bias) in enumerate(found)
+        if kernel.shape == tuple(layer.kernel.shape) and (bias is not None or not layer.use_bias or linear)
+    ]
+    is_named = not layer.name.startswith(type(layer).__name__.lower())
+    own = [k for k in places if re.search(rf"/{re.escape(layer.name)}(_\d+)?/", found[k][0])] if is_named else []
+    return next(iter(own or places), None)
+
+
+def _read_layers(data: bytes) -> list[StoredLayer]:
+    """Each convolution and dense layer of a LiteRT file, in its order."""
     network = LiteRTModel(data).interpreter
+    names = {entry["index"]: entry["name"] for entry in network.get_tensor_details()}
     operations = network._get_ops_details()  # no public method tells which constant is the kernel of which layer
     sources = {o["outputs"][0]: o["inputs"][0] for o in operations if o["op_name"] == "DEQUANTIZE"}
 
@@ -228,7 +251,8 @@ def _read_layers(data: bytes) -> list[tuple[np.ndarray, np.ndarray | None]]:
         inputs = operation["inputs"]  # picture, kernel and perhaps bias; -1 stands for no bias
         kernel = read_constant(inputs[1])
         kernel = kernel.T if kernel.ndim == 2 else kernel.transpose(1, 2, 3, 0)
-        layers.append((kernel, read_constant(inputs[2]) if len(inputs) > 2 and inputs[2] >= 0 else None))
+        bias = read_constant(inputs[2]) if len(inputs) > 2 and inputs[2] >= 0 else None
+        layers.append((names[inputs[1]], kernel, bias))
     return layers
 
 

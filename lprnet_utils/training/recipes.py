@@ -16,8 +16,8 @@ NETWORK_OPTIONS = {
     "prnet": {"size": int},
     "lprnet": {"size": int},
     "lprnet_lite": {"size": int, "code": int, "posed": bool, "normalised": bool, "chart": str},
-    "closer_eye": {},
-    "closer_mouth": {},
+    "closer_eye": {"normalised": bool},
+    "closer_mouth": {"normalised": bool},
 }
 CLOSE_UPS = {"closer_eye": "eye", "closer_mouth": "mouth"}  # networks that train on close-ups, and of what
 CHOICES = {

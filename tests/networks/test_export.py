@@ -6,8 +6,16 @@ import pytest
 from toy import ToySource, tiny_network
 
 from lprnet_utils import LPRNet, UVLayout
+from lprnet_utils.common import data_path
 from lprnet_utils.common.litert import LiteRTModel, read_metadata, read_weights
-from lprnet_utils.networks import export_litert, load_litert, lprnet_lite, time_litert
+from lprnet_utils.networks import (
+    closer_eye,
+    closer_mouth,
+    export_litert,
+    load_litert,
+    lprnet_lite,
+    time_litert,
+)
 from lprnet_utils.networks.export import PRECISIONS, convert_litert
 from lprnet_utils.synthetic import SyntheticFaces
 from lprnet_utils.training import Trainer, TrainingConfig
@@ -133,6 +141,22 @@ def test_bundled_weights_can_be_trained_further(bundled):
         load_litert(lprnet_lite(code=0, normalised=False), read_weights("open")[1])
     with pytest.raises(ValueError, match="have no place in"):
         load_litert(keras.Model(bundled.input, bundled.layers[1].output), read_weights("open")[1])
+
+
+@pytest.mark.parametrize(("name", "network"), [("eye", closer_eye), ("mouth", closer_mouth)])
+def test_the_bundled_closer_look_can_be_trained_on(name, network):
+    """Two layers of the eye have one shape: they are told apart by their names."""
+    data, model = data_path(f"closer_look/{name}.tflite").read_bytes(), network(normalised=False)
+    load_litert(model, data)
+    rng = np.random.default_rng(0)
+    crop, points = rng.random(model.inputs[0].shape[1:]), rng.normal(0, 0.1, model.inputs[1].shape[1:])
+    expected = LiteRTModel(data)(crop, points)[0]
+    inputs = [values[None].astype(np.float32) for values in (crop, points)]
+    for training in (False, True):
+        assert np.abs(np.asarray(model(inputs, training=training))[0] - expected).max() < 1e-4, training
+    assert np.ptp(expected) > 0.1
+    with pytest.raises(ValueError, match="normalised=False"):
+        load_litert(network(), data)
 
 
 def test_a_larger_network_takes_longer(tmp_path):
