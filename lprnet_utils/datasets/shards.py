@@ -22,6 +22,7 @@ from ..common.assets import DatasetError, existing_folder
 from ..common.files import make_folder, only_process, read_checked, remove_unfinished
 from ..common.parallel import check_cluster, run_jobs
 from ..geometry.camera import Camera
+from ..geometry.crop import resize_square
 from ..morphable_model.fitting import Fits
 from .sources import Source
 from .surfaces import load_surface
@@ -195,7 +196,7 @@ class Shards(Source):
     def image(self, i: int) -> Image:
         """Crop i, (N, N, 3) uint8 RGB; the photo with its margin if not ``cropped``."""
         picture = self._stored(i)
-        return resize_crop(picture, self.size) if self.cropped else picture
+        return resize_square(picture, self.size) if self.cropped else picture
 
     def landmarks(self, i: int) -> Array:
         """Landmarks (L, 3) of crop i, in its pixels; z has an arbitrary zero. A face has 68."""
@@ -210,13 +211,6 @@ class Shards(Source):
         """The pairs in their order."""
         for i in range(len(self)):
             yield self.image(i), self.maps([i])[0]
-
-
-def resize_crop(crop: Image, size: int) -> Image:
-    """A square crop (N, N, 3) in another size, (size, size, 3)."""
-    if len(crop) == size:
-        return crop
-    return cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA if len(crop) > size else cv2.INTER_LINEAR)
 
 
 def _shard_model_name(shards: list[dict[str, NDArray]], paths: list[Path]) -> str:

@@ -137,6 +137,14 @@ def _read_square(picture: Array, matrix: Array, first: Array, block: int, size: 
     return cv2.warpAffine(picture, moved, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
+def resize_square(picture: Array, size: int) -> Array:
+    """A square picture (N, N, 3) in another size, (size, size, 3): by means over areas, or enlarged bilinearly."""
+    if len(picture) == size:
+        return picture
+    kind = cv2.INTER_AREA if len(picture) > size else cv2.INTER_LINEAR
+    return cv2.resize(picture, (size, size), interpolation=kind)
+
+
 def transform_points(matrix: ArrayLike, points: ArrayLike) -> Array:
     """Apply a similarity ``[[a, -b, tx], [b, a, ty]]``, which does not reflect, to points (..., 2 or 3) of an image.
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.assets import AssetError, read_bundled_arrays
-from ..datasets.shards import Sample, pack, resize_crop
+from ..datasets.shards import Sample, pack
+from ..geometry.crop import resize_square
 from ..morphable_model.fitting import Fits
 from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
@@ -70,6 +71,6 @@ def held_out_faces(kind: str = "makehuman", size: int = 128) -> list[Sample]:
         picture = cv2.imdecode(file["data"][offset[k] : offset[k + 1]], cv2.IMREAD_COLOR)
         if picture is None:
             raise AssetError(f"photo {k} of {HELD_OUT_FILES[kind]} is not a readable JPEG")
-        picture = resize_crop(picture[..., ::-1], size)
+        picture = resize_square(picture[..., ::-1], size)
         samples.append(Sample(picture, position_map, fits.coefficients[k], fits.camera(k), labels[k]))
     return samples

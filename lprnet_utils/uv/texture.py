@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.arrays import Array, Image
+from ..geometry.crop import resize_square
 from ..geometry.mesh import vertex_normals
 from .layout import SURFACE, UVLayout
 
@@ -159,7 +160,7 @@ def fill_texture(colors: Array, trust: Array, cosine: Array, layout: UVLayout) -
     # a mirror texel that is seen much less obliquely is the better picture of the two
     preference = _ramp(cosine / np.maximum(cosine[:, ::-1], 1e-3), *MIRROR_COSINE_RATIO)
     direct = trust * np.maximum(preference, 1 - mirror_trust)
-    small = cv2.resize(colors, (n, n), interpolation=cv2.INTER_AREA if size > n else cv2.INTER_LINEAR)
+    small = resize_square(colors, n)
     difference = fill_from_known(small - small[:, ::-1], trust * mirror_trust)
     light = difference.mean(-1, keepdims=True)
     difference = resize_map(light + np.clip(difference - light, -MAX_TINT, MAX_TINT), size)
@@ -167,7 +168,7 @@ def fill_texture(colors: Array, trust: Array, cosine: Array, layout: UVLayout) -
     known = direct + mirrored
     mixed = direct[..., None] * colors + mirrored[..., None] * (colors[:, ::-1] + difference)
     mixed /= np.maximum(known, 1e-6)[..., None]
-    small = cv2.resize(mixed, (n, n), interpolation=cv2.INTER_AREA if size > n else cv2.INTER_LINEAR)
+    small = resize_square(mixed, n)
     unlike = resize_map(skin_unlikeness(small, resize_map(known, n), layout), size)
     skin = fill_from_known(mixed, np.where((known > 0.5) & (unlike < 0.1), known, 0))
     mixed = skin + known[..., None] * (mixed - skin)
