@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lprnet_utils.commands.main import main
-from lprnet_utils.common import DatasetError
+from lprnet_utils.common import DatasetError, data_path
 from lprnet_utils.common.litert import LiteRTModel, read_metadata
 from lprnet_utils.datasets import Shards, closeups
 from lprnet_utils.datasets.closeups import MARGIN, CloseUp, CloseUps, pack_closeups, patch_size
@@ -242,6 +242,10 @@ def test_the_command_trains_resumes_and_refuses_a_stream(folder, tmp_path, capsy
     with open(tmp_path / "run" / "log.csv") as file:
         last = float(list(csv.DictReader(file))[-1]["nme"])
     assert f"after: {last:.3f}" in out, "what is printed is measured with the weights that are saved"
+    bundled = ["--start", str(data_path("closer_look/mouth.tflite")), "--set", "network_options = {normalised = false}"]
+    assert main([*words[:-1], "samples = 8", *bundled, "--run", str(tmp_path / "trained on")]) == 0
+    assert len(prepared) == 1 and (tmp_path / "trained on" / "best.weights.h5").exists()
+    capsys.readouterr()
     assert main([*words, "--stream"]) == 2
     assert "leave --stream out" in capsys.readouterr().err
     monkeypatch.setattr("lprnet_utils.commands.export.CHECK_FACES", 3)
