@@ -44,7 +44,7 @@ def test_the_file_contains_the_stated_origin_and_its_notices(tmp_path, monkeypat
     assert "open has no head-angle network" in capsys.readouterr().err
 
 
-@pytest.mark.walk
+@pytest.mark.slow
 def test_a_network_of_another_size_is_exported_and_measured(tmp_path, monkeypatch):
     """A quarter of the pixels is the way to try an idea on a laptop."""
     monkeypatch.setattr("lprnet_utils.commands.export.CHECK_IMAGES", 2)

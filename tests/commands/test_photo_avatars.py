@@ -34,6 +34,7 @@ def meshes(tree):
     return {mesh["name"]: mesh for mesh in tree["meshes"]}
 
 
+@pytest.mark.slow
 def test_one_avatar_of_several_photos(folder, tmp_path, capsys):
     given = photos(folder, "0.png", "1.png", "2.png", "wall.png")
     assert main(["photo", *given, "-o", str(tmp_path), "--same-person", "--hair", "none"]) == 0
@@ -52,6 +53,7 @@ def test_one_avatar_of_several_photos(folder, tmp_path, capsys):
     assert (tmp_path / "1.landmarks.txt").exists() and (tmp_path / "0.person.glb").exists()
 
 
+@pytest.mark.slow
 def test_hair_and_texture(tmp_path):
     sample = str(data_path("samples/astronaut.jpg"))
 

@@ -17,7 +17,7 @@ LPRNet().reconstruct(data_path("samples/astronaut.jpg"))[0].save("face.glb")
 """
 
 
-@pytest.mark.walk
+@pytest.mark.slow
 def test_a_read_only_package_without_a_home_writes_a_mesh(tmp_path):
     # a file in the place of each cache folder stops even the administrator, who may write into read-only folders
     copy = tmp_path / "site" / "lprnet_utils"

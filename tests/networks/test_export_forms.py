@@ -111,6 +111,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_equalised_channels_compute_the_same(name):
     keras.utils.set_random_seed(0)

@@ -258,6 +258,7 @@ def test_small_faces_are_found(back, size):
     assert missed(back, size, 0.08, range(10, 13)) == 0
 
 
+@pytest.mark.slow
 def test_faces_of_a_twentieth_of_the_height_are_found(back):
     """At this limit it may miss one of 96."""
     assert sum(missed(back, size, 0.05, range(10, 16)) for size in SIZES) <= 1

@@ -104,7 +104,7 @@ def test_video_without_a_face_and_video_of_one_frame(net, clip, tmp_path):
     assert report.frames == report.frames_with_faces == 1 and len(list(VideoFrames(tmp_path / "out.mp4"))) == 1
 
 
-@pytest.mark.walk
+@pytest.mark.slow
 def test_4k_video(net, clip, tmp_path):
     large = [cv2.resize(clip[k].image, (3840, 2160), interpolation=cv2.INTER_CUBIC) for k in range(2)]
     write_video(large, tmp_path / "large.mp4", 25)

@@ -79,6 +79,7 @@ def test_the_expressions_are_those_of_the_frames(moving):
         assert np.rad2deg(Rotation.from_quat(eye).magnitude()).max() > 2, "the eyes move"
 
 
+@pytest.mark.slow
 def test_a_command_writes_it(talk, tmp_path, capsys):
     assert main(["video", str(talk), str(tmp_path / "me.glb")]) == 0
     assert "me.glb" in capsys.readouterr().out

@@ -239,6 +239,7 @@ def test_the_gaze_and_the_tongue(applet):
     assert (points(applet)[0] - rest)[:, 2].max() > 20 and "tongueOut" in LABELS
 
 
+@pytest.mark.slow
 def test_hair_is_chosen_and_drawn(applet):
     applet.front.click()
     figure, rest = sent(applet.view.figure)["hair"], sent(applet.view.points)["hair"]

@@ -87,7 +87,7 @@ def blocked(page):
     return [text for text in texts if "Content Security Policy" in text or "ERR_BLOCKED_BY_CSP" in text]
 
 
-@pytest.mark.walk
+@pytest.mark.slow
 @needs_voila
 def test_the_downloaded_file_has_the_pose_and_expression_of_the_sliders_and_nothing_leaves_the_machine(tmp_path):
     with Chromium(tmp_path) as page, served() as (address, _):
