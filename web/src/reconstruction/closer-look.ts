@@ -148,10 +148,16 @@ export class CloserLooker {
 
 /** A picture (size x size x 3) as in a mirror. */
 function mirroredCrop(crop: Float32Array, size: number): Float32Array {
-  return crop.map((_, i) => {
-    const column = Math.floor(i / 3) % size;
-    return crop[i + 3 * (size - 1 - 2 * column)];
-  });
+  const out = new Float32Array(crop.length);
+  for (let start = 0; start < crop.length; start += 3 * size) {
+    let to = start + 3 * (size - 1);
+    for (let from = start; from < start + 3 * size; from += 3, to -= 3) {
+      out[to] = crop[from];
+      out[to + 1] = crop[from + 1];
+      out[to + 2] = crop[from + 2];
+    }
+  }
+  return out;
 }
 
 /** Points (P x 3), or moves, of a grid as in a mirror; `places` (P) says where each is there. */
