@@ -14,9 +14,9 @@ from ..common.assets import AssetError, read_asset
 from ..common.litert import LiteRTModel, read_weights
 from ..geometry.camera import similarity_alignment
 from ..geometry.crop import warp_levels
-from ..morphable_model.seen_expressions import MIRRORED_MOUTH, REGION_EXPRESSIONS, SEEN_EXPRESSIONS, join_regions
+from ..morphable_model.seen_expressions import REGION_EXPRESSIONS, SEEN_EXPRESSIONS, join_regions
 from ..uv.layout import UVLayout
-from ..uv.regions import MIRROR, Frame, Region, Regions
+from ..uv.regions import Frame, Region, Regions
 
 # units and middles of what follows the points in a network's answer: iris x, y and radius, gaze, confidence
 EXTRAS_UNIT = np.float32([0.1, 0.1, 0.05, 1, 1, 1, 1])
@@ -115,14 +115,9 @@ class CloserLooker:
         """How far a region's grid (P, 3) moves, in coordinates of its crop, the extras (7,) and expressions (E,)."""
         crop = warp_levels(image, frame.matrix(region.size), region.size) / np.float32(255)
         grid = frame.into(first[region.grid]).astype(np.float32)
-        if region.mirror is None:
-            return _parts(self._eye(crop, grid)[0], len(grid))
-        # a mouth is seen twice, the second time in a mirror, and the mean of both errs less than either
-        moves, extras, shown = _parts(self._mouth(crop, grid)[0], len(grid))
-        mirrored = self._mouth(crop[:, ::-1], grid[region.mirror] * MIRROR)[0]
-        moves2, extras2, shown2 = _parts(mirrored, len(grid))
-        moves = (moves + moves2[region.mirror] * MIRROR) / 2
-        return moves, (extras + extras2) / 2, (shown + shown2[MIRRORED_MOUTH]) / 2
+        answer = (self._mouth if region.name == "mouth" else self._eye)(crop, grid)[0]
+        moves, extras, shown = np.split(answer, np.cumsum([3 * len(region.grid), len(EXTRAS_UNIT)]))
+        return moves.reshape(-1, 3), extras * EXTRAS_UNIT + EXTRAS_MIDDLE, shown
 
 
 def _model(data: bytes, name: str, region: Region, expressions: int, threads: int) -> LiteRTModel:
@@ -132,12 +127,6 @@ def _model(data: bytes, name: str, region: Region, expressions: int, threads: in
     if model.shapes != expected:
         raise AssetError(f"{name} takes and gives {model.shapes}, not {expected}: made for other regions or versions")
     return model
-
-
-def _parts(answer: Array, points: int) -> tuple[Array, Array, Array]:
-    """How far points (P, 3) move, the extras (7,) and expressions (E,) of a network's answer."""
-    moves, extras, shown = np.split(answer, np.cumsum([3 * points, len(EXTRAS_UNIT)]))
-    return moves.reshape(-1, 3), extras * EXTRAS_UNIT + EXTRAS_MIDDLE, shown
 
 
 def trust(answer: float, side: float) -> float:

@@ -284,7 +284,7 @@ class Recorder:
 
 
 def recorded_look(looker: CloserLooker, face: Face) -> tuple[Array, CloserLook, list[tuple[Array, Array, Array]]]:
-    """The moved map of a face's first map, what was seen, and calls: both eyes, the mouth, its mirror image."""
+    """The moved map of a face's first map, what was seen, and the inputs and answers of right eye, left eye, mouth."""
     eye, mouth = looker._eye, looker._mouth
     looker._eye, looker._mouth = Recorder(eye), Recorder(mouth)
     try:

@@ -44,11 +44,11 @@ def main() -> int:
     (look,) = medians([lambda: looker(image, face.first_map)], options.rounds)
     print(f"the closer look alone: {look:.1f} ms")
     eye, _, mouth = looker.regions.all
-    for region, network, passes in ((eye, looker._eye, "once for each eye"), (mouth, looker._mouth, "twice")):
+    for region, network in ((eye, looker._eye), (mouth, looker._mouth)):
         crop = np.zeros((region.size, region.size, 3), np.float32)
         grid = np.zeros((len(region.grid), 3), np.float32)
         (alone,) = medians([lambda n=network, c=crop, g=grid: n(c, g)], options.rounds)
-        print(f"its network for the {region.name.split()[-1]}: {alone:.2f} ms, {passes}")
+        print(f"its network for the {region.name.split()[-1]}: {alone:.2f} ms")
     return 0
 
 

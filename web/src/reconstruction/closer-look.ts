@@ -7,7 +7,7 @@ import { FaceError } from '../types.js';
 import type { Layout } from '../uv/layout.js';
 import type { Frame, Region, Regions } from '../uv/regions.js';
 import type { Model } from './lprnet.js';
-import { joinRegions, MIRRORED_MOUTH, REGION_EXPRESSIONS, SEEN_EXPRESSIONS } from './seen-expressions.js';
+import { joinRegions, REGION_EXPRESSIONS, SEEN_EXPRESSIONS } from './seen-expressions.js';
 
 // units and middles of what follows the points in a network's answer: iris x, y and radius, gaze, confidence
 export const EXTRAS_UNIT = [0.1, 0.1, 0.05, 1, 1, 1, 1].map(Math.fround);
@@ -48,11 +48,11 @@ interface Answer {
   shown: Float32Array;
 }
 
-/** How far the texels of a map moved; no two regions overlap. */
+/** Texels of a map that moved: sums over the regions. */
 interface Movement {
   /** Texels x 3, weighted. */
   moves: Float64Array;
-  /** Texels: the weights. */
+  /** Texels: the sum of the weights. */
   weights: Float64Array;
 }
 
@@ -109,29 +109,13 @@ export class CloserLooker {
     return { map: moved, look: { confidence, irises, gaze, firstMap: map, expressions: shown } };
   }
 
-  /** What is seen in the k-th region. */
+  /** The answer of the network of the k-th region for its crop. */
   private async ask(picture: Picture, k: number, frame: Frame, map: Float32Array): Promise<Answer> {
     const region = this.regions.all[k];
     const crop = warpLevels(picture, frame.matrix(region.size), region.size);
     for (let i = 0; i < crop.length; i++) crop[i] /= 255;
     const grid = Float32Array.from(frame.into(pointsAt(map, region.grid)));
-    if (!region.mirroredGrid) return this.answer(this.eye, k, crop, grid);
-    // a mouth is seen twice, the second time in a mirror, and the mean of both errs less than either
-    const seen = await this.answer(this.mouth, k, crop, grid);
-    const inMirror = mirroredPoints(grid, region.mirroredGrid);
-    const other = await this.answer(this.mouth, k, mirroredCrop(crop, region.size), inMirror);
-    const moves = mirroredPoints(other.moves, region.mirroredGrid);
-    return {
-      moves: seen.moves.map((move, i) => (move + moves[i]) / 2),
-      extras: seen.extras.map((extra, i) => (extra + other.extras[i]) / 2),
-      shown: seen.shown.map((weight, i) => (weight + other.shown[MIRRORED_MOUTH[i]]) / 2),
-    };
-  }
-
-  /** What a network answers for a crop of the k-th region and its grid. */
-  private async answer(network: Model, k: number, crop: Float32Array, grid: Float32Array): Promise<Answer> {
-    const region = this.regions.all[k];
-    const [values] = await network.run([crop, grid]);
+    const [values] = await (region.name === 'mouth' ? this.mouth : this.eye).run([crop, grid]);
     const [points, extras] = [grid.length, EXTRAS_UNIT.length];
     const expected = points + extras + REGION_EXPRESSIONS[k].length;
     if (values?.length !== expected) {
@@ -144,25 +128,6 @@ export class CloserLooker {
       shown: values.subarray(points + extras),
     };
   }
-}
-
-/** A picture (size x size x 3) as in a mirror. */
-function mirroredCrop(crop: Float32Array, size: number): Float32Array {
-  const out = new Float32Array(crop.length);
-  for (let start = 0; start < crop.length; start += 3 * size) {
-    let to = start + 3 * (size - 1);
-    for (let from = start; from < start + 3 * size; from += 3, to -= 3) {
-      out[to] = crop[from];
-      out[to + 1] = crop[from + 1];
-      out[to + 2] = crop[from + 2];
-    }
-  }
-  return out;
-}
-
-/** Points (P x 3), or moves, of a grid as in a mirror; `places` (P) says where each is there. */
-function mirroredPoints(points: Float32Array, places: Int32Array): Float32Array {
-  return points.map((_, i) => (i % 3 ? 1 : -1) * points[3 * places[Math.floor(i / 3)] + (i % 3)]);
 }
 
 /** The weights of the expressions that a look saw, by name. */
@@ -197,9 +162,9 @@ function addMoves(movement: Movement, region: Region, frame: Frame, moves: Float
   region.texels.forEach((texel, k) => {
     const weight = confidence * region.window[k];
     for (let channel = 0; channel < 3; channel++) {
-      movement.moves[3 * texel + channel] = weight * shift[3 * k + channel];
+      movement.moves[3 * texel + channel] += weight * shift[3 * k + channel];
     }
-    movement.weights[texel] = weight;
+    movement.weights[texel] += weight;
   });
 }
 
@@ -214,8 +179,9 @@ function moveTexels(
   const shared = together > 0 ? sharedMove(map, { moves, weights }, followed) : null;
   const out = new Float32Array(map.length);
   for (let k = 0, i = 0; k < weights.length; k++, i += 3) {
-    let x = map[i] + moves[i];
-    let y = map[i + 1] + moves[i + 1];
+    const total = Math.max(weights[k], 1); // where regions overlap, their mean
+    let x = map[i] + moves[i] / total;
+    let y = map[i + 1] + moves[i + 1] / total;
     if (shared) {
       const follow = FOLLOW * together * Math.max(1 - weights[k], 0);
       x += follow * (shared[0] * map[i] + shared[1] * map[i + 1] + shared[2]);
@@ -223,7 +189,7 @@ function moveTexels(
     }
     out[i] = x;
     out[i + 1] = y;
-    out[i + 2] = map[i + 2] + moves[i + 2];
+    out[i + 2] = map[i + 2] + moves[i + 2] / total;
   }
   return out;
 }

@@ -27,11 +27,6 @@ export function otherSide(name: string): string {
   return name.endsWith('Right') ? `${name.slice(0, -'Right'.length)}Left` : name;
 }
 
-/** Which expression of a mouth each is in the mirrored face. */
-export const MIRRORED_MOUTH: readonly number[] = REGION_EXPRESSIONS[2].map((name) =>
-  REGION_EXPRESSIONS[2].indexOf(otherSide(name)),
-);
-
 /**
  * Weights of {@link SEEN_EXPRESSIONS} from those of each region; NaN where no region is seen. What two regions see is
  * their mean by confidence.

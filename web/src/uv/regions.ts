@@ -137,8 +137,6 @@ export class Region {
     /** Of the crop, pixels. */
     readonly size: number,
     readonly mirrored: boolean,
-    /** P: where each point of the grid is in the mirrored face, if the region lies on both sides of it. */
-    readonly mirroredGrid?: Int32Array,
   ) {}
 
   /** The crop for a position map. Its size and its up direction are those of the map's camera. */
@@ -152,7 +150,8 @@ export class Region {
 
   /** The same region on the other side of the face. */
   mirror(name: Region['name'], size: number): Region {
-    const other = (texels: Int32Array): Int32Array => otherTexels(texels, size);
+    const other = (texels: Int32Array): Int32Array =>
+      texels.map((texel) => texel - (texel % size) + size - 1 - (texel % size));
     const middle = { texels: other(this.middle.texels), weights: this.middle.weights };
     const { window, spread, side } = this;
     const [texels, core, grid] = [this.texels, this.core, this.grid].map(other);
@@ -167,27 +166,16 @@ export class Regions {
 
   constructor(readonly layout: Layout) {
     const right = regionOf(layout, 'right eye', EYE);
-    this.all = [right, right.mirror('left eye', layout.size), regionOf(layout, 'mouth', MOUTH, true)];
+    this.all = [right, right.mirror('left eye', layout.size), regionOf(layout, 'mouth', MOUTH)];
   }
 }
 
-/** The mirror images of texels of a map. */
-function otherTexels(texels: Int32Array, size: number): Int32Array {
-  return texels.map((texel) => texel - (texel % size) + size - 1 - (texel % size));
-}
-
-function regionOf(layout: Layout, name: Region['name'], outline: Outline, bothSides = false): Region {
+function regionOf(layout: Layout, name: Region['name'], outline: Outline): Region {
   const middle = middleOf(layout, outline.landmarks);
   const { texels, window } = windowOf(layout, middle, outline);
   const core = coreOf(layout, texels, outline);
   const { grid, spread } = gridOf(layout, texels);
-  const numbers = new Map(Array.from(grid, (texel, k) => [texel, k]));
-  const mirrored = otherTexels(grid, layout.size).map((texel) => numbers.get(texel) as number);
-  const { side, size } = outline;
-  return new Region(
-    ...([name, texels, window, core, grid, spread, middle, side, size, false] as const),
-    bothSides ? mirrored : undefined,
-  );
+  return new Region(name, texels, window, core, grid, spread, middle, outline.side, outline.size, false);
 }
 
 /** The texels of the mean of some landmarks. */
