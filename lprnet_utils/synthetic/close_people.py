@@ -8,13 +8,25 @@ from ..common.arrays import Array
 from ..geometry.mesh import vertex_normals
 from ..morphable_model.model import MorphableModel
 from .eyes import Lids
-from .mixed_people import MixedPeople
+from .mixed_people import RESTING, MixedPeople
 
 PARTED_LIPS, SEALED_SHARE = 3.0, 0.8  # mm between lips below which most lips are closed, and the share of these
 SEALED_GAP = (-0.2, 0.2)  # mm, mean and deviation
 # Without weak expressions, a network takes every faint smile for the mouth of somebody at rest
 WEAK, WEAK_SHARE = (0.1, 0.8), 0.6
-LEVEL_CORNERS = 0.6  # factor on the weights of a smile at rest
+# Ranges of a smile whose parts vary alone: lips may show teeth though their corners hardly move. Each part but the
+# first is there or not
+SOFT_SMILE = {"mouthSmile*": (0.1, 0.6), "mouthUpperUp*": (0.0, 0.5), "mouthLowerDown*": (0.0, 0.4),
+              "jawOpen": (0.0, 0.15), "mouthDimple*": (0.0, 0.4), "mouthStretch*": (0.0, 0.25),
+              "mouthPress*": (0.0, 0.25), "cheekSquint*": (0.0, 0.5), "eyeSquint*": (0.0, 0.4)}  # fmt: skip
+SOFT_SMILE_SHARE, PART_SHARE = 0.35, 0.5  # of the expressions, and of the parts
+# Faces at rest differ more where a closer look would take brows, full lips or a wide mouth for an expression, and less
+# in how the corners of their mouths point up
+CLOSE_RESTING = RESTING | {
+    "browDown*": 0.14, "browInnerUp": 0.16, "browOuterUp*": 0.14, "cheekSquint*": 0.08, "eyeWide*": 0.12,
+    "mouthDimple*": 0.06, "mouthStretch*": 0.08, "mouthPucker": 0.1, "mouthRollLower": 0.14, "mouthRollUpper": 0.12,
+    "mouthUpperUp*": 0.08, "mouthLowerDown*": 0.08, "noseSneer*": 0.06, "mouthSmile*": 0.07,
+}  # fmt: skip
 # mm by which the inner corners lie nearer to the nose than MakeHuman's, whose eyes are 22 mm wide where pupils are 56
 # mm apart. Adults have about 29 and 62
 CORNER_SHIFT, CORNER_RANGE = (2.8, 1.1), (0.0, 5.5)
@@ -26,6 +38,7 @@ class ClosePeople(MixedPeople):
     """The people of the mixed generator; :class:`.close_faces.CloseHead` takes one more coefficient, the first."""
 
     posed_share, odd_share = 0.5, 0.12
+    resting = CLOSE_RESTING
 
     def __init__(self):
         super().__init__()
@@ -49,15 +62,12 @@ class ClosePeople(MixedPeople):
         shift = np.clip(rng.normal(*CORNER_SHIFT), *CORNER_RANGE)
         return np.r_[shift, out].astype(np.float32), labels
 
-    def at_rest(self, rng: np.random.Generator) -> Array:
-        """Expression weights (E,) of a face that shows nothing; corners of mouths are nearly level."""
-        out = super().at_rest(rng)
-        for side in ("Left", "Right"):
-            out[self._places[f"mouthSmile{side}"]] *= LEVEL_CORNERS
-        return out
-
     def posed_expression(self, rng: np.random.Generator) -> Array:
         """Weights (E,) of an expression of any strength; each weak one is as common as a strong one."""
+        if rng.random() < SOFT_SMILE_SHARE:
+            first, *parts = SOFT_SMILE
+            kept = [first, *(part for part in parts if rng.random() < PART_SHARE)]
+            return self.weights_within(rng, {name: SOFT_SMILE[name] for name in kept})
         return super().posed_expression(rng) * (rng.uniform(*WEAK) if rng.random() < WEAK_SHARE else 1.0)
 
     def look(self, coefficients: NDArray[np.float32], gaze: Array) -> NDArray[np.float32]:

@@ -41,6 +41,7 @@ class MixedPeople(People):
     """Draws people of the mixed model: half of them mainly by the modes of scans."""
 
     posed_share, odd_share = 0.6, 0.25  # of the people, who show an expression, and who pull a face
+    resting = RESTING
 
     def __init__(self):
         super().__init__(MorphableModel.load())
@@ -106,7 +107,7 @@ class MixedPeople(People):
     def at_rest(self, rng: np.random.Generator) -> Array:
         """Expression weights (E,) of a face that shows nothing."""
         out = np.zeros(len(self._places))
-        for name, deviation in RESTING.items():
+        for name, deviation in self.resting.items():
             value = RESTING_MEAN.get(name, 0.0) + rng.normal(0, deviation) * RESTING_FACTOR
             for side in ("Left", "Right") if "*" in name else ("",):
                 out[self._places[name.replace("*", side)]] = value * np.exp(rng.normal(0, 0.2))

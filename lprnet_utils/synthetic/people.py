@@ -83,15 +83,21 @@ class People:
     def posed_expression(self, rng: np.random.Generator) -> Array:
         """One of :data:`EXPRESSION_TYPES` as weights (E,), nearly symmetric; one in five closes the eyes."""
         names = self.model.expression_names
-        out = np.zeros(len(names))
         shares = np.array([share for share, _ in EXPRESSION_TYPES.values()])
         _, ranges = list(EXPRESSION_TYPES.values())[rng.choice(len(shares), p=shares / shares.sum())]
+        out = self.weights_within(rng, ranges)
+        if rng.random() < 0.2:
+            out[[names.index("eyeBlinkLeft"), names.index("eyeBlinkRight")]] += rng.uniform(0.2, 1)
+        return out
+
+    def weights_within(self, rng: np.random.Generator, ranges: dict[str, tuple[float, float]]) -> Array:
+        """Weights (E,) within ranges as those of :data:`EXPRESSION_TYPES`, nearly the same on both sides."""
+        names = self.model.expression_names
+        out = np.zeros(len(names))
         for name, (low, high) in ranges.items():
             value = rng.uniform(low, high)
             for side in ("Left", "Right") if "*" in name else ("",):
                 out[names.index(name.replace("*", side))] += value * np.exp(rng.normal(0, 0.15))
-        if rng.random() < 0.2:
-            out[[names.index("eyeBlinkLeft"), names.index("eyeBlinkRight")]] += rng.uniform(0.2, 1)
         return out
 
     def odd_expression(self, rng: np.random.Generator) -> Array:

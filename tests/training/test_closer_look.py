@@ -11,6 +11,7 @@ from lprnet_utils.common import DatasetError, data_path
 from lprnet_utils.common.litert import LiteRTModel, read_metadata
 from lprnet_utils.datasets import Shards, closeups
 from lprnet_utils.datasets.closeups import MARGIN, CloseUp, CloseUps, pack_closeups, patch_size
+from lprnet_utils.geometry.camera import similarity_alignment
 from lprnet_utils.morphable_model.seen_expressions import REGION_EXPRESSIONS, other_side
 from lprnet_utils.networks import closer_eye, closer_mouth
 from lprnet_utils.networks.closer_look import EXTRAS, EYE_POINTS, MOUTH_POINTS, closer_look_network, set_modes
@@ -18,7 +19,7 @@ from lprnet_utils.reconstruction.closer_look import EXTRAS_MIDDLE, EXTRAS_UNIT
 from lprnet_utils.synthetic import folders
 from lprnet_utils.synthetic.closeups import SyntheticCloseUps
 from lprnet_utils.training import Trainer, TrainingConfig, closer_look
-from lprnet_utils.training.closer_look import CloseUpTask
+from lprnet_utils.training.closer_look import TILT, CloseUpTask
 
 CONFIG = TrainingConfig.load("closer-eye", ["batch_size = 8", "samples = 64", "validate_every = 32", "warmup = 8"])
 
@@ -83,6 +84,19 @@ def test_a_varied_crop_shows_each_point_where_it_is(folder, kind, seed):
         assert np.abs(seen - expected).max() < 0.025, "a pixel, and the colours' steps"
         checked += near.sum()
     assert checked > 1000
+
+
+def test_a_tilted_first_map_turns_about_the_middle_of_its_crop(folder):
+    data, task = CloseUps(folder, "eye"), plain("eye")
+    points = data.columns["first"].astype(float)
+    tilted = task._tilted(points, np.random.default_rng(4))
+    np.testing.assert_allclose(*(np.einsum("p,bpd->bd", task._middle, p) for p in (points, tilted)), atol=1e-6)
+    angles = []
+    for before, after in zip(points, tilted, strict=True):
+        scale, rotation, _ = similarity_alignment(before, after)
+        assert scale == pytest.approx(1, abs=1e-6)
+        angles.append(np.degrees(np.arccos(rotation[2, 2])))  # how far what points to the camera turns away
+    assert 0.5 * TILT < np.mean(angles) < 2 * TILT
 
 
 def test_the_iris_and_the_gaze_turn_with_the_crop(folder):
