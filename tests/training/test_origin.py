@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from lprnet_utils import LPRNet
-from lprnet_utils.commands.train import _origin_of_run
+from lprnet_utils.commands.train import _load_starts, _origin_of_run
 from lprnet_utils.common import data_path
 from lprnet_utils.common.files import save_checkpoint
 from lprnet_utils.common.litert import read_metadata
+from lprnet_utils.networks import lprnet_lite
 from lprnet_utils.training.origin import FREE_LICENCE, NOT_STATED, RESEARCH_LICENCE, describe_run, read_statement
 
 
@@ -52,3 +53,18 @@ def test_restrictions_of_the_initial_weights_remain():
     assert unknown["licence"] == NOT_STATED, "nothing is known about such a file"
     with pytest.raises(ValueError, match="does not say"):
         describe_run(None, NOT_STATED)
+
+
+def test_several_files_start_a_run_with_their_mean(tmp_path):
+    network, files = lprnet_lite(32, normalised=False), []
+    for k, value in enumerate((1.0, 4.0)):
+        network.set_weights([np.full_like(array, value) for array in network.get_weights()])
+        files.append(str(tmp_path / f"{k}.weights.h5"))
+        network.save_weights(files[-1])
+    assert _load_starts(network, None) is None
+    assert _load_starts(network, files[:1])["weights"].endswith("0.weights.h5")
+    stated = _load_starts(network, files)
+    assert all((array == 2.5).all() for array in network.get_weights())
+    assert stated["weights"].startswith("the mean of") and "1.weights.h5" in stated["weights"]
+    with pytest.raises(ValueError, match="different licences"):
+        _load_starts(lprnet_lite(normalised=False), ["open", "wild"])
