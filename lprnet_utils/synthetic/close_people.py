@@ -19,7 +19,7 @@ WEAK, WEAK_SHARE = (0.1, 0.8), 0.6
 SOFT_SMILE = {"mouthSmile*": (0.1, 0.6), "mouthUpperUp*": (0.0, 0.5), "mouthLowerDown*": (0.0, 0.4),
               "jawOpen": (0.0, 0.15), "mouthDimple*": (0.0, 0.4), "mouthStretch*": (0.0, 0.25),
               "mouthPress*": (0.0, 0.25), "cheekSquint*": (0.0, 0.5), "eyeSquint*": (0.0, 0.4)}  # fmt: skip
-SOFT_SMILE_SHARE, PART_SHARE = 0.35, 0.5  # of the expressions, and of the parts
+PART_SHARE = 0.5  # of its parts
 # Faces at rest differ more where a closer look would take brows, full lips or a wide mouth for an expression, and less
 # in how the corners of their mouths point up
 CLOSE_RESTING = RESTING | {
@@ -39,6 +39,7 @@ class ClosePeople(MixedPeople):
 
     posed_share, odd_share = 0.5, 0.12
     resting = CLOSE_RESTING
+    soft_smile_share = 0.35  # of the expressions
 
     def __init__(self):
         super().__init__()
@@ -64,7 +65,7 @@ class ClosePeople(MixedPeople):
 
     def posed_expression(self, rng: np.random.Generator) -> Array:
         """Weights (E,) of an expression of any strength; each weak one is as common as a strong one."""
-        if rng.random() < SOFT_SMILE_SHARE:
+        if rng.random() < self.soft_smile_share:
             first, *parts = SOFT_SMILE
             kept = [first, *(part for part in parts if rng.random() < PART_SHARE)]
             return self.weights_within(rng, {name: SOFT_SMILE[name] for name in kept})

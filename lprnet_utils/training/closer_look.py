@@ -32,7 +32,7 @@ OWN_ERROR, OTHER_ERROR = (0.4, 1.3), (-0.5, 0.5)  # factors of the first map's e
 SCALE, TURN, SHIFT = 0.04, 3.0, 0.025  # standard deviations: of the logarithm, degrees, and the crop's side
 # Standard deviation in degrees, up and aside. A first map errs more in the pose of people in photos than of rendered
 # ones, and a network that believes it finds that people who look into the camera look where their heads point
-TILT = 4.0
+TILT = 5.0
 CHANGED_SHARE = 0.6  # of the crops, whose pictures are varied
 SEEN_RANGE = (0.35, 0.65)  # shares of a region that is seen, for a confidence of 0 and of 1
 FEATURE_MM, FEATURE_WEIGHT = 3.0, 4.0  # points this near to the landmarks count more, up to 1 + 4 times

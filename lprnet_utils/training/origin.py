@@ -45,7 +45,11 @@ def describe_run(origin: dict[str, Any] | None, licence: str, chart: str = "face
     }
     texts, terms = zip(*(known[kind] for kind in origin["data"]), strict=True)
     if start := origin["start"]:
-        texts = *texts, f"It began with {start['weights']}: {start.get('training_data', NOT_STATED)}"
+        told = start.get("training_data", NOT_STATED)
+        others = {NOT_STATED} | {text for text, _ in known.values()} - set(texts)
+        if told.startswith(texts[0]) and not any(text in told for text in others):
+            told = "the same data."  # runs that began with each other would repeat it
+        texts = *texts, f"It began with {start['weights']}: {told}"
         terms = *terms, start.get("licence", NOT_STATED)
     restrictions = [term for term in dict.fromkeys(terms) if not term.startswith(FREE_LICENCE.split(":")[0])]
     terms = restrictions or terms[-1:]  # restrictions of the initial weights hold for the run's weights too

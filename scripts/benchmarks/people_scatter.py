@@ -25,13 +25,15 @@ PEER_FILE, PEERS = "mediapipe-points.npz", {"mesh": "MediaPipe", "attention": "M
 
 
 def gaze_of(faces: list) -> str:
-    """Where people who look into the camera look, in degrees from it."""
+    """Where people who look into the camera look, in degrees from it, and how far they hold their heads up."""
     seen = np.array([face.gaze_in_photo for face in faces]).mean(1)
     seen = seen[np.isfinite(seen).all(1)]
+    pitch = np.array([face.pose.pitch for face in faces])
     up, aside = (np.degrees(np.arctan2(seen[:, k], seen[:, 2])) for k in (1, 0))
     return (
         f"gaze of {len(seen)} faces: {up.mean():+.1f} degrees up and {aside.mean():+.1f} to the right of the camera, "
-        f"with deviations of {up.std():.1f} and {aside.std():.1f}"
+        f"with deviations of {up.std():.1f} and {aside.std():.1f}; "
+        f"their heads look {pitch.mean():+.1f} degrees up, with a deviation of {pitch.std():.1f}"
     )
 
 

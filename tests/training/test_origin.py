@@ -35,7 +35,8 @@ def test_a_run_that_begins_with_another_runs_weights_states_what_those_were_trai
     save_checkpoint(run / "checkpoint.bin", {"a": np.zeros(1)}, {"origin": {"data": [data], "start": None}})
     stated = describe_run({"data": ["synthetic"], "start": _origin_of_run(run / "best.weights.h5")}, NOT_STATED)
     assert stated["licence"] == licence and str(tmp_path) not in stated["training_data"]
-    assert "It began with first/best.weights.h5: " in stated["training_data"]
+    text = stated["training_data"]
+    assert "It began with first/best.weights.h5: " in text and text.count("Synthetic photos") == 1, "nothing twice"
 
 
 def test_restrictions_of_the_initial_weights_remain():
