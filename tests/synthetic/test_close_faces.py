@@ -6,6 +6,7 @@ import pytest
 from lprnet_utils.geometry.camera import Camera
 from lprnet_utils.geometry.shading import Light
 from lprnet_utils.synthetic.close_faces import EYES, CloseFaces, tongue
+from lprnet_utils.synthetic.close_people import ClosePeople
 from lprnet_utils.synthetic.eyes import Irises, Lids, lashes, lid_shadow
 from lprnet_utils.synthetic.renderer import draw_head
 
@@ -129,3 +130,14 @@ def test_a_tongue_stays_behind_closed_lips(faces):
     for seed in range(20):
         part = tongue(np.random.default_rng(seed), lips)
         assert part.vertices[:, 2].max() < lips[:, 2].mean() - 2
+
+
+def test_a_soft_smile_may_show_teeth_though_its_corners_hardly_move():
+    people, rng = ClosePeople(), np.random.default_rng(8)
+    people.soft_smile_share = 1.0
+    names = people.model.expression_names
+    drawn = np.array([people.posed_expression(rng) for _ in range(200)])
+    smile, lip, blink = (drawn[:, names.index(n)] for n in ("mouthSmileLeft", "mouthUpperUpLeft", "eyeBlinkLeft"))
+    assert (smile > 0.05).all() and smile.max() < 1 and not blink.any()
+    assert 0.35 < (lip == 0).mean() < 0.65, "each part is there or not"
+    assert ((lip > 0.25) & (smile < 0.3)).any() and ((lip == 0) & (smile > 0.4)).any()
