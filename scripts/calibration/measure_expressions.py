@@ -22,7 +22,6 @@ from lprnet_utils import LPRNet, MorphableModel
 from lprnet_utils.geometry import landmark_box
 from lprnet_utils.reconstruction.expressions import QUALITY_COLUMNS, WAYS
 from lprnet_utils.synthetic.close_faces import CloseFaces
-from lprnet_utils.synthetic.mixed_people import RESTING
 
 SEED = 2
 YAW_LIMITS = (0, 30, 60, 90)
@@ -36,7 +35,7 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 def made(closer_look: Path | None) -> tuple[CloseFaces, list[LPRNet]]:
     """The generator and the networks of a process, one for each way."""
     faces = CloseFaces(SEED)
-    faces.people.soft_smile_share, faces.people.resting = 0.0, RESTING | {"mouthSmile*": 0.06}
+    faces.people.draw_as_at_first()
     return faces, [LPRNet("open", closer_look=look) for look in (False, closer_look or True)]
 
 

@@ -25,6 +25,7 @@ MOUTH = slice(48, 68)
 def look():
     """A function of a sample's number: the sample, and its face with a closer look."""
     faces, net, seen = CloseFaces(SEED), LPRNet(), {}
+    faces.people.draw_as_at_first()
 
     def of(number: int) -> tuple:
         if number not in seen:
