@@ -163,22 +163,27 @@ def _load_starts(model: keras.Model, files: list[str] | None) -> dict[str, str |
 
     Runs that began with the same weights lie in one valley of the loss, and their mean often does better than each of
     them, above all on pictures of another kind (M. Wortsman and others, Model soups, ICML 2022). ValueError if the
-    files have different licences: the mean could state neither.
+    files have different licences, for the mean could state neither, or different layers that no training changes.
     """
     if not files:
         return None
-    known, weights = [], []
+    known, weights, fixed = [], [], []
     for file in files:
         known.append(_load_start(model, file))
         weights.append(model.get_weights())
+        fixed.append([array for layer in model.layers if not layer.trainable for array in layer.get_weights()])
+        if not all(np.allclose(a, b, rtol=1e-2, atol=1e-4) for a, b in zip(fixed[0], fixed[-1], strict=True)):
+            raise ValueError(f"{files[0]} and {file} did not begin with the same weights: their layers that no "
+                             "training changes differ, and a mean of these means nothing")  # fmt: skip
         if known[-1].get("licence") != known[0].get("licence"):
             raise ValueError(f"{files[0]} and {file} have different licences: begin with one of them")
     model.set_weights([np.mean(arrays, 0) for arrays in zip(*weights, strict=True)])
     if len(files) == 1:
         return known[0]
-    names, told = (list(dict.fromkeys(s[name] for s in known if name in s)) for name in ("weights", "training_data"))
+    told = dict.fromkeys(start["training_data"] for start in known if "training_data" in start)
     notices = list(dict.fromkeys(notice for start in known for notice in start.get("notices", [])))
-    merged = {"weights": f"the mean of {' and '.join(names)}", "training_data": " ".join(told), "notices": notices}
+    names = " and ".join(start["weights"] for start in known)
+    merged = {"weights": f"the mean of {names}", "training_data": " ".join(told), "notices": notices}
     return known[0] | {name: value for name, value in merged.items() if value}
 
 

@@ -14,12 +14,12 @@ import cv2
 import keras
 import numpy as np
 from keras import ops
+from scipy.spatial.transform import Rotation
 
 from ..common.arrays import Array, Image
 from ..datasets.augmentation import AUGMENTATIONS
 from ..datasets.closeups import KINDS, MARGIN, CloseUps, patch_size
 from ..datasets.pictures import PictureChange
-from ..geometry.camera import rotation_matrix
 from ..geometry.landmarks import MOUTH, NOSTRILS, RIGHT_EYE
 from ..morphable_model.seen_expressions import MIRRORED_MOUTH, REGION_EXPRESSIONS
 from ..networks.closer_look import set_modes
@@ -133,8 +133,7 @@ class CloseUpTask:
     def _tilted(self, points: Array, rng: np.random.Generator) -> Array:
         """Points (B, P, 3) that are rotated out of the picture about the middle of each crop."""
         middle = np.einsum("p,bpd->bd", self._middle, points)[:, None]
-        angles = rng.normal(0, TILT, (len(points), 2))
-        rotation = np.array([rotation_matrix(up, aside, 0) for up, aside in angles])
+        rotation = Rotation.from_euler("xy", rng.normal(0, TILT, (len(points), 2)), degrees=True).as_matrix()
         return (points - middle) @ rotation + middle
 
     def _crop(self, patch: Image, turn: Array, corner: Array, rng: np.random.Generator | None) -> Image:

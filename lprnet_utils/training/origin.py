@@ -1,5 +1,6 @@
 """Training data and licence of weights: the text that goes into their file."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,9 @@ def describe_run(origin: dict[str, Any] | None, licence: str, chart: str = "face
     texts, terms = zip(*(known[kind] for kind in origin["data"]), strict=True)
     if start := origin["start"]:
         told = start.get("training_data", NOT_STATED)
-        others = {NOT_STATED} | {text for text, _ in known.values()} - set(texts)
-        if told.startswith(texts[0]) and not any(text in told for text in others):
-            told = "the same data."  # runs that began with each other would repeat it
+        # runs that began with each other would repeat it; what else such a text says stays
+        if re.fullmatch(re.escape(" ".join(texts)) + r"( It began with [^:]*: the same data\.)?", told):
+            told = "the same data."
         texts = *texts, f"It began with {start['weights']}: {told}"
         terms = *terms, start.get("licence", NOT_STATED)
     restrictions = [term for term in dict.fromkeys(terms) if not term.startswith(FREE_LICENCE.split(":")[0])]

@@ -2,12 +2,11 @@
 
     python scripts/calibration/measure_expressions.py
 
-The people are those of ``lprnet synthesize --generator close`` with a seed that no training used, but for what was
-added to them later: the table is to compare networks, so its people stay the same kind. True weights are
-those that a person shows beside the own face at rest, and those of the gaze. A row has the way,
-the fit to a map or a closer look, the correlation of the weights that were found with the true ones at up to 30, 60 and
-90 degrees of yaw, and in percent how often a weight of over 0.15 was found where the true one is under 0.05. It takes
-five minutes on two cores.
+The people are those of ``lprnet synthesize --generator close`` with a seed that no training used, but of its first
+version, so that networks compare. True weights are those that a person shows beside the own face at rest, and those of
+the gaze. A row has the way, the fit to a map or a closer look, the correlation of the weights that were found with the
+true ones at up to 30, 60 and 90 degrees of yaw, and in percent how often a weight of over 0.15 was found where the true
+one is under 0.05. It takes five minutes on two cores.
 """
 
 import argparse

@@ -9,6 +9,7 @@ from lprnet_utils.common import data_path
 from lprnet_utils.common.files import save_checkpoint
 from lprnet_utils.common.litert import read_metadata
 from lprnet_utils.networks import lprnet_lite
+from lprnet_utils.networks.closer_look import closer_look_network
 from lprnet_utils.training.origin import FREE_LICENCE, NOT_STATED, RESEARCH_LICENCE, describe_run, read_statement
 
 
@@ -48,6 +49,10 @@ def test_restrictions_of_the_initial_weights_remain():
     from_wild = describe_run({"data": ["own photos"], "start": wild}, "Mine.")
     assert from_wild["licence"] == f"Mine. {RESEARCH_LICENCE}"
     assert "began with wild: Photos." in from_wild["training_data"]
+    text = free["training_data"]
+    for told, kept in ((text, False), (f"{text} It began with a: the same data.", False), (f"{text} And more.", True)):
+        again = describe_run({"data": ["synthetic"], "start": {"weights": "b", "training_data": told}}, NOT_STATED)
+        assert again["training_data"].endswith("b: " + (told if kept else "the same data.")), "what is new stays"
     notice = describe_run({"data": ["own photos"], "start": wild | {"notices": ["MIT ..."]}}, "Mine.")
     assert notice["notices"] == ["MIT ..."] and "notices" not in from_wild, "a notice stays with its weights"
     unknown = describe_run({"data": ["synthetic"], "start": {"weights": "runs/x/best.weights.h5"}}, NOT_STATED)
@@ -59,13 +64,21 @@ def test_restrictions_of_the_initial_weights_remain():
 def test_several_files_start_a_run_with_their_mean(tmp_path):
     network, files = lprnet_lite(32, normalised=False), []
     for k, value in enumerate((1.0, 4.0)):
-        network.set_weights([np.full_like(array, value) for array in network.get_weights()])
+        for variable in network.trainable_variables:
+            variable.assign(np.full(variable.shape, value))
         files.append(str(tmp_path / f"{k}.weights.h5"))
         network.save_weights(files[-1])
     assert _load_starts(network, None) is None
     assert _load_starts(network, files[:1])["weights"].endswith("0.weights.h5")
     stated = _load_starts(network, files)
-    assert all((array == 2.5).all() for array in network.get_weights())
+    assert all((np.asarray(variable) == 2.5).all() for variable in network.trainable_variables)
     assert stated["weights"].startswith("the mean of") and "1.weights.h5" in stated["weights"]
     with pytest.raises(ValueError, match="different licences"):
         _load_starts(lprnet_lite(normalised=False), ["open", "wild"])
+    look = closer_look_network(30, 32, 4)
+    for k in range(2):
+        look.get_layer("modes").set_weights([np.full_like(a, k) for a in look.get_layer("modes").get_weights()])
+        files[k] = str(tmp_path / f"look {k}.weights.h5")
+        look.save_weights(files[k])
+    with pytest.raises(ValueError, match="did not begin with the same weights"):
+        _load_starts(look, files)

@@ -48,11 +48,11 @@ interface Answer {
   shown: Float32Array;
 }
 
-/** Texels of a map that moved: sums over the regions. */
+/** How far the texels of a map moved; no two regions overlap. */
 interface Movement {
   /** Texels x 3, weighted. */
   moves: Float64Array;
-  /** Texels: the sum of the weights. */
+  /** Texels: the weights. */
   weights: Float64Array;
 }
 
@@ -162,9 +162,9 @@ function addMoves(movement: Movement, region: Region, frame: Frame, moves: Float
   region.texels.forEach((texel, k) => {
     const weight = confidence * region.window[k];
     for (let channel = 0; channel < 3; channel++) {
-      movement.moves[3 * texel + channel] += weight * shift[3 * k + channel];
+      movement.moves[3 * texel + channel] = weight * shift[3 * k + channel];
     }
-    movement.weights[texel] += weight;
+    movement.weights[texel] = weight;
   });
 }
 
@@ -179,9 +179,8 @@ function moveTexels(
   const shared = together > 0 ? sharedMove(map, { moves, weights }, followed) : null;
   const out = new Float32Array(map.length);
   for (let k = 0, i = 0; k < weights.length; k++, i += 3) {
-    const total = Math.max(weights[k], 1); // where regions overlap, their mean
-    let x = map[i] + moves[i] / total;
-    let y = map[i + 1] + moves[i + 1] / total;
+    let x = map[i] + moves[i];
+    let y = map[i + 1] + moves[i + 1];
     if (shared) {
       const follow = FOLLOW * together * Math.max(1 - weights[k], 0);
       x += follow * (shared[0] * map[i] + shared[1] * map[i + 1] + shared[2]);
@@ -189,7 +188,7 @@ function moveTexels(
     }
     out[i] = x;
     out[i + 1] = y;
-    out[i + 2] = map[i + 2] + moves[i + 2] / total;
+    out[i + 2] = map[i + 2] + moves[i + 2];
   }
   return out;
 }
