@@ -43,6 +43,7 @@ class CloserLook:
     gaze: Array  # (2, 3): unit vectors, x to the photo's right, y up, z toward the camera
     first_map: NDArray[np.float32]  # (N, N, 3) the position map before the closer look
     expressions: Array  # (43,): weights, 0 to 1, of SEEN_EXPRESSIONS; NaN for those whose region is not seen
+    joined: bool = False  # with the weights of a fit to the first map, see ShapeFitter.join
 
     @property
     def weights(self) -> dict[str, float]:

@@ -4,11 +4,13 @@ A map has thousands of points, so the fit is one linear problem, and its matrice
 computed once; a frame of a video then costs one product and one small bounded problem.
 """
 
+from __future__ import annotations
+
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +19,11 @@ from ..common.arrays import Array
 from ..common.assets import read_asset
 from ..geometry.camera import Camera
 from ..morphable_model.model import MorphableModel, transform_basis
+from ..morphable_model.seen_expressions import SEEN_EXPRESSIONS
 from ..uv.layout import UVLayout
+
+if TYPE_CHECKING:
+    from .closer_look import CloserLook
 
 TEXEL_STEP = 2  # the fit reads every second texel in each direction
 MAP_NOISE_MM = 1.5  # standard deviation of the points of a map
@@ -30,6 +36,10 @@ QUALITY_COLUMNS = "expression", "way", "correlation 0-30", "correlation 30-60", 
 QUALITY_FILE, MIN_CORRELATION = "expressions.csv", 0.5
 ROUNDS = 4  # of camera and shape in turn, for an unknown person
 TRACKING_ROUNDS = 2  # the same for the next frame of a video
+# How much of a weight that a closer look saw is taken from a fit to the map before it. The two err differently, more so
+# on photos of people than on rendered ones. Chosen on 87 portraits of people who smile or do not
+FIRST_MAP_SHARE = 0.15
+FIRST_MAP_ROUNDS = 1  # of that fit: more change nothing
 
 
 @dataclass(frozen=True)
@@ -116,6 +126,7 @@ class ShapeFitter:
         modes = transform_basis(texel_weights, np.concatenate([model.identity, model.expression]))
         self._modes = modes.reshape(len(modes), -1).astype(np.float32)
         self._count = count = len(model.identity)
+        self._seen = [model.expression_names.index(name) for name in SEEN_EXPRESSIONS]
         identity, expression, rigid = self._modes[:count], self._modes[count:], self._rigid_modes()
         is_rare = [name.startswith(RARE_EXPRESSIONS) for name in model.expression_names]
         mean_weights = np.where(is_rare, MEAN_RARE_WEIGHT, MEAN_WEIGHT)
@@ -143,14 +154,23 @@ class ShapeFitter:
         """The fitter of the bundled model with 51 ARKit expressions, created once per process."""
         return cls(MorphableModel.load(), UVLayout(size))
 
-    def fit(self, position_map: ArrayLike, seen: dict[str, float] | None = None) -> Coefficients:
+    def join(self, look: CloserLook) -> CloserLook:
+        """The same closer look, but its expressions have a share of those that a fit to the map before it finds."""
+        if look.joined or not np.isfinite(look.expressions).any():
+            return look
+        found = self.fit(look.first_map, rounds=FIRST_MAP_ROUNDS).expression[self._seen]
+        expressions = look.expressions + FIRST_MAP_SHARE * (found - look.expressions)
+        return replace(look, expressions=expressions, joined=True)
+
+    def fit(self, position_map: ArrayLike, seen: dict[str, float] | None = None, rounds: int = ROUNDS) -> Coefficients:
         """Identity, expression and camera of a position map (N, N, 3) in the photo frame.
 
-        ``seen`` has expression weights, 0 to 1, that are known otherwise, such as those of the gaze.
+        ``seen`` has expression weights, 0 to 1, that are known otherwise, such as those of the gaze. Camera and shape
+        are fitted in turn, for a number of ``rounds``.
         """
         points = self.layout.flat(position_map)[self._texels]
         weights, shape, bounds = np.zeros(len(self._modes), np.float32), self.mean, self._bounds(seen)
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             residual = self._residual(shape, points, self.mean)
             identity, expression = self._identity_solver.solve(residual, weights[self._count :], bounds)
             weights = np.r_[identity, expression].astype(np.float32)

@@ -145,7 +145,7 @@ class Face:
     def fit_coefficients(self, neutral: Face | None = None) -> Coefficients:
         """Identity and expression weights of the bundled face model, fitted to the position map.
 
-        After a closer look, the weights of what it sees are its own, and those of ``eyeLook*`` are of :attr:`gaze`.
+        After a closer look, the weights of what it sees are those of :attr:`seen_expressions`.
 
         Parameters
         ----------
@@ -167,15 +167,25 @@ class Face:
             raise ValueError(
                 f"the face at rest and this one have maps of {sizes} texels: take the same weights for both"
             )
-        rest = neutral.closer_look.weights if neutral.closer_look else {}
+        rest = neutral._shown_expressions
         seen = {name: weight_beside(weight, rest.get(name, 0.0)) for name, weight in seen.items()}
         return fitter.fit_beside(self.position_map, neutral.position_map, seen)
 
     @property
     def seen_expressions(self) -> dict[str, float]:
-        """The expression weights that a closer look saw, by name; without one there are none."""
-        shown = self.closer_look.weights if self.closer_look else {}
-        return shown | seen_look_weights(self.gaze)
+        """The expression weights that a closer look saw, by name; without one there are none.
+
+        They have a small share of what the first map shows, see :meth:`.ShapeFitter.join`; those of ``eyeLook*`` are of
+        :attr:`gaze`.
+        """
+        return self._shown_expressions | seen_look_weights(self.gaze)
+
+    @cached_property
+    def _shown_expressions(self) -> dict[str, float]:
+        """The same without the gaze."""
+        from .expressions import ShapeFitter
+
+        return ShapeFitter.load(self.layout.size).join(self.closer_look).weights if self.closer_look else {}
 
     @cached_property
     def gaze(self) -> Array:

@@ -231,6 +231,8 @@ class FaceTracker:
         raw = self._layout.landmarks(position_map)
         smoothed = self._timed("smooth", self._smoothed, track, position_map, dt)
         track.crop = self._timed("check", self._next_crop, track.crop, smoothed)
+        if look and self._fitter:
+            look = self._timed("expressions", self._fitter.join, look)
         if look and self._smooth:
             look = self._timed("smooth", track.smooth_look, look, dt)
         face = Face(smoothed, confidence, track.box, image, self._layout, look)

@@ -306,6 +306,7 @@ def write_look(path: Path, net: LPRNet, face: Face) -> None:
     for k, (crop, grid, answer) in enumerate(calls):
         arrays |= {f"crop {k}": np.rint(crop * 255).astype(np.uint8), f"grid {k}": grid, f"answer {k}": answer}
     fitter, seen, next_seen = ShapeFitter.load(), face.seen_expressions, following.seen_expressions
+    arrays["joined"] = fitter.join(look).expressions
     arrays |= fit_arrays(fitter, 0, face.position_map, following.position_map, seen, next_seen)
     found = {"fit": fitter.fit(face.position_map), "fit seen": fitter.fit(face.position_map, seen)}
     unsupported = {

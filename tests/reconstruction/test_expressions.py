@@ -9,8 +9,15 @@ from scipy.optimize import lsq_linear
 
 from lprnet_utils import MorphableModel, UVLayout
 from lprnet_utils.geometry import rotation_distance
+from lprnet_utils.morphable_model.seen_expressions import SEEN_EXPRESSIONS
 from lprnet_utils.reconstruction import ShapeFitter
-from lprnet_utils.reconstruction.expressions import bounded_minimum, expression_quality, unsupported_expressions
+from lprnet_utils.reconstruction.closer_look import CloserLook
+from lprnet_utils.reconstruction.expressions import (
+    FIRST_MAP_SHARE,
+    bounded_minimum,
+    expression_quality,
+    unsupported_expressions,
+)
 
 # Shapes that move the skin by half a millimetre or more on average. The gaze moves it less than the noise.
 STRONG = ("jawOpen", "mouthSmileLeft", "mouthSmileRight", "mouthPucker", "cheekPuff", "browDownLeft", "eyeBlinkRight")
@@ -118,6 +125,35 @@ def test_weights_that_are_seen_stay_as_they_are():
     assert found["jawOpen"] == pytest.approx(0.6, abs=0.05)
     known = fitter.fit_expression(face.position_map, fitter.fit(face.position_map), {"eyeLookUpLeft": 0.2}).named()
     assert known["eyeLookUpLeft"] == pytest.approx(0.2)
+
+
+def seen_in(face, expressions):
+    """The same face after a closer look that left its map as it was, and saw these weights (43,)."""
+    ahead = np.tile([0.0, 0.0, 1.0], (2, 1))
+    return replace(face, closer_look=CloserLook(np.ones(3), np.ones((2, 3)), ahead, face.position_map, expressions))
+
+
+def test_what_is_seen_has_a_share_of_the_first_maps_fit():
+    face, _ = made_face(0, 15, 5, expression={"jawOpen": 0.6})
+    share, jaw = FIRST_MAP_SHARE, SEEN_EXPRESSIONS.index("jawOpen")
+    weights = np.where(np.arange(len(SEEN_EXPRESSIONS)) == jaw, 0.2, 0.0)
+    weights[SEEN_EXPRESSIONS.index("eyeBlinkLeft")] = np.nan
+    seen, fitter = seen_in(face, weights), ShapeFitter.load()
+    assert seen.coefficients.named()["jawOpen"] == pytest.approx(0.2 + share * (0.6 - 0.2), abs=0.01)
+    assert "eyeBlinkLeft" not in seen.seen_expressions, "an eye that is not seen"
+    joined = fitter.join(seen.closer_look)
+    assert joined.weights == {n: w for n, w in seen.seen_expressions.items() if not n.startswith("eyeLook")}
+    assert fitter.join(joined) is joined, "once is enough"
+    assert replace(face, closer_look=joined).seen_expressions == seen.seen_expressions
+    blind = seen_in(face, np.full(len(SEEN_EXPRESSIONS), np.nan)).closer_look
+    assert fitter.join(blind) is blind
+
+
+def test_beside_itself_a_face_shows_nothing_of_what_is_seen():
+    face, _ = made_face(expression={"jawOpen": 0.6})
+    seen = seen_in(face, np.full(len(SEEN_EXPRESSIONS), 0.4))
+    found = seen.fit_coefficients(neutral=seen).named()
+    assert max(found[name] for name in SEEN_EXPRESSIONS) < 1e-6
 
 
 @pytest.mark.parametrize("way", ["fit", "closer look"])

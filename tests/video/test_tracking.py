@@ -77,6 +77,8 @@ def test_a_closer_look_is_taken_once_a_frame_and_its_gaze_is_smoothed():
     last = rough[-1].face
     again, _ = net.look_closer(last.image, last.first_map)
     np.testing.assert_allclose(again, last.position_map, atol=1e-3)
+    *_, (fitted,) = follow(FaceTracker(net, expressions=True), frames[:3])
+    assert fitted.face.closer_look.joined and not last.closer_look.joined, "only where expressions are asked for"
 
 
 def test_a_nod_is_followed_with_little_lag(net):

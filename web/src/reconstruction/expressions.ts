@@ -10,8 +10,9 @@ import { everyPoint, pointsAt } from '../geometry/points.js';
 import { FaceError } from '../types.js';
 import type { Layout } from '../uv/layout.js';
 import { BoundedLeastSquares, type Bounds } from './bounded.js';
+import type { Look } from './closer-look.js';
 import { fitTexels, readModes } from './modes.js';
-import { otherSide } from './seen-expressions.js';
+import { otherSide, SEEN_EXPRESSIONS } from './seen-expressions.js';
 import { halvesOf, SymmetricModes, type Mode } from './symmetric-modes.js';
 
 const MAP_NOISE_MM = 1.5; // standard deviation of the points of a map
@@ -22,6 +23,9 @@ const RARE_EXPRESSIONS = ['mouthDimple', 'mouthPress', 'mouthShrugUpper'];
 const MIN_CORRELATION = 0.5; // of found and true weights, for an expression that is shown
 const ROUNDS = 4; // of camera and shape in turn, for an unknown person
 const TRACKING_ROUNDS = 2; // the same for the next frame of a video
+// how much of a weight that a closer look saw is taken from a fit to the map before it: the two err differently
+const FIRST_MAP_SHARE = 0.15;
+const FIRST_MAP_ROUNDS = 1; // of that fit: more change nothing
 const RIGID_UNIT = 50; // mm: rotations and growth move a point at this distance by a millimetre
 const NO_MOVEMENT = new Float64Array(7); // of the whole face: the camera has it
 const CAMERA_STEP = 3; // a third of the points suffices for seven numbers
@@ -59,6 +63,7 @@ export class ShapeFitter {
   private readonly texels: Int32Array; // flat indices (n) that the fit reads
   private readonly mean: Float32Array; // n x 3
   private readonly modes: SymmetricModes; // identity, rigid movements, expressions
+  private readonly seenPlaces: readonly number[]; // of the expressions of a closer look among all names
   private readonly count: number; // of identity modes
   private readonly free: number; // the same with rigid movements
   private readonly identitySolver: BoundedLeastSquares;
@@ -70,6 +75,7 @@ export class ShapeFitter {
     this.mean = pointsAt(layout.meanMap, this.texels);
     const { names, identity, expression } = readModes(file, this.texels, layout.size);
     this.names = names;
+    this.seenPlaces = SEEN_EXPRESSIONS.map((name) => names.indexOf(name));
     this.unsupported = badlyFound(readQuality(file));
     const halves = halvesOf(this.texels, layout.size);
     const rigid = rigidModes(pointsAt(this.mean, halves.left));
@@ -104,6 +110,16 @@ export class ShapeFitter {
     return new ShapeFitter(file, layout);
   }
 
+  /** The same closer look, but its expressions have a share of those that a fit to the map before it finds. */
+  join(look: Look): Look {
+    if (!look.expressions.some(Number.isFinite)) return look;
+    const { expression } = this.fitAnew(look.firstMap, {}, FIRST_MAP_ROUNDS);
+    const expressions = look.expressions.map(
+      (weight, k) => weight + FIRST_MAP_SHARE * (expression[this.seenPlaces[k]] - weight),
+    );
+    return { ...look, expressions };
+  }
+
   /**
    * Identity, expression and camera of a position map.
    *
@@ -112,12 +128,17 @@ export class ShapeFitter {
    * @throws RangeError if the map has another size, or an expression is unknown
    */
   fit(map: Float32Array, seen: SeenWeights = {}): Coefficients {
+    return this.fitAnew(map, seen, ROUNDS);
+  }
+
+  /** The same, with camera and shape in turn for a number of rounds. */
+  private fitAnew(map: Float32Array, seen: SeenWeights, rounds: number): Coefficients {
     const points = this.points(map);
     const bounds = this.bounds(seen);
     let identity: Float64Array = new Float64Array(this.count);
     let expression: Float64Array = new Float64Array(this.names.length);
     let shape = this.mean;
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < rounds; round++) {
       const residual = residualOf(shape, points, this.mean);
       const found = this.identitySolver.solve(residual, expression, bounds);
       [identity, expression] = [found.free, found.bounded];

@@ -6,7 +6,7 @@ import type { Picture } from '../geometry/crop.js';
 import { BlazeFace } from '../reconstruction/blazeface.js';
 import { CloserLooker, seenWeights, type Look } from '../reconstruction/closer-look.js';
 import { FaceDetector } from '../reconstruction/detection.js';
-import { ShapeFitter } from '../reconstruction/expressions.js';
+import { ShapeFitter, type Coefficients } from '../reconstruction/expressions.js';
 import { seenLookWeights } from '../reconstruction/gaze.js';
 import { LPRNet, type FirstFace, type Model } from '../reconstruction/lprnet.js';
 import type { Face, FaceMesh, Tracking } from '../types.js';
@@ -77,7 +77,7 @@ export class Engine {
     const looker = options.closerLook ? await Engine.looker(layout, compile) : null;
     if (looker) watch.watch(looker, 'closerLook', 'look');
     const fitter = options.expressions ? ShapeFitter.from(readArrays(take(FIT)), layout) : null;
-    if (fitter) watch.watch(fitter, 'expressions', 'fit', 'fitExpression');
+    if (fitter) watch.watch(fitter, 'expressions', 'join', 'fit', 'fitExpression');
     const { maxFaces, smooth } = options;
     const tracker = new Tracker(net, looker, fitter, { maxFaces, smooth });
     return new Engine(options, face, net, looker, fitter, tracker, watch);
@@ -124,8 +124,7 @@ export class Engine {
       const { map, seen } = await this.lookCloser(picture, first);
       const found = { id: faces.length, look: 0, confidence: first.confidence, map, seen };
       const face = bareFace(this.net.layout, found, scale);
-      const known = { ...(seen ? seenWeights(seen) : {}), ...seenLookWeights(face.eyes.gaze) };
-      const coefficients = this.fitter?.fit(map, known) ?? null;
+      const coefficients = this.fitter ? fitted(this.fitter, map, seen, face.eyes.gaze) : null;
       faces.push({ ...face, ...expressionsOf(this.fitter, coefficients) });
     }
     return { width, height, faces, timings: this.watch.read() };
@@ -143,6 +142,12 @@ export class Engine {
     if (look.confidence.some((confidence) => confidence > 0)) this.net.layout.centreDepth(map);
     return { map, seen: look };
   }
+}
+
+/** The weights of a face in a photo; those that a closer look saw, and those of the gaze, are known. */
+function fitted(fitter: ShapeFitter, map: Float32Array, seen: Look | null, gaze: Float64Array): Coefficients {
+  const known = seen ? seenWeights(fitter.join(seen)) : {};
+  return fitter.fit(map, { ...known, ...seenLookWeights(gaze) });
 }
 
 /** The description of the network that is stored beside the layout. */

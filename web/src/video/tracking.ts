@@ -254,7 +254,8 @@ export class Tracker {
     const map = Float32Array.from(this.isSmooth ? track.smooth(rawMap, dt) : rawMap);
     this.layout.centreDepth(map);
     track.crop = nextCrop(track.crop, this.net.uprightCrop(map), this.net.size);
-    const seen = closer.seen && this.isSmooth ? track.smoothLook(closer.seen, dt) : closer.seen;
+    const joined = closer.seen && this.fitter ? this.fitter.join(closer.seen) : closer.seen;
+    const seen = joined && this.isSmooth ? track.smoothLook(joined, dt) : joined;
     if (this.fitter) this.fit(this.fitter, track, map, seen, dt);
     track.age += dt;
     const { id, look, coefficients } = track;

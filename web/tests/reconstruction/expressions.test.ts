@@ -8,6 +8,7 @@ import {
   type Coefficients,
   type Quality,
 } from '../../src/reconstruction/expressions';
+import type { Look } from '../../src/reconstruction/closer-look';
 import { FaceError } from '../../src/types';
 import { faceLayout, largestDifference, readPackageFile, readVectors, tell } from '../read-vectors';
 import { lookNames } from './looks';
@@ -82,6 +83,24 @@ describe('ShapeFitter', () => {
     const known = vectors.meta.known as Weights;
     expectFits(vectors, { seen: known, nextSeen: known, k });
     expectFits(vectors, { seen: known, nextSeen: known, k }, 'rounded ', EXACT);
+  });
+
+  test.each(lookNames())('joins a closer look at %s with a fit to the first map, as Python does', (name) => {
+    const vectors = readVectors(`look_${name}.bin`);
+    const look = { firstMap: vectors.float32('first map'), expressions: vectors.float64('expressions') } as Look;
+    const expected = vectors.float64('joined');
+    const { expressions } = fitter.join(look);
+    expect(Array.from(expressions, Number.isFinite)).toEqual(Array.from(expected, Number.isFinite));
+    const seen = Array.from(expected.keys()).filter((k) => Number.isFinite(expected[k]));
+    const near = (values: Float64Array): number => Math.max(...seen.map((k) => Math.abs(values[k] - expected[k])));
+    tell('joined', near(expressions));
+    expect(near(expressions)).toBeLessThan(0.15 * NEAR.expression);
+    expect(near(look.expressions)).toBeGreaterThan(0.15 * NEAR.expression);
+  });
+
+  test('leaves a closer look that saw nothing as it is', () => {
+    const look = { expressions: new Float64Array(43).fill(NaN) } as Look;
+    expect(fitter.join(look)).toBe(look);
   });
 
   test('keeps weights that are known, limited to 0 to 1', () => {
