@@ -164,28 +164,19 @@ class Face:
             return fitter.fit(self.position_map, seen)
         if neutral.layout.size != self.layout.size:
             sizes = f"{neutral.layout.size} and {self.layout.size}"
-            raise ValueError(
-                f"the face at rest and this one have maps of {sizes} texels: take the same weights for both"
-            )
-        rest = neutral._shown_expressions
+            raise ValueError(f"take the same weights for both faces: they have maps of {sizes} texels")
+        rest = {name: weight for name, weight in neutral.seen_expressions.items() if not name.startswith("eyeLook")}
         seen = {name: weight_beside(weight, rest.get(name, 0.0)) for name, weight in seen.items()}
         return fitter.fit_beside(self.position_map, neutral.position_map, seen)
 
-    @property
-    def seen_expressions(self) -> dict[str, float]:
-        """The expression weights that a closer look saw, by name; without one there are none.
-
-        They have a small share of what the first map shows, see :meth:`.ShapeFitter.join`; those of ``eyeLook*`` are of
-        :attr:`gaze`.
-        """
-        return self._shown_expressions | seen_look_weights(self.gaze)
-
     @cached_property
-    def _shown_expressions(self) -> dict[str, float]:
-        """The same without the gaze."""
+    def seen_expressions(self) -> dict[str, float]:
+        """Weights by name of the expressions that a closer look saw, if there was one; ``eyeLook*`` of :attr:`gaze`."""
+        if self.closer_look is None:
+            return {}
         from .expressions import ShapeFitter
 
-        return ShapeFitter.load(self.layout.size).join(self.closer_look).weights if self.closer_look else {}
+        return ShapeFitter.load(self.layout.size).join(self.closer_look).weights | seen_look_weights(self.gaze)
 
     @cached_property
     def gaze(self) -> Array:

@@ -13,10 +13,14 @@ UNSEEN = np.full(len(SEEN_EXPRESSIONS), np.nan)
 
 
 def looking(face, camera, gaze, confidence=(1.0, 1.0, 1.0), expressions=UNSEEN):
-    """The face with a closer look that saw both eyes look along vectors (2, 3) of the face frame."""
+    """The face with a closer look that saw both eyes look along vectors (2, 3) of the face frame.
+
+    What was seen is the face's as it is, without a share of a fit to the map.
+    """
     irises = np.array([[100.0, 140, 6], [200, 140, 6]])
     seen = np.asarray(gaze, float) @ camera.rotation.T
-    return replace(face, closer_look=CloserLook(np.array(confidence), irises, seen, face.position_map, expressions))
+    look = CloserLook(np.array(confidence), irises, seen, face.position_map, expressions, joined=True)
+    return replace(face, closer_look=look)
 
 
 @pytest.mark.parametrize("pose", [(0, 0, 0), (10, 40, -20), (-15, -30, 90)])
