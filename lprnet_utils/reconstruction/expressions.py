@@ -39,7 +39,6 @@ TRACKING_ROUNDS = 2  # the same for the next frame of a video
 # How much of a weight that a closer look saw is taken from a fit to the map before it. The two err differently, more so
 # on photos of people than on rendered ones. Chosen on 87 portraits of people who smile or do not
 FIRST_MAP_SHARE = 0.15
-FIRST_MAP_ROUNDS = 1  # of that fit: more change nothing
 
 
 @dataclass(frozen=True)
@@ -155,22 +154,26 @@ class ShapeFitter:
         return cls(MorphableModel.load(), UVLayout(size))
 
     def join(self, look: CloserLook) -> CloserLook:
-        """The same closer look, but its expressions have a share of those that a fit to the map before it finds."""
+        """The same closer look, but its expressions have a share of those that a fit to the map before it finds.
+
+        The fit takes the camera of the mean face: further rounds of camera and shape hardly change these weights.
+        """
         if look.joined or not np.isfinite(look.expressions).any():
             return look
-        found = self.fit(look.first_map, rounds=FIRST_MAP_ROUNDS).expression[self._seen]
-        expressions = look.expressions + FIRST_MAP_SHARE * (found - look.expressions)
+        none = np.zeros(len(self.model.expression_names))
+        residual = self._residual(self.mean, self.layout.flat(look.first_map)[self._texels], self.mean)
+        _, found = self._identity_solver.solve(residual, none, self._bounds(None))
+        expressions = look.expressions + FIRST_MAP_SHARE * (found[self._seen] - look.expressions)
         return replace(look, expressions=expressions, joined=True)
 
-    def fit(self, position_map: ArrayLike, seen: dict[str, float] | None = None, rounds: int = ROUNDS) -> Coefficients:
+    def fit(self, position_map: ArrayLike, seen: dict[str, float] | None = None) -> Coefficients:
         """Identity, expression and camera of a position map (N, N, 3) in the photo frame.
 
-        ``seen`` has expression weights, 0 to 1, that are known otherwise, such as those of the gaze. Camera and shape
-        are fitted in turn, for a number of ``rounds``.
+        ``seen`` has expression weights, 0 to 1, that are known otherwise, such as those of the gaze.
         """
         points = self.layout.flat(position_map)[self._texels]
         weights, shape, bounds = np.zeros(len(self._modes), np.float32), self.mean, self._bounds(seen)
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             residual = self._residual(shape, points, self.mean)
             identity, expression = self._identity_solver.solve(residual, weights[self._count :], bounds)
             weights = np.r_[identity, expression].astype(np.float32)

@@ -25,7 +25,6 @@ const ROUNDS = 4; // of camera and shape in turn, for an unknown person
 const TRACKING_ROUNDS = 2; // the same for the next frame of a video
 // how much of a weight that a closer look saw is taken from a fit to the map before it: the two err differently
 const FIRST_MAP_SHARE = 0.15;
-const FIRST_MAP_ROUNDS = 1; // of that fit: more change nothing
 const RIGID_UNIT = 50; // mm: rotations and growth move a point at this distance by a millimetre
 const NO_MOVEMENT = new Float64Array(7); // of the whole face: the camera has it
 const CAMERA_STEP = 3; // a third of the points suffices for seven numbers
@@ -110,12 +109,18 @@ export class ShapeFitter {
     return new ShapeFitter(file, layout);
   }
 
-  /** The same closer look, but its expressions have a share of those that a fit to the map before it finds. */
+  /**
+   * The same closer look, but its expressions have a share of those that a fit to the map before it finds.
+   *
+   * The fit takes the camera of the mean face: further rounds of camera and shape hardly change these weights.
+   */
   join(look: Look): Look {
     if (!look.expressions.some(Number.isFinite)) return look;
-    const { expression } = this.fitAnew(look.firstMap, {}, FIRST_MAP_ROUNDS);
+    const none = new Float64Array(this.names.length);
+    const residual = residualOf(this.mean, this.points(look.firstMap), this.mean);
+    const found = this.identitySolver.solve(residual, none, this.bounds({})).bounded;
     const expressions = look.expressions.map(
-      (weight, k) => weight + FIRST_MAP_SHARE * (expression[this.seenPlaces[k]] - weight),
+      (weight, k) => weight + FIRST_MAP_SHARE * (found[this.seenPlaces[k]] - weight),
     );
     return { ...look, expressions };
   }
@@ -128,17 +133,12 @@ export class ShapeFitter {
    * @throws RangeError if the map has another size, or an expression is unknown
    */
   fit(map: Float32Array, seen: SeenWeights = {}): Coefficients {
-    return this.fitAnew(map, seen, ROUNDS);
-  }
-
-  /** The same, with camera and shape in turn for a number of rounds. */
-  private fitAnew(map: Float32Array, seen: SeenWeights, rounds: number): Coefficients {
     const points = this.points(map);
     const bounds = this.bounds(seen);
     let identity: Float64Array = new Float64Array(this.count);
     let expression: Float64Array = new Float64Array(this.names.length);
     let shape = this.mean;
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       const residual = residualOf(shape, points, this.mean);
       const found = this.identitySolver.solve(residual, expression, bounds);
       [identity, expression] = [found.free, found.bounded];
