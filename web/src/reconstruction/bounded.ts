@@ -107,7 +107,8 @@ export interface Problem {
  */
 export class BoundedLeastSquares {
   private readonly inverse: Float64Array; // of the free part, free x free
-  private readonly cross: Float64Array; // free x bounded: how the free coefficients follow the bounded ones
+  /** free x bounded: how the free coefficients follow the bounded ones */
+  readonly cross: Float64Array;
   private readonly schur: Float64Array; // bounded x bounded
 
   constructor(private readonly problem: Problem) {
@@ -132,6 +133,17 @@ export class BoundedLeastSquares {
       }
       this.schur[i * bounded + i] += BOUNDED_PRIOR;
     }
+  }
+
+  /**
+   * The bounded coefficients alone, in less time.
+   *
+   * @param products of the residual with the bounded rows, each less the free rows by their share of {@link cross}
+   */
+  boundedOnes(products: Float64Array): Float64Array {
+    const { priorMeans, scale } = this.problem;
+    const vector = products.map((value, k) => scale * value - 1 / priorMeans[k]);
+    return boundedMinimum(this.schur, vector, new Float64Array(vector.length));
   }
 
   /**

@@ -62,6 +62,7 @@ export class ShapeFitter {
   private readonly texels: Int32Array; // flat indices (n) that the fit reads
   private readonly mean: Float32Array; // n x 3
   private readonly modes: SymmetricModes; // identity, rigid movements, expressions
+  private readonly expressionsAlone: SymmetricModes; // less what identity and movements explain of each
   private readonly seenPlaces: readonly number[]; // of the expressions of a closer look among all names
   private readonly count: number; // of identity modes
   private readonly free: number; // the same with rigid movements
@@ -83,6 +84,7 @@ export class ShapeFitter {
     this.free = identity.length + rigid.length;
     const gram = this.modes.gram();
     this.identitySolver = this.solver(gram, 0);
+    this.expressionsAlone = this.modes.less(this.identitySolver.cross, this.free);
     this.expressionSolver = this.solver(gram, this.count);
   }
 
@@ -116,9 +118,8 @@ export class ShapeFitter {
    */
   join(look: Look): Look {
     if (!look.expressions.some(Number.isFinite)) return look;
-    const none = new Float64Array(this.names.length);
     const residual = residualOf(this.mean, this.points(look.firstMap), this.mean);
-    const found = this.identitySolver.solve(residual, none, this.bounds({})).bounded;
+    const found = this.identitySolver.boundedOnes(this.expressionsAlone.products(residual));
     const expressions = look.expressions.map(
       (weight, k) => weight + FIRST_MAP_SHARE * (found[this.seenPlaces[k]] - weight),
     );

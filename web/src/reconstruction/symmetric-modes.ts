@@ -85,6 +85,39 @@ export class SymmetricModes {
     return out;
   }
 
+  /**
+   * The modes from `start` on, each less a sum of the modes before it.
+   *
+   * @param weights start x the rest: of the modes before it, those of one mode in a column. They have the symmetry of the
+   *   modes: the weight of an odd mode in two modes that mirror each other differs by its sign alone
+   * @param start the first mode that is kept
+   */
+  less(weights: Float64Array, start: number): SymmetricModes {
+    const rest = this.places.length - start;
+    const made = { even: new Map<number, Float32Array>(), odd: new Map<number, Float32Array>() }; // each part once
+    const part = (kind: 'even' | 'odd', column: number): Float32Array | null => {
+      const { [kind]: place, sign } = this.places[start + column];
+      if (place < 0) return null;
+      const known = made[kind].get(place);
+      if (known) return known;
+      const sums = new Float64Array(this.banks[kind].length);
+      sums[place] = 1;
+      for (let k = 0; k < start; k++) {
+        const before = this.places[k][kind];
+        if (before >= 0) sums[before] -= (kind === 'odd' ? sign : 1) * weights[k * rest + column];
+      }
+      const sum = Float32Array.from(weightedSum(this.banks[kind], sums, 3 * this.halves.left.length));
+      made[kind].set(place, sum);
+      return sum;
+    };
+    const modes = Array.from({ length: rest }, (_, column) => ({
+      even: part('even', column),
+      odd: part('odd', column),
+      isMirrored: this.places[start + column].sign < 0,
+    }));
+    return new SymmetricModes(modes, this.halves);
+  }
+
   /** The scalar products (modes x modes) of all modes with one another. */
   gram(): Float64Array {
     const { places } = this;

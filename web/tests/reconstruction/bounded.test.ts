@@ -43,6 +43,13 @@ describe('BoundedLeastSquares', () => {
     expect(slopes[1] + all[1]).toBeCloseTo(0, 2);
     expect(slopes[3] + 1 / priorMeans[0]).toBeCloseTo(0, 0);
     expect(slopes[4] + 1 / priorMeans[1]).toBeGreaterThan(0);
+    // the bounded ones alone, from products with what the free rows leave of the bounded ones
+    const withRows = products(residual);
+    const left = withRows.slice(free).map((value, column) => {
+      for (let k = 0; k < free; k++) value -= solver.cross[2 * k + column] * withRows[k];
+      return value;
+    });
+    expect(largestDifference(solver.boundedOnes(left), found.bounded)).toBeLessThan(1e-6);
   });
 });
 

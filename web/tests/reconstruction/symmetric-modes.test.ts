@@ -54,6 +54,16 @@ describe('symmetric modes', () => {
     expect(largestDifference(symmetric.gram(), gram)).toBeLessThan(1e-2);
   });
 
+  test('can be made less by a sum of those before them', () => {
+    const movement = randomNumbers(3 * texels.length, 9);
+    const [p, q, left, right] = symmetric.products(movement);
+    const rest = symmetric.less(Float64Array.of(0.3, 0.3, 0.7, -0.7), 2);
+    const expected = [left - 0.3 * p - 0.7 * q, right - 0.3 * p + 0.7 * q];
+    expect(rest.length).toBe(2);
+    expect(largestDifference(rest.products(movement), expected)).toBeLessThan(1e-3);
+    expect(largestDifference(expected, [left, right])).toBeGreaterThan(0.1);
+  });
+
   test('move a shape as the whole modes do', () => {
     const shape = randomNumbers(3 * texels.length, 8);
     const weights = [0.5, -2, 0.25, 1.5];
