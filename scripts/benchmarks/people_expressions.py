@@ -5,7 +5,8 @@
 FOLDER holds the set's pictures, ``neutral-*.jpg`` and ``smiling-*.jpg``. The script prints the share of neutral faces
 with no weight over 0.15, with and without the weights of the gaze, and of those that viewers show, because they are
 found well enough; the weights that most often are over it; and how well the mean weight of both corners' smile tells
-the two apart (AUC). Then it does the same beside each person's own neutral face. Nothing was trained on these photos.
+the two apart (AUC). Then it compares each person's two faces, and measures the smile beside the own neutral face.
+Nothing was trained on these photos.
 """
 
 import argparse
@@ -36,13 +37,16 @@ def share_calm(named: list[dict], gaze: bool = True) -> float:
     return 100 * float(np.mean(calm))
 
 
+def smile_of(named: dict) -> float:
+    """The mean weight of both corners' smile."""
+    return (named["mouthSmileLeft"] + named["mouthSmileRight"]) / 2
+
+
 def report(name: str, neutral: list[dict], supported: list[dict], smiling: list[dict]) -> None:
     """Print what was found of neutral faces, all weights and the supported ones by name, and of smiling faces."""
     high = [[key for key, weight in named.items() if weight > HIGH] for named in neutral]
     common = Counter(key for keys in high for key in keys).most_common(COMMON)
-    of_smiling, of_neutral = (
-        np.array([(n["mouthSmileLeft"] + n["mouthSmileRight"]) / 2 for n in group]) for group in (smiling, neutral)
-    )
+    of_smiling, of_neutral = (np.array([smile_of(named) for named in group]) for group in (smiling, neutral))
     area = area_under_curve(of_smiling, of_neutral)
     print(f"{name}: {share_calm(neutral):.0f} % of {len(neutral)} neutral faces without a weight over {HIGH}, "
           f"{share_calm(neutral, gaze=False):.0f} % if the eight of the gaze do not count")  # fmt: skip
@@ -69,13 +73,15 @@ def main() -> int:
             for kind, paths in pictures.items():
                 found = {path.stem.split("-")[1]: net.reconstruct(path) for path in paths}
                 faces[kind]: dict[str, Face] = {person: each[0] for person, each in found.items() if each}
-            alone = {kind: [face.coefficients.named() for face in group.values()] for kind, group in faces.items()}
+            alone = {kind: {p: face.coefficients.named() for p, face in group.items()} for kind, group in faces.items()}
+            at_rest, smiling = alone["neutral"], alone["smiling"]
             supported = [face.coefficients.named(supported=True) for face in faces["neutral"].values()]
-            report(f"{weights}, {name}", alone["neutral"], supported, alone["smiling"])
-            both = sorted(set(faces["neutral"]) & set(faces["smiling"]))
-            beside = [faces["smiling"][p].fit_coefficients(faces["neutral"][p]).named() for p in both]
-            smile = np.mean([(n["mouthSmileLeft"] + n["mouthSmileRight"]) / 2 for n in beside])
-            print(f"    beside the person's own neutral face a smile has a weight of {smile:.2f} ({len(both)} people)")
+            report(f"{weights}, {name}", list(at_rest.values()), supported, list(smiling.values()))
+            both = sorted(set(at_rest) & set(smiling))
+            more = sum(smile_of(smiling[p]) > smile_of(at_rest[p]) for p in both)
+            beside = [smile_of(faces["smiling"][p].fit_coefficients(faces["neutral"][p]).named()) for p in both]
+            print(f"    {more} of {len(both)} people have more of a smile in the photo where they smile than at rest")
+            print(f"    beside the person's own neutral face a smile has a weight of {np.mean(beside):.2f}")
     return 0
 
 
