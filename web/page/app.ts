@@ -30,6 +30,7 @@ export class App {
   private readonly viewer: Viewer;
   private readonly session: Session;
   private readonly gallery = new Gallery();
+  private choices = 0; // of effects that are not ready yet
   private readonly avatar: AvatarPanel;
   private readonly chips: FaceChips;
   private readonly texture = new PhotoTexture();
@@ -242,6 +243,8 @@ export class App {
 
   private async chooseEffect(): Promise<void> {
     const { effect: id } = this.store.get();
+    const canvas = byId('stage');
+    canvas.ariaBusy = `${++this.choices > 0}`; // until what the effect paints with has arrived
     try {
       const { entry, effect, texture } = await this.gallery.choose(id);
       const { effect: now, opacity, lamp } = this.store.get();
@@ -251,6 +254,8 @@ export class App {
     } catch (error) {
       this.store.set({ effect: 'none' });
       showError(error);
+    } finally {
+      canvas.ariaBusy = `${--this.choices > 0}`;
     }
   }
 

@@ -162,7 +162,6 @@ async function everything(page, task) {
   await picture(page, '#stage', task, 'effect-none');
   for (const effect of EFFECTS) {
     await choose(page, effect);
-    await page.waitForLoadState('networkidle');
     await drawn(page);
     await picture(page, '#stage', task, `effect-${effect.replace(':', '-')}`);
   }

@@ -21,8 +21,9 @@ export async function openPhoto(page, path) {
   await page.waitForFunction(() => document.getElementById('status').textContent !== '');
 }
 
-/** Waits until the page has drawn what it was asked to draw. */
+/** Waits until the page has drawn what it was asked to draw: until an effect's picture is there, too. */
 export async function drawn(page) {
+  await page.waitForFunction(() => !document.querySelector('canvas[aria-busy=true]'));
   await page.evaluate(async () => {
     const frame = () => new Promise((resolve) => globalThis.requestAnimationFrame(resolve));
     for (let k = 0; k < 3; k++) await frame();
