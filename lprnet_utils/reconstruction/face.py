@@ -165,7 +165,7 @@ class Face:
         if neutral.layout.size != self.layout.size:
             sizes = f"{neutral.layout.size} and {self.layout.size}"
             raise ValueError(f"take the same weights for both faces: they have maps of {sizes} texels")
-        rest = {name: weight for name, weight in neutral.seen_expressions.items() if not name.startswith("eyeLook")}
+        rest = fitter.join(neutral.closer_look).weights if neutral.closer_look else {}
         seen = {name: weight_beside(weight, rest.get(name, 0.0)) for name, weight in seen.items()}
         return fitter.fit_beside(self.position_map, neutral.position_map, seen)
 

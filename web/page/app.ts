@@ -30,7 +30,6 @@ export class App {
   private readonly viewer: Viewer;
   private readonly session: Session;
   private readonly gallery = new Gallery();
-  private choices = 0; // of effects that are not ready yet
   private readonly avatar: AvatarPanel;
   private readonly chips: FaceChips;
   private readonly texture = new PhotoTexture();
@@ -244,18 +243,17 @@ export class App {
   private async chooseEffect(): Promise<void> {
     const { effect: id } = this.store.get();
     const canvas = byId('stage');
-    canvas.ariaBusy = `${++this.choices > 0}`; // until what the effect paints with has arrived
+    canvas.ariaBusy = 'true'; // until what the chosen effect paints with has arrived
     try {
       const { entry, effect, texture } = await this.gallery.choose(id);
       const { effect: now, opacity, lamp } = this.store.get();
       if (now !== id) return; // another one was chosen meanwhile
       this.stage.setEffect(effect, effect && { variant: entry.variant, opacity, lamp, texture });
       this.viewer.paint(entry.kind === 'mask' ? texture : null, opacity);
+      canvas.ariaBusy = 'false';
     } catch (error) {
       this.store.set({ effect: 'none' });
       showError(error);
-    } finally {
-      canvas.ariaBusy = `${--this.choices > 0}`;
     }
   }
 

@@ -74,10 +74,14 @@ export class AvatarPanel {
 
   private async useBundled(): Promise<void> {
     if (this.model && !this.model.own) return;
+    const canvas = byId('viewer');
+    canvas.ariaBusy = 'true';
     try {
       this.setModel(await AvatarModel.bundled());
     } catch (error) {
       showError(error);
+    } finally {
+      canvas.ariaBusy = 'false';
     }
   }
 

@@ -62,7 +62,7 @@ export class ShapeFitter {
   private readonly texels: Int32Array; // flat indices (n) that the fit reads
   private readonly mean: Float32Array; // n x 3
   private readonly modes: SymmetricModes; // identity, rigid movements, expressions
-  private readonly expressionsAlone: SymmetricModes; // less what identity and movements explain of each
+  private expressionsAlone?: SymmetricModes; // less what identity and movements explain of each; made by the first join
   private readonly seenPlaces: readonly number[]; // of the expressions of a closer look among all names
   private readonly count: number; // of identity modes
   private readonly free: number; // the same with rigid movements
@@ -84,7 +84,6 @@ export class ShapeFitter {
     this.free = identity.length + rigid.length;
     const gram = this.modes.gram();
     this.identitySolver = this.solver(gram, 0);
-    this.expressionsAlone = this.modes.less(this.identitySolver.cross, this.free);
     this.expressionSolver = this.solver(gram, this.count);
   }
 
@@ -119,6 +118,7 @@ export class ShapeFitter {
   join(look: Look): Look {
     if (!look.expressions.some(Number.isFinite)) return look;
     const residual = residualOf(this.mean, this.points(look.firstMap), this.mean);
+    this.expressionsAlone ??= this.modes.less(this.identitySolver.cross, this.free);
     const found = this.identitySolver.boundedOnes(this.expressionsAlone.products(residual));
     const expressions = look.expressions.map(
       (weight, k) => weight + FIRST_MAP_SHARE * (found[this.seenPlaces[k]] - weight),

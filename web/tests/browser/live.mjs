@@ -166,8 +166,6 @@ async function everything(page, task) {
     await picture(page, '#stage', task, `effect-${effect.replace(':', '-')}`);
   }
   await page.click('#tab-avatar');
-  await page.waitForLoadState('networkidle');
-  await page.waitForTimeout(3000); // the head is read after it has arrived
   await drawn(page);
   await picture(page, '#viewer', task, 'view-avatar');
   const bars = await page.evaluate(() =>

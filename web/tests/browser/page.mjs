@@ -21,7 +21,7 @@ export async function openPhoto(page, path) {
   await page.waitForFunction(() => document.getElementById('status').textContent !== '');
 }
 
-/** Waits until the page has drawn what it was asked to draw: until an effect's picture is there, too. */
+/** Waits until the page has drawn what it was asked to draw: until an effect's picture or the head is there, too. */
 export async function drawn(page) {
   await page.waitForFunction(() => !document.querySelector('canvas[aria-busy=true]'));
   await page.evaluate(async () => {
