@@ -16,8 +16,17 @@ export async function started(page) {
 
 /** Opens a photo of this computer, and waits until its faces were looked for. */
 export async function openPhoto(page, path) {
+  await lookedAt(page, () => page.setInputFiles('#photo-file', path));
+}
+
+/** Opens the sample face again, and waits until it was looked at. */
+export async function openSample(page) {
+  await lookedAt(page, () => page.click('#sample'));
+}
+
+async function lookedAt(page, open) {
   await page.evaluate(() => (document.getElementById('status').textContent = ''));
-  await page.setInputFiles('#photo-file', path);
+  await open();
   await page.waitForFunction(() => document.getElementById('status').textContent !== '');
 }
 
