@@ -38,7 +38,7 @@ SHARED_OPTIONS = {
     "--passes": {"type": AT_LEAST_1, "default": 1, "help": "2: run the network again on an upright crop (%(default)s)"},
     "--closer-look": {
         "action": argparse.BooleanOptionalAction,
-        "help": "look again at eyes, nose and mouth, which takes a third more time (default: yes with open)",
+        "help": "look again at eyes, nose and mouth, which takes a quarter more time (default: yes with open)",
     },
     "--max-faces": {"type": AT_LEAST_1, "metavar": "N", "help": "only the N largest faces"},
     "--workers": {"type": AT_LEAST_1, "default": os.cpu_count() or 1, "help": "number of processes (%(default)s)"},

@@ -259,18 +259,19 @@ def _read_layers(data: bytes) -> list[StoredLayer]:
 def time_litert(files: dict[str, str | Path], threads: int = 1, repeats: int = 20) -> dict[str, float]:
     """Measure the median seconds of one run of each LiteRT file, given by a name, on this machine's CPU.
 
-    The files run in turn for this many rounds (``repeats``), after one that does not count. Other load on the machine
-    then affects all of them, so the ratios are more reliable than the seconds.
+    The files run in turn for this many rounds (``repeats``). Other load on the machine then affects all of them, so the
+    ratios are more reliable than the seconds. In each round a file runs twice, and the second run counts: the first
+    finds the other networks' numbers in the processor's caches.
     """
     networks, times = {}, {name: [] for name in files}
     for name, path in files.items():
         model = LiteRTModel(Path(path).read_bytes(), str(path), threads)
         model(np.random.default_rng(0).random(model.input_shape[1:], np.float32))
         networks[name] = model.interpreter
-    for round_number in range(repeats + 1):
+    for _ in range(repeats):
         for name, network in networks.items():
+            network.invoke()
             start = time.perf_counter()
             network.invoke()
-            if round_number:
-                times[name].append(time.perf_counter() - start)
+            times[name].append(time.perf_counter() - start)
     return {name: float(np.median(t)) for name, t in times.items()}

@@ -27,8 +27,8 @@ def time_tracking(
     -------
     dict
         ``total``: median time of a frame, landmarks included; ``mean``: mean of the same; ``total 95 %``: its 95th
-        percentile; means of the parts ``detect``, ``network``, ``check`` (confidence and next crop), ``smooth`` and
-        ``expressions``; ``faces``: mean number of faces.
+        percentile; means of the parts ``detect``, ``network``, ``closer look``, ``check`` (confidence and next crop),
+        ``smooth`` and ``expressions``; ``faces``: mean number of faces.
     """
     tracker = FaceTracker(net, expressions=expressions)
     tracker.timer = timer

@@ -126,7 +126,7 @@ class FaceTracker:
         image = read_image(frame)
         if isinstance(frame, np.ndarray) and frame.flags.writeable and np.may_share_memory(image, frame):
             image = image.copy()
-        self.seconds = dict.fromkeys(("detect", "network", "check", "smooth", "expressions"), 0.0)
+        self.seconds = dict.fromkeys(("detect", "network", "closer look", "check", "smooth", "expressions"), 0.0)
         tracks = self._tracks
         tracks.advance(dt)
         followed: list[tuple[Track, Array, float]] = []
@@ -227,7 +227,7 @@ class FaceTracker:
 
     def _finish(self, track: Track, position_map: Array, confidence: float, image: Image, dt: float) -> TrackedFace:
         """Smooth a map, choose the crop of the next frame, and fit expressions if asked for."""
-        position_map, look = self._timed("network", self.net.look_closer, image, position_map)
+        position_map, look = self._timed("closer look", self.net.look_closer, image, position_map)
         raw = self._layout.landmarks(position_map)
         smoothed = self._timed("smooth", self._smoothed, track, position_map, dt)
         track.crop = self._timed("check", self._next_crop, track.crop, smoothed)

@@ -32,7 +32,7 @@ Steps = Iterator[Any]
 
 
 def lprnet() -> Steps:
-    """This project: BlazeFace, the network, the dense map; 68 landmarks in 3D."""
+    """This project: BlazeFace, the network, the closer look, the dense map; 68 landmarks in 3D."""
     import cv2
 
     from lprnet_utils import LPRNet
@@ -43,7 +43,8 @@ def lprnet() -> Steps:
     cv2.setNumThreads(1)
     net = LPRNet("open")
     _ = net.detector  # it is made on first use, and loading it counts
-    files = [data_root() / "weights" / "open.tflite", data_root() / "detection" / "blazeface_back.tflite"]
+    names = "weights/open", "detection/blazeface_back", "closer_look/eye", "closer_look/mouth"
+    files = [data_root() / f"{name}.tflite" for name in names]
     yield read_image, lambda image: net.reconstruct(image, max_faces=1)[0].landmarks, files
 
 

@@ -18,7 +18,8 @@ SUBJECTS = {
     "dlib": ("dlib", "68 points in 2D, faces from 80 pixels"),
 }
 # parts of a frame, and their names on the page
-FRAME_PARTS = {name: name for name in ("detect", "network", "check", "smooth", "landmarks")}
+PHOTO_PARTS = "detect", "crop", "network", "closer look", "mesh"
+FRAME_PARTS = {name: name for name in ("detect", "network", "closer look", "check", "smooth", "landmarks")}
 FRAME_PARTS["network"] = "crop, network and map"
 KERAS_STEP = "network alone, Keras' step"
 INT8_COST = "moves the points of open by, pixels of the crop"
@@ -218,7 +219,7 @@ def block(report: Report, gpu: list[Report]) -> str:
         int8_cost=number(lite["int8"][INT8_COST]),
         width=photo["width"],
         height=photo["height"],
-        parts=", ".join(f"{part} {number(photo[f'{part}, ms'])} ms" for part in ("detect", "crop", "network", "mesh")),
+        parts=", ".join(f"{part} {number(photo[f'{part}, ms'])} ms" for part in PHOTO_PARTS),
         whole=number(photo["whole, ms"]),
         import_=number(start["import, ms"] / 1000),
         load=number(start["load, ms"] / 1000),

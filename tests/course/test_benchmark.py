@@ -132,16 +132,16 @@ def test_only_the_text_between_the_marks_is_replaced(tmp_path, report):
             benchmark_table.with_block(wrong, "new", "benchmark")
 
 
-def test_jobs_take_turns_and_the_first_round_is_not_measured():
+def test_jobs_take_turns_and_the_first_of_two_calls_is_not_measured():
     calls = []
 
     def slow_at_first():
-        time.sleep(0.2 if not calls else 0.001)
+        time.sleep(0.001 if calls and calls[-1] == "a" else 0.05)
         calls.append("a")
 
     seconds = benchmark.medians(3, a=slow_at_first, b=lambda: calls.append("b"))
-    assert calls == ["a", "b"] * 4
-    assert 0.001 <= seconds["a"] and 0 <= seconds["b"] < seconds["a"]
+    assert calls == ["a", "a", "b", "b"] * 3
+    assert 0.001 <= seconds["a"] < 0.05 and 0 <= seconds["b"] < seconds["a"]
 
 
 def test_ratios_state_how_many_times_as_fast_a_network_is():
@@ -172,7 +172,7 @@ def test_a_frame_of_a_video_is_timed_part_by_part():
     assert (parts["width"], parts["height"], parts["frames"], parts["faces"]) == (640, 480, 12, 1)
     times = [parts[f"{name}, ms"] for name in benchmark_table.FRAME_PARTS]
     assert min(times) >= 0 and sum(times) == pytest.approx(parts["whole, ms"], rel=1e-6)
-    assert parts["network, ms"] > parts["smooth, ms"] and parts["expressions, ms"] > 0
+    assert parts["network, ms"] > parts["smooth, ms"] and min(parts["closer look, ms"], parts["expressions, ms"]) > 0
 
 
 def test_measuring_one_part_keeps_the_numbers_of_the_others(tmp_path, monkeypatch, report):
@@ -200,7 +200,7 @@ def test_a_new_process_reports_its_own_memory():
     command = [sys.executable, benchmark_peers.__file__, "lprnet", benchmark.PHOTO, "--repeats", "1"]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert ballast.all()
-    assert found["points"] == 68 and 3 < found["model files, MB"] < 5
+    assert found["points"] == 68 and 5 < found["model files, MB"] < 6
     assert all(found[f"{part}, ms"] > 0 for part in ("import", "load", "first photo", "photo"))
     if Path("/proc/self/status").is_file():
         assert 50 < found["peak memory, MB"] < 320 < benchmark_peers.peak_megabytes()
