@@ -113,7 +113,8 @@ take {expressions} ms more.
 
 {peers}
 
-The same photo, each package in processes of its own, on one core; start is from the import to the first face.
+The same photo, each package in processes of its own, on one core; start is from the import to the first face. Here our
+face is read for its landmarks alone, without vertices and colours.
 {alone}
 
 **In the course**: one sparse matrix makes a mesh's position map {uv} times as fast as a loop over its triangles in
@@ -122,7 +123,8 @@ synthetic photos a second.
 """
 ALONE = """
 The networks alone, LiteRT, one thread: MediaPipe's face landmark model {theirs} ms, ours {ours} ms; theirs takes
-{ratio} times as long.
+{ratio} times as long. A network takes less time where it runs alone, as here, than where other work has filled the
+processor's caches before, as in a photo.
 """
 
 
@@ -145,11 +147,14 @@ Images a second of `lprnet_lite` on crops of 128 pixels, batches of 512:
 
 {training}
 
-"Network alone" is a step on one batch that lies on the GPU: forward pass, gradients and update. What Keras loses on
-torch is time in Python: each plain number in its step (momenta, rates, epsilons) is copied to the GPU, and each copy
-waits for all that was computed before. The step of `lprnet train` does the same arithmetic without a copy
-(`lprnet_utils/training/torch_step.py`). In one run that was {gain} times as fast ({conditions}). Busy processors slow
-both: starting a step's computations is the processor's work. What has no figure has not been measured.
+"Network alone" is a step on one batch that lies on the GPU: forward pass, gradients and update; "Keras' step" the same
+with Keras' own training step. "Batches alone" is how fast batches are made, "together" the whole training.
+
+What Keras loses on torch is time in Python: each plain number in its step (momenta, rates, epsilons) is copied to the
+GPU, and each copy waits for all that was computed before. The step of `lprnet train` does the same arithmetic without
+a copy (`lprnet_utils/training/torch_step.py`). In one run that was {gain} times as fast ({conditions}).
+Busy processors slow both: starting a step's computations is the processor's work. What has no figure has not been
+measured.
 
 [Training on several machines](distributed.md) has a page of its own.
 
