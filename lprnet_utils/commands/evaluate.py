@@ -26,7 +26,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
     if arguments.photos:
         data = PhotoFolder(arguments.photos)
     else:
-        data = AFLW2000(folder_option(arguments.aflw2000, "LPRNET_AFLW2000", "copy of AFLW2000-3D"), strict=False)
+        ways = "--aflw2000 FOLDER, --photos FOLDER or --synthetic"
+        data = AFLW2000(folder_option(arguments.aflw2000, "LPRNET_AFLW2000", "copy of AFLW2000-3D", ways), strict=False)
     what = str(arguments.predictions or arguments.weights)
     if arguments.predictions:
         report, predictions = match_predictions(*load_arrays(arguments.predictions, "names", "landmarks"), data)
@@ -64,9 +65,13 @@ def _evaluate_on_synthetic(arguments: argparse.Namespace) -> int:
     from ..synthetic.heldout import HELD_OUT_FILES, held_out_faces
     from ..synthetic.population import Population
 
+    for option in ("closer_look", "detector", "predictions", "photos", "aflw2000"):
+        if getattr(arguments, option):
+            name = option.replace("_", "-")
+            raise ValueError(f"--{name} is for photos: on synthetic crops the network alone is measured")
+    if arguments.passes > 1:
+        raise ValueError("--passes is for photos: on synthetic crops the network runs once")
     net, count, seed = LPRNet(arguments.weights), arguments.synthetic, arguments.seed
-    if arguments.closer_look:
-        raise ValueError("--closer-look is for photos: on synthetic crops the network alone is measured")
     _make_folder(arguments.output)
     if count:
         faces = SyntheticFaces(seed, net.size)
@@ -103,7 +108,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_shared(parser, "--weights")
     bundled_or_new = "use synthetic photos instead: the bundled ones, or N new ones"
     add("--synthetic", type=AT_LEAST_1, nargs="?", const=0, metavar="N", help=bundled_or_new)
-    add("--seed", type=SEED, default=77, help="seed of new photos, not that of training (%(default)s)")
+    new = "seed of the N new photos, not that of training; 77 are the bundled ones (%(default)s)"
+    add("--seed", type=SEED, default=78, help=new)
     add("--predictions", type=Path, help="a .npz of names and landmarks (n, 68, 2 or 3) instead of a network")
     add("--detector", action="store_true", help="also detect the faces; a missed one is a failure")
     add("--output", type=Path, default=Path("outputs/evaluation"), help="folder of the report (%(default)s)")

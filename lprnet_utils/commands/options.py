@@ -38,7 +38,8 @@ SHARED_OPTIONS = {
     "--passes": {"type": AT_LEAST_1, "default": 1, "help": "2: run the network again on an upright crop (%(default)s)"},
     "--closer-look": {
         "action": argparse.BooleanOptionalAction,
-        "help": "look again at eyes, nose and mouth, which takes a quarter more time (default: yes with open)",
+        "help": "look again at brows, eyes, nose and mouth, which takes a quarter more time (default: yes, but not "
+        "with wild, published and others that learned the labels of AFLW)",
     },
     "--max-faces": {"type": AT_LEAST_1, "metavar": "N", "help": "only the N largest faces"},
     "--workers": {"type": AT_LEAST_1, "default": os.cpu_count() or 1, "help": "number of processes (%(default)s)"},
@@ -63,20 +64,20 @@ def add_shared(parser: argparse.ArgumentParser, *names: str) -> None:
         parser.add_argument(name, **SHARED_OPTIONS[name])
 
 
-def folder_option(value: str | None, variable: str, what: str) -> Path:
-    """A data folder from an option or else an environment variable. ValueError if there is none."""
+def folder_option(value: str | None, variable: str, what: str, ways: str = "its folder") -> Path:
+    """A data folder from an option or else an environment variable. ValueError says in what ways it can be given."""
     value = value or os.environ.get(variable)
     if not value:
-        raise ValueError(f"no {what}: give its folder as an option, or set {variable}")
+        raise ValueError(f"no {what}: give {ways}, or set {variable}")
     folder = Path(value)
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder ({what})")
     return folder
 
 
-def aflw_train_folder(value: str | None, what: str = "training photos") -> Path:
+def aflw_train_folder(value: str | None, what: str = "training photos", ways: str = "--aflw-train FOLDER") -> Path:
     """The folder of AFLW's training photos from ``--aflw-train`` or the environment."""
-    return folder_option(value, "LPRNET_AFLW_TRAIN", what)
+    return folder_option(value, "LPRNET_AFLW_TRAIN", what, ways)
 
 
 def counted(number: int, what: str) -> str:

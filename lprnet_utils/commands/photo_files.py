@@ -83,7 +83,7 @@ FACE_FILES = {
     "texture": FaceFile(".texture.png", "the face's skin, unrolled", _write_texture),
     "landmarks": FaceFile(".landmarks.txt", "68 points, x y z a line", _write_landmarks),
     "pose": FaceFile(".pose.json", "angles, camera, box, confidence", _write_pose),
-    "expressions": FaceFile(".expressions.json", "weights of ARKit's 51 expressions", _write_expressions),
+    "expressions": FaceFile(".expressions.json", "51 of ARKit's 52 weights (not tongueOut)", _write_expressions),
     "html": FaceFile(".html", "the face to turn in a browser", _write_html),
 }
 OVERLAY = "overlay"  # a file of each photo: the photo with the landmarks of all its faces

@@ -142,7 +142,10 @@ def _photo_folder(arguments: argparse.Namespace, config: TrainingConfig) -> Path
         if arguments.photos or arguments.aflw_train:
             raise ValueError("with --shards, the photos would not be used: set the shards' share, synthetic = 0.5")
         return None
-    return existing_folder(arguments.photos) if arguments.photos else aflw_train_folder(arguments.aflw_train)
+    if arguments.photos:
+        return existing_folder(arguments.photos)
+    ways = "--photos FOLDER or --aflw-train FOLDER, or another recipe with --shards"
+    return aflw_train_folder(arguments.aflw_train, ways=ways)
 
 
 def _set_up_keras(config: TrainingConfig, deterministic: bool) -> None:
@@ -288,7 +291,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add ``lprnet train``, ``train-head-angle``, ``synthesize`` and ``convert-300wlp``."""
     parser = add_command(commands, "train", train, "train a network")
     add = parser.add_argument
-    add("--config", default="published-wild", help="a bundled recipe or a TOML file (%(default)s)")
+    add("--config", default="published-wild", help="a bundled recipe, such as lite-open, or a TOML file (%(default)s)")
     add("--run", type=Path, required=True, help="folder of the run: checkpoints, log, weights")
     add_shared(parser, "--aflw-train")
     add("--photos", type=Path, help="your own photos instead, each with 68 points: anna.jpg, anna.pts")
@@ -315,13 +318,13 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("output", type=Path, help="a .weights.h5 file")
     parser.add_argument("--real", action="store_true", help="take 7 of 10 samples from real photos")
     add_shared(parser, "--aflw-train")
-    parser.add_argument("--samples", type=AT_LEAST_1, default=3_000_000, help="(%(default)s)")
+    parser.add_argument("--samples", type=AT_LEAST_1, default=3_000_000, help="samples to train on (%(default)s)")
 
     parser = add_command(commands, "synthesize", synthesize, "make synthetic training data")
     parser.add_argument("folder", type=Path, help="for the shards, about 6 MB for 1,024 pairs each")
     count = "number of pairs, rounded up to shards (%(default)s)"
     parser.add_argument("--samples", type=bounded(1, 10**9), default=51_200, help=count)
-    parser.add_argument("--seed", type=SEED, default=0)
+    parser.add_argument("--seed", type=SEED, default=0, help="seed of people, light and places (%(default)s)")
     kinds = (
         "mixed: also shapes of scanned people and the light of real places; plain: without these; close: close-ups of "
         "eyes and mouths; head: heads from all around; hand: right hands (%(default)s)"

@@ -98,7 +98,8 @@ def read_image(source: Any) -> Image:
     Raises
     ------
     ImageError
-        For anything else: a missing or unreadable file, a wrong shape or type, NaN, no pixels, over 120 million pixels.
+        For anything else: a missing or unreadable file, a wrong shape or type, NaN, no pixels, over 120 million pixels
+        (60 million in WebP, AVIF and JPEG 2000).
 
     Examples
     --------

@@ -122,9 +122,9 @@ def evaluate_aflw2000(
     Returns
     -------
     report : dict
-        As of :func:`landmark_report`, and two more entries. ``flip`` (without ``detector``): mean distance in % of the
+        As of :func:`landmark_report`, and these. ``flip`` (without ``detector``): mean distance in % of the
         box between the landmarks of a photo and those of its mirror image, mirrored back; it is low for a consistent
-        network. ``nme by readout``, ``interval by readout``: the same two of the readout's points, if one is given.
+        network. ``nme by readout``, ``interval by readout``: ``nme`` and ``interval`` of the readout's points.
         ``problems``: for each photo that could not be used, and is not counted elsewhere, the reason.
     predictions : dict
         ``names``, ``landmarks`` (n, 68, 3), ``rotations`` (n, 3, 3); with a readout ``benchmark_landmarks`` (n, 68, 3).

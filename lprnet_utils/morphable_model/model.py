@@ -38,7 +38,7 @@ class MorphableModel:
     expression : (E, V, 3) float32
         Offsets of the expression shapes, for a weight of 1. Weights are 0 to 1.
     expression_names : tuple of str
-        The bundled models use ARKit's names.
+        The bundled ``makehuman`` and ``mixed`` use ARKit's names; ``ict`` has ICT-FaceKit's, of which six differ.
     triangles : (T, 3) int32
         Counter-clockwise from outside.
     membrane : (T,) bool

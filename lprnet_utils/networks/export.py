@@ -120,7 +120,7 @@ def export_litert(
     RuntimeError
         If the file is too small to hold the weights, or its output differs from that of Keras by more than rounding
         explains. Limits in pixels of the crop, mean and largest: 0.01 and 0.2 for ``float32``, 0.03 and 0.6 for
-        ``float16``, 2.5 and 25 for ``int8`` (the bundled weights ``open`` have a mean of 1.4).
+        ``float16``, 0.5 and 8 for ``int8_weights``, 2.5 and 25 for ``int8`` (of which ``open`` has a mean of 0.8).
     """
     data = convert_litert(model, precision, examples)
     network, layout = LiteRTModel(data), load_layout(chart, model.output_shape[1])

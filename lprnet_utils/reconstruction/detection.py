@@ -68,7 +68,8 @@ class FaceDetector:
     Parameters
     ----------
     model : {"back", "short"}
-        The network of the coarse stage: ``back`` for photos, ``short`` for a face near the camera, six times as fast.
+        The network of the coarse stage: ``back`` for photos, ``short`` for a face near the camera; then a
+        detection is nearly three times as fast.
     threads : int
 
     Raises

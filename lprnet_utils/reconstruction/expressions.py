@@ -24,6 +24,7 @@ from ..uv.layout import UVLayout
 
 if TYPE_CHECKING:
     from .closer_look import CloserLook
+    from .face import Face
 
 TEXEL_STEP = 2  # the fit reads every second texel in each direction
 MAP_NOISE_MM = 1.5  # standard deviation of the points of a map
@@ -50,7 +51,8 @@ class Coefficients:
     names: tuple[str, ...]  # ARKit's names of the expressions
     camera: Camera  # from the face frame to the photo frame
     error: float  # root mean square distance in mm between the map and this face
-    seen: frozenset[str] = frozenset()  # names of the weights that were not fitted, but known: those of the gaze
+    # names of the weights that were given, not found by this fit: those of a closer look, see join, and of the gaze
+    seen: frozenset[str] = frozenset()
 
     def named(self, min_weight: float = 0.0, supported: bool = False) -> dict[str, float]:
         """Expression weights by name, largest first, without those under ``min_weight``.
@@ -108,6 +110,19 @@ def unsupported_expressions(way: str = "fit") -> frozenset[str]:
 def weight_beside(weight: float, at_rest: float) -> float:
     """The weight of an expression of somebody in whom a face at rest has another weight: 0 at rest, 1 stays 1."""
     return max(weight - at_rest, 0.0) / max(1 - at_rest, 1e-6)
+
+
+def fit_face(face: Face, neutral: Face | None = None) -> Coefficients:
+    """See :meth:`.Face.fit_coefficients`."""
+    fitter, seen = ShapeFitter.load(face.layout.size), face.seen_expressions
+    if neutral is None:
+        return fitter.fit(face.position_map, seen)
+    if neutral.layout.size != face.layout.size:
+        sizes = f"{neutral.layout.size} and {face.layout.size}"
+        raise ValueError(f"take the same weights for both faces: they have maps of {sizes} texels")
+    rest = fitter.join(neutral.closer_look).weights if neutral.closer_look else {}
+    seen = {name: weight_beside(weight, rest.get(name, 0.0)) for name, weight in seen.items()}
+    return fitter.fit_beside(face.position_map, neutral.position_map, seen)
 
 
 def _without_side(name: str) -> str:

@@ -49,8 +49,8 @@ class Pose:
 class Face:
     """One face of a photo in 3D.
 
-    ``position_map``, ``landmarks`` and ``vertices`` are in the photo frame, with a mean z of 0. :meth:`frontal` is in
-    the face frame.
+    ``position_map``, ``landmarks`` and ``vertices`` are in the photo frame: pixels of the photo, x right, y down, z
+    toward the camera in the same unit, 0 on average over the map's valid texels. :meth:`frontal` is in mm.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Face:
     confidence : float
         0 to 1: the confidence that this is a face, see :meth:`lprnet_utils.LPRNet.reconstruct`.
     box : (4,) array
-        The box (x0, y0, x1, y1) of the network's crop, in pixels of the photo.
+        (x0, y0, x1, y1) around the 68 landmarks, as detected or given, from which the crop was cut; pixels.
     image : (H, W, 3) uint8
         The photo.
     layout : UVLayout
@@ -145,7 +145,8 @@ class Face:
     def fit_coefficients(self, neutral: Face | None = None) -> Coefficients:
         """Identity and expression weights of the bundled face model, fitted to the position map.
 
-        After a closer look, the weights of what it sees are those of :attr:`seen_expressions`.
+        After a closer look, the weights of what it sees are those of :attr:`seen_expressions`. With ``neutral`` they
+        count from the face at rest: 0 where both have the same weight, and 1 stays 1.
 
         Parameters
         ----------
@@ -157,21 +158,17 @@ class Face:
         ValueError
             If the two have maps of different sizes.
         """
-        from .expressions import ShapeFitter, weight_beside
+        from .expressions import fit_face
 
-        fitter, seen = ShapeFitter.load(self.layout.size), self.seen_expressions
-        if neutral is None:
-            return fitter.fit(self.position_map, seen)
-        if neutral.layout.size != self.layout.size:
-            sizes = f"{neutral.layout.size} and {self.layout.size}"
-            raise ValueError(f"take the same weights for both faces: they have maps of {sizes} texels")
-        rest = fitter.join(neutral.closer_look).weights if neutral.closer_look else {}
-        seen = {name: weight_beside(weight, rest.get(name, 0.0)) for name, weight in seen.items()}
-        return fitter.fit_beside(self.position_map, neutral.position_map, seen)
+        return fit_face(self, neutral)
 
     @cached_property
     def seen_expressions(self) -> dict[str, float]:
-        """Weights by name of the expressions that a closer look saw, if there was one; ``eyeLook*`` of :attr:`gaze`."""
+        """Weights by name of the expressions that a closer look saw, and ``eyeLook*`` of :attr:`gaze`.
+
+        15 % of each that it saw is that of a fit to :attr:`first_map`, see :meth:`.ShapeFitter.join`;
+        ``closer_look.weights`` are those without it. Empty without a closer look.
+        """
         if self.closer_look is None:
             return {}
         from .expressions import ShapeFitter

@@ -46,11 +46,11 @@ class LPRNet:
         CPU threads of the network and the detector.
     passes : int
         2: run the network again, on an upright crop around the landmarks of the first pass. This helps if the box is
-        inaccurate or the head leans far, and takes twice the time.
+        inaccurate or the head leans far; a photo takes a fifth longer.
     closer_look : bool or path, optional
         Look again at brows, eyes, nose and mouth, at the photo's own resolution: they move to where they are seen, and
-        the face knows its expression better, and where its eyes look (:attr:`.Face.gaze`). This takes a third more
-        time.
+        the face knows its expression better, and where its eyes look (:attr:`.Face.gaze`). This takes a quarter
+        more time.
         By default for weights with the landmarks where people mark them, such as ``open``; points of the others would
         move away from where labels have them. A path: a folder with networks of your own, ``eye.tflite`` and
         ``mouth.tflite``. Only maps of 128 x 128 texels have a closer look.

@@ -8,7 +8,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
-from ..common.assets import data_path
+from ..common.assets import data_root
 from ..datasets.augmentation import AUGMENTATIONS, Augmentation
 
 # parameters of each network's function that a recipe may set, and their types; the functions themselves need Keras
@@ -100,9 +100,10 @@ class TrainingConfig:
         ValueError
             If there is no such recipe, it is not valid TOML, or a setting or its value is unknown.
         """
-        path = Path(name) if str(name).endswith(".toml") else data_path(f"recipes/{name}.toml")
+        path = Path(name) if str(name).endswith(".toml") else data_root() / "recipes" / f"{name}.toml"
         if not path.is_file():
-            raise ValueError(f"no training recipe at {path}")
+            bundled = sorted(found.stem for found in (data_root() / "recipes").glob("*.toml"))
+            raise ValueError(f"no training recipe at {name}; take a .toml file or one of {', '.join(bundled)}")
         values: dict[str, Any] = {}
         for source, text in ((str(path), path.read_bytes()), *((repr(c), c.encode()) for c in changes)):
             try:

@@ -46,8 +46,9 @@ class FaceApplet(AppletWidgets):
         The first weights: bundled weights or a ``.tflite`` file, see :class:`lprnet_utils.LPRNet`. AssetError if there
         are none.
     max_upload : int
-        Bytes that the notebook's server takes as one message. The browser makes a larger photo smaller before it sends
-        it. JupyterLab takes 10 MiB; ``lprnet app`` takes photos of 90 MB.
+        Bytes of the largest file that is sent as it is; the browser makes a larger photo smaller first. By default
+        6.5 MB: JupyterLab takes messages of 10 MiB, and one can be a third larger than its file. ``lprnet app`` sets
+        90 MB.
 
     Examples
     --------

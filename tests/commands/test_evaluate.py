@@ -10,6 +10,7 @@ from data_files import write_aflw2000
 
 from lprnet_utils import LPRNet
 from lprnet_utils.commands.main import main
+from lprnet_utils.synthetic.heldout import HELD_OUT_SEED
 
 
 def numbers(pattern, text):
@@ -98,7 +99,16 @@ def test_model_card_has_the_errors_on_synthetic_faces(name, tmp_path, capsys):
     assert [float(v) for v in stated] == pytest.approx([float(v) for v in rough], abs=0.021)
 
 
-def test_synthetic_crops_are_not_looked_at_closer(tmp_path, capsys):
-    assert main(["evaluate", "--synthetic", "2", "--closer-look", "--output", str(tmp_path / "out")]) == 2
-    assert "--closer-look is for photos" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "words", ["--closer-look", "--detector", "--passes 2", "--predictions p.npz", "--photos .", "--aflw2000 ."]
+)
+def test_what_is_for_photos_is_refused_with_synthetic_crops(words, tmp_path, capsys):
+    assert main(["evaluate", "--synthetic", "2", *words.split(), "--output", str(tmp_path / "out")]) == 2
+    assert f"{words.split()[0]} is for photos" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_new_synthetic_photos_are_not_the_bundled_ones(tmp_path, capsys):
+    assert main(["evaluate", "--synthetic", "1", "--output", str(tmp_path)]) == 0
+    (name,) = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["sets"]
+    assert name.startswith("seed ") and int(name.split()[1]) not in (HELD_OUT_SEED, 0), "0 is that of training"

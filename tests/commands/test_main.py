@@ -96,16 +96,18 @@ def test_numbers_out_of_bounds_are_refused(words, message, capsys, tmp_path, mon
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("arguments", "variable"), [
-    (["evaluate"], "LPRNET_AFLW2000"),
-    (["train", "--run", "x"], "LPRNET_AFLW_TRAIN"),
-    (["convert-300wlp", "x", "--basel", "y"], "LPRNET_300WLP"),
+@pytest.mark.parametrize(("arguments", "ways"), [
+    (["evaluate"], "give --aflw2000 FOLDER, --photos FOLDER or --synthetic, or set LPRNET_AFLW2000"),
+    (["train", "--run", "x"],
+     "give --photos FOLDER or --aflw-train FOLDER, or another recipe with --shards, or set LPRNET_AFLW_TRAIN"),
+    (["convert-300wlp", "x", "--basel", "y"], "give its folder, or set LPRNET_300WLP"),
 ])  # fmt: skip
-def test_missing_data_folder_is_named(arguments, variable, monkeypatch, tmp_path, capsys):
+def test_missing_data_folder_is_named(arguments, ways, monkeypatch, tmp_path, capsys):
+    variable = ways.split()[-1]
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(variable, raising=False)
     assert main(arguments) == 2
-    assert variable in capsys.readouterr().err
+    assert ways in capsys.readouterr().err
     monkeypatch.setenv(variable, "nowhere")
     assert main(arguments) == 2
     assert capsys.readouterr().err.startswith("lprnet: nowhere is not a folder")

@@ -25,6 +25,12 @@ def test_recipes_are_loaded_and_changed(tmp_path):
         TrainingConfig.load(path)
 
 
+def test_an_unknown_recipe_lists_the_bundled_ones(tmp_path):
+    for name in ("nope", str(tmp_path / "nope.toml")):
+        with pytest.raises(ValueError, match="nope.*take a .toml file or one of closer-eye.*lite-open.*published-wild"):
+            TrainingConfig.load(name)
+
+
 def test_the_strength_of_augmentation_is_set_by_the_recipe():
     config = TrainingConfig(augmentation="wide", crop_augmentation="synthetic")
     assert config.setting(cropped=False) == AUGMENTATIONS["wide"]

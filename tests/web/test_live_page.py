@@ -152,7 +152,7 @@ def test_a_photo_without_a_face_is_said(browse, tmp_path):
 def test_a_file_that_is_no_picture_is_said(browse, tmp_path):
     (tmp_path / "letter.jpg").write_text("This is a letter.")
     result = browse("notAPicture", photo=str(tmp_path / "letter.jpg"))
-    assert result["message"].startswith("This file is not a picture")
+    assert result["message"].startswith("This browser cannot read this file")
     assert result["status"] == "1 face found", "the sample stays"
 
 

@@ -139,7 +139,7 @@ def test_no_camera_and_a_file_that_is_no_picture_are_said(visit, page):
     camera, letter = result["camera"], result["letter"]
     assert camera["message"].startswith("No camera found Connect a camera and try again")
     assert camera["button"] == "Start camera" and result["closed"]
-    assert letter["message"].startswith("This file is not a picture")
+    assert letter["message"].startswith("This browser cannot read this file")
     assert camera["status"] == letter["status"] == "1 face found", "the sample stays"
 
 

@@ -30,7 +30,7 @@ export interface Progress {
 export interface TrackerOptions {
   /** Address of the folder with the package's files: worker, models, WASM. `npx lprnet-files FOLDER` copies them. */
   files: string | URL;
-  /** Follow this many faces, the largest ones; 3 by default. */
+  /** At most this many faces, the largest ones, in photos and in videos; 3 by default. */
   maxFaces?: number;
   /** Look again at eyes, nose and mouth at the picture's own resolution: gaze, lids and lips; true by default. */
   closerLook?: boolean;

@@ -152,7 +152,7 @@ export class AvatarPanel {
     setText(byId('record-label'), recording === 'recording' ? `Stop · ${Math.ceil(left)} s` : `Record ${SECONDS} s`);
     button.style.setProperty('--share', `${1 - left / SECONDS}`);
     byId('take').hidden = recording !== 'done';
-    setText(byId('record-note'), live ? '' : 'Start the camera to record.');
+    setText(byId('record-note'), live ? '' : 'Start the camera or open a video to record.');
   }
 
   private saveAnimation(): void {

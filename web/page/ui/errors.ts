@@ -30,7 +30,10 @@ const PAGE_MESSAGES: Record<PageErrorCode, readonly [string, string]> = {
   ],
   'camera-busy': ['The camera is in use', 'Close the other program or tab that uses it, then try again.'],
   insecure: ['The camera needs a secure address', 'Open this page with https, or from this computer (127.0.0.1).'],
-  'not-an-image': ['This file is not a picture', 'Open a JPEG, PNG, WebP or AVIF picture, or a video.'],
+  'not-an-image': [
+    'This browser cannot read this file',
+    'Open a JPEG, PNG, WebP or AVIF picture, or a video that this browser plays. Save HEIC photos as JPEG first.',
+  ],
   'no-webgl': ['This browser draws no 3D pictures', 'Switch on its hardware acceleration, or take another browser.'],
   'too-large': ['This picture is too large', 'Open one with fewer pixels: this device has too little memory for it.'],
   offline: ['This file was not kept for offline use', 'Connect to the network once and try again.'],
@@ -45,7 +48,7 @@ const FACE_MESSAGES: Record<FaceError['code'], readonly [string, string, boolean
   ],
   unsupported: [
     'This browser is too old',
-    'It has no WebAssembly SIMD. Take Chrome 92, Firefox 105, Safari 16.4, or newer.',
+    'Take Chrome 92, Firefox 105, Safari 16.4, or newer. On an iPhone in Lockdown Mode this page cannot run.',
     true,
   ],
   picture: ['This picture cannot be read', 'Open another one.', false],
