@@ -9,6 +9,10 @@ from tqdm import tqdm
 
 from .options import AT_LEAST_1, SEED, add_command, add_shared, counted, folder_option
 
+# options for photos alone, and their values where they are not given
+NOT_SYNTHETIC = {"closer_look": None, "detector": False, "predictions": None, "photos": None, "aflw2000": None,
+                 "passes": 1}  # fmt: skip
+
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Measure a network by yaw: 68 landmarks on AFLW2000-3D, or the whole position map on synthetic faces."""
@@ -65,12 +69,10 @@ def _evaluate_on_synthetic(arguments: argparse.Namespace) -> int:
     from ..synthetic.heldout import HELD_OUT_FILES, held_out_faces
     from ..synthetic.population import Population
 
-    for option in ("closer_look", "detector", "predictions", "photos", "aflw2000"):
-        if getattr(arguments, option):
+    for option, default in NOT_SYNTHETIC.items():
+        if getattr(arguments, option) not in (default, False):
             name = option.replace("_", "-")
-            raise ValueError(f"--{name} is for photos: on synthetic crops the network alone is measured")
-    if arguments.passes > 1:
-        raise ValueError("--passes is for photos: on synthetic crops the network runs once")
+            raise ValueError(f"--{name} is for photos: on synthetic crops the network alone is measured, in one pass")
     net, count, seed = LPRNet(arguments.weights), arguments.synthetic, arguments.seed
     _make_folder(arguments.output)
     if count:
@@ -108,7 +110,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_shared(parser, "--weights")
     bundled_or_new = "use synthetic photos instead: the bundled ones, or N new ones"
     add("--synthetic", type=AT_LEAST_1, nargs="?", const=0, metavar="N", help=bundled_or_new)
-    new = "seed of the N new photos, not that of training; 77 are the bundled ones (%(default)s)"
+    new = "seed of the N new photos, not that of training, nor 77, that of the bundled ones (%(default)s)"
     add("--seed", type=SEED, default=78, help=new)
     add("--predictions", type=Path, help="a .npz of names and landmarks (n, 68, 2 or 3) instead of a network")
     add("--detector", action="store_true", help="also detect the faces; a missed one is a failure")

@@ -260,8 +260,8 @@ def time_litert(files: dict[str, str | Path], threads: int = 1, repeats: int = 2
     """Measure the median seconds of one run of each LiteRT file, given by a name, on this machine's CPU.
 
     The files run in turn for this many rounds (``repeats``). Other load on the machine then affects all of them, so the
-    ratios are more reliable than the seconds. In each round a file runs twice, and the second run counts: the first
-    finds the other networks' numbers in the processor's caches.
+    ratios are more reliable than the seconds. In each round a file runs twice, and the second run counts: the first is
+    slower, because of the other networks that ran before it.
     """
     networks, times = {}, {name: [] for name in files}
     for name, path in files.items():

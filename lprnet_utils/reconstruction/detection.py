@@ -68,8 +68,8 @@ class FaceDetector:
     Parameters
     ----------
     model : {"back", "short"}
-        The network of the coarse stage: ``back`` for photos, ``short`` for a face near the camera; then a
-        detection is nearly three times as fast.
+        The network of the coarse stage: ``back`` for photos, ``short``, smaller and faster, for a face near
+        the camera.
     threads : int
 
     Raises

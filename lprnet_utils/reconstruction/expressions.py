@@ -113,7 +113,7 @@ def weight_beside(weight: float, at_rest: float) -> float:
 
 
 def fit_face(face: Face, neutral: Face | None = None) -> Coefficients:
-    """See :meth:`.Face.fit_coefficients`."""
+    """The work of :meth:`.Face.fit_coefficients`, which says what it takes, returns and refuses."""
     fitter, seen = ShapeFitter.load(face.layout.size), face.seen_expressions
     if neutral is None:
         return fitter.fit(face.position_map, seen)

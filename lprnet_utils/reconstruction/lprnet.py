@@ -46,7 +46,7 @@ class LPRNet:
         CPU threads of the network and the detector.
     passes : int
         2: run the network again, on an upright crop around the landmarks of the first pass. This helps if the box is
-        inaccurate or the head leans far; a photo takes a fifth longer.
+        inaccurate or the head leans far. The detector and the closer look still run once.
     closer_look : bool or path, optional
         Look again at brows, eyes, nose and mouth, at the photo's own resolution: they move to where they are seen, and
         the face knows its expression better, and where its eyes look (:attr:`.Face.gaze`). This takes a quarter

@@ -100,10 +100,11 @@ class TrainingConfig:
         ValueError
             If there is no such recipe, it is not valid TOML, or a setting or its value is unknown.
         """
-        path = Path(name) if str(name).endswith(".toml") else data_root() / "recipes" / f"{name}.toml"
+        recipes = data_root() / "recipes"
+        path = Path(name) if str(name).endswith(".toml") else recipes / f"{name}.toml"
         if not path.is_file():
-            bundled = sorted(found.stem for found in (data_root() / "recipes").glob("*.toml"))
-            raise ValueError(f"no training recipe at {name}; take a .toml file or one of {', '.join(bundled)}")
+            bundled = sorted(found.stem for found in recipes.glob("*.toml"))
+            raise ValueError(f"there is no recipe {name}; take a .toml file or one of {', '.join(bundled)}")
         values: dict[str, Any] = {}
         for source, text in ((str(path), path.read_bytes()), *((repr(c), c.encode()) for c in changes)):
             try:

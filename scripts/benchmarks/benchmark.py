@@ -6,8 +6,8 @@ the part of ``docs/benchmark.md`` about speed. ``benchmark_gpu.py`` measures the
     python scripts/benchmarks/benchmark.py --only video  # measures one part, keeps the other parts' numbers
 
 Everything runs on one thread unless stated otherwise. Things that are compared take turns; the ratio of their medians
-counts, because machines differ. Each is called twice in a row, and the second call counts: the first finds the others'
-numbers in the processor's caches. ``benchmark_peers.py`` installs and times the packages of others; where one cannot be
+counts, because machines differ. Each is called twice in a row, and the second call counts: the first is slower, because
+of the others that ran before it. ``benchmark_peers.py`` installs and times the packages of others; where one cannot be
 installed, the table says so. It takes under ten minutes.
 """
 

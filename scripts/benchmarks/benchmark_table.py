@@ -17,8 +17,8 @@ SUBJECTS = {
     "mediapipe": ("MediaPipe", "468 points in 3D"),
     "dlib": ("dlib", "68 points in 2D, faces from 80 pixels"),
 }
-# parts of a frame, and their names on the page
 PHOTO_PARTS = "detect", "crop", "network", "closer look", "mesh"
+# parts of a frame, and their names on the page
 FRAME_PARTS = {name: name for name in ("detect", "network", "closer look", "check", "smooth", "landmarks")}
 FRAME_PARTS["network"] = "crop, network and map"
 KERAS_STEP = "network alone, Keras' step"
@@ -123,8 +123,7 @@ synthetic photos a second.
 """
 ALONE = """
 The networks alone, LiteRT, one thread: MediaPipe's face landmark model {theirs} ms, ours {ours} ms; theirs takes
-{ratio} times as long. A network takes less time where it runs alone, as here, than where other work has filled the
-processor's caches before, as in a photo.
+{ratio} times as long. Ours takes less time here, beside another small network, than among the work of a photo.
 """
 
 

@@ -112,3 +112,7 @@ def test_new_synthetic_photos_are_not_the_bundled_ones(tmp_path, capsys):
     assert main(["evaluate", "--synthetic", "1", "--output", str(tmp_path)]) == 0
     (name,) = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["sets"]
     assert name.startswith("seed ") and int(name.split()[1]) not in (HELD_OUT_SEED, 0), "0 is that of training"
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    assert f"nor {HELD_OUT_SEED}, that of the bundled ones" in " ".join(capsys.readouterr().out.split())
