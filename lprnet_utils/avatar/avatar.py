@@ -45,8 +45,9 @@ class Avatar:
         Side of the texture in texels; two thirds of it show the face.
     hair : str, optional
         A name of :func:`.hair_styles`; ``photo``: short or long hair, or none, as the photo seems to show; or None.
-    hair_color : (3,) array, optional
-        RGB, 0 to 255. By default the photo's, or brown.
+    hair_color : str or (3,) array, optional
+        A name such as ``brown``, ``#RRGGBB``, or RGB, 0 to 255; ValueError for others. By default the photo's, or
+        brown.
     others : sequence of Face
         The same person in other photos or frames. They make the shape better; colours and eyes are those of ``face``.
 
@@ -112,7 +113,7 @@ class Avatar:
         if style == hair.FROM_PHOTO:
             style = hair.STYLES_OF_PHOTO.get(seen)
         if hair_color is not None:
-            color = hair.linear_light(hair_color)
+            color = hair.linear_light(hair.rgb_of(hair_color))
         self.hair_color = np.asarray(hair.likely_color(skin.tone) if color is None else color, float)
         self.hair: Part | None = None
         if style is not None:

@@ -156,12 +156,15 @@ def eye_colors(image: Image, irises: Array, skin: Array) -> tuple[Array, Array]:
     white = np.array([212.0, 205.0, 198.0]) * (0.6 + 0.4 * min(light / 0.7, 1))
     iris = np.array([92.0, 60.0, 40.0]) * (0.5 + 0.5 * light)
     found = []
-    y, x = np.mgrid[: image.shape[0], : image.shape[1]]
     for column, row, radius in irises:
         if not radius > 2:
             continue
+        # only what is around the iris: a photo may have a hundred million pixels
+        top, left = max(int(row - radius), 0), max(int(column - radius), 0)
+        around = image[top : max(int(row + radius) + 2, 0), left : max(int(column + radius) + 2, 0)]
+        y, x = np.mgrid[top : top + around.shape[0], left : left + around.shape[1]]
         far = np.hypot(x - column, y - row) / radius
-        ring = image[(far > 0.45) & (far < 0.85) & (np.abs(y - row) < 0.6 * radius)]  # lids hide the rest
+        ring = around[(far > 0.45) & (far < 0.85) & (np.abs(y - row) < 0.6 * radius)]  # lids hide the rest
         if len(ring) > 8:
             found.append(np.percentile(ring, 40, axis=0))
     return (np.clip(np.mean(found, 0), 12, 200) if found else iris), white

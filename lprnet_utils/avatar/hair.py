@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from ..common.arrays import Array, Image
@@ -39,6 +39,20 @@ HAIR_SATURATION = 0.75  # of the photo's colour: shine and shadow make it too st
 SHEET_COLUMNS = 5
 NATURAL_HAIR = (0.06, 0.035, 0.018)  # linear: where the photo shows none
 HAIR_TO_SKIN = 0.3  # such hair has at most this share of the light of the skin
+
+
+def rgb_of(color: str | ArrayLike) -> tuple[float, float, float]:
+    """Red, green and blue, 0 to 255, of a colour: its name, ``#RRGGBB``, or three numbers. ValueError if it is none."""
+    from PIL import ImageColor
+
+    try:
+        values = np.asarray(ImageColor.getrgb(color.strip())[:3] if isinstance(color, str) else color, float)
+        known = values.shape == (3,) and bool((values >= 0).all() and (values <= 255).all())
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError(f'{color} is no colour: give a name such as brown, "#553311", or three numbers from 0 to 255')
+    return tuple(values.tolist())
 
 
 def hair_styles() -> tuple[str, ...]:

@@ -17,7 +17,6 @@ STEPS, ROWS = 6, 9  # vertices along a tooth, and from the gum over the edge to 
 WIDTHS = {"upper": (8.5, 6.5, 7.5, 7.0, 7.0, 10.0, 9.0), "lower": (5.0, 5.5, 7.0, 7.0, 7.0, 11.0, 10.5)}
 CROWN = {"upper": (10.5, 9.0, 10.0, 8.5, 8.5, 7.5, 7.0), "lower": (9.0, 9.5, 11.0, 8.5, 8.0, 7.5, 7.0)}  # heights, mm
 THICK = (3.2, 3.2, 4.5, 6.5, 7.0, 9.5, 9.5)  # mm at the middle of the crown
-GUM = 7.0  # mm of gum above the crowns
 ARCH = {"upper": (27.0, 47.0), "lower": (24.5, 43.0)}  # half width and depth of the row, mm, before it is fitted
 # mm that a row lies lower, and further back, than MakeHuman's: the upper incisors show below a relaxed lip, and stand
 # before the lower ones

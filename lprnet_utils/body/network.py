@@ -112,9 +112,11 @@ class BodyNet:
         name, data = read_weights(Path(path))
         self.metadata = read_metadata(data, name)
         check_span(self.metadata, name)
+        if (chart := self.metadata.get("chart", "face")) == "face":
+            raise ValueError(f"{name} is a network of the face: open it with LPRNet")
         self._network = LiteRTModel(data, name, threads)
         self.size = self._network.input_shape[1]
-        self.layout = ChartLayout(self.metadata.get("chart", "face"), self.size)
+        self.layout = ChartLayout(chart, self.size)
 
     def predict(self, crop: Image) -> NDArray[np.float32]:
         """The position map (N, N, 3), in pixels of the crop, of a crop (N, N, 3) uint8."""

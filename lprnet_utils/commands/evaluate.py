@@ -7,17 +7,26 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .options import AT_LEAST_1, SEED, add_command, add_shared, counted, folder_option
+from .options import AT_LEAST_1, SEED, add_command, add_shared, counted, folder_option, new_folder, tell_left_out
 
-# options for photos alone, and their values where they are not given
-NOT_SYNTHETIC = {"closer_look": None, "detector": False, "predictions": None, "photos": None, "aflw2000": None,
-                 "passes": 1}  # fmt: skip
+# options for photos alone, and the values that change nothing
+OF_A_NETWORK = {"closer_look": (None,), "detector": (False,), "passes": (1,)}
+NEW_SEED = 78  # of new synthetic photos
+OF_PHOTOS = OF_A_NETWORK | {
+    "closer_look": (None, False),
+    **dict.fromkeys(("predictions", "photos", "aflw2000"), (None,)),
+}
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Measure a network by yaw: 68 landmarks on AFLW2000-3D, or the whole position map on synthetic faces."""
     if arguments.synthetic is not None:
         return _evaluate_on_synthetic(arguments)
+    _refuse(arguments, {"seed": (NEW_SEED,)}, "is of new synthetic photos: it goes with --synthetic N")
+    if arguments.photos:
+        _refuse(arguments, {"aflw2000": (None,)}, "and --photos are two sets of photos: give one of them")
+    if arguments.predictions:
+        _refuse(arguments, OF_A_NETWORK, "is for a network, and --predictions has its points already")
     from ..common.assets import load_arrays
     from ..common.files import save_arrays
     from ..datasets.aflw import AFLW2000
@@ -53,8 +62,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     figures = write_report(report, arguments.output)
     save_arrays(predictions, arguments.output / "predictions.npz")
     print(f"report.json, predictions.npz{figures} in {arguments.output}")
-    for name, problem in report["problems"].items():
-        print(f"lprnet: {name} left out: {problem}", file=sys.stderr)
+    tell_left_out(data, report["problems"])
     if report["problems"]:
         print(f"lprnet: {counted(len(report['problems']), 'photo')} left out", file=sys.stderr)
     return int(bool(report["problems"]) and not arguments.keep_going)
@@ -66,14 +74,17 @@ def _evaluate_on_synthetic(arguments: argparse.Namespace) -> int:
     from ..evaluation.reports import print_synthetic, write_report
     from ..reconstruction.lprnet import LPRNet
     from ..synthetic.faces import SyntheticFaces
-    from ..synthetic.heldout import HELD_OUT_FILES, held_out_faces
+    from ..synthetic.heldout import HELD_OUT_FILES, HELD_OUT_SEED, TRAINING_SEED, held_out_faces
     from ..synthetic.population import Population
 
-    for option, default in NOT_SYNTHETIC.items():
-        if getattr(arguments, option) not in (default, False):
-            name = option.replace("_", "-")
-            raise ValueError(f"--{name} is for photos: on synthetic crops the network alone is measured, in one pass")
-    net, count, seed = LPRNet(arguments.weights), arguments.synthetic, arguments.seed
+    _refuse(arguments, OF_PHOTOS, "is for photos: on synthetic crops the network alone is measured, in one pass")
+    count, seed = arguments.synthetic, arguments.seed
+    if not count:
+        _refuse(arguments, {"seed": (NEW_SEED,)}, "is of new synthetic photos: say how many, --synthetic N")
+    if seed in (HELD_OUT_SEED, TRAINING_SEED):
+        which = "the bundled photos" if seed == HELD_OUT_SEED else "those that the recipes train on"
+        raise ValueError(f"--seed {seed} would make {which}: take another one")
+    net = LPRNet(arguments.weights)
     _make_folder(arguments.output)
     if count:
         faces = SyntheticFaces(seed, net.size)
@@ -91,6 +102,13 @@ def _evaluate_on_synthetic(arguments: argparse.Namespace) -> int:
     write_report({"weights": arguments.weights, "sets": reports}, arguments.output)
     print(f"report.json in {arguments.output}")
     return 0
+
+
+def _refuse(arguments: argparse.Namespace, options: dict[str, tuple], reason: str) -> None:
+    """ValueError if one of these options, which are of no use here, has another value than these."""
+    for option, allowed in options.items():
+        if getattr(arguments, option) not in allowed:
+            raise ValueError(f"--{option.replace('_', '-')} {reason}")
 
 
 def _make_folder(folder: Path) -> None:
@@ -111,9 +129,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     bundled_or_new = "use synthetic photos instead: the bundled ones, or N new ones"
     add("--synthetic", type=AT_LEAST_1, nargs="?", const=0, metavar="N", help=bundled_or_new)
     new = "seed of the N new photos, not that of training, nor 77, that of the bundled ones (%(default)s)"
-    add("--seed", type=SEED, default=78, help=new)
+    add("--seed", type=SEED, default=NEW_SEED, help=new)
     add("--predictions", type=Path, help="a .npz of names and landmarks (n, 68, 2 or 3) instead of a network")
     add("--detector", action="store_true", help="also detect the faces; a missed one is a failure")
-    add("--output", type=Path, default=Path("outputs/evaluation"), help="folder of the report (%(default)s)")
+    add("--output", type=new_folder, default=Path("outputs/evaluation"), help="folder of the report (%(default)s)")
     add("--keep-going", action="store_true", help="exit with 0 even if photos were left out")
     add_shared(parser, "--passes", "--closer-look")

@@ -79,12 +79,16 @@ def export(arguments: argparse.Namespace) -> int:
     return _report(done, arguments)
 
 
-def _calibration_crops(size: int, count: int = CALIBRATION_FACES) -> Array:
-    """Crops (n, size, size, 3) of 0 to 1 of rendered people, by default as many as int8 needs: varied, no photos."""
-    from ..synthetic import SyntheticFaces
+def _calibration_crops(size: int, count: int = CALIBRATION_FACES, chart: str = "face") -> Array:
+    """Crops (n, size, size, 3) of 0 to 1 of rendered people, by default as many as int8 needs: varied, no photos.
 
-    faces = SyntheticFaces(CALIBRATION_SEED, size)
-    crops = [faces.sample(k).image for k in range(count)]
+    They show what a network for this chart was trained for: faces, whole heads or hands.
+    """
+    from ..synthetic.folders import GENERATORS
+
+    made, *_ = GENERATORS["plain" if chart == "face" else chart]
+    photos = made(seed=CALIBRATION_SEED, size=size)
+    crops = [photos.sample(k).image for k in range(count)]
     return np.stack(crops).astype(np.float32) / 255
 
 
@@ -96,8 +100,9 @@ def _export_finished(arguments: argparse.Namespace) -> int:
 
     name, data = read_weights(arguments.finished)
     metadata = read_metadata(data, name)
-    if arguments.output.suffix == ".onnx":
-        done = export_onnx(data, arguments.output, name, [_calibration_crops(metadata["size"], FORM_CHECKS)])
+    chart = metadata.get("chart", "face")
+    if arguments.output.suffix.lower() == ".onnx":
+        done = export_onnx(data, arguments.output, name, [_calibration_crops(metadata["size"], FORM_CHECKS, chart)])
         print(f"{arguments.output}: {done['bytes'] / 1e6:.2f} MB")
         worst = f"differs from LiteRT by {done['worst']:.7f} at most" if "worst" in done else None
         print(worst or "not compared with LiteRT, because onnxruntime is not installed")
@@ -105,12 +110,12 @@ def _export_finished(arguments: argparse.Namespace) -> int:
     if metadata.get("network") != "lprnet_lite":
         raise ValueError(f"{name} has the network {metadata.get('network')}: another form is made of lprnet_lite alone")
     count = CALIBRATION_FACES if arguments.precision == "int8" else FORM_CHECKS
-    examples = _calibration_crops(metadata["size"], count)
+    examples = _calibration_crops(metadata["size"], count, chart)
     model = networks.lprnet_lite(metadata["size"], normalised=False)
     networks.load_litert(model, data)
     kept = {key: value for key, value in metadata.items() if key not in FORM_FIELDS}
     angle = read_head_angle_network(data)
-    done = networks.export_litert(model, arguments.output, kept, examples, arguments.precision, angle)
+    done = networks.export_litert(model, arguments.output, kept, examples, arguments.precision, angle, chart)
     return _report(done, arguments)
 
 
@@ -123,12 +128,10 @@ def _report(done: dict[str, float], arguments: argparse.Namespace) -> int:
 def _export_chart(arguments: argparse.Namespace, info: dict[str, Any], chart: str) -> int:
     """Write a network for another surface than the face, checked on synthetic photos that no training used."""
     from ..networks import export_litert
-    from ..synthetic.folders import GENERATORS
 
     model, metadata, _ = _from_run(arguments, info)
-    photos = GENERATORS[chart][0](seed=CALIBRATION_SEED, size=model.input_shape[1])
     count = CALIBRATION_FACES if arguments.precision == "int8" else FORM_CHECKS
-    examples = np.stack([photos.sample(k).image for k in range(count)]).astype(np.float32) / 255
+    examples = _calibration_crops(model.input_shape[1], count, chart)
     done = export_litert(model, arguments.output, metadata, examples, arguments.precision, chart=chart)
     return _report(done, arguments)
 

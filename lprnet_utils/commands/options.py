@@ -3,8 +3,10 @@
 import argparse
 import math
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..reconstruction.lprnet import DEFAULT_WEIGHTS
 
@@ -27,7 +29,16 @@ def bounded(low: float, high: float = math.inf, kind: type = int) -> Callable[[s
 
 
 AT_LEAST_1 = bounded(1)
+MOST_SHOWN = 50  # names of photos in a message
 SEED = bounded(0, 2**63 - 1)  # numpy's arrays hold no larger one
+
+
+def new_folder(text: str) -> Path:
+    """The ``type`` of a folder to write into. A shell's variable that is not set would name the current folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name of the folder is empty")
+    return Path(text)
+
 
 CHOICE_OF_WEIGHTS = (
     "open: free for any use; wild: for research only; published: for research only, and its mesh is wrinkled; or a "
@@ -78,6 +89,15 @@ def folder_option(value: str | None, variable: str, what: str, ways: str = "its 
 def aflw_train_folder(value: str | None, what: str = "training photos", ways: str = "--aflw-train FOLDER") -> Path:
     """The folder of AFLW's training photos from ``--aflw-train`` or the environment."""
     return folder_option(value, "LPRNET_AFLW_TRAIN", what, ways)
+
+
+def tell_left_out(photos: Any, problems: dict[str, str]) -> None:
+    """Say on stderr which photos of a set with points are left out, and why."""
+    for name, problem in problems.items():
+        print(f"lprnet: {name} left out: {problem}", file=sys.stderr)
+    if names := getattr(photos, "without_points", []):
+        shown = ", ".join(names[:MOST_SHOWN]) + f", and {len(names) - MOST_SHOWN} more" * (len(names) > MOST_SHOWN)
+        print(f"lprnet: {counted(len(names), 'photo')} without points left out: {shown}", file=sys.stderr)
 
 
 def counted(number: int, what: str) -> str:

@@ -1,20 +1,24 @@
 """How ``lprnet photo`` makes avatars: hair, texture, and one avatar of several photos of a person."""
 
 import argparse
+import json
+from ast import literal_eval
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
+from ..common.files import write_json
 from ..common.images import read_image
 from ..reconstruction.face import Face
 from ..reconstruction.lprnet import LPRNet
-from .photo_notes import PhotoJob
+from .photo_notes import NOTES_FOLDER, PhotoJob, photo_folder
 
 NO_HAIR, PHOTO_HAIR = "none", "photo"
 TEXTURES = 1024, 2048  # sides in texels
-PERSON_ENDING = ".person.glb"  # of the avatar of several photos
+PERSON_ENDING, PERSON_NOTE = ".person.glb", ".person.json"  # of the avatar of several photos, and its note
 LARGE_FACE = 300.0  # pixels of the landmarks' height: a larger face shows no more
 
 
@@ -38,6 +42,12 @@ class AvatarLook:
         """How a note calls avatars with this look: ``avatar``, and what is not as usual."""
         changed = {name: value for name, value in vars(self).items() if value != getattr(AvatarLook(), name)}
         return "avatar" + "".join(f":{name}={value}" for name, value in changed.items())
+
+    @classmethod
+    def of_kind(cls, kind: str) -> Self:
+        """The look of avatars that a note calls so; ``hair`` is a text, the others are numbers."""
+        values = dict(part.split("=", 1) for part in kind.split(":")[1:])
+        return cls(**{name: text if name == "hair" else literal_eval(text) for name, text in values.items()})
 
 
 def add_look(parser: argparse.ArgumentParser) -> None:
@@ -75,14 +85,15 @@ def look_of(arguments: argparse.Namespace) -> AvatarLook:
 
 def color_of(text: str | None) -> tuple[int, int, int] | None:
     """RGB, 0 to 255, of a colour's name or ``#RRGGBB``; ValueError if it is neither."""
-    from PIL import ImageColor
-
     if text is None:
         return None
+    from ..avatar.hair import rgb_of  # with the renderer, which takes a while to import
+
     try:
-        return ImageColor.getrgb(text.strip())[:3]
+        red, green, blue = rgb_of(text)
     except ValueError as error:
-        raise ValueError(f'--hair-color {text} is no colour: give a name such as brown, or "#553311"') from error
+        raise ValueError(f"--hair-color {error}") from error
+    return round(red), round(green), round(blue)
 
 
 @dataclass
@@ -105,10 +116,14 @@ def check_same_person(photos: Iterable[PhotoJob]) -> None:
 def write_person(jobs: Sequence[PhotoJob], net: LPRNet, look: AvatarLook, small: bool = False) -> PersonReport:
     """Write one avatar of the largest face in each photo, all of which show one person.
 
-    The file has the name of the first photo. The shape is estimated over all photos; the colours are those of the photo
-    that shows most of the face.
+    The file has the name of the photo whose path comes first. The shape is estimated over all photos; the colours are
+    those of the photo that shows most of the face. ValueError if there is such a file already, made of other photos.
     """
     report, faces = PersonReport(), {}
+    path, note = jobs[0].folder / (jobs[0].name + PERSON_ENDING), {"photos": [_place(job) for job in jobs]}
+    note_path = jobs[0].folder / NOTES_FOLDER / (jobs[0].name + PERSON_NOTE)
+    if path.exists() and not set(_photos_of(note_path)) & set(note["photos"]):
+        raise ValueError(f"{path} is there already, made of other photos: give another output folder, or remove it")
     for job in jobs:
         try:
             found = net.reconstruct(read_image(job.photo), 1, small)
@@ -122,10 +137,25 @@ def write_person(jobs: Sequence[PhotoJob], net: LPRNet, look: AvatarLook, small:
     if faces:
         report.shown = max(faces, key=lambda photo: _shows(faces[photo]))
         others = [face for photo, face in faces.items() if photo != report.shown]
-        jobs[0].files_folder.mkdir(parents=True, exist_ok=True)
-        report.path, report.used = jobs[0].folder / (jobs[0].name + PERSON_ENDING), len(faces)
-        look.write(faces[report.shown], report.path, others)
+        report.path, report.used = path, len(faces)
+        for file in (path, note_path):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        look.write(faces[report.shown], path, others)
+        write_json(note, note_path)
     return report
+
+
+def _place(job: PhotoJob) -> str:
+    """A photo's path, seen from the output folder."""
+    return f"{photo_folder(job)}/{job.photo.name}"
+
+
+def _photos_of(note_path: Path) -> list[str]:
+    """The photos that an avatar was made of; none if that is not known."""
+    try:
+        return list(json.loads(note_path.read_text(encoding="utf-8"))["photos"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _shows(face: Face) -> float:

@@ -11,7 +11,7 @@ from ..common.files import UNFINISHED_PREFIX
 from ..common.images import FILE_ENDINGS, readable_endings, unreadable_endings
 from ..common.names import comparable, with_hash
 from .photo_files import SECOND_ENDINGS
-from .photo_notes import NOTES_FOLDER, PhotoJob, is_of, is_of_neighbour, made_files
+from .photo_notes import NOTES_FOLDER, PhotoJob, is_of, is_of_another, made_files
 
 NAME_BYTES = 215  # of a photo's files without their endings, the longest of which is .face1000.expressions.json
 AN_OUTPUT = "made by an earlier run of lprnet photo"  # the reason why a picture is passed over
@@ -27,7 +27,7 @@ def find_photos(
     only in their ending, or several folders are given, the name contains the ending or the folder. So it does if it
     could be that of another photo's file: ``v.avatar.jpg`` becomes ``v.avatar_jpg.glb``. A name that is too long ends
     in a hash instead. A photo that already has files in ``folder`` keeps their name: if ``a.png`` joins later, it
-    becomes ``a_png.glb``, and ``a.glb`` remains that of ``a.jpg``.
+    becomes ``a_png.glb``, and ``a.glb`` remains that of ``a.jpg``; so it does if another ``a.jpg`` joins later.
 
     ``ignored`` gets what is not opened, each with the reason: photos that cannot be read, what is not a regular file
     (pipes, devices, broken links), and pictures that an earlier run has made (``AN_OUTPUT``).
@@ -68,7 +68,7 @@ def _is_earlier_output(given: Path, folder: Path) -> bool:
 
 
 def _has_notes(given: Path) -> bool:
-    return (given / NOTES_FOLDER).is_dir()
+    return os.path.isdir(given / NOTES_FOLDER)  # False too where the folder cannot be read
 
 
 def _walk(given: Path, output: Path, made: Callable, ignored: dict[str, str]) -> Iterator[Path]:
@@ -143,10 +143,10 @@ def _name_jobs(found: dict[Path, Path], folder: Path) -> list[PhotoJob]:
     jobs: dict[str, PhotoJob] = {}
     for path, relative in sorted(found.items()):
         job = PhotoJob(path, folder, kept.get(path, usual[path]))
-        if path not in kept and (comparable(job.name) in taken or is_of_neighbour(job)):
+        if path not in kept and (comparable(job.name) in taken or is_of_another(job)):
             longer = [_name(relative, _bases(relative)[-1], hashed) for hashed in (False, True)]
             job = PhotoJob(path, folder, longer[0])
-            if comparable(job.name) in {*taken, *wanted} or is_of_neighbour(job):
+            if comparable(job.name) in {*taken, *wanted} or is_of_another(job):
                 job = PhotoJob(path, folder, longer[1])
         other = jobs.setdefault(comparable(job.name), job)
         if other is not job:

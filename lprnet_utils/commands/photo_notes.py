@@ -1,8 +1,8 @@
 """The notes of ``lprnet photo``: which photo the files in an output folder were made of, and how.
 
-A note for each finished photo lies in ``.lprnet`` in the output folder. It contains the photo's name, size and time,
-the options, and the names of the files that were made. So a photo is processed once, and again if it has changed; its
-files keep their name; and they are not taken for photos.
+A note for each finished photo lies in ``.lprnet`` in the output folder. It contains the photo's name, folder, size and
+time, the options, and the names of the files that were made. So a photo is processed once, and again if it has changed;
+its files keep their name; and they are not taken for photos.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any
 from ..common.files import write_json
 
 NOTES_FOLDER = ".lprnet"  # in the output folder
-KEYS = {"photo", "settings", "faces", "kinds", "files"}  # and "name", which earlier versions did not write
+KEYS = {"photo", "settings", "faces", "kinds", "files"}  # and "name" and "folder", which earlier versions did not write
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,14 @@ def fingerprint(photo: Path) -> list[int]:
     return [status.st_size, status.st_mtime_ns]
 
 
+def photo_folder(job: PhotoJob) -> str:
+    """The photo's folder as a note has it: seen from the output folder, so that both may be moved together."""
+    try:
+        return Path(os.path.relpath(job.photo.parent, job.folder)).as_posix()
+    except ValueError:  # on another drive of Windows
+        return job.photo.parent.as_posix()
+
+
 def read_note(path: Path) -> dict[str, Any] | None:
     """A note, or None if there is none or it is damaged."""
     try:
@@ -66,7 +74,8 @@ def write_note(job: PhotoJob, note: dict[str, Any], kinds: Iterable[str], files:
         for name in set(old["files"]) - set(files):
             (job.files_folder / name).unlink(missing_ok=True)
     job.note_path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(note | {"name": job.photo.name, "kinds": list(kinds), "files": files}, job.note_path)
+    photo = {"name": job.photo.name, "folder": photo_folder(job)}
+    write_json(note | photo | {"kinds": list(kinds), "files": files}, job.note_path)
 
 
 def note_if_done(job: PhotoJob, kinds: Iterable[str], settings: dict[str, Any]) -> dict[str, Any] | None:
@@ -85,7 +94,7 @@ def note_if_done(job: PhotoJob, kinds: Iterable[str], settings: dict[str, Any]) 
 def is_of(job: PhotoJob) -> bool:
     """Whether the files of a job's name were made of its photo, which may have changed since then."""
     note = read_note(job.note_path)
-    if not note:
+    if not note or is_of_another(job):
         return False
     try:
         return note["name"] == job.photo.name if "name" in note else note["photo"] == fingerprint(job.photo)
@@ -93,13 +102,31 @@ def is_of(job: PhotoJob) -> bool:
         return False
 
 
-def is_of_neighbour(job: PhotoJob) -> bool:
-    """Whether the files of a job's name were made of another photo beside its photo, which is still there."""
+def is_of_another(job: PhotoJob) -> bool:
+    """Whether the files of a job's name were made of another photo, which is still there."""
     note = read_note(job.note_path)
-    if not note or note.get("name", job.photo.name) == job.photo.name:
+    if not note:
         return False
-    other = job.photo.with_name(note["name"])
-    return other.exists() and not other.samefile(job.photo)  # one file on a file system that ignores case
+    other = Path(job.folder, note.get("folder", job.photo.parent), note.get("name", job.photo.name))
+    try:
+        return not other.samefile(job.photo)  # they may be one file on a file system that ignores case, or by a link
+    except OSError:
+        return False
+
+
+def with_earlier_kinds(job: PhotoJob, kinds: Iterable[str], settings: dict[str, Any]) -> list[str]:
+    """The kinds that are asked for, and those of a photo's earlier files that have to be made anew.
+
+    So the files of a photo always belong together, and none is lost because another one is asked for.
+    """
+    note = read_note(job.note_path)
+    try:
+        if not note or (note["settings"] == settings and note["photo"] == fingerprint(job.photo)):
+            return list(kinds)
+    except OSError:
+        return list(kinds)
+    new = {kind.partition(":")[0] for kind in kinds}
+    return [*kinds, *(kind for kind in note["kinds"] if kind.partition(":")[0] not in new)]
 
 
 def made_files(folder: Path) -> Iterator[Path]:

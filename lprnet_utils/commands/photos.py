@@ -1,5 +1,7 @@
 """lprnet photo: photos to 3D faces in files, in parallel. A run that was stopped can go on."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import shutil
@@ -28,17 +30,16 @@ from ..common.files import (
     write_json,
 )
 from ..common.images import read_image
-from ..common.litert import read_weights
+from ..common.litert import is_weights_path, read_weights
 from ..common.names import comparable
 from ..common.parallel import check_cluster, run_jobs
 from ..reconstruction.lprnet import DEFAULT_WEIGHTS, LPRNet
-from .options import add_command, add_shared, counted
+from .options import MOST_SHOWN, add_command, add_shared, counted, new_folder
 from .photo_avatars import AvatarLook, add_look, check_same_person, look_of, write_person
 from .photo_files import DEFAULT_FILE_KINDS, FACE_FILES, FILE_KINDS, write_photo_files
 from .photo_inputs import AN_OUTPUT, find_photos
-from .photo_notes import NOTES_FOLDER, PhotoJob, fingerprint, note_if_done, write_note
+from .photo_notes import NOTES_FOLDER, PhotoJob, fingerprint, note_if_done, with_earlier_kinds, write_note
 
-MOST_SHOWN = 50  # names of photos that were not opened for the same reason; report.json has all
 UNFINISHED_FOLDER = ".parts"  # in the folder of notes: files of photos that are being processed
 RUNS_FOLDER = ".runs"  # in the folder of notes: the names that each running process writes
 EXAMPLES = """examples:
@@ -76,6 +77,12 @@ class PhotoOptions:
         """The kinds as notes have them: that of avatars says how they look."""
         return [self.look.kind if kind == "avatar" else kind for kind in self.kinds]
 
+    def with_kinds(self, noted: Iterable[str]) -> PhotoOptions:
+        """The same options for these kinds, as notes have them."""
+        found = {kind.partition(":")[0]: kind for kind in noted}
+        look = AvatarLook.of_kind(found["avatar"]) if "avatar" in found else self.look
+        return replace(self, kinds=tuple(kind for kind in FILE_KINDS if kind in found), look=look)
+
 
 @dataclass
 class PhotoReport:
@@ -96,12 +103,12 @@ class PhotoReport:
             self.without_face.append(str(photo))
 
 
-_local = threading.local()  # an interpreter is not thread-safe, and a Dask worker may have several threads
+_local = threading.local()  # threads that share a network wait for one another, and a Dask worker may have several
 
 
-def _thread_net(options: PhotoOptions) -> LPRNet:
-    """The network of this thread, which is kept for the next photo."""
-    key = options.weights, options.passes, options.closer_look
+def _thread_net(options: PhotoOptions, digest: str | None) -> LPRNet:
+    """The network of this thread, which is kept for the next photo, unless the weights file has changed."""
+    key = options.weights, digest, options.passes, options.closer_look
     if getattr(_local, "key", None) != key:
         cv2.setNumThreads(1)
         _local.net, _local.key = _net(options), key
@@ -121,7 +128,7 @@ def process_photo(job: PhotoJob, options: PhotoOptions, settings: dict[str, Any]
     try:
         size_and_time = fingerprint(job.photo)
         image = read_image(job.photo)
-        faces = _thread_net(options).reconstruct(image, options.max_faces, options.small)
+        faces = _thread_net(options, settings.get("sha256")).reconstruct(image, options.max_faces, options.small)
         job.files_folder.mkdir(parents=True, exist_ok=True)
         with temporary_folder(unfinished) as temporary:
             files = write_photo_files(image, faces, options.kinds, temporary, Path(job.name).name, options.look)
@@ -178,7 +185,8 @@ def process_photos(
     for job in jobs:
         note = note_if_done(job, options.noted_kinds, settings)
         if note is None:
-            todo.append((job, options, settings))
+            kinds = with_earlier_kinds(job, options.noted_kinds, settings)
+            todo.append((job, options.with_kinds(kinds), settings))
         else:
             report.skipped += 1
             report.count_faces(job.photo, note["faces"])
@@ -209,7 +217,7 @@ def _checked(options: PhotoOptions) -> PhotoOptions:
     if options.max_faces is not None and options.max_faces < 1:
         raise ValueError(f"max_faces must be at least 1, or None for all faces; got {options.max_faces}")
     weights = str(options.weights)
-    if weights.endswith(".tflite"):
+    if is_weights_path(weights):
         weights = str(Path(weights).absolute())
     return replace(options, kinds=kinds, weights=weights)
 
@@ -223,6 +231,9 @@ def photo(arguments: argparse.Namespace) -> int:
     options = {name: getattr(arguments, name) for name in names} | {"kinds": kinds or DEFAULT_FILE_KINDS, "look": look}
     options, bar, status = PhotoOptions(**options), partial(tqdm, unit="photo"), 0
     if arguments.same_person:
+        for option in ("max_faces", "dask"):
+            if getattr(arguments, option) is not None and not kinds:
+                raise ValueError(f"--{option.replace('_', '-')} changes nothing with --same-person alone: leave it out")
         status = _photos_of_one_person(arguments, options)
         if not kinds:
             return status
@@ -274,7 +285,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = add_command(commands, "photo", photo, "photos to 3D faces", EXAMPLES)
     add = parser.add_argument
     add("photos", type=Path, nargs="+", metavar="PHOTO", help="image files, or folders of them")
-    add("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the files")
+    add("-o", "--output", type=new_folder, required=True, metavar="DIR", help="folder for the files")
     files = parser.add_argument_group("files of each face (without any: --glb --overlay)")
     for kind in FILE_KINDS:
         description = FACE_FILES[kind].description if kind in FACE_FILES else "the photo with its landmarks"

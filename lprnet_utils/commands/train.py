@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from .options import AT_LEAST_1, SEED, add_command, add_shared, aflw_train_folder, bounded, counted, folder_option
+from .options import (
+    AT_LEAST_1,
+    SEED,
+    add_command,
+    add_shared,
+    aflw_train_folder,
+    bounded,
+    counted,
+    folder_option,
+    new_folder,
+    tell_left_out,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -234,8 +244,7 @@ def _fitted_photos(
 
     photos = PhotoFolder(folder) if arguments.photos else AFLWTrain(folder, labels=arguments.labels)
     layout = UVLayout() if arguments.photos else UVLayout.of_labels()
-    for name, problem in getattr(photos, "problems", {}).items():
-        print(f"lprnet: {name} left out: {problem}", file=sys.stderr)
+    tell_left_out(photos, getattr(photos, "problems", {}))
     if len(photos) < 2:
         raise ValueError(f"{folder} holds one photo: one more is needed, since one is held out to choose by")
     sources = []
@@ -292,7 +301,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = add_command(commands, "train", train, "train a network")
     add = parser.add_argument
     add("--config", default="published-wild", help="a bundled recipe, such as lite-open, or a TOML file (%(default)s)")
-    add("--run", type=Path, required=True, help="folder of the run: checkpoints, log, weights")
+    add("--run", type=new_folder, required=True, help="folder of the run: checkpoints, log, weights")
     add_shared(parser, "--aflw-train")
     add("--photos", type=Path, help="your own photos instead, each with 68 points: anna.jpg, anna.pts")
     add("--labels", type=Path, help="landmarks of the training photos (a file of relabel.py)")
@@ -321,7 +330,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--samples", type=AT_LEAST_1, default=3_000_000, help="samples to train on (%(default)s)")
 
     parser = add_command(commands, "synthesize", synthesize, "make synthetic training data")
-    parser.add_argument("folder", type=Path, help="for the shards, about 6 MB for 1,024 pairs each")
+    parser.add_argument("folder", type=new_folder, help="for the shards, about 6 MB for 1,024 pairs each")
     count = "number of pairs, rounded up to shards (%(default)s)"
     parser.add_argument("--samples", type=bounded(1, 10**9), default=51_200, help=count)
     parser.add_argument("--seed", type=SEED, default=0, help="seed of people, light and places (%(default)s)")
@@ -333,7 +342,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_shared(parser, "--workers", "--dask")
 
     parser = add_command(commands, "convert-300wlp", convert_300wlp, "300W-LP to training data")
-    parser.add_argument("folder", type=Path, help="for the shards and the registered Basel model")
+    parser.add_argument("folder", type=new_folder, help="for the shards and the registered Basel model")
     parser.add_argument("--source", help="folder of 300W-LP (else LPRNET_300WLP)")
     files = "BFM.mat, or Model_Shape.mat Model_Exp.mat"
     parser.add_argument("--basel", type=Path, nargs="+", required=True, help=files)

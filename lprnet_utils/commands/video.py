@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ..video.files import MAX_FPS, MIN_FPS
 from .options import AT_LEAST_1, add_command, add_shared, bounded, counted
 
 EXAMPLES = """examples:
@@ -68,7 +69,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--record", type=Path, metavar="FILE", help="a .csv or .npz of numbers for each face and frame")
     add("--avatar", type=Path, metavar="FILE", help="a .glb of the main face's head, which moves as it does")
     add("--no-smoothing", action="store_true", help="do not smooth the faces over time")
-    add("--fps", type=bounded(0.01, 1000, float), help="frames per second of OUT (those of IN)")
+    add("--fps", type=bounded(MIN_FPS, MAX_FPS, float), help="frames per second of OUT (those of IN)")
     add("--height", type=AT_LEAST_1, help="shrink OUT to this height in pixels")
     add_shared(parser, "--weights", "--closer-look", "--max-faces")
     add("--require-face", action="store_true", help="exit with 1 if the video has no face")

@@ -11,6 +11,7 @@ for one of them, :func:`only_user_of` the names that it writes there.
 import hashlib
 import io
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -38,6 +39,9 @@ UNFINISHED_MAX_AGE_SECONDS = 600  # on Windows, where it is not locked: the writ
 LOCK_NAME = ".lock"  # in a folder that one process has for itself
 NAMES_ENDING = ".names"  # of files with the names that a process uses
 WINDOWS_LOCKED_BYTE = 2**30  # behind the end of the file: Windows lets no other process read a locked byte
+WINDOWS_POLL_SECONDS = 0.05
+UMASK = os.umask(0)  # read once, while there is one thread: it can be read only by changing it
+os.umask(UMASK)
 
 _entered: set[tuple[int, int, Path]] = set()  # process, thread and folder of each only_process that is open
 
@@ -58,13 +62,25 @@ def _lock(file: int, wait: bool = False) -> bool | None:
             return True
         os.lseek(file, WINDOWS_LOCKED_BYTE, os.SEEK_SET)
         try:
-            msvcrt.locking(file, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+            while not _lock_windows_byte(file):
+                if not wait:
+                    return False
+                time.sleep(WINDOWS_POLL_SECONDS)  # LK_LOCK would give up after ten seconds
         finally:
             os.lseek(file, 0, os.SEEK_SET)
     except (BlockingIOError, PermissionError):
         return False
     except OSError:  # a file system without locks
         return None
+    return True
+
+
+def _lock_windows_byte(file: int) -> bool:
+    """Lock one byte of an open file, at its position. False if another has locked it."""
+    try:
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+    except PermissionError:
+        return False
     return True
 
 
@@ -109,9 +125,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     handle, part = _new_part(make)
     try:
         yield part
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(part, 0o666 & ~mask)  # mkstemp lets only the owner read the file
+        os.chmod(part, 0o666 & ~UMASK)  # mkstemp lets only the owner read the file
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
@@ -226,20 +240,36 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def check_ending(path: str | Path, known: tuple[str, ...]) -> Path:
-    """The path of a file to write. ValueError for an unknown ending, FileNotFoundError if there is no such folder."""
+    """The path of a file to write.
+
+    ValueError for an unknown ending, FileNotFoundError if there is no such folder, PermissionError if it is read-only.
+    """
     path = Path(path)
     if path.suffix.lower() not in known:
         raise ValueError(f"{path} ends in {path.suffix or 'nothing'!r}; choose one of {', '.join(known)}")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into; make it first")
+    _check_writable(path.parent)
     return path
 
 
+def _check_writable(folder: Path) -> None:
+    """PermissionError, which names the folder and not a temporary file in it, if nothing can be written there."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"you may not write into {folder}: name another folder, or change its permissions")
+
+
 def check_folder(folder: str | Path) -> None:
-    """ValueError if a folder to write into cannot be made, because it or one above it is a file."""
+    """ValueError if a folder to write into cannot be made, because it or one above it is a file.
+
+    PermissionError if it, or the one in which it would be made, is read-only.
+    """
     for place in (Path(folder), *Path(folder).parents):
         if os.path.lexists(place) and not place.is_dir():
             raise ValueError(f"{place} is not a folder, so nothing can be written into it: name another folder")
+    _check_writable(
+        next(place for place in (Path(folder).absolute(), *Path(folder).absolute().parents) if place.is_dir())
+    )
 
 
 def make_folder(folder: Path) -> None:
@@ -249,8 +279,17 @@ def make_folder(folder: Path) -> None:
 
 
 def write_json(values: dict[str, Any], path: Path) -> None:
-    """Write values as JSON, one per line."""
-    write_files({path: (json.dumps(values, indent=1) + "\n").encode()})
+    """Write values as JSON, one per line. JSON has no NaN and no infinity: they become ``null``."""
+    write_files({path: (json.dumps(_finite(values), indent=1, allow_nan=False) + "\n").encode()})
+
+
+def _finite(value: Any) -> Any:
+    """The same values, but None for a number that is not finite."""
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def save_arrays(arrays: dict[str, NDArray], path: Path) -> Path:

@@ -60,16 +60,23 @@ def read_metadata(data: bytes, name: str) -> dict[str, Any]:
     return parse_description(unpack(data, name)[1][METADATA_FILE], name)
 
 
+def is_weights_path(weights: str | Path) -> bool:
+    """Whether this is the path of a weights file, not the name of bundled weights."""
+    return isinstance(weights, Path) or bool(Path(weights).suffix) or Path(weights).name != weights
+
+
 def read_weights(weights: str | Path) -> tuple[str, bytes]:
     """Name and bytes of weights: bundled ones by their name, or a ``.tflite`` file by its path.
 
     AssetError if there are no such weights, or they were altered. The file tells that by a SHA-256; the models of an
     older file without one are run once by another process, which they may crash.
     """
-    if isinstance(weights, Path) or str(weights).endswith(".tflite"):
+    if is_weights_path(weights):
         path = Path(weights)
         if not path.is_file():
             raise AssetError(f"no weights at {path}")
+        if path.suffix.lower() == ".onnx":
+            raise AssetError(f"{path} is for other programs: here the .tflite file runs that it was made from")
         if path.stat().st_size > MAX_FILE_BYTES:
             raise AssetError(f"{path} has over {MAX_FILE_BYTES:,} bytes: no weights are so large")
         try:

@@ -17,7 +17,9 @@ def exercise_1(answer: Callable[..., Array], rng: np.random.Generator) -> str:
         points = rng.uniform(20, 500, (68, 3)) * [1, 0.5, -0.3]
         x0, y0, x1, y1 = array_of(call(answer, points), (4,), "the box")
         (left, top, _), (right, bottom, _) = points.min(0), points.max(0)
-        expect(x0 < x1 and y0 < y1, f"the order is x0, y0, x1, y1, and x0 < x1, y0 < y1; you have {x0:.0f}, {x1:.0f}")
+        told = f"you have x0, y0, x1, y1 = {x0:.0f}, {y0:.0f}, {x1:.0f}, {y1:.0f}"
+        expect(x0 < x1, f"x0 is the smaller x, the left edge; {told}")
+        expect(y0 < y1, f"y0 is the smaller y, the upper edge: y grows downward; {told}")
         expect(not np.isclose(x0, top), "rows and columns are swapped: x is the first of the three numbers")
         inside = (points[:, 0] >= x0 - 1e-6) & (points[:, 0] <= x1 + 1e-6)
         inside &= (points[:, 1] >= y0 - 1e-6) & (points[:, 1] <= y1 + 1e-6)

@@ -46,8 +46,9 @@ def exercise_2(answer: Callable[..., Image], rng: np.random.Generator) -> str:
         filled = array_of(call(answer, texture, mask), texture.shape)
         other = mask[:, ::-1] & ~mask
         expect(np.array_equal(filled[mask], texture[mask]), "what the photo shows, where the mask is true, should stay")
-        if np.array_equal(filled[other], texture[::-1][other]):
-            expect(False, "the mirror texel is in the same row: reverse the columns, not the rows")
+        upside_down = np.where(mask[::-1, :, None], texture[::-1], 0)
+        by_rows = any(np.array_equal(filled[~mask], image[~mask]) for image in (texture[::-1], upside_down))
+        expect(not by_rows, "the mirror texel is in the same row: reverse the columns, not the rows")
         wanted = texture[:, ::-1][other]
         expect(np.array_equal(filled[other], wanted), "hidden texels should have the colours of their mirror texels")
         neither = ~mask & ~mask[:, ::-1]
@@ -74,6 +75,10 @@ def exercise_3(answer: Callable[..., Array], rng: np.random.Generator) -> str:
         expect(
             given.max() <= 1 + 1e-6,
             f"skin that faces the lamp is as bright as 1, not {given.max():.2f}: toward is {long:.1f} long here",
+        )
+        expect(
+            not np.allclose(given, ambient + (1 - ambient) * np.clip(normals @ toward, 0, 1)),
+            f"toward is {long:.1f} long here: divide by its length, or the product is no cosine",
         )
         expect(
             np.allclose(given, wanted), "between dark and full light the brightness goes with the cosine of the angle"

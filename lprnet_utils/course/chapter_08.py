@@ -99,6 +99,8 @@ def exercise_4(answer: Callable[..., int], rng: np.random.Generator) -> str:
     expect(given == wanted, f"{wanted} blinks that tremble are counted as {given:g}")
     given = counted(np.concatenate(blinks))
     expect(given == wanted, f"a blink that has begun counts, though the video ends before the eye opens: {given:g}")
+    given = counted(np.array([0.9, 0.8, 0.0, 0.0]))
+    expect(given == 1, f"an eye that is shut in the first frame is a blink, and you count {given:g}")
     scaled = counted(0.3 * np.concatenate(blinks), 0.045, 0.09)
     expect(scaled == wanted, f"with low=0.045, high=0.09 a curve of {wanted} weaker blinks gives {scaled:g}")
     return "The gap between the two thresholds keeps a tremble from counting twice."

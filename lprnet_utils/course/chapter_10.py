@@ -37,6 +37,14 @@ def exercise_1(answer: Callable[..., Array], rng: np.random.Generator) -> str:
     expect(
         same.sum() == same.size - 1 and not same[0, 0], "a corner that is lifted changes the cell that has it, alone"
     )
+    p = rng.normal(0, 3, (n, n, 3))
+    across, down, last = p[:-1, 1:] - p[:-1, :-1], p[1:, :-1] - p[:-1, :-1], p[1:, 1:] - p[:-1, 1:]
+    first, second = np.cross(across, down), np.cross(p[1:, :-1] - p[:-1, 1:], last)
+    wanted = (np.linalg.norm(first, axis=2) + np.linalg.norm(second, axis=2)) / 2
+    given = array_of(call(answer, p), (n - 1, n - 1))
+    expect(
+        np.allclose(given, wanted), "a crumpled sheet: the second triangle of a cell is seldom as large as the first"
+    )
     return "Two triangles make a cell, whatever its shape."
 
 

@@ -7,6 +7,7 @@ model.
 from __future__ import annotations
 
 import codecs
+from collections import Counter
 from hashlib import sha256
 from pathlib import Path
 
@@ -78,14 +79,16 @@ def _point(line: str, path: Path, number: int) -> list[float]:
 class PhotoFolder(PhotoFiles):
     """A folder of photos, each with a file of the 68 points of one face.
 
-    ``anna.jpg`` goes with ``anna.pts``, ``anna.landmarks.txt`` or ``anna.txt``, see :func:`read_points`. Photos without
-    points are ignored. Subfolders are searched too. DatasetError if there is no photo with points. A broken file raises
-    it too if ``strict``; otherwise its photo is left out, and ``problems`` has its name and the reason.
+    ``anna.jpg`` goes with ``anna.pts``, ``anna.landmarks.txt`` or ``anna.txt``, see :func:`read_points`; or with
+    ``anna_jpg.landmarks.txt``, as ``lprnet photo`` calls it if there is an ``anna.png`` too. Photos without points are
+    left out, and named in ``without_points``. Subfolders are searched too. DatasetError if there is no photo with
+    points. A broken file raises it too if ``strict``, and so does a file that could be of two photos; otherwise these
+    photos are left out, and ``problems`` has their names and the reasons.
 
     Attributes
     ----------
-    names : list of str
-        Paths of the photos, relative to the folder.
+    names, without_points : list of str
+        Paths of the photos that have points, and of those that have none, relative to the folder.
     landmarks : (n, 68, 3) float32
         0-based pixels; z toward the camera, with mean 0, from the face model fitted to the points.
     angles, yaw : (n, 3), (n,)
@@ -100,8 +103,11 @@ class PhotoFolder(PhotoFiles):
 
     def __init__(self, folder: str | Path, strict: bool = False):
         endings = {*readable_endings(), *unreadable_endings()}  # the latter are named among the problems
-        photos = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in endings and _point_files(p))
-        names = [p.relative_to(folder).as_posix() for p in photos]
+        photos = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in endings)
+        files = {p.relative_to(folder).as_posix(): next(iter(_point_files(p)), None) for p in photos}
+        names = [name for name, file in files.items() if file]
+        self.without_points = [name for name in files if name not in names]
+        self._photos_of = Counter(files.values())  # one file of points cannot be that of two photos
         hint = f"anna.jpg needs anna{POINT_SUFFIXES[0]} or anna{POINT_SUFFIXES[2]}"
         points = self._read_labels(folder, names, strict, "a file of 68 points", hint)
         self.landmarks, self.angles = fit_depth(np.stack(points))
@@ -114,7 +120,13 @@ class PhotoFolder(PhotoFiles):
     def _read(self, name: str) -> Array:
         """Points (68, 2) of a photo. If most lie outside, they have another origin, or belong to another photo."""
         path = self.folder / name
-        points = read_points(_point_files(path)[0])
+        file = _point_files(path)[0]
+        if self._photos_of[file] > 1:
+            name = f"{path.stem}_{path.suffix[1:]}{POINT_SUFFIXES[2]}"
+            raise DatasetError(
+                f"{file} may be of {path.name} or of another photo beside it: call it {name} if it is this"
+            )
+        points = read_points(file)
         height, width = read_photo(path).shape[:2]
         inside = ((points > -1) & (points < [width, height])).all(1)
         if inside.mean() < 0.5:
@@ -123,7 +135,8 @@ class PhotoFolder(PhotoFiles):
 
 
 def _point_files(photo: Path) -> list[Path]:
-    return [file for end in POINT_SUFFIXES if (file := photo.with_suffix(end)).is_file()]
+    own = [photo.with_name(f"{photo.stem}_{photo.suffix[1:]}{end}") for end in POINT_SUFFIXES]
+    return [file for file in (*own, *map(photo.with_suffix, POINT_SUFFIXES)) if file.is_file()]
 
 
 def fit_depth(points: ArrayLike) -> tuple[NDArray[np.float32], Array]:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array, Image
 from ..common.assets import DatasetError, existing_folder
+from ..common.files import write_files
 from ..morphable_model.fitting import Fits
 from .shards import FIT_ARRAYS, SHARD_SIZE, Shards
 from .sources import Source
@@ -78,7 +79,11 @@ class ShardStream(Source):
                 if len(shards) != SHARD_SIZE:
                     raise DatasetError(f"{self._path(file)} holds {len(shards)} pairs, not {SHARD_SIZE}")
                 self._kept[file - 1] = shards
-                self._note(0, file)
+                self._since.append(0)
+                self._files.append(file)
+            if record is not None:  # at once: a run that is killed before this begins anew, with as many shards
+                lines = [f"keep {self.keep}", *(f"0,{file}" for file in self._files)]
+                write_files({record: "".join(f"{line}\n" for line in lines).encode()})
         for file in self._files[-self.keep :]:
             if not self._path(file).exists():
                 raise DatasetError(f"{self._path(file)} is missing, and {record} names it")
@@ -94,15 +99,15 @@ class ShardStream(Source):
 
     def _recorded(self) -> list[str]:
         """The lines of the record, after its first one, which says how many shards are kept."""
-        if self._record is None:
+        if self._record is None or not self._record.exists():
             return []
-        if not self._record.exists():
-            self._record.write_text(f"keep {self.keep}\n", encoding="utf-8")
         text = self._record.read_text(encoding="utf-8")
         if not text.endswith("\n"):  # killed while a line was written
             text = text[: text.rfind("\n") + 1]
             self._record.write_text(text, encoding="utf-8")
-        first, *lines = text.splitlines() or [""]
+        if not text:
+            return []
+        first, *lines = text.splitlines()
         if first != f"keep {self.keep}":
             raise DatasetError(
                 f"{self._record} began with {first!r}, not {self.keep}, so its batches would not be the same: give "

@@ -93,6 +93,16 @@ def fill_folder(folder: str | Path, count: int, make: Callable, workers: int, ba
             pass
 
 
+def check_maker(folder: str | Path, marks: dict[str, int | str]) -> None:
+    """DatasetError if a folder has shards that do not carry these marks, such as seed and generator, of their maker."""
+    if first := next(filter(is_whole, sorted(Path(folder).glob("shard-*.bin"))), None):
+        shard = read_checked(first)
+        made = {name: shard[name].item() for name in marks if name in shard}
+        if made != marks:
+            old, new = (", ".join(f"{k} {v!r}" for k, v in m.items()) or "neither" for m in (made, marks))
+            raise DatasetError(f"{first} was made with {old}, not with {new}: take another folder, or these")
+
+
 def is_whole(path: Path) -> bool:
     """Whether a shard exists and its checksum agrees."""
     try:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..common.arrays import Array
 from ..common.assets import DatasetError, read_mat
-from ..common.files import make_folder, read_checked, write_checked
+from ..common.files import make_folder, only_process, read_checked, write_checked
 from ..common.parallel import check_cluster
 from ..geometry.camera import Camera, rotation_matrix
 from ..geometry.crop import crop_matrix, warp_image
@@ -20,7 +20,7 @@ from ..geometry.landmarks import MIRRORED_LANDMARKS, landmark_box
 from ..morphable_model.model import MorphableModel
 from ..uv.layout import UVLayout
 from ..uv.registration import register
-from .shards import SHARD_SIZE, Sample, fill_folder, is_whole, pack
+from .shards import SHARD_SIZE, Sample, check_maker, fill_folder, is_whole, pack
 from .sources import read_photo
 
 
@@ -89,6 +89,7 @@ class W300LP:
 
 
 STORED_SIZE = 192  # pixels, side of the stored photos
+MARKS = {"generator": "300w-lp"}  # what the shards say has made them
 STORED_MARGIN = 1.4  # they are this many times wider than a crop, which leaves a margin for augmentation
 
 
@@ -108,11 +109,13 @@ def convert_300wlp(
     data, folder = W300LP(Path(source).absolute()), Path(folder)
     check_cluster(dask)
     make_folder(folder)
-    if not is_whole(folder / "model.bin"):
-        found = register(basel.mean, basel.triangles, basel.mean[basel.landmark_vertices])
-        model, (rotation, shift) = found.transfer(basel), found.frame
-        arrays = {n: getattr(model, n) for n in ("mean", "identity", "expression", "deviations")}
-        write_checked(folder / "model.bin", arrays | {"rotation": rotation, "shift": shift})
+    with only_process(folder):
+        if not is_whole(folder / "model.bin"):
+            check_maker(folder, MARKS)
+            found = register(basel.mean, basel.triangles, basel.mean[basel.landmark_vertices])
+            model, (rotation, shift) = found.transfer(basel), found.frame
+            arrays = {n: getattr(model, n) for n in ("mean", "identity", "expression", "deviations")}
+            write_checked(folder / "model.bin", arrays | {"rotation": rotation, "shift": shift})
     make = partial(_convert_shard, data=data, model=folder.absolute() / "model.bin")
     fill_folder(folder, -(-len(data) // SHARD_SIZE), make, workers, bar, dask)
 
@@ -125,7 +128,7 @@ def _convert_shard(path: Path, number: int, data: W300LP, model: Path) -> None:
     landmark_basis = vertex_landmarks @ arrays["mean"], np.stack([vertex_landmarks @ mode for mode in basis])
     rows = range(number * SHARD_SIZE, min((number + 1) * SHARD_SIZE, len(data)))
     samples = (_convert_photo(data, i, arrays, landmark_basis) for i in rows)
-    write_checked(path, pack(samples) | {"cropped": np.array(False)})
+    write_checked(path, pack(samples) | {"cropped": np.array(False)} | {k: np.array(v) for k, v in MARKS.items()})
 
 
 def _convert_photo(data: W300LP, i: int, model: dict[str, NDArray], landmark_basis: tuple[Array, Array]) -> Sample:

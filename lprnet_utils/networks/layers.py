@@ -92,6 +92,9 @@ def layer_multiply_adds(layer: keras.Layer) -> int:
 
     A transposed convolution counts every product of an input value and a weight.
     """
+    if isinstance(layer, layers.SeparableConv2D):  # Keras makes no ``kernel`` of its two
+        work = np.prod(layer.depthwise_kernel.shape) + np.prod(layer.pointwise_kernel.shape)
+        return int(work) * layer.output.shape[1] * layer.output.shape[2]
     if not hasattr(layer, "kernel"):
         return 0
     work = int(np.prod(layer.kernel.shape))

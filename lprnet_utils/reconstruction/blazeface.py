@@ -53,7 +53,7 @@ def suppress(points: Array, scores: Array) -> list[tuple[float, Array]]:
 
 
 class BlazeFace:
-    """One BlazeFace network, applied to one crop of a photo. Threads must not share an instance.
+    """One BlazeFace network, applied to one crop of a photo. Threads that share it wait for one another.
 
     ``back`` sees 256 pixels and finds faces down to a twentieth of the crop, ``short`` sees 128 pixels.
     """

@@ -1,13 +1,18 @@
-"""Drawings of faces on the photo (landmarks, mesh, pose) and pictures of a face and of points."""
+"""Drawings of faces on the photo (landmarks, mesh, pose) and pictures of a face and of points.
+
+A photo is anything that :func:`lprnet_utils.common.read_image` reads.
+"""
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..common.arrays import Image
+from ..common.images import read_image
 from ..geometry.landmarks import LANDMARK_LINES
 from ..geometry.shading import render_mesh
 from ..uv.texture import texel_normals
@@ -17,14 +22,14 @@ ARROW_LENGTH = 60.0  # mm, of an arrow of gaze across the line of sight
 BOX_BACK, BOX_FRONT = (85.0, -90.0), (105.0, 75.0)  # the pose box's squares: half a side and z in mm
 
 
-def draw_landmarks(image: Image, faces: Face | Iterable[Face], enlarge: int = 1, color=(60, 230, 90)) -> Image:
+def draw_landmarks(image: Any, faces: Face | Iterable[Face], enlarge: int = 1, color=(60, 230, 90)) -> Image:
     """A copy of a photo (H, W, 3) with the 68 landmarks of faces, joined by lines.
 
     The photo is enlarged by a factor ``enlarge`` first, so that small faces have room for their lines. ``color`` (3,)
     is 0 to 255.
     """
     faces = [faces] if isinstance(faces, Face) else list(faces)
-    out = np.ascontiguousarray(image).copy()
+    out = read_image(image).copy()
     if enlarge != 1:
         out = cv2.resize(out, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_CUBIC)
     for face in faces:
@@ -55,7 +60,7 @@ def crop_around_face(face: Face, height: int = 400, landmarks: bool = True, marg
 
 
 def draw_mesh(
-    image: Image, faces: Face | Iterable[Face], alpha: float = 0.75, color: ArrayLike = (165, 200, 235)
+    image: Any, faces: Face | Iterable[Face], alpha: float = 0.75, color: ArrayLike = (165, 200, 235)
 ) -> Image:
     """A copy of a photo (H, W, 3) with the shaded mesh of faces; needs numba.
 
@@ -63,7 +68,7 @@ def draw_mesh(
     to 1, and ``color`` (3,) is 0 to 255.
     """
     faces = [faces] if isinstance(faces, Face) else list(faces)
-    out = np.array(image)
+    out = read_image(image).copy()
     for face in sorted(faces, key=lambda f: f.pose.camera.scale):
         facing = np.clip(texel_normals(face.position_map, face.layout)[..., 2], 0, 1)
         shade, region = face.draw(0.35 + 0.65 * facing)
@@ -75,12 +80,12 @@ def draw_mesh(
     return out
 
 
-def draw_pose_box(image: Image, faces: Face | Iterable[Face], color: ArrayLike = (70, 150, 255)) -> Image:
+def draw_pose_box(image: Any, faces: Face | Iterable[Face], color: ArrayLike = (70, 150, 255)) -> Image:
     """A copy of a photo (H, W, 3) with a box around the head of each face that shows its pose.
 
     The larger square of the box is in front of the face, lighter and thicker. ``color`` (3,) is 0 to 255.
     """
-    out = np.ascontiguousarray(image).copy()
+    out = read_image(image).copy()
     square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], float)
     lighter = [int(c + (255 - c) * 0.45) for c in color]
     for face in [faces] if isinstance(faces, Face) else faces:
@@ -92,12 +97,12 @@ def draw_pose_box(image: Image, faces: Face | Iterable[Face], color: ArrayLike =
     return out
 
 
-def draw_gaze(image: Image, faces: Face | Iterable[Face], color: ArrayLike = (240, 90, 30)) -> Image:
+def draw_gaze(image: Any, faces: Face | Iterable[Face], color: ArrayLike = (240, 90, 30)) -> Image:
     """A copy of a photo (H, W, 3) with a circle around each iris and an arrow to where the eye looks.
 
     An eye that looks into the camera has a short arrow. Eyes that are not seen have none. ``color`` (3,) is 0 to 255.
     """
-    out, color = np.ascontiguousarray(image).copy(), list(color)
+    out, color = read_image(image).copy(), list(color)
     for face in [faces] if isinstance(faces, Face) else faces:
         scale = face.pose.camera.scale
         width = max(round(scale / 2), 1)
@@ -125,7 +130,9 @@ def draw_points(points: ArrayLike, size: int = 512) -> Image:
 
     x and y are in pixels from the picture's upper left corner, z points toward the viewer.
     """
-    points = np.asarray(points)
+    points = np.asarray(points, float)
+    if points.ndim != 2 or points.shape[1] != 3 or not len(points) or not np.isfinite(points).all() or size < 1:
+        raise ValueError(f"points are (n, 3) finite numbers and size at least 1, got {points.shape} and {size}")
     points = points[np.argsort(points[:, 2])]
     shade = np.interp(points[:, 2], (points[0, 2], points[-1, 2]), (0, 1))[:, None]
     colors = ((1 - shade) * [40, 50, 110] + shade * [255, 235, 190]).astype(np.uint8)

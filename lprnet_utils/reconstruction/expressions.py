@@ -163,9 +163,13 @@ class ShapeFitter:
         return np.stack([*rigid, self.mean / 50]).reshape(7, -1)
 
     @classmethod
-    @lru_cache(maxsize=2)
     def load(cls, size: int = 128) -> Self:
         """The fitter of the bundled model with 51 ARKit expressions, created once per process."""
+        return cls._load(size)
+
+    @classmethod
+    @lru_cache(maxsize=2)
+    def _load(cls, size: int) -> Self:  # with a default, load() and load(128) would make two
         return cls(MorphableModel.load(), UVLayout(size))
 
     def join(self, look: CloserLook) -> CloserLook:

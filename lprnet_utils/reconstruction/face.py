@@ -45,7 +45,7 @@ class Pose:
         return self.camera.matrix
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # two faces are the same only if they are one object
 class Face:
     """One face of a photo in 3D.
 
@@ -249,9 +249,10 @@ class Face:
         return fill_texture(colors, self.trust, texel_normals(self.position_map, self.layout)[..., 2], self.layout)
 
     def texture_mask(self, size: int = 256) -> NDArray[np.bool_]:
-        """Which texels (size, size) of :meth:`texture` show the photo itself."""
-        from ..uv.texture import resize_map
+        """Which texels (size, size) of :meth:`texture` show the photo itself; ValueError for a size as there."""
+        from ..uv.texture import check_texture_size, resize_map
 
+        check_texture_size(size)
         return (resize_map(self.trust, size) > 0.5) & (resize_map(self.layout.mask, size) > 0.5)
 
     def draw(self, values: ArrayLike) -> tuple[NDArray[np.float32], tuple[slice, slice]]:

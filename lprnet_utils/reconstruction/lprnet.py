@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 DEFAULT_WEIGHTS = "open"  # for the whole package; free for any use
 MIN_CONFIDENCE = 0.4  # rejects most false alarms of the detector and hardly any face
 MAX_BOX_RATIO = 100  # of a given box to the photo
+MAX_THREADS = 1024  # LiteRT would start any number
 MIN_LEAN_DEGREES = 35.0  # in the picture plane: a head that leans less is not turned
 MIN_ANSWER_LENGTH = 0.85  # of the head-angle network's (sine, cosine), 0 to 1: a shorter answer is too uncertain
 
@@ -69,7 +71,8 @@ class LPRNet:
     Raises
     ------
     AssetError, ValueError
-        If the weights are missing, truncated or altered; if they make no maps of faces; if ``passes`` is less than 1.
+        If the weights are missing, truncated or altered; if they make no maps of faces; if ``passes`` or ``threads`` is
+        less than 1.
 
     Examples
     --------
@@ -83,8 +86,10 @@ class LPRNet:
         self, weights: str | Path = DEFAULT_WEIGHTS, threads: int = 1, passes: int = 1, turn_upright: bool = True,
         closer_look: bool | str | Path | None = None,
     ):  # fmt: skip
-        if passes < 1:
-            raise ValueError(f"the network needs at least one pass, got {passes}")
+        if not isinstance(passes, Integral) or passes < 1:
+            raise ValueError(f"the network needs at least one pass, a whole number, got {passes}")
+        if not isinstance(threads, Integral) or not 1 <= threads <= MAX_THREADS:
+            raise ValueError(f"threads are a whole number from 1 to {MAX_THREADS}, got {threads}")
         name, data = read_weights(weights)
         self.metadata = read_metadata(data, name)
         check_span(self.metadata, name)
@@ -134,7 +139,7 @@ class LPRNet:
         ImageError, ValueError
             If it is not an image; if ``max_faces`` is less than 1.
         """
-        if max_faces is not None and max_faces < 1:
+        if max_faces is not None and not (isinstance(max_faces, Integral) and max_faces >= 1):
             raise ValueError(f"max_faces must be at least 1, or None for all faces; got {max_faces}")
         return [face for _, face in islice(self._faces(_read_copy(image), small, closer_look), max_faces)]
 
@@ -161,7 +166,9 @@ class LPRNet:
         height, width = image.shape[:2]
         x0, y0, x1, y1 = np.asarray(box, float)
         if x1 < 0 or y1 < 0 or x0 > width - 1 or y0 > height - 1:
-            raise ValueError(f"the box {[x0, y0, x1, y1]} lies outside the photo of {width} x {height} pixels")
+            raise ValueError(
+                f"the box {np.asarray(box, float).tolist()} lies outside the photo of {width} x {height} pixels"
+            )
         if not 1 <= x1 - x0 + y1 - y0 <= MAX_BOX_RATIO * (width + height):
             raise ValueError(f"the box {[x0, y0, x1, y1]} does not fit a face in a photo of {width} x {height} pixels")
         return self._reconstruct(image, box, angle, 1.0, closer_look)[1]

@@ -8,10 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..common.assets import DatasetError
-from ..common.files import read_checked, write_checked
+from ..common.files import write_checked
 from ..datasets.closeups import pack_closeups
-from ..datasets.shards import SHARD_SIZE, fill_folder, is_whole, pack
+from ..datasets.shards import SHARD_SIZE, check_maker, fill_folder, pack
 from .closeups import SyntheticCloseUps
 from .faces import SyntheticFaces
 from .hands import SyntheticHands
@@ -60,14 +59,7 @@ def synthesize(
     """
     if generator not in GENERATORS:
         raise ValueError(f"no generator {generator!r}; there are {', '.join(GENERATORS)}")
-    if first := next(filter(is_whole, sorted(Path(folder).glob("shard-*.bin"))), None):
-        shard = read_checked(first)
-        made = int(shard.get("seed", seed)), str(shard.get("generator", "plain"))
-        if made != (seed, generator):
-            raise DatasetError(
-                f"{first} was made with seed {made[0]} by the generator {made[1]!r}, not {seed} and {generator!r}: "
-                "take another folder, or these"
-            )
+    check_maker(folder, {"seed": seed, "generator": generator})
     make = partial(_synthesize_shard, seed=seed, generator=generator)
     fill_folder(folder, -(-count // SHARD_SIZE), make, workers, bar, dask)
 

@@ -9,9 +9,10 @@ from .recipes import TrainingConfig
 
 
 def learning_rate(config: TrainingConfig, sample: int) -> float:
-    """The learning rate of the step after this many samples: a linear warm-up, then half a cosine or repeated halving.
+    """The learning rate of the step after this many samples: a linear warm-up, then half a cosine down to 0.
 
-    With ``halve_every = 0``, the cosine falls to 0 at the last sample.
+    With ``halve_every``, it is halved again and again instead; with ``linear_decay``, it falls to 0 in a straight line
+    over this last share of the samples.
 
     Examples
     --------

@@ -120,15 +120,20 @@ def skin_unlikeness(colors: Array, trust: Array, layout: UVLayout) -> NDArray[np
     return cv2.GaussianBlur(unlike, (0, 0), 1.5, borderType=cv2.BORDER_REPLICATE)
 
 
+def check_texture_size(size: int) -> int:
+    """The side of a texture; ValueError if it is not a whole number from 2 to 8192."""
+    if not 2 <= size <= MAX_TEXTURE_SIZE or size != int(size):
+        raise ValueError(f"the side of a texture is a whole number from 2 to {MAX_TEXTURE_SIZE}, not {size}")
+    return int(size)
+
+
 def photo_to_texture(image: Image, position_map: Array, layout: UVLayout, size: int) -> NDArray[np.float32]:
     """The photo's colours (size, size, 3), 0 to 255, at the positions of all texels, visible or hidden.
 
     The positions are interpolated between the texels of the map. A photo that is finer than the texture is averaged
     first, which prevents aliasing. ValueError if ``size`` is not a whole number from 2 to 8192.
     """
-    if not 2 <= size <= MAX_TEXTURE_SIZE or size != int(size):
-        raise ValueError(f"the side of a texture is a whole number from 2 to {MAX_TEXTURE_SIZE}, not {size}")
-    size = int(size)
+    size = check_texture_size(size)
     valid = position_map[layout.mask][:, :2]
     limits = np.array(image.shape[1::-1])
     low = np.clip(np.floor(valid.min(0)) - 2, 0, limits - 1).astype(int)

@@ -193,7 +193,11 @@ def annotate_video(
         if rows:
             rows.write(record)
         if head:
-            head.write(avatar)
+            try:
+                head.write(avatar)
+            except VideoError as error:
+                others = " and ".join(str(path) for path in (target, record) if path)
+                raise VideoError(f"{error}{f'; {others} is written' * bool(others)}") from error
     report.notes = frames.notes
     return report
 

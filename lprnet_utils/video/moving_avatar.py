@@ -11,6 +11,7 @@ from ..common.files import write_files
 from ..reconstruction.face import Face
 from .files import VideoError
 from .tracking import TrackedFace
+from .tracks import MAX_LOST_SECONDS
 
 KEPT_FRAMES = 10  # of each face, from which its shape is estimated: more tell little more
 CALM_DEGREES = 40.0  # an expression weight of 1 makes a frame as bad for the colours as so many degrees from the front
@@ -47,6 +48,15 @@ class MovingAvatar:
         """Add the faces of a frame at a time in seconds; they must have expression weights."""
         for found in faces:
             self._faces.setdefault(found.id, _Followed()).add(time, found)
+        # faces hold their frames: those of a crowd that walks by would fill the memory
+        longest = self._longest()
+        for number, face in list(self._faces.items()):
+            if face is not longest and time - face.times[-1] > MAX_LOST_SECONDS:
+                del self._faces[number]
+
+    def _longest(self) -> _Followed | None:
+        """The face that was seen in most frames, the first of several."""
+        return max(self._faces.values(), key=lambda face: len(face.times), default=None)
 
     def write(self, path: Path, texture: int = 1024) -> None:
         """Write the .glb file; VideoError if the video has no face.
@@ -58,9 +68,9 @@ class MovingAvatar:
         from ..avatar.files import glb_of
         from ..avatar.motion import Motion
 
-        if not self._faces:
+        followed = self._longest()
+        if followed is None:
             raise VideoError("no face was found in the video, so there is no head to write")
-        followed = max(self._faces.values(), key=lambda face: len(face.times))
         faces = sorted(followed.kept, key=_unlike_a_portrait)[:KEPT_FRAMES]
         avatar = Avatar(faces[0], texture, others=faces[1:])
         weights = np.zeros((len(followed.times), len(avatar.names)), np.float32)

@@ -88,7 +88,7 @@ def render_rotated(face: Face, size: int, yaw: float, pitch: float, colors: NDAr
     vertices = face.pose.camera.unproject(matrix @ layout.flat(face.position_map)) - (mean.min(0) + mean.max(0)) / 2
     vertices = vertices @ rotation_matrix(pitch, yaw, 0).T
     scale = 0.88 * size / np.ptp(mean[:, 1])
-    points = vertices * [scale, -scale, scale] + [size / 2, size / 2, 0]
+    points = vertices * [scale, -scale, scale] + [size / 2 - 0.5, size / 2 - 0.5, 0]
     ambient = AMBIENT_SHARE["clay"] if colors is None else 0.85
     light = lamp_light(vertex_normals(vertices, triangles), ambient)
     shaded = (np.asarray(CLAY) if colors is None else matrix @ colors.astype(np.float32)) * light

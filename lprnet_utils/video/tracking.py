@@ -40,7 +40,7 @@ SEARCH_INTERVAL_SECONDS = 1.0  # the same while faces are known: to find others,
 IDENTITY_SECONDS = 0.5  # the identity is averaged over this time and then kept
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrackedFace:
     """A face in one frame of a video.
 

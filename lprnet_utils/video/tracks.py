@@ -55,15 +55,14 @@ class Track:
         self.resting = RestingFace()
         self.identity_samples = 0  # number of frames in the mean identity
         self._filter = OneEuro(FILTER_MIN_CUTOFF_HZ, FILTER_BETA, FILTER_SPEED_CUTOFF_HZ)
-        self._look_filter, self._expression_filter = (
-            OneEuro(FILTER_MIN_CUTOFF_HZ, FILTER_BETA, FILTER_SPEED_CUTOFF_HZ) for _ in range(2)
+        self._iris_filter, self._gaze_filter, self._expression_filter = (
+            OneEuro(FILTER_MIN_CUTOFF_HZ, FILTER_BETA, FILTER_SPEED_CUTOFF_HZ) for _ in range(3)
         )
 
     def restart(self) -> None:
         """Forget the movement so far: the next position map is not smoothed toward the last one."""
-        self._filter.reset()
-        self._look_filter.reset()
-        self._expression_filter.reset()
+        for each in (self._filter, self._iris_filter, self._gaze_filter, self._expression_filter):
+            each.reset()
         self.age = 0.0
 
     def start_anew(self) -> None:
@@ -82,12 +81,14 @@ class Track:
 
     def smooth_look(self, look: CloserLook, dt: float) -> CloserLook:
         """Irises, gaze and expressions, smoothed over time. What was not seen before counts as 0 there."""
-        size, seen = box_size(self.box), np.isfinite(look.expressions)
-        smoothed = self._look_filter(np.concatenate([look.irises / size, GAZE_SCALE * look.gaze]), dt)
-        gaze = smoothed[2:] / np.linalg.norm(smoothed[2:], axis=1, keepdims=True)
+        seen = np.isfinite(look.expressions)
+        # in pixels: the box trembles too, and places in its size would tremble the more, the farther from the corner
+        irises = self._iris_filter(look.irises, dt, box_size(self.box))
+        gaze = self._gaze_filter(GAZE_SCALE * look.gaze, dt)
+        gaze /= np.linalg.norm(gaze, axis=1, keepdims=True)
         weights = EXPRESSION_SCALE * np.where(seen, look.expressions, 0)
         expressions = np.where(seen, self._expression_filter(weights, dt) / EXPRESSION_SCALE, np.nan)
-        return replace(look, irises=smoothed[:2] * size, gaze=gaze, expressions=expressions)
+        return replace(look, irises=irises, gaze=gaze, expressions=expressions)
 
 
 class TrackList:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.arrays import Array, Image
+from ..common.images import read_image
 from ..geometry.landmarks import BROWS, EYES
 from ..geometry.shading import GAMMA, sh_basis
 from ..reconstruction.face import Face
@@ -86,6 +87,8 @@ def relight(
     toward, color = np.asarray(toward, float), np.asarray(color, float)
     if toward.shape != (3,) or not np.isfinite(toward).all() or not toward.any():
         raise ValueError(f"the direction toward the lamp is three numbers, not all 0, got {toward.tolist()}")
+    if color.shape != (3,) or not (np.isfinite(color) & (color >= 0)).all() or not color.any():
+        raise ValueError(f"the lamp's colour is three numbers from 0 on, not all 0, got {color.tolist()}")
     if not 0 <= ambient <= 1:
         raise ValueError(f"ambient is a share of the light from 0 to 1, not {ambient}")
     ratio = _light_ratio(face, toward / np.linalg.norm(toward), ambient, color)
@@ -113,7 +116,9 @@ def _light_ratio(face: Face, toward: Array, ambient: float, color: Array) -> Arr
     old = np.maximum(old / old[skin].mean(), MIN_LIGHT)
     lamp = np.clip(normals @ toward, 0, None)[:, None]
     new = ambient + (1 - ambient) * lamp * color / color.mean()
-    return np.minimum(new / new[skin].mean() / old[:, None], MAX_LIGHT_RATIO)
+    if not (mean := new[skin].mean()) > 0:
+        raise ValueError("this lamp lights nothing of the face that the photo shows: give some ambient light")
+    return np.minimum(new / mean / old[:, None], MAX_LIGHT_RATIO)
 
 
 def _fit_harmonics(basis: Array, brightness: Array) -> Array:
@@ -219,9 +224,10 @@ def _clone_seamlessly(transferred: Array, background: Image, mask: Image) -> Ima
 
 
 def _canvas(face: Face, image: Image | None) -> Image:
-    if image is not None and np.shape(image) != face.image.shape:
-        raise ValueError(f"the image has shape {np.shape(image)}, the photo of this face {face.image.shape}")
-    return np.array(face.image if image is None else image)
+    picture = face.image if image is None else read_image(image)
+    if picture.shape != face.image.shape:
+        raise ValueError(f"the image has shape {picture.shape}, the photo of this face {face.image.shape}")
+    return picture.copy()
 
 
 def _sample_texture(texture: Array, drawn: Array) -> NDArray[np.float32]:

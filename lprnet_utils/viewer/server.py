@@ -11,7 +11,7 @@ from tornado.web import RequestHandler
 from traitlets.config import Config
 from voila.app import Voila
 
-from ..common.litert import read_weights
+from ..common.litert import is_weights_path, read_weights
 from ..reconstruction.lprnet import DEFAULT_WEIGHTS
 
 ADDRESS = "127.0.0.1"
@@ -76,7 +76,7 @@ class LocalVoila(Voila):
 def serve(port: int = 8866, browser: bool = True, weights: str = DEFAULT_WEIGHTS) -> None:
     """Serve the applet by Voila until Ctrl-C, on this computer only; if the port is taken, at the next free one."""
     read_weights(weights)  # raises here, not in the page
-    weights = str(Path(weights).absolute()) if weights.endswith(".tflite") else weights
+    weights = str(Path(weights).absolute()) if is_weights_path(weights) else weights
     call = f"FaceApplet(weights={weights!r}, max_upload={MAX_UPLOAD})"
     cell = nbformat.v4.new_code_cell(f"from lprnet_utils.viewer.applet import FaceApplet\n\n{call}")
     with tempfile.TemporaryDirectory() as folder:

@@ -26,11 +26,13 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from benchmark_table import with_block
 
 from lprnet_utils import LPRNet, UVLayout
+from lprnet_utils.common.files import write_json
 from lprnet_utils.datasets import AFLWTrain
 from lprnet_utils.evaluation import evaluate_synthetic, landmark_nme, summarise_by_yaw
 from lprnet_utils.evaluation.readout import Readout
@@ -81,8 +83,7 @@ def run_logged(words: list[str], log: Path) -> None:
 
 def measured(row: Row, seed: int, shards: dict[str, Path], run: Path, photos: AFLWTrain | None) -> dict[str, float]:
     """Train, export and measure one network; what was measured once is kept beside its run."""
-    report = run.with_suffix(".json")
-    if not report.is_file():
+    if (found := kept(row, run)) is None:
         run_logged(command(row, seed, shards, run), run.with_suffix(".txt"))
         weights = run.with_suffix(".tflite")
         run_logged(["lprnet", "export", "--run", str(run), "-o", str(weights)], run.with_suffix(".txt"))
@@ -94,8 +95,24 @@ def measured(row: Row, seed: int, shards: dict[str, Path], run: Path, photos: AF
             "scans": by_set["ict"]["nme"]["mean of bins"],
         }
         found["shape mm"] = by_set["ict"]["aligned mm"]["mean of bins"]
-        report.write_text(json.dumps(found), encoding="utf-8")
-    return json.loads(report.read_text(encoding="utf-8"))
+        write_json(recipe(row) | found, run.with_suffix(".json"))
+    return found
+
+
+def recipe(row: Row) -> dict[str, str]:
+    """What a kept measurement belongs to."""
+    return {"recipe": " ".join((row.generator, *BASE, *row.changes))}
+
+
+def kept(row: Row, run: Path) -> dict[str, Any] | None:
+    """What was measured of a run before; None if nothing was. SystemExit if that was another row's recipe."""
+    path = run.with_suffix(".json")
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if found.get("recipe") != recipe(row)["recipe"]:
+        raise SystemExit(f"{path} is of another recipe than this row's: move the run away, so that it is made anew")
+    return found
 
 
 def real_errors(net: LPRNet, photos: AFLWTrain) -> dict[str, float]:
@@ -162,8 +179,12 @@ def main() -> None:
         return measured(ROWS[name], seed, shards, run, photos)
 
     with ThreadPoolExecutor(options.processes) as pool:
-        reports = list(pool.map(one, [(name, seed) for name in names for seed in SEEDS]))
-    found = {name: reports[len(SEEDS) * k : len(SEEDS) * (k + 1)] for k, name in enumerate(names)}
+        list(pool.map(one, [(name, seed) for name in names for seed in SEEDS]))
+    found = {}
+    for number, (name, row) in enumerate(ROWS.items(), 1):  # those of --rows, and what is known of the others
+        seeds = [kept(row, options.runs / f"{number}-seed-{seed}") for seed in SEEDS]
+        if None not in seeds:
+            found[name] = seeds
     page = options.output.read_text(encoding="utf-8")
     options.output.write_text(with_block(page, block(found), "ablation"), encoding="utf-8")
     print(table(found))

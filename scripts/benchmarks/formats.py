@@ -35,7 +35,7 @@ from benchmark_table import markdown_table, number, with_block
 
 from lprnet_utils import LPRNet, UVLayout
 from lprnet_utils.commands.main import main as lprnet
-from lprnet_utils.common.assets import data_root, read_asset
+from lprnet_utils.common.assets import data_root, read_asset, sha256
 from lprnet_utils.common.litert import LiteRTModel, read_metadata, read_weights
 from lprnet_utils.datasets import AFLWTrain
 from lprnet_utils.evaluation import MarkedPeople
@@ -80,11 +80,11 @@ def held_out_photos(folder: str, size: int) -> Faces:
 
 def make_forms(folder: Path) -> dict[str, Path]:
     """The files of all forms that can be made here, by the command that a user has."""
-    files = {}
+    files, made_of = {}, sha256(read_weights("open")[1])[:8]
     for form, ending in FORMS.items():
         if form == "onnx" and not (find_spec("tf2onnx") and find_spec("onnxruntime")):
             continue
-        files[form] = path = folder / f"open-{form}{ending}"
+        files[form] = path = folder / f"open-{made_of}-{form}{ending}"
         precision = [] if form == "onnx" else ["--precision", form]
         if not path.exists() and lprnet(["export", "--from", "open", "--output", str(path), *precision]):
             raise SystemExit(f"{path} could not be made")

@@ -53,7 +53,8 @@ class Clock:
 def bytes_in(folder: Path, hidden: bool) -> int:
     """Bytes of all files in a folder, or only of those in its hidden folders."""
     files = (path for path in folder.rglob("*") if path.is_file())
-    return sum(path.stat().st_size for path in files if hidden == any(p.startswith(".") for p in path.parts))
+    inside = ((path, path.relative_to(folder).parts) for path in files)
+    return sum(path.stat().st_size for path, parts in inside if hidden == any(p.startswith(".") for p in parts))
 
 
 def speed(numbers: list[int]) -> dict[str, float]:

@@ -190,6 +190,14 @@ def test_hair(person):
         Avatar(face, 64, hair="mohawk")
 
 
+def test_every_style_of_hair_is_another_one():
+    styles = hair.hair_styles()
+    assert len(set(styles)) == len(styles) and set(hair.STYLES_OF_PHOTO.values()) <= set(styles)
+    shape = HeadShape.load()
+    parts = [hair.hair_part(s, shape.base_mean, np.zeros_like(shape.mean), np.full(3, 0.1)) for s in styles]
+    assert len({(len(p.vertices), p.vertices[0].tobytes()) for p in parts}) == len(styles)
+
+
 def test_the_eyes_turn_with_their_weights(person):
     avatar, _, _ = person
     right, left = avatar.eye_rotations(avatar.weights({"eyeLookOutLeft": 1.0, "eyeLookInRight": 1.0}))
@@ -209,3 +217,13 @@ def test_hair_that_the_photo_does_not_tell_is_darker_than_the_skin():
     pale, dark = (hair.likely_color(np.array(tone)) for tone in ((220, 180, 160), (70, 45, 35)))
     assert np.allclose(pale, hair.NATURAL_HAIR)
     assert 0 < dark.mean() < 0.35 * hair.linear_light(np.array([70, 45, 35])).mean()
+
+
+@pytest.mark.parametrize("color", ["reddish", (1, 2), (0, 0, 256), (-1, 0, 0), (np.nan, 1, 1)])
+def test_what_is_no_colour_of_hair_is_refused(color):
+    with pytest.raises(ValueError, match="is no colour: give a name such as brown"):
+        hair.rgb_of(color)
+
+
+def test_a_colour_of_hair_has_a_name_or_numbers():
+    assert hair.rgb_of("brown") == hair.rgb_of("#a52a2a") == hair.rgb_of(np.array([165, 42, 42])) == (165, 42, 42)

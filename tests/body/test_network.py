@@ -68,6 +68,8 @@ def test_wrong_input_is_refused(hand, photo, tmp_path):
         hand.predict(image)
     with pytest.raises(ValueError, match=r"makes maps of another surface \(hand\): open it with"):
         LPRNet(data_path("body/hand.tflite"))
+    with pytest.raises(ValueError, match="is a network of the face: open it with LPRNet"):
+        BodyNet(data_path("weights/open.tflite"))
 
 
 def test_a_head_is_found_around_a_face(net, photos):

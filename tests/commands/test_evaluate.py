@@ -108,6 +108,26 @@ def test_what_is_for_photos_is_refused_with_synthetic_crops(words, tmp_path, cap
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("words", ["--no-closer-look", "--detector", "--passes 2"])
+def test_what_is_for_a_network_is_refused_with_predictions(words, tmp_path, capsys):
+    command = ["evaluate", "--predictions", "p.npz", "--aflw2000", str(tmp_path), *words.split()]
+    assert main([*command, "--output", str(tmp_path / "out")]) == 2
+    assert f"--{words.split()[0].removeprefix('--no-').removeprefix('--')} is for a network" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("words", "reason"), [
+    ("--synthetic --seed 5", "--seed is of new synthetic photos: say how many"),
+    ("--photos . --seed 5", "--seed is of new synthetic photos: it goes with --synthetic N"),
+    ("--photos . --aflw2000 .", "--aflw2000 and --photos are two sets of photos"),
+    (f"--synthetic 2 --seed {HELD_OUT_SEED}", "would make the bundled photos"),
+    ("--synthetic 2 --seed 0", "would make those that the recipes train on"),
+])  # fmt: skip
+def test_options_that_change_nothing_are_refused(words, reason, tmp_path, capsys):
+    assert main(["evaluate", *words.split(), "--output", str(tmp_path / "out")]) == 2
+    assert reason in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
 def test_new_synthetic_photos_are_not_the_bundled_ones(tmp_path, capsys):
     assert main(["evaluate", "--synthetic", "1", "--output", str(tmp_path)]) == 0
     (name,) = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["sets"]

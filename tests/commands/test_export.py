@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from lprnet_utils import LPRNet
+from lprnet_utils.body import BodyNet
 from lprnet_utils.commands.export import PRECISIONS
 from lprnet_utils.commands.main import main
+from lprnet_utils.common import data_path
 from lprnet_utils.common.litert import read_head_angle_network, read_metadata, read_weights
 from lprnet_utils.networks import export, load_litert, lprnet_lite
 from lprnet_utils.synthetic import held_out_faces, heldout
@@ -79,6 +81,18 @@ def test_finished_weights_get_another_form(tmp_path, monkeypatch, capsys):
     assert small.stat().st_size < 2.3e6
     assert read_head_angle_network(small.read_bytes()) == read_head_angle_network(read_weights("wild")[1])
     assert LPRNet(small).metadata["licence"] == before["licence"]
+
+
+@pytest.mark.slow
+def test_finished_weights_of_a_hand_stay_those_of_a_hand(tmp_path, monkeypatch):
+    monkeypatch.setattr("lprnet_utils.commands.export.FORM_CHECKS", 2)
+    target = tmp_path / "HAND.TFLITE"
+    assert main(["export", "--from", str(data_path("body/hand.tflite")), "-o", str(target)]) == 0
+    before, after = (
+        read_metadata(read_weights(path)[1], "it") for path in (data_path("body/hand.tflite"), str(target))
+    )
+    assert after["chart"] == "hand" and after["landmark_uv"] == before["landmark_uv"]
+    assert BodyNet(target).layout.chart == "hand"
 
 
 def test_what_cannot_be_had_in_another_form_is_refused(tmp_path, capsys):

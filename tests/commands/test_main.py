@@ -13,6 +13,7 @@ from data_files import write_aflw2000
 
 import lprnet_utils
 from lprnet_utils.commands.main import main
+from lprnet_utils.common import data_path
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 
@@ -134,6 +135,29 @@ def test_a_file_in_the_place_of_the_output_folder_is_named(words, tmp_path, monk
     assert main(words.split()) == 2
     assert "me.jpg is not a folder, so nothing can be written into it: name another" in capsys.readouterr().err
     assert (tmp_path / "me.jpg").read_bytes() == b"a photo" and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("words", [
+    ["photo", "me.jpg", "-o", ""],
+    ["synthesize", " "],
+    ["train", "--run", "", "--config", "lite-open"],
+    ["evaluate", "--synthetic", "--output", ""],
+])  # fmt: skip
+def test_an_empty_name_is_no_folder(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 2 and "the name of the folder is empty" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir()), "nothing in the current folder"
+
+
+def test_a_folder_that_is_read_only_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write anywhere
+    for words in (["photo", str(data_path("samples/astronaut.jpg")), "-o", str(tmp_path / "new")],
+                  ["video", "talk.mp4", str(tmp_path / "out.mp4")]):  # fmt: skip
+        assert main(words) == 2
+        said = capsys.readouterr().err
+        assert f"you may not write into {tmp_path}: name another" in said and ".part-" not in said
 
 
 @pytest.mark.parametrize("words", [

@@ -1,6 +1,7 @@
 """lprnet photo: avatars with chosen hair and texture, and one avatar of several photos of a person."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -40,7 +41,9 @@ def test_one_avatar_of_several_photos(folder, tmp_path, capsys):
     assert main(["photo", *given, "-o", str(tmp_path), "--same-person", "--hair", "none"]) == 0
     said = capsys.readouterr().out
     assert "one avatar of 3 photos" in said and f"no face in 1: {given[-1]}" in said
-    assert [path.name for path in tmp_path.iterdir()] == ["0.person.glb"], "and nothing else was asked for"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lprnet", "0.person.glb"], (
+        "and nothing else was asked for"
+    )
     tree, arrays = read_glb(tmp_path / "0.person.glb")
     assert "Hair" not in meshes(tree)
     net = LPRNet()
@@ -51,6 +54,32 @@ def test_one_avatar_of_several_photos(folder, tmp_path, capsys):
     assert abs(height - together) < 0.05 * abs(height - alone) + 1e-4, "identity is estimated over all photos"
     assert main(["photo", *given[:2], "-o", str(tmp_path), "--same-person", "--landmarks", "--require-face"]) == 0
     assert (tmp_path / "1.landmarks.txt").exists() and (tmp_path / "0.person.glb").exists()
+
+
+def test_the_avatar_of_somebody_else_is_not_replaced(tmp_path, folder, capsys):
+    out, other = tmp_path / "out", tmp_path / "other"
+    other.mkdir()
+    for name in ("0.png", "1.png"):
+        shutil.copy(folder / name, other / name)
+    assert main(["photo", *photos(folder, "0.png", "1.png"), "-o", str(out), "--same-person"]) == 0
+    first = (out / "0.person.glb").read_bytes()
+    for found in (None, "{"):
+        if found:
+            (out / ".lprnet" / "0.person.json").write_text(found)  # by an earlier version, or damaged
+        assert main(["photo", str(other), "-o", str(out), "--same-person"]) == 2
+        assert "0.person.glb is there already, made of other photos" in capsys.readouterr().err
+    assert (out / "0.person.glb").read_bytes() == first
+    (out / "0.person.glb").unlink()
+    for given in (("0.png", "1.png"), ("0.png", "1.png", "2.png")):  # one more photo of the same person
+        assert main(["photo", *photos(folder, *given), "-o", str(out), "--same-person", "--hair", "none"]) == 0
+
+
+@pytest.mark.parametrize("words", ["--max-faces 3", "--dask tcp://127.0.0.1:1"])
+def test_options_that_change_nothing_for_one_person_are_refused(words, tmp_path, folder, capsys):
+    command = ["photo", *photos(folder, "0.png", "1.png"), "-o", str(tmp_path / "out"), "--same-person"]
+    assert main([*command, *words.split()]) == 2
+    assert f"{words.split()[0]} changes nothing with --same-person alone" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
@@ -114,5 +143,7 @@ def test_a_texture_of_another_size_is_refused(capsys):
 
 
 def test_looks():
+    for look in (AvatarLook(), AvatarLook("none", None, 2048), AvatarLook("afro01", (1, 2, 3))):
+        assert AvatarLook.of_kind(look.kind) == look
     assert color_of("#102030") == (16, 32, 48) and color_of(" Brown ") == (165, 42, 42) and color_of(None) is None
     assert AvatarLook().kind == "avatar" and AvatarLook("none", None, 2048).kind == "avatar:hair=none:texture=2048"

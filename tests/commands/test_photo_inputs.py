@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import socket
 import sys
 
@@ -126,8 +127,27 @@ def test_the_files_of_a_neighbour_are_not_replaced(tmp_path):
     check_apart(find_photos([folder], out))
     (folder / "y.jpg").unlink()
     assert [job.name for job in find_photos([touch(folder, "y.webp") / "y.webp"], out)] == ["y"], "y.jpg is gone"
+    two = [folder / "y.png", touch(tmp_path / "b", "y.png") / "y.png"]
     with pytest.raises(ValueError, match="would both be called y: run lprnet photo for each"):
-        find_photos([folder / "y.png", touch(tmp_path / "b", "y.png") / "y.png"], out)
+        find_photos(two, tmp_path / "fresh")
+    check_apart(find_photos(two, out))  # the first one has its name already
+
+
+def test_the_files_of_a_photo_of_the_same_name_elsewhere_are_not_replaced(tmp_path):
+    out = tmp_path / "out"
+    anna, ben = (touch(tmp_path / name, "1.jpg", "2.jpg") for name in ("anna", "ben"))
+    assert finished([anna], out) == {"1.jpg": "1", "2.jpg": "2"}
+    assert finished([ben], out) == {"1.jpg": "1_jpg", "2.jpg": "2_jpg"}
+    assert finished([touch(tmp_path / "eve", "1.jpg") / "1.jpg"], out)["1.jpg"].startswith("1_jpg-")
+    assert finished([anna], out) == {"1.jpg": "1", "2.jpg": "2"}, "each keeps its own"
+    assert finished([ben], out) == {"1.jpg": "1_jpg", "2.jpg": "2_jpg"}
+    moved = (tmp_path / "elsewhere", tmp_path / "elsewhere" / "out")
+    moved[0].mkdir()
+    for old, new in ((anna, moved[0] / "anna"), (out, moved[1])):
+        shutil.move(old, new)
+    assert finished([moved[0] / "anna"], moved[1]) == {"1.jpg": "1", "2.jpg": "2"}, "photos and results moved"
+    shutil.move(moved[0] / "anna", tmp_path / "x")
+    assert finished([tmp_path / "x"], moved[1]) == {"1.jpg": "1", "2.jpg": "2"}, "photos alone moved"
 
 
 def test_notes_of_earlier_versions_keep_names(tmp_path):

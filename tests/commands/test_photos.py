@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from processes import end_session, running_in_session, wait_until
 
+from lprnet_utils import LPRNet
 from lprnet_utils.commands.main import main
+from lprnet_utils.commands.photo_avatars import AvatarLook
 from lprnet_utils.commands.photo_files import DEPTH_LEVELS_PER_MM, DEPTH_ZERO_LEVEL, FACE_FILES, FILE_KINDS
 from lprnet_utils.commands.photos import NOTES_FOLDER, PhotoOptions, find_photos, process_photo, process_photos
 from lprnet_utils.common import data_path, parallel, read_image
@@ -118,6 +120,35 @@ def test_changed_photos_options_and_missing_files_are_noticed(folder, tmp_path, 
     assert process(weights="wild", max_faces=1, small=True).done == 11
 
 
+def test_no_file_is_lost_because_another_one_is_asked_for(tmp_path, faces):
+    photo, out = write(tmp_path / "x.jpg", faces[0]), tmp_path / "out"
+    look = AvatarLook("none", (10, 20, 30), 2048)
+    process_photos([photo], out, PhotoOptions(kinds=("avatar", "obj", "pose"), look=look))
+    before = {path.name: path.read_bytes() for path in out.glob("x.*")}
+    assert process_photos([photo], out, PhotoOptions(kinds=("landmarks",), passes=2)).done == 1
+    after = {path.name: path.read_bytes() for path in out.glob("x.*")}
+    assert set(after) == {*before, "x.landmarks.txt"} and len(before) == 5
+    assert after["x.pose.json"] != before["x.pose.json"], "made anew, so that all belong together"
+    kinds = json.loads((out / NOTES_FOLDER / "x.json").read_text())["kinds"]
+    assert "avatar:hair=none:hair_color=(10, 20, 30):texture=2048" in kinds, "with the look that it had"
+    assert process_photos([photo], out, PhotoOptions(kinds=("landmarks",), passes=2)).skipped == 1
+    write(photo, faces[1])
+    assert process_photos([photo], out, PhotoOptions(kinds=("landmarks",), passes=2)).done == 1
+    assert {path.name for path in out.glob("x.*")} == set(after), "also if the photo has changed"
+
+
+def test_a_replaced_weights_file_is_read_again(tmp_path, faces):
+    photo, weights = write(tmp_path / "x.jpg", faces[0]), tmp_path / "mine.tflite"
+    found = []
+    for name in ("open", "wild"):
+        weights.write_bytes(read_weights(name)[1])
+        options = PhotoOptions(weights, kinds=("landmarks",), closer_look=False)
+        assert process_photos([photo], tmp_path / "out", options).done == 1
+        found.append(np.loadtxt(tmp_path / "out" / "x.landmarks.txt"))
+    expected = LPRNet("wild", closer_look=False).reconstruct(photo)[0].landmarks
+    assert np.abs(found[1] - expected).max() < 0.01 < np.abs(found[0] - expected).max()
+
+
 def test_notes_keep_their_format_so_that_earlier_work_is_not_repeated(tmp_path, faces):
     photo, out = write(tmp_path / "x.jpg", faces[0]), tmp_path / "out"
     path, status = out / NOTES_FOLDER / "x.json", photo.stat()
@@ -134,7 +165,7 @@ def test_notes_keep_their_format_so_that_earlier_work_is_not_repeated(tmp_path, 
     assert process_photos([photo], out, LANDMARKS).done == 1, "a truncated note is ignored"
     (out / "x.landmarks.txt").unlink()
     assert process_photos([photo], out, LANDMARKS).done == 1
-    assert json.loads(path.read_text()) == note | {"name": "x.jpg"}
+    assert json.loads(path.read_text()) == note | {"name": "x.jpg", "folder": ".."}
 
 
 def test_small_faces_are_found_on_request(tmp_path, capsys):

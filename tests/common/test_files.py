@@ -1,5 +1,6 @@
 """Files are complete or absent, even if a writer is killed."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,15 @@ import pytest
 from made_faces import made_face
 
 from lprnet_utils.common import files
-from lprnet_utils.common.files import CheckpointError, load_checkpoint, read_checked, save_checkpoint, write_checked
+from lprnet_utils.common.files import (
+    CheckpointError,
+    atomic_write,
+    load_checkpoint,
+    read_checked,
+    save_checkpoint,
+    write_checked,
+    write_json,
+)
 
 
 def test_checkpoint_round_trip_and_damage(tmp_path):
@@ -227,3 +236,22 @@ def test_a_name_of_250_bytes(tmp_path):
     path = tmp_path / ("\u5c71" * 82 + ".csv")
     files.write_files({path: b"whole"})
     assert path.read_bytes() == b"whole" and len(path.name.encode()) == 250
+
+
+def test_numbers_that_json_does_not_have_become_null(tmp_path):
+    values = {"a": float("nan"), "b": [1.5, (np.inf, 2)], "c": {"d": -np.inf, "e": None, "f": "NaN"}}
+    write_json(values, path := tmp_path / "a.json")
+
+    def refuse(name):
+        raise AssertionError(f"{name} is not JSON")
+
+    read = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    assert read == {"a": None, "b": [1.5, [None, 2]], "c": {"d": None, "e": None, "f": "NaN"}}
+
+
+def test_writing_does_not_change_which_files_others_may_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "umask", None)  # while it is changed, another thread's file would be open to all
+    with atomic_write(tmp_path / "a") as part:
+        part.write_bytes(b"")
+    (tmp_path / "b").touch()
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode

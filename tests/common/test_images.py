@@ -353,8 +353,15 @@ def test_open_files(tmp_path):
     with open(path, "rb") as file:
         assert (read_image(file) == PHOTO).all()
     assert (read_image(io.BytesIO(path.read_bytes())) == PHOTO).all()
-    with open(path, encoding="latin-1") as file, pytest.raises(ImageError, match="open it with mode 'rb'"):
-        read_image(file)
+    for encoding in ("latin-1", "utf-8"):  # a photo is no text in the second one
+        with open(path, encoding=encoding) as file, pytest.raises(ImageError, match="open it with mode 'rb'"):
+            read_image(file)
+    with open(path, "rb") as file:
+        file.read()
+        with pytest.raises(ImageError, match=r"photo.png has been read to its end: go back with seek\(0\)"):
+            read_image(file)
+    with pytest.raises(ImageError, match="empty"):
+        read_image(io.BytesIO())
 
 
 def test_endings_that_are_read_and_those_that_are_not(tmp_path):

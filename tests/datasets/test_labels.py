@@ -47,6 +47,25 @@ def test_human_points_correct_machine_labels(landmark_model):
         fuse_points(mean, basis, wrong, labels, HumanPoints(points[:, :5], GROUPS), yaw)
 
 
+def test_people_who_differ_much_move_a_label_by_little(landmark_model):
+    """One marked point, and people who are off to both sides of the label by the same share of the box."""
+    mean, basis = landmark_model
+    n = 40
+    faces = Fits(np.zeros((n, len(basis))), np.tile(np.eye(3), (n, 1, 1)), np.ones(n), np.zeros((n, 3)))
+    labels, yaw = faces.evaluate(mean, basis), np.zeros(n)
+    side, sign = np.sqrt(np.prod(np.ptp(labels[0, :, :2], axis=0))), np.where(np.arange(n) % 2, 1, -1)
+    follow, prior = [], []
+    for off in (0.004, 0.06):
+        points = labels[:, [30], :2] + (off * side * sign)[:, None, None] * [1, 0]
+        fused, _ = fuse_points(mean, basis, faces, labels, HumanPoints(points, [(30,)]), yaw)
+        share = (fused - labels)[:, 30, 0] / (off * side * sign)
+        assert np.ptp(share) < 1e-9
+        follow.append(share[0])
+        prior.append((1.4826 * off) ** 2 / (1 / share[0] - 1))  # share = prior / (prior + noise), as variances
+    assert follow[0] > 0.9 and follow[1] < 0.2
+    assert prior[0] == pytest.approx(prior[1], rel=1e-6), "the machine's mistakes are as large whoever marks the point"
+
+
 def test_human_points_correct_the_labels_of_real_photos(landmark_model, aflw2000_dir):
     """3DDFA_V2's landmarks of 400 photos: an error of 3.81 %; corrected by AFLW's points 3.3 or less."""
     mean, basis = landmark_model

@@ -74,7 +74,7 @@ def test_photos_with_bad_points_are_left_out_with_a_reason(tmp_path, folder):
     for name in ("good", "cut"):
         write_pts(tmp_path / f"{name}.pts", good)
     photos = PhotoFolder(tmp_path)
-    assert photos.names == ["good.png"], "a picture without points is ignored"
+    assert photos.names == ["good.png"] and photos.without_points == ["alone.png"]
     reasons = {"few.png": "68 points", "words.png": "no file of points", "elsewhere.png": "lie outside"}
     reasons |= {"nan.png": "nan.txt, line 1: 'nan nan' should be x and y", "cut.jpg": "cut.jpg"}
     assert set(photos.problems) == set(reasons)
@@ -115,6 +115,21 @@ def test_a_bad_line_of_points_is_named(number, line, found, tmp_path, folder):
         with pytest.raises(DatasetError, match=re.escape(reason)) as error:
             read_points(tmp_path / name)
         assert name in str(error.value)
+
+
+def test_points_of_two_photos_of_one_name_are_told_apart(tmp_path, folder):
+    for ending, number in (("png", 0), ("jpg", 1)):
+        PIL.Image.open(folder[0] / f"person{number}.jpg").save(tmp_path / f"a.{ending}")
+    np.savetxt(tmp_path / "a.txt", folder[1]["person0.jpg"])
+    with pytest.raises(DatasetError, match=r"a.txt may be of a.jpg or of another photo beside it: call it a_jpg.txt"):
+        PhotoFolder(tmp_path, strict=True)
+    (tmp_path / "a.txt").unlink()
+    for ending, number in (("png", 0), ("jpg", 1)):  # as lprnet photo --landmarks calls them
+        np.savetxt(tmp_path / f"a_{ending}.landmarks.txt", folder[1][f"person{number}.jpg"])
+    photos = PhotoFolder(tmp_path)
+    assert photos.names == ["a.jpg", "a.png"] and not photos.problems and not photos.without_points
+    for k, number in enumerate((1, 0)):
+        assert np.abs(photos.landmarks[k, :, :2] - folder[1][f"person{number}.jpg"][:, :2]).max() < 0.01
 
 
 def test_points_on_one_line_are_refused(tmp_path):

@@ -191,3 +191,22 @@ def test_a_record_gives_the_same_batches_again(tmp_path, shards):
         DatasetError, match="shards.csv began with 'keep 2', not 3.*give --keep as then, or leave it out"
     ):
         ShardStream(tmp_path, begin=1, keep=3, record=record)
+
+
+def test_a_run_that_is_killed_while_it_waits_begins_with_as_many_shards(tmp_path, shards, monkeypatch):
+    write(tmp_path, shards, range(2))
+    record = tmp_path / "record.txt"
+
+    def killed(seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.time, "sleep", killed)
+    with pytest.raises(KeyboardInterrupt):
+        ShardStream(tmp_path, begin=3, keep=4, record=record)
+    assert not record.exists(), "it has all of them or none"
+    write(tmp_path, shards, (2, 3))
+    for text in (None, "", "keep"):  # killed before, after and while the file was made, by an earlier version
+        if text is not None:
+            record.write_text(text)
+        assert ShardStream(tmp_path, begin=3, keep=4, record=record).window(0, BATCH) == (0, 3 * SIZE)
+        assert record.read_text() == "keep 4\n0,1\n0,2\n0,3\n"

@@ -97,10 +97,19 @@ def test_a_killed_synthesis_can_be_continued(tmp_path, monkeypatch):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     synthesize(whole, 18, seed=2)
     synthesize(parts, 12, seed=2)
-    with pytest.raises(DatasetError, match="was made with seed 2 by the generator 'mixed', not 3 and 'mixed'"):
+    with pytest.raises(
+        DatasetError, match="was made with seed 2, generator 'mixed', not with seed 3, generator 'mixed'"
+    ):
         synthesize(parts, 12, seed=3)
-    with pytest.raises(DatasetError, match="not 2 and 'plain'"):
+    with pytest.raises(DatasetError, match="not with seed 2, generator 'plain'"):
         synthesize(parts, 12, seed=2, generator="plain")
+    made_else = tmp_path / "else" / "shard-00000.bin"
+    made_else.parent.mkdir()
+    marks = "seed", "generator"
+    arrays = {k: v for k, v in read_checked(parts / "shard-00000.bin").items() if k not in marks}
+    write_checked(made_else, arrays)
+    with pytest.raises(DatasetError, match="was made with neither, not with seed 2, generator 'plain'"):
+        synthesize(made_else.parent, 12, seed=2, generator="plain")
     first = parts / "shard-00000.bin"
     before = first.stat().st_mtime_ns
     # killed while it wrote: an unfinished file under its temporary name, and a truncated shard

@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 from data_files import basel_files, write_300wlp
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
 from lprnet_utils.commands.main import main
 from lprnet_utils.common import DatasetError
-from lprnet_utils.common.files import read_checked
-from lprnet_utils.datasets import W300LP, Shards
+from lprnet_utils.common.files import read_checked, write_checked
+from lprnet_utils.datasets import W300LP, Shards, convert_300wlp
 from lprnet_utils.evaluation import landmark_nme
-from lprnet_utils.geometry import MIRRORED_LANDMARKS
+from lprnet_utils.geometry import MIRRORED_LANDMARKS, landmark_box, rotation_matrix
+from lprnet_utils.morphable_model import read_basel
+from lprnet_utils.synthetic import synthesize
 
 
 def test_cameras_of_real_files_match_their_landmarks(w300_dir, layout):
@@ -43,6 +45,56 @@ def test_turned_pictures_have_turned_cameras(w300_dir):
     assert len(angles) == 8 and np.ptp(angles) > 60
 
 
+@pytest.fixture
+def known_pair(model, tmp_path):
+    """A pair of files for a model that needs no registration: the bundled one, in another frame. The true vertices."""
+    turn, shift, deviation = rotation_matrix(4, 10, -6), np.array([5.0, -30.0, 80.0]), np.linspace(0.5, 3, 10)
+    np.savez(tmp_path / "truth.npz", mean=model.mean, deviation=deviation, turn=turn, shift=shift)
+    ((vertices, _),) = write_300wlp(model, tmp_path, count=1)
+    identity = np.zeros((199, *model.mean.shape), np.float32)
+    identity[:10] = model.identity[:10]
+    arrays = {"mean": model.mean, "identity": identity, "expression": model.expression[:29]}
+    arrays |= {"deviations": np.r_[deviation, np.ones(189 + 29)], "rotation": turn.T, "shift": shift}
+    (tmp_path / "out").mkdir()
+    write_checked(tmp_path / "out/model.bin", arrays)
+    return vertices
+
+
+def test_the_camera_of_a_file_counts_pixels_from_zero(known_pair, model, tmp_path):
+    fit = W300LP(tmp_path / "300W_LP").fit(0)
+    truth = np.load(tmp_path / "truth.npz")
+    mm = model.mean + np.tensordot(fit.shape[:10] / truth["deviation"], model.identity[:10], 1)
+    mm += np.tensordot(fit.expression, model.expression[:29], 1)
+    assert np.abs(fit.camera.project((mm + truth["shift"]) @ truth["turn"].T) - known_pair).max() < 1e-3
+
+
+def test_the_marked_points_of_a_file_count_pixels_from_zero(known_pair, tmp_path):
+    path = tmp_path / "300W_LP/AFW/AFW_0_0.mat"
+    fields, points = loadmat(path), np.random.default_rng(0).uniform(50, 400, (68, 2))
+    for folder, expected in (("AFW", points), ("AFW_Flip", points[MIRRORED_LANDMARKS])):
+        copy = tmp_path / "more" / folder / path.name
+        copy.parent.mkdir(parents=True)
+        savemat(copy, {k: fields[k] for k in ("Shape_Para", "Exp_Para", "Pose_Para")} | {"pt2d": points.T + 1})
+        found = W300LP(copy.parent).fit(0)
+        assert np.abs(found.points - expected).max() < 1e-9, folder
+
+
+def test_a_stored_pair_shows_the_face_in_the_middle_and_where_the_map_is(known_pair, layout, tmp_path):
+    convert_300wlp(tmp_path / "300W_LP", tmp_path / "out", None)  # the registered model lies there
+    pair = Shards.of_files([tmp_path / "out/shard-00000.bin"])
+    image, points = pair.image(0)[..., 0].astype(float), pair.landmarks(0)
+    assert image.shape == (192, 192)
+    weight = np.where(image > 8, image, 0)  # the dot at the tip of the nose; the rest is black
+    row, column = (np.arange(192) @ weight.sum(axis) / weight.sum() for axis in (1, 0))
+    assert np.abs(points[30, :2] - [column, row]).max() < 0.1
+    box = landmark_box(points)
+    assert np.abs((box[:2] + box[2:]) / 2 - 95.5).max() < 0.02, "half a pixel is 0.14 of the wider cut"
+    assert (box[2:] - box[:2]).mean() == pytest.approx(192 / 1.5 / 1.4, abs=0.02)
+    truth = layout.vertices_to_map(known_pair) * pair.fits.scale[0] / 1.2
+    both = [m[layout.mask] - m[layout.mask].mean(0) for m in (pair.maps([0])[0], truth)]
+    assert np.abs(both[0] - both[1]).max() < 0.02
+
+
 @pytest.mark.walk
 def test_conversion_of_files_with_known_truth(model, layout, tmp_path):
     basel_files(model, tmp_path)
@@ -59,6 +111,8 @@ def test_conversion_of_files_with_known_truth(model, layout, tmp_path):
     shard.write_bytes(first[:1000])
     assert main(command) == 0
     assert shard.read_bytes() == first and (tmp_path / "out" / "model.bin").stat().st_mtime_ns == before
+    with pytest.raises(DatasetError, match="was made with generator '300w-lp', not with seed 0, generator 'plain'"):
+        synthesize(tmp_path / "out", 3, generator="plain")
     # a second shard, so that there is one to hold out
     (tmp_path / "out" / "shard-00001.bin").write_bytes(first)
     source = Shards(tmp_path / "out")
@@ -73,6 +127,17 @@ def test_conversion_of_files_with_known_truth(model, layout, tmp_path):
         both = [m[layout.mask] - m[layout.mask].mean(0) for m in (maps[k], truth * zoom)]
         error = np.linalg.norm(both[0] - both[1], axis=1) / arrays["scale"][k]
         assert error.mean() < 1.2 and np.percentile(error, 95) < 3.0, "mm: what the registration slides along the skin"
+
+
+def test_shards_of_other_photos_are_not_mixed_with_a_conversion(model, tmp_path, monkeypatch):
+    basel_files(model, tmp_path)
+    write_300wlp(model, tmp_path, count=1)
+    monkeypatch.setattr("lprnet_utils.synthetic.folders.SHARD_SIZE", 2)
+    synthesize(tmp_path / "out", 2, generator="plain")
+    basel = read_basel(tmp_path / "Model_Shape.mat", tmp_path / "Model_Exp.mat")
+    with pytest.raises(DatasetError, match="was made with generator 'plain', not with generator '300w-lp'"):
+        convert_300wlp(tmp_path / "300W_LP", tmp_path / "out", basel)
+    assert not (tmp_path / "out" / "model.bin").exists()
 
 
 def test_wrong_files_are_named(tmp_path):

@@ -36,6 +36,24 @@ def test_a_readout_learns_another_definition_of_the_points(layout, labelled, tmp
     assert np.abs(again(maps[:3]) - readout(maps[:3])).max() < 0.1, "half precision is enough"
 
 
+def test_the_zero_of_z_may_differ_from_label_to_label(layout, labelled):
+    maps, labels = labelled[0][:60], labelled[1][:60]
+    zero = np.random.default_rng(1).normal(0, 100, (60, 1, 1)) * [0, 0, 1]
+    plain, moved = (Readout.fit(maps, given, layout, components=5)(maps[:9]) for given in (labels, labels + zero))
+    assert np.abs(moved - plain).max() < 1e-3
+
+
+def test_labels_far_from_the_face_are_left_out(layout, labelled):
+    maps, labels = labelled[0][:100], labelled[1][:100]
+    found = []
+    for miss in (60, 300):  # pixels
+        wrong = labels.copy()
+        wrong[::13, :, 0] += miss  # eight of a hundred
+        found.append(Readout.fit(maps, wrong, layout, components=5)(maps[:9]))
+    assert np.abs(found[0] - found[1]).max() < 1e-3, "however wrong they are"
+    assert landmark_nme(found[0][1:], labels[1:9]).mean() < 2
+
+
 def test_weights_without_a_readout_are_told_how_to_make_one(photos):
     (face,) = LPRNet().reconstruct(photos["astronaut.jpg"], 1)
     with pytest.raises(AssetError, match=r"fit_readout.py no-such"):

@@ -78,8 +78,9 @@ def test_multiply_adds_by_hand():
     x = keras.layers.Conv2D(5, 3, strides=2, padding="same")(inputs)  # 4 x 4 outputs, 9 x 2 x 5 each
     x = keras.layers.DepthwiseConv2D(3, padding="same")(x)  # 4 x 4 outputs, 9 x 5
     x = keras.layers.Conv2DTranspose(4, 3, strides=2, padding="same")(x)  # 4 x 4 inputs, 9 x 5 x 4
-    x = keras.layers.Dense(7)(keras.layers.Flatten()(keras.layers.ReLU()(x)))  # 256 x 7
-    assert count_multiply_adds(keras.Model(inputs, x)) == 16 * 90 + 16 * 45 + 16 * 180 + 1792
+    x = keras.layers.SeparableConv2D(6, 3, strides=2, padding="same")(x)  # 4 x 4 outputs, 9 x 4 + 4 x 6
+    x = keras.layers.Dense(7)(keras.layers.Flatten()(keras.layers.ReLU()(x)))  # 96 x 7
+    assert count_multiply_adds(keras.Model(inputs, x)) == 16 * 90 + 16 * 45 + 16 * 180 + 16 * 60 + 672
 
 
 @pytest.mark.parametrize(("ours", "theirs", "options", "rtol", "atol"), [

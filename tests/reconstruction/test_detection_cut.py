@@ -79,6 +79,13 @@ def test_what_follows_from_a_cut_face(net, photos, faces):
     assert render(face, 100).std() > 10
 
 
+def test_a_photo_ends_with_the_outer_edges_of_its_pixels():
+    photo = np.zeros((5, 8, 3), np.uint8)
+    matrix = np.array([[4, 0, 8.5], [0, 4, 8.5]])  # each pixel is four wide; the first one's centre is at 8.5
+    within = ~beyond_photo(photo, matrix, 64)
+    assert within[7:27, 7:39].all() and within.sum() == 4 * 5 * 4 * 8
+
+
 def test_the_frame_is_grey_and_the_photo_is_as_before(photos):
     photo = photos["astronaut.jpg"]
     seen = []

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import PIL.Image
+import pytest
 from made_faces import made_face
 
 from lprnet_utils.reconstruction import draw_gaze, draw_landmarks, draw_mesh, draw_pose_box
 from lprnet_utils.reconstruction.closer_look import CloserLook
-from lprnet_utils.reconstruction.draw import render
+from lprnet_utils.reconstruction.draw import draw_points, render
 
 
 def test_the_mesh_overlay_covers_the_face_only():
@@ -80,3 +82,26 @@ def test_arrows_of_gaze_point_where_the_eyes_look_and_hidden_eyes_have_none():
     assert 140 - row[second].min() > 15 and row[second].max() < 148 and np.ptp(column[second]) < 14
     look = replace(look, confidence=np.array([0.0, 1.0, 1.0]))
     assert not draw_gaze(blank, replace(face, closer_look=look)).any(2)[:, :165].any()
+
+
+def test_drawings_are_on_any_kind_of_photo(tmp_path):
+    face, _ = made_face()
+    path = tmp_path / "photo.png"
+    PIL.Image.fromarray(face.image).save(path)
+    for draw in (draw_landmarks, draw_mesh, draw_pose_box, draw_gaze):
+        drawn = draw(face.image, face)
+        assert drawn.dtype == np.uint8 and np.array_equal(drawn, draw(face.image / 255, face)), "a float of 0 to 1"
+        assert np.array_equal(drawn, draw(path, [face])) and drawn is not face.image
+    for points in (np.zeros((3, 2)), np.zeros((0, 3)), np.full((3, 3), np.nan)):
+        with pytest.raises(ValueError, match="finite numbers"):
+            draw_points(points)
+    with pytest.raises(ValueError, match="size at least 1"):
+        draw_points(np.zeros((3, 3)), 0)
+
+
+def test_a_point_is_drawn_around_the_pixel_that_it_lies_in():
+    for place in (10.2, 10.5, 10.8):  # from the corner of the picture: pixel 10 reaches from 10 to 11
+        drawn = (draw_points([[place, 20 + place, 0.0]], 64) != 255).any(2)
+        assert drawn[29:32, 9:12].all() and drawn.sum() == 9, place
+    far, near = [40.5, 30.5, 0.0], [40.5, 30.5, 1.0]
+    assert (draw_points([near, far], 64)[30, 40] == [255, 235, 190]).all(), "the nearer one is lighter and in front"

@@ -23,6 +23,14 @@ def test_the_known_pose_is_recovered():
     assert rotation_distance(face.pose.camera.rotation, camera.rotation) < 6, "for an unknown person"
 
 
+@pytest.mark.parametrize("size", [0, 1, -3, 2.5, 9000])
+def test_textures_of_impossible_sizes_are_refused(size):
+    face, _ = made_face()
+    for use in (face.texture, face.texture_mask):
+        with pytest.raises(ValueError, match="whole number from 2 to 8192"):
+            use(size)
+
+
 def test_frontal_removes_the_pose():
     face, _ = made_face(10, 50, -15)
     assert np.abs(face.frontal() - mean_vertices()).max() < 0.05

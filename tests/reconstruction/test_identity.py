@@ -27,6 +27,16 @@ def test_more_photos_tell_more():
     assert nobody * 0.9 > error[0] > 1.2 * error[1] > 1.2 * error[2]
 
 
+def test_what_differs_between_photos_is_not_taken_for_a_difference_of_people():
+    estimator = IdentityEstimator.fit(*made_people(20000, 2, 1), directions=12)
+    mixing = np.random.default_rng(0).normal(size=(5, 6))
+    people = np.zeros((12, 12))
+    people[:6, :6] = mixing.T @ mixing  # the other half of the features tells no person
+    between, within = (estimator.directions @ m @ estimator.directions.T for m in (estimator.between, estimator.within))
+    assert np.abs(between - people).max() < 0.3
+    assert np.abs(within - np.diag(np.linspace(0.5, 3, 12) ** 2)).max() < 0.3, "up to 9, of which a mean keeps half"
+
+
 def test_the_estimate_is_unbiased_and_no_least_squares_fit_is_better():
     features, identities = made_people(4000, 1, 3)
     estimator = IdentityEstimator.fit(*made_people(4000, 4, 1), directions=12)

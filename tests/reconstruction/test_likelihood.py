@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from lprnet_utils import LPRNet
-from lprnet_utils.geometry import landmark_box
+from lprnet_utils.geometry import Camera, landmark_box, rotation_matrix
 from lprnet_utils.geometry.landmarks import eye_and_mouth_opening
+from lprnet_utils.reconstruction import shape_distance
 from lprnet_utils.synthetic import background, rendered_clip
 
 
@@ -17,6 +18,17 @@ def test_shapes_unlike_a_face_are_unlikely(net, faces):
     flat, inside_out = position * [1, 1, 0], position * [1, 1, -1]
     for shape in (flat, torn, inside_out):
         assert net.likelihood(shape) < 0.3
+
+
+def test_the_distance_of_a_shape_is_in_millimetres_in_any_pose(layout):
+    rng = np.random.default_rng(0)
+    for pose, scale in (((0, 0, 0), 1.0), ((20, -50, 10), 0.3), ((-10, 30, 0), 7.0)):
+        camera = Camera(rotation_matrix(*pose), scale, np.array([50.0, 90.0, -7.0]))
+        assert shape_distance(camera.project(layout.mean_map), layout) < 0.1
+        # noise of 2 mm in x, y and z is 3.2 mm long in the mean, and that of two sides together longer by the root of 2
+        noisy = camera.project(layout.mean_map + rng.normal(0, 2, layout.mean_map.shape))
+        expected = 2 * np.sqrt(8 / np.pi) * (1.25 + np.sqrt(2))
+        assert shape_distance(noisy, layout) == pytest.approx(expected, rel=0.04)
 
 
 @pytest.mark.parametrize("weights", ["wild", "open"])

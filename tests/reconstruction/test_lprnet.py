@@ -200,7 +200,7 @@ def test_bad_images_are_refused(net, tmp_path):
         ([0, 0, np.nan, 5], "finite"),
         ([50, 50, 50, 90], "x0 < x1"),
         ([0, 0, 10], "four"),
-        ([-300, -300, -200, -200], "outside the photo"),
+        ([-300, -300, -200, -200], r"the box \[-300.0, -300.0, -200.0, -200.0\] lies outside the photo"),
         ([-1e30, -1e30, 1e30, 1e30], "does not fit a face"),
         ([90, 90, 90.1, 90.1], "does not fit a face"),
     ],
@@ -242,12 +242,37 @@ def test_the_default_is_free(capsys):
         assert "wild: for research only; published: for research only" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.parametrize(
+    "options", [{"passes": 0}, {"passes": 2.5}, {"threads": 0}, {"threads": 10**5}, {"threads": 1.5}]
+)
+def test_bad_numbers_are_refused(options):
+    with pytest.raises(ValueError, match="whole number"):
+        LPRNet(**options)
+
+
+@pytest.mark.parametrize("number", [0, 2.0, "2"])
+def test_a_bad_number_of_faces_is_refused(net, photos, number):
+    with pytest.raises(ValueError, match="max_faces must be at least 1"):
+        net.reconstruct(photos["astronaut.jpg"], number)
+
+
+def test_faces_can_be_compared_and_counted(net, photos):
+    one, other = net.reconstruct(photos["astronaut.jpg"])[0], net.reconstruct(photos["astronaut.jpg"])[0]
+    assert one == one and one != other and [one, other].index(other) == 1 and len({one, other, one}) == 2
+
+
 def test_weights_missing_truncated_or_altered(tmp_path, monkeypatch):
     offered = r"there are open \(free for any use\), published \(research only\), wild \(research only\)"
     with pytest.raises(AssetError, match=f"no bundled weights 'nonsense'; {offered}"):
         LPRNet("nonsense")
-    with pytest.raises(AssetError, match="no weights at"):
-        LPRNet(tmp_path / "gone.tflite")
+    for gone in (tmp_path / "gone.tflite", "gone.tflite", "./gone", str(tmp_path / "gone")):
+        with pytest.raises(AssetError, match="no weights at"):
+            LPRNet(gone)
+    (tmp_path / "open.onnx").write_bytes(b"")
+    with pytest.raises(AssetError, match="is for other programs"):
+        LPRNet(str(tmp_path / "open.onnx"))
+    (tmp_path / "weights.bin").write_bytes((data_root() / "weights/open.tflite").read_bytes())
+    assert LPRNet(str(tmp_path / "weights.bin")).size == 128, "a path needs no ending"
     whole = (data_root() / "weights/published.tflite").read_bytes()
     copy = tmp_path / "copy.tflite"
     copy.write_bytes(whole)

@@ -7,9 +7,10 @@ import pytest
 from toy import ToySource
 
 from lprnet_utils.datasets.sources import Mixture
-from lprnet_utils.training import Batches, TrainingConfig
+from lprnet_utils.geometry.crop import crop_matrix, transform_points
+from lprnet_utils.training import Batches, TrainingConfig, mean_nme, validation
 from lprnet_utils.training.batches import make_batch
-from lprnet_utils.uv import decode_map
+from lprnet_utils.uv import decode_map, encode_map
 
 CONFIG = TrainingConfig(batch_size=8, augmentation="wide", seed=3)
 
@@ -33,6 +34,17 @@ def test_a_mixture_draws_from_its_sources_by_their_shares():
     assert (x[6:] == np.float32(200) / 255).all() and x[:6].mean() < 0.5, "the parts of a batch, one after the other"
     with pytest.raises(ValueError, match="as many shares"):
         Mixture([first, second], [1])
+
+
+def test_samples_left_over_go_to_the_largest_fractions():
+    sources = [ToySource(1)] * 3
+    for shares, total, counts in (
+        ([5, 3, 2], 4, [2, 1, 1]),  # 2, 1.2 and 0.8
+        ([6, 3, 1], 9, [5, 3, 1]),  # 5.4, 2.7 and 0.9
+        ([1, 1, 1], 4, [2, 1, 1]),
+        ([0, 1, 3], 5, [0, 1, 4]),
+    ):
+        assert Mixture(sources, shares).counts(total) == counts
 
 
 def test_processes_make_the_parts_of_a_batch():
@@ -69,3 +81,28 @@ def test_batches_show_the_face_at_the_position_of_the_map(layout):
         weight = crop[..., 0].astype(float)
         dot = [(weight * columns).sum() / weight.sum(), (weight * rows).sum() / weight.sum()]
         assert np.abs(layout.landmarks(decode_map(code))[30, :2] - dot).max() < 0.3
+
+
+class Remembered:
+    """A network that knows the maps of the photos, and is off by some pixels of the crop to the right."""
+
+    def __init__(self, source, off):
+        self.source, self.off, self.done = source, off, 0
+
+    def predict_on_batch(self, crops):
+        rows = range(self.done, self.done + len(crops))
+        self.done += len(crops)
+        matrices = [crop_matrix(self.source.box(i), 128) for i in rows]
+        maps = [transform_points(m, p) for m, p in zip(matrices, self.source.maps(rows), strict=True)]
+        return encode_map(np.stack(maps) + [self.off, 0, 0])
+
+
+def test_the_validation_error_is_in_percent_of_the_box(layout, monkeypatch):
+    monkeypatch.setattr(validation, "VALIDATION_BATCH", 2)
+    source = ToySource(5)
+    assert mean_nme(Remembered(source, 0), source, layout) < 1e-3
+    sides = [box[2:] - box[:2] for box in map(source.box, range(5))]
+    expected = [3 * (1.5 * s.mean() / 128) / np.sqrt(s.prod()) for s in sides]  # a pixel of the crop is 1.5 sides / 128
+    network = Remembered(source, 3)
+    assert mean_nme(network, source, layout) == pytest.approx(100 * np.mean(expected), rel=1e-3)
+    assert network.done == 5, "each photo once, also those of an incomplete batch"

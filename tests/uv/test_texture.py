@@ -72,6 +72,15 @@ def test_a_photo_finer_than_the_texture_is_averaged():
     assert abs(inside.mean() - 127) < 3 and inside.std() < 25, "a fine chequerboard is grey"
 
 
+def test_an_averaged_photo_is_read_at_the_positions_of_the_map():
+    face, _ = made_face()
+    y, x = np.mgrid[0:300, 0:300].astype(np.float32)
+    read = photo_to_texture(np.dstack([x, y]), face.position_map, face.layout, 16)  # each texel shows its own place
+    true = face.position_map[..., :2].reshape(16, 8, 16, 8, 2).mean((1, 3))
+    off = (read - true)[face.layout.mask.reshape(16, 8, 16, 8).all((1, 3))]
+    assert len(off) > 150 and np.abs(off.mean(0)).max() < 0.1, "half a pixel of the averaged photo is 2 more"
+
+
 def test_a_face_partly_outside_the_photo():
     face, _ = painted_face(stripes, 0, 0, 0, size=300)
     cut = replace(face, position_map=face.position_map - np.float32([130, 0, 0]), image=face.image[:, 130:])

@@ -92,6 +92,9 @@ def test_a_video_without_a_face_gives_no_head(net, tmp_path):
     with pytest.raises(VideoError, match="no face was found"):
         annotate_video(tmp_path / "nobody.mp4", None, net, progress=False, avatar=tmp_path / "me.glb")
     assert [path.name for path in tmp_path.iterdir()] == ["nobody.mp4"]
+    with pytest.raises(VideoError, match=r"there is no head to write; .*out.mp4 is written"):
+        annotate_video(tmp_path / "nobody.mp4", tmp_path / "out.mp4", net, progress=False, avatar=tmp_path / "me.glb")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["nobody.mp4", "out.mp4"]
 
 
 @pytest.mark.parametrize(("times", "poses", "words"), [

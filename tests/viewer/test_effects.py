@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 from made_faces import made_face, painted_face, stripes
 
@@ -35,6 +36,23 @@ def test_paint_changes_the_pixels_of_its_texels_only():
     hidden[~face.texture_mask(size)] = (0, 255, 0)
     changed = np.abs(paint(face, hidden).astype(int) - face.image).max(2)
     assert (changed[face.region()] > 60).mean() < 0.06, "hidden texels stay hidden, apart from soft edges"
+
+
+def test_a_coarse_texture_is_painted_where_its_texels_are():
+    # texels of a side of eight are wide: a half of one is 12 levels of these ramps
+    face, _ = painted_face(lambda u, v: np.full((*u.shape, 3), 128.0), scale=1.5, size=400)
+    assert (face.texture(8) == 128).all()
+    level = 128 + 24 * (np.arange(8) - 3.5)
+    texture = np.stack([*np.meshgrid(level, level), np.full((8, 8), 128)], -1).astype(np.uint8)
+    trust, region = face.draw(face.trust)
+    places = face.uv_coordinates()[region][trust[..., 0] > 0.999]
+    painted = paint(face, texture)[region][trust[..., 0] > 0.999].astype(float)
+    inside = (np.abs(places[:, :2] - 0.5) < 0.43).all(1)
+    assert inside.sum() > 5000
+    for k in (0, 1):
+        expected = 128 + 24 * (8 * places[inside, k] - 4)
+        assert np.abs(painted[inside, k] - expected).max() < 2
+    assert (painted[:, 2] == 128).all()
 
 
 def test_paint_on_another_picture_and_with_other_arrays_than_textures():
@@ -77,6 +95,15 @@ def test_a_relit_face_looks_as_if_photographed_in_the_new_light():
     assert (warm[region][inner].mean(0) / changed[region][inner].mean(0) * [1, 1.2, 1.6]).argmax() == 0
 
 
+def test_effects_take_any_kind_of_photo(tmp_path):
+    face, _ = made_face()
+    PIL.Image.fromarray(face.image).save(tmp_path / "photo.png")
+    for image in (face.image / 255, tmp_path / "photo.png"):
+        assert np.array_equal(relight(face, image=image), relight(face))
+        texture = face.texture(64)
+        assert np.array_equal(paint(face, texture, image), paint(face, texture))
+
+
 def test_impossible_lights_are_refused():
     face, _ = made_face()
     for toward in ((0, 0, 0), (1, 2), (np.nan, 0, 1)):
@@ -84,6 +111,11 @@ def test_impossible_lights_are_refused():
             relight(face, toward)
     with pytest.raises(ValueError, match="0 to 1"):
         relight(face, ambient=1.5)
+    for color in ((0, 0, 0), (1, -1, 0), (1, np.nan, 1), (1, 1)):
+        with pytest.raises(ValueError, match="colour is three numbers"):
+            relight(face, color=color)
+    with pytest.raises(ValueError, match="lights nothing of the face"):
+        relight(face, (0, 0, -1), ambient=0)
 
 
 def skin(tone, mark):

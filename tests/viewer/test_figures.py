@@ -8,12 +8,13 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 import plotly
+import pytest
 from made_faces import made_face
 from PIL import Image
 
 from lprnet_utils.geometry import vertex_normals
 from lprnet_utils.reconstruction.closer_look import CloserLook
-from lprnet_utils.viewer import add_gaze, decimated, explorer_figure, face_figure, show
+from lprnet_utils.viewer import add_gaze, decimated, explorer_figure, face_figure, show, texel_grid
 from lprnet_utils.viewer.explorer import LIGHTS, VIEWS
 
 
@@ -34,6 +35,19 @@ def test_figure_is_small_and_shows_face_and_landmarks():
     assert np.linalg.norm(border[:, None] - eyes_and_mouth[None], axis=2).min() > 8
 
 
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_grid_of_texels_is_symmetric_and_as_coarse_as_it_says(layout, step):
+    texels, triangles = texel_grid(layout, step)
+    row, column = np.divmod(texels, layout.size)
+    assert layout.mask[row, column].all() and (row % step == 0).all()
+    assert set(zip(row, column, strict=True)) == set(zip(row, layout.size - 1 - column, strict=True))
+    assert len(texels) == pytest.approx(layout.mask.sum() / step**2, rel=0.1)
+    assert (np.unique(triangles) == np.arange(len(texels))).all(), "no vertex without a triangle"
+    points = layout.mean_map.reshape(-1, 3)[texels]
+    whole = surface_area(layout.mean_map.reshape(-1, 3)[layout.mesh()[0]], layout.mesh()[1])
+    assert surface_area(points, triangles) == pytest.approx(whole, rel=0.08)
+
+
 def test_rays_of_gaze_begin_at_the_irises_and_hidden_eyes_have_none():
     face, camera = made_face(0, 20, 0)
     irises = np.c_[face.layout.pupils(face.position_map)[:, :2], [5, 5]]
@@ -51,6 +65,11 @@ def test_rays_of_gaze_begin_at_the_irises_and_hidden_eyes_have_none():
     figure = face_figure(face)
     add_gaze(figure, replace(face, closer_look=replace(look, confidence=np.array([1.0, 0, 1]))))
     assert [trace.name for trace in figure.data[2:]] == ["gaze, right eye"]
+
+
+def surface_area(vertices, triangles):
+    a, b, c = vertices[triangles].transpose(1, 0, 2)
+    return np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2
 
 
 def buttons(figure):

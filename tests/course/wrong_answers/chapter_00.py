@@ -118,3 +118,9 @@ def to_photo(points, matrix):
 # 00-3 transpose forgotten
 def to_photo(points, matrix):
     return (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2])
+
+
+# 00-1 bottom before top
+def box_of(landmarks):
+    (left, top, _), (right, bottom, _) = landmarks.min(0), landmarks.max(0)
+    return left, bottom, right, top

@@ -135,3 +135,8 @@ def count_inverted_residual(side, inputs, width, expansion):
 def count_inverted_residual(side, inputs, width, expansion):
     wide = expansion * width
     return side**2 * (inputs * wide + 9 * wide + wide * width)
+
+
+# 04-2 Keras's separable convolution on the large side
+def enlarge(x, width):
+    return layers.SeparableConv2D(width, 3, padding="same")(layers.UpSampling2D(2)(x))

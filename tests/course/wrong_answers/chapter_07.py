@@ -143,3 +143,14 @@ def mouth_of(source, target):
 # 07-4 mouth and jaw alone
 def mouth_of(source, target):
     return {name: source[name] for name in target if name.startswith(("mouth", "jaw"))}
+
+
+# 07-2 rows of texture and mask reversed
+def mirror_filled(texture, mask):
+    other = np.where(mask[::-1, :, None], texture[::-1], 0)
+    return np.where(mask[..., None], texture, other)
+
+
+# 07-3 the product is cut, not divided by the length
+def brightness(normals, toward, ambient):
+    return ambient + (1 - ambient) * np.clip(normals @ toward, 0, 1)

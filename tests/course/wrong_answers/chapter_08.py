@@ -195,3 +195,14 @@ def count_blinks(weights, low=0.15, high=0.3):
         elif shut and weight < 0.15:
             shut = False
     return blinks
+
+
+# 08-4 neighbours compared
+def count_blinks(weights, low=0.15, high=0.3):
+    shut, blinks, before = False, 0, weights[0]
+    for now in weights[1:]:
+        if not shut and before <= high < now:
+            shut, blinks = True, blinks + 1
+        shut = shut and now >= low
+        before = now
+    return blinks

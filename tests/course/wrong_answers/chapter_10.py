@@ -146,3 +146,23 @@ def touches(points, uv, near, far):
 def touches(points, uv, near, far):
     distance = np.linalg.norm(points[:, None, :2] - points[:, :2], axis=2)
     return ((distance < near) & (np.linalg.norm(uv[:, None] - uv, axis=2) > far)).any(1)
+
+
+# 10-1 twice the first triangle
+def cell_areas(position_map):
+    corner, down, across = position_map[:-1, :-1], position_map[1:, :-1], position_map[:-1, 1:]
+    return np.linalg.norm(np.cross(down - corner, across - corner), axis=2)
+
+
+# 10-1 half the product of the diagonals
+def cell_areas(position_map):
+    one = position_map[1:, 1:] - position_map[:-1, :-1]
+    other = position_map[1:, :-1] - position_map[:-1, 1:]
+    return np.linalg.norm(np.cross(one, other), axis=2) / 2
+
+
+# 10-1 the other diagonal
+def cell_areas(position_map):
+    a, b, c, d = position_map[:-1, :-1], position_map[:-1, 1:], position_map[1:, :-1], position_map[1:, 1:]
+    areas = (np.linalg.norm(np.cross(one - a, d - a), axis=2) / 2 for one in (b, c))
+    return sum(areas)
