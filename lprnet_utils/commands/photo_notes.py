@@ -94,7 +94,7 @@ def note_if_done(job: PhotoJob, kinds: Iterable[str], settings: dict[str, Any]) 
 def is_of(job: PhotoJob) -> bool:
     """Whether the files of a job's name were made of its photo, which may have changed since then."""
     note = read_note(job.note_path)
-    if not note or is_of_another(job):
+    if not note or _names_another(note, job):
         return False
     try:
         return note["name"] == job.photo.name if "name" in note else note["photo"] == fingerprint(job.photo)
@@ -105,7 +105,11 @@ def is_of(job: PhotoJob) -> bool:
 def is_of_another(job: PhotoJob) -> bool:
     """Whether the files of a job's name were made of another photo, which is still there."""
     note = read_note(job.note_path)
-    if not note:
+    return bool(note) and _names_another(note, job)
+
+
+def _names_another(note: dict[str, Any], job: PhotoJob) -> bool:
+    if (note.get("folder"), note.get("name")) == (photo_folder(job), job.photo.name):
         return False
     other = Path(job.folder, note.get("folder", job.photo.parent), note.get("name", job.photo.name))
     try:
