@@ -3,6 +3,7 @@
 It needs Node, Chromium and what `make web` builds; without one of them the tests are skipped.
 """
 
+import base64
 import csv
 import json
 import os
@@ -20,9 +21,12 @@ from lprnet_utils.common import data_path, read_image
 
 FRAMES = 60
 CAMERA = (640, 480)
+FAKE_CAMERA = "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"
+SCREENS = (320, 568), (360, 740), (390, 844), (768, 1024), (844, 390), (900, 700), (1010, 700), (1280, 800)
 CORNERS = np.float32([[24, 24], [488, 24], [24, 488]])  # of the sample, where it has coloured squares
 COLOURS = ((255, 0, 255), (0, 255, 0), (255, 255, 0))  # RGB
 PHONE = {"viewport": {"width": 390, "height": 844}, "deviceScaleFactor": 2, "isMobile": True, "hasTouch": True}
+STILL = {"viewport": {"width": 1280, "height": 800}, "reducedMotion": "reduce"}
 SETTINGS = {"light": {"colorScheme": "light"}, "dark": {"colorScheme": "dark"}, "phone": PHONE}
 
 
@@ -75,6 +79,12 @@ def clip(sample, tmp_path_factory):
     return path
 
 
+def decoded(view):
+    """A picture of the screen that came as text."""
+    data = np.frombuffer(base64.b64decode(view), np.uint8)
+    return cv2.imdecode(data, cv2.IMREAD_COLOR).astype(int)
+
+
 def cut(picture, box):
     x, y, width, height = (round(box[name]) for name in ("x", "y", "width", "height"))
     return picture[y : y + height, x : x + width]
@@ -88,8 +98,7 @@ def placed(picture):
 
 @pytest.mark.walk
 def test_a_face_before_the_camera_is_followed_and_drawn(browse, clip, sample, tmp_path, capsys):
-    flags = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    flags.append(f"--use-file-for-fake-video-capture={clip}")
+    flags = [*FAKE_CAMERA, f"--use-file-for-fake-video-capture={clip}"]
     result = browse("camera", flags=flags, folder=str(tmp_path))
     with capsys.disabled():
         print(f"\ncamera: {result['rate']}; {result['runtime']}; {json.dumps(result['parts'])}")
@@ -198,6 +207,98 @@ def test_a_phone_shows_all_of_it(browse, tmp_path):
 
 
 @pytest.mark.slow
+def test_no_control_reaches_out_of_its_card_on_any_screen(browse):
+    for place, found in browse("widths", screens=SCREENS).items():
+        assert found["scrollWidth"] <= found["width"], place
+        assert found["wide"] == found["outside"] == found["squeezed"] == found["small"] == [], place
+
+
+@pytest.fixture(scope="module")
+def letter(tmp_path_factory):
+    """A file that is no picture and no video, under names of both."""
+    folder = tmp_path_factory.mktemp("letters")
+    names = [folder / "letter.jpg", folder / "letter.mp4"]
+    for path in names:
+        path.write_text("This is a letter.")
+    return [str(path) for path in names]
+
+
+@pytest.fixture(scope="module")
+def nobody(tmp_path_factory):
+    path = tmp_path_factory.mktemp("nobody") / "nobody.png"
+    cv2.imwrite(str(path), np.full((300, 400, 3), 90, np.uint8))
+    return path
+
+
+def video(path, picture, size):
+    """A short video of a picture."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"VP80"), 10, size)
+    frame = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)[..., ::-1]
+    for _ in range(15):
+        writer.write(frame)
+    writer.release()
+    return str(path)
+
+
+@pytest.mark.slow
+def test_the_camera_goes_on_when_a_file_cannot_be_read(browse, clip, letter, sample, tmp_path):
+    sizes = {"wide": (640, 480), "tall": (360, 480), "again": (640, 480)}
+    videos = [video(tmp_path / f"{name}.webm", sample, size) for name, size in sizes.items()]
+    flags = [*FAKE_CAMERA, f"--use-file-for-fake-video-capture={clip}"]
+    console = ["ERR_INTERNET_DISCONNECTED"]  # the sample is kept from coming
+    task = {"flags": flags, "broken": letter, "videos": videos, "folder": str(tmp_path)}
+    result = browse("live", "choices.mjs", console=console, **task)
+    for state in result["broken"]:
+        assert (state["label"], state["mirrored"]) == ("Stop camera", True), "the camera still runs"
+        assert state["message"].startswith("This browser cannot read this file")
+    picture = read_image(result["picture"])
+    left, right = (np.argwhere(near(picture, colour)).mean(0)[1] for colour in COLOURS[:2])
+    assert left < right - 100, "the picture is saved as the landmarks are: not mirrored"
+    assert result["note"] == "Saved picture.png, not mirrored"
+    assert result["stopped"]["label"] == "Start camera", "it ends at once, whether or not the sample comes"
+    assert result["stopped"]["message"].startswith("This file was not kept for offline use")
+    assert result["shapes"] == pytest.approx([w / h for w, h in sizes.values()], rel=0.02)
+    assert result["video"] == {"label": "Start camera", "mirrored": False, "message": None}
+
+
+@pytest.mark.slow
+def test_photos_follow_one_another(browse, sample, nobody, tmp_path):
+    large = sample.repeat(6, 0).repeat(6, 1)  # 3072 pixels: more than the page works with
+    cv2.imwrite(str(tmp_path / "large.jpg"), large[..., ::-1])
+    task = {"nobody": str(nobody), "large": str(tmp_path / "large.jpg"), "folder": str(tmp_path)}
+    result = browse("photos", "choices.mjs", console=["ERR_INTERNET_DISCONNECTED"], context=STILL, **task)
+    assert all(result["parts"][part] > 0 for part in ("Network", "Look closer", "Expressions", "From picture to face"))
+    before, after, without = (decoded(view) for view in result["views"])
+    assert (np.abs(before - without).max(2) > 40).sum() > 100, "the rays of the gaze are drawn"
+    assert (np.abs(before - after).max(2) > 40).sum() < 20, "also after a photo without a face"
+    rows = list(csv.DictReader(open(result["landmarks"])))
+    found = np.array([[float(row[axis]) for axis in "xy"] for row in rows])
+    (face,) = LPRNet(NETWORKS / "open.tflite", closer_look=NETWORKS).reconstruct(sample)
+    assert np.abs((found + 0.5) / 6 - 0.5 - face.landmarks[:, :2]).max() < 1.5, "in pixels of the file"
+    assert result["note"] == "Saved landmarks.csv, in pixels of the original: 3072 x 3072"
+    assert result["offline"]["message"].startswith("This file was not kept for offline use")
+
+
+@pytest.mark.slow
+def test_a_mask_and_a_head_of_ones_own(browse, letter, nobody):
+    task = {"letter": letter[0], "mask": str(nobody), "model": str(PAGE / "files" / "page" / "head.glb")}
+    result = browse("own", "choices.mjs", **task)
+    assert (result["asked"], result["chosen"]) == (2, ["none", "none", "none"])
+    assert result["refused"].startswith("This browser cannot read this file")
+    assert result["afterwards"] is None, "the message goes when a mask has come"
+    assert result["stays"], "the bundled head, which comes later, does not replace it"
+
+
+@pytest.mark.slow
+def test_nothing_can_be_pressed_in_vain_while_the_models_load(browse, nobody):
+    data = base64.b64encode(nobody.read_bytes()).decode()
+    result = browse("loading", "choices.mjs", nobody=f"data:image/png;base64,{data}")
+    assert result["early"] == 0 and result["later"] == result["all"] > 10
+    assert result["kept"] and result["note"].startswith("nobody.png opens when")
+    assert result["status"] == "No face found", "it was opened"
+
+
+@pytest.mark.slow
 def test_every_view_effect_and_file(browse, sample, tmp_path):
     result = browse("everything", folder=str(tmp_path))
     assert result["message"] is None
@@ -240,3 +341,5 @@ def test_the_keyboard_reaches_everything(browse, setting):
     assert result["unmarked"] == [], "one sees where one is"
     assert (result["home"], result["view"]) == ("tab-face", "clay")
     assert result["turned"] and result["speed"]
+    order = result["order"]
+    assert order.index("camera") < order.index("viewer"), "the picture comes before the 3D view, as on a wide screen"

@@ -1,24 +1,25 @@
 /** Puts the parts together: pictures go from a source through the tracker to the picture, the 3D view and the panels. */
 import type { Face, FaceTracker } from '../src/index';
-import { assetAddress } from './assets';
+import { loadAsset } from './assets';
 import { OWN_MASK } from './effects/catalogue';
 import { Gallery } from './effects/gallery';
+import { countText, largestFirst, MAX_FACES } from './faces/order';
 import { onThemeChange } from './scene/theme';
 import { Viewer } from './scene/viewer';
-import { openCamera } from './sources/camera';
-import { acceptDrops } from './sources/drop';
+import { openCamera, type LiveSource } from './sources/camera';
 import { isModel, isVideo, openVideo, readPhoto } from './sources/files';
 import { PhotoTexture } from './stage/photo-texture';
 import { Stage } from './stage/stage';
 import { readLink } from './state/link';
-import { isLive, openSource, showFaces, type AppStore, type SourceKind } from './state/state';
+import { openSource, showFaces, type AppStore, type SourceKind } from './state/state';
+import { Opener, type Ready } from './tracking/opener';
 import { Session, type Frame } from './tracking/session';
 import { AvatarPanel } from './ui/avatar-panel';
 import { byId, setText } from './ui/dom';
 import { connectEffects } from './ui/effects-panel';
 import { FaceChips } from './ui/face-chips';
 import { connectZoom, showNumbers } from './ui/face-panel';
-import { hideMessage, showError } from './ui/messages';
+import { hideMessage, showError, showNote } from './ui/messages';
 import { connectSaving } from './ui/save-panel';
 import type { SpeedPanel } from './ui/speed';
 
@@ -29,6 +30,10 @@ export class App {
   private readonly stage: Stage;
   private readonly viewer: Viewer;
   private readonly session: Session;
+  private readonly opener = new Opener({
+    onBusy: (busy) => byId('stage-box').classList.toggle('busy', busy),
+    onError: showError,
+  });
   private readonly gallery = new Gallery();
   private readonly avatar: AvatarPanel;
   private readonly chips: FaceChips;
@@ -53,9 +58,8 @@ export class App {
     this.chips = new FaceChips(byId('chips'), store);
     connectZoom(this.viewer.orbit);
     connectSaving(store, () => {
-      const face = this.selected();
-      const faces = this.frame?.tracking.faces ?? [];
-      return face && { face, faces, mesh, stage: this.stage, viewer: this.viewer };
+      const [face, frame] = [this.selected(), this.frame];
+      return face && frame && { face, frame, mesh, stage: this.stage, viewer: this.viewer };
     });
     const askForMask = (): void => byId<HTMLInputElement>('mask-file').click();
     connectEffects(store, { onOwnMask: askForMask }, () => mesh);
@@ -74,50 +78,59 @@ export class App {
 
   /** Show the bundled sample. */
   async openSample(): Promise<void> {
-    await this.open('sample', async () => {
-      const response = await fetch(assetAddress('sample.jpg'));
-      await this.session.photo(await readPhoto(await response.blob()));
-    });
+    await this.opener.open(async () => this.photo('sample', await loadAsset('sample.jpg')));
   }
 
-  private async openFile(file: File): Promise<void> {
-    if (isModel(file)) {
-      await this.avatar.use(file);
-      return;
-    }
-    if (isVideo(file)) {
-      await this.open('video', async () => void this.session.live(await openVideo(file)));
-      return;
-    }
-    await this.open('photo', async () => this.session.photo(await readPhoto(file)));
+  /** Take a file that the reader has chosen or dropped. */
+  take(file: File): void {
+    const paints = this.store.get().effect === OWN_MASK && !isModel(file) && !isVideo(file);
+    if (paints) void this.bringMask(file);
+    else this.openFile(file);
   }
 
-  private async startCamera(): Promise<void> {
-    await this.open('camera', async () => {
-      const source = await openCamera(() => void this.openSample());
-      void this.session.live(source);
-    });
-  }
-
-  /** Take another source; where that fails, the present one stays. */
-  private async open(kind: SourceKind, begin: () => Promise<void>): Promise<void> {
+  private openFile(file: File): void {
     hideMessage();
-    byId('stage-box').classList.add('busy');
-    const before = this.store.get();
-    try {
-      const opening = kind === 'photo' || kind === 'sample';
-      if (opening) this.store.set(openSource(kind));
-      await begin();
-      if (!opening) this.store.set(openSource(kind));
-      this.speed.reset();
-      this.missed = 0;
-    } catch (error) {
-      if (!isLive(before.source))
-        this.store.set({ source: before.source, mirrored: before.mirrored, follow: before.follow });
-      this.failed(error);
-    } finally {
-      byId('stage-box').classList.remove('busy');
-    }
+    if (isModel(file)) void this.avatar.use(file);
+    else if (isVideo(file)) void this.opener.open(async () => this.live('video', await openVideo(file)));
+    else void this.opener.open(() => this.photo('photo', file));
+  }
+
+  private startCamera(): void {
+    void this.opener.open(async () => this.live('camera', await openCamera(() => this.endLive())));
+  }
+
+  private async photo(kind: SourceKind, file: Blob): Promise<Ready> {
+    const frame = await this.session.photo(await readPhoto(file));
+    const show = (): void => {
+      this.session.stop();
+      this.begin(kind);
+      this.receive(frame);
+      const count = frame.tracking.faces.length;
+      if (count >= MAX_FACES) showNote(countText(count));
+    };
+    return { show, drop: () => undefined };
+  }
+
+  private live(kind: SourceKind, source: LiveSource): Ready {
+    const show = (): void => {
+      this.begin(kind);
+      void this.session.live(source);
+    };
+    return { show, drop: () => source.stop() };
+  }
+
+  /** Another source takes the present one's place. */
+  private begin(kind: SourceKind): void {
+    this.store.set(openSource(kind));
+    this.speed.reset();
+    this.missed = 0;
+  }
+
+  /** End the camera or the video at once; its last picture stays until the sample is there. */
+  private endLive(): void {
+    this.session.stop();
+    this.store.set({ source: null });
+    if (!this.opener.busy) void this.openSample(); // what the reader has chosen meanwhile comes in its place
   }
 
   /** A picture with its faces has come from the tracker. */
@@ -132,7 +145,7 @@ export class App {
     const { mirrored } = this.store.get();
     const photo = this.texture.show(picture, live);
     this.stage.show(frame, photo);
-    const bySize = [...tracking.faces].sort((a, b) => b.pose.scale - a.pose.scale);
+    const bySize = largestFirst(tracking.faces);
     this.store.set(
       showFaces(
         this.store.get(),
@@ -159,9 +172,7 @@ export class App {
         : 'Open a photo in which a face is larger.';
       setText(byId('no-face-text'), text);
     }
-    const count = this.frame?.tracking.faces.length ?? 0;
-    if (found || missing)
-      setText(byId('status'), count ? `${count} ${count === 1 ? 'face' : 'faces'} found` : 'No face found');
+    if (found || missing) setText(byId('status'), countText(this.frame?.tracking.faces.length ?? 0));
   }
 
   /** The face that the 3D view shows. */
@@ -171,25 +182,24 @@ export class App {
     return faces.find(({ id }) => id === selected) ?? faces[0] ?? null;
   }
 
+  /** The camera or the video cannot be followed any more. */
   private failed(error: unknown): void {
     showError(error);
-    if (isLive(this.store.get().source)) void this.openSample();
+    this.endLive();
   }
 
   private connectSources(): void {
-    const { store } = this;
     byId('camera').addEventListener('click', () => {
-      if (store.get().source === 'camera') void this.openSample();
-      else void this.startCamera();
+      hideMessage();
+      if (this.store.get().source === 'camera') this.endLive();
+      else this.startCamera();
     });
-    byId('sample').addEventListener('click', () => void this.openSample());
-    this.filePicker('open', 'photo-file', (file) => void this.openFile(file));
+    byId('sample').addEventListener('click', () => {
+      hideMessage();
+      void this.openSample();
+    });
+    this.filePicker('open', 'photo-file', (file) => this.openFile(file));
     this.filePicker(null, 'mask-file', (file) => void this.bringMask(file));
-    acceptDrops(document.body, (file) => {
-      const painting = store.get().effect === OWN_MASK;
-      if (painting && !isModel(file) && !isVideo(file)) void this.bringMask(file);
-      else void this.openFile(file);
-    });
   }
 
   private filePicker(button: string | null, id: string, take: (file: File) => void): void {
@@ -200,12 +210,12 @@ export class App {
       if (file) take(file);
       input.value = ''; // the same file can be opened again
     });
-    input.addEventListener('cancel', () => this.store.set({ effect: this.store.get().effect }));
   }
 
   private async bringMask(file: File): Promise<void> {
     try {
       await this.gallery.bringMask(file);
+      hideMessage();
       if (this.store.get().effect === OWN_MASK) await this.chooseEffect();
       else this.store.set({ effect: OWN_MASK });
     } catch (error) {

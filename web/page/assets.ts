@@ -1,4 +1,5 @@
-/** Addresses of what the page loads; all of them lie beside the page. */
+/** What the page loads; all of it lies beside the page. */
+import { PageError } from './ui/errors';
 
 /** The folder that a tracker loads from. */
 export const FILES = new URL('files/', document.baseURI).href;
@@ -13,4 +14,15 @@ export const LATER = [
 /** The address of one of the page's own files. */
 export function assetAddress(name: string): string {
   return new URL(`page/${name}`, FILES).href;
+}
+
+/** One of the page's own files. Throws PageError `offline` where it cannot be loaded. */
+export async function loadAsset(name: string): Promise<Blob> {
+  try {
+    const response = await fetch(assetAddress(name));
+    if (response.ok) return await response.blob();
+  } catch {
+    // without a network
+  }
+  throw new PageError('offline');
 }

@@ -37,7 +37,7 @@ export interface PoseMatrixOptions {
  *
  * @param pose of a face
  * @param picture width and height of the picture in pixels
- * @returns 16 numbers, column by column
+ * @returns 16 numbers, column by column. RangeError if the field of view is not between 0 and 180 degrees
  */
 export function poseMatrix(
   pose: Pose,

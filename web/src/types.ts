@@ -143,7 +143,8 @@ export interface FaceTracker {
    * The faces in the next frame of a video. Calls wait for one another.
    *
    * @param source the frame
-   * @param time milliseconds, as of `performance.now()` or the video's time; by default the present
+   * @param time milliseconds, as of `performance.now()` or the video's time; by default the present. RangeError if it is
+   *   not finite
    */
   track(source: ImageSource, time?: number): Promise<Tracking>;
   /** The faces in a photo, each for itself: nothing is remembered or smoothed. */

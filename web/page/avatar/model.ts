@@ -1,11 +1,10 @@
 /** A model that the weights move: the bundled head, or the reader's own .glb with ARKit-named morph targets. */
 import { Box3, Float32BufferAttribute, Group, Mesh, Quaternion, Vector3, type Object3D } from 'three';
 import { GLTFLoader, type GLTF } from 'three/examples/jsm/loaders/GLTFLoader.js';
-import { assetAddress } from '../assets';
+import { loadAsset } from '../assets';
 import { vertexNormals } from '../faces/geometry';
 import { GlbError, readGlb } from '../export/glb';
 import { turningNodes, type TurningNodes } from '../export/animate-glb';
-import { PageError } from '../ui/errors';
 import { eyeQuaternion } from './gaze';
 import { arkitName } from './names';
 import type { Moment } from './take';
@@ -67,15 +66,8 @@ export class AvatarModel {
 
   /** The bundled head. Throws PageError `offline` where it cannot be loaded. */
   static async bundled(): Promise<AvatarModel> {
-    let file: ArrayBuffer;
-    try {
-      const response = await fetch(assetAddress('head.glb'));
-      if (!response.ok) throw new PageError('offline');
-      file = await response.arrayBuffer();
-    } catch {
-      throw new PageError('offline');
-    }
-    const model = await AvatarModel.parse(file, 'Bundled head', false);
+    const file = await loadAsset('head.glb');
+    const model = await AvatarModel.parse(await file.arrayBuffer(), 'Bundled head', false);
     for (const { mesh } of model.morphed) addMorphNormals(mesh);
     return model;
   }

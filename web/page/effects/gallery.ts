@@ -1,6 +1,6 @@
 /** Makes the chosen effect, and loads what it paints with. */
 import { LinearMipmapLinearFilter, Texture } from 'three';
-import { assetAddress } from '../assets';
+import { loadAsset } from '../assets';
 import { PageError } from '../ui/errors';
 import { readPaint } from '../sources/files';
 import { effectEntry, OWN_MASK, type EffectEntry, type EffectKind } from './catalogue';
@@ -31,11 +31,6 @@ export class Gallery {
   private readonly effects = new Map<EffectKind, Effect>();
   private readonly textures = new Map<string, Promise<Texture>>();
   private own: Texture | null = null;
-
-  /** Whether the reader has brought a mask. */
-  get hasOwnMask(): boolean {
-    return this.own !== null;
-  }
 
   /** The effect of this identity, ready to be drawn. Throws PageError `offline` where its picture cannot be loaded. */
   async choose(id: string): Promise<Chosen> {
@@ -68,11 +63,10 @@ export class Gallery {
 }
 
 async function fetchBitmap(name: string): Promise<ImageBitmap> {
+  const file = await loadAsset(name);
   try {
-    const response = await fetch(assetAddress(name));
-    if (!response.ok) throw new PageError('offline');
     // colours stay where they are transparent: the fourth channel of a generated face is no opacity
-    return await createImageBitmap(await response.blob(), { premultiplyAlpha: 'none', colorSpaceConversion: 'none' });
+    return await createImageBitmap(file, { premultiplyAlpha: 'none', colorSpaceConversion: 'none' });
   } catch {
     throw new PageError('offline');
   }

@@ -1,6 +1,7 @@
 /** Numbers as .csv text. */
 import type { Face } from '../../src/index';
 import type { Take } from '../avatar/take';
+import type { Size } from '../sources/files';
 
 /** Rows of a table as text: comma, decimal point, one line a row; cells with commas or quotes are quoted (RFC 4180). */
 export function csv(rows: readonly (readonly (string | number)[])[]): string {
@@ -16,13 +17,22 @@ function rounded(value: number, digits: number): number {
   return Number(value.toFixed(digits));
 }
 
-/** The 68 landmarks of some faces, in pixels of the photo: face, point, x, y, z. */
-export function landmarksCsv(faces: readonly Face[]): string {
+/**
+ * The 68 landmarks of some faces: face, point, x, y, z.
+ *
+ * @param faces in pixels of the picture that they were found in
+ * @param picture its size
+ * @param full size of the same picture in its file, whose pixels the file has. A pixel's centre has whole coordinates
+ */
+export function landmarksCsv(faces: readonly Face[], picture: Size, full: Size): string {
   const rows: (string | number)[][] = [['face', 'point', 'x', 'y', 'z']];
-  for (const [number, face] of faces.entries()) {
+  const [scaleX, scaleY] = [full.width / picture.width, full.height / picture.height];
+  for (const [number, { landmarks }] of faces.entries()) {
     for (let k = 0; k < 68; k++) {
-      const place = [0, 1, 2].map((axis) => rounded(face.landmarks[3 * k + axis], 3));
-      rows.push([number + 1, k, ...place]);
+      const x = (landmarks[3 * k] + 0.5) * scaleX - 0.5;
+      const y = (landmarks[3 * k + 1] + 0.5) * scaleY - 0.5;
+      const z = landmarks[3 * k + 2] * Math.sqrt(scaleX * scaleY);
+      rows.push([number + 1, k, ...[x, y, z].map((place) => rounded(place, 3))]);
     }
   }
   return csv(rows);

@@ -55,12 +55,23 @@ export function readGlb(file: ArrayBuffer): { tree: Gltf; binary: Uint8Array } {
     const kind = view.getUint32(at + 4, true);
     if (at + 8 + length > file.byteLength) throw new GlbError('This .glb file is cut off.');
     const data = new Uint8Array(file, at + 8, length);
-    if (kind === JSON_CHUNK) tree = JSON.parse(new TextDecoder().decode(data)) as Gltf;
+    if (kind === JSON_CHUNK) tree = parseTree(data);
     if (kind === BINARY_CHUNK) binary = data;
     at += 8 + length;
   }
   if (!tree) throw new GlbError('This .glb file is cut off.');
   return { tree, binary };
+}
+
+function parseTree(data: Uint8Array): Gltf {
+  let tree: unknown;
+  try {
+    tree = JSON.parse(new TextDecoder().decode(data));
+  } catch {
+    tree = null;
+  }
+  if (typeof tree !== 'object' || tree === null) throw new GlbError('This .glb file is damaged.');
+  return tree as Gltf;
 }
 
 /** A glTF tree whose arrays go into one binary chunk. */

@@ -65,6 +65,7 @@ export class Viewer {
   private view: View = 'photo';
   private shows: keyof typeof FRAMING = 'face';
   private follow = false;
+  private gaze = false;
   private greetingSince = -1;
   private lastTime = 0;
 
@@ -117,8 +118,7 @@ export class Viewer {
   /** @param view how the face looks, @param shows face or avatar, @param follow the head's rotation is kept */
   set(options: { view: View; shows: 'face' | 'avatar'; follow: boolean; gaze: boolean; mirrored: boolean }): void {
     if (this.shows !== options.shows) this.orbit.reset();
-    ({ view: this.view, shows: this.shows, follow: this.follow } = options);
-    this.rays.visible = options.gaze;
+    ({ view: this.view, shows: this.shows, follow: this.follow, gaze: this.gaze } = options);
     this.orbit.mirrored = options.mirrored;
     setLook(this.skinMesh.material, this.view);
     this.refresh();
@@ -173,6 +173,7 @@ export class Viewer {
     this.aim(greeting);
     const isFace = this.shows === 'face';
     this.faceGroup.visible = isFace && this.shown !== null;
+    this.rays.visible = this.faceGroup.visible && this.gaze;
     this.avatar.visible = !isFace;
     this.surface.render(this.scene, this.camera);
     return turning || unrolling || greeting !== 0;
@@ -183,10 +184,7 @@ export class Viewer {
     this.stale = false;
     this.dots.visible = this.view === 'landmarks';
     const { shown } = this;
-    if (!shown || this.shows !== 'face') {
-      this.rays.visible = this.rays.visible && this.shows === 'face' && shown !== null;
-      return;
-    }
+    if (!shown || this.shows !== 'face') return;
     const { face } = shown;
     this.shape.needNormals();
     this.faceGroup.matrix.copy(photoToWorld(face.pose, !this.follow));
@@ -232,7 +230,7 @@ export class Viewer {
   }
 
   private placeRays(face: Face): void {
-    if (!this.rays.visible) return;
+    if (!this.gaze) return;
     this.rays.update(face);
     // the rays have y up: undo the turn of y that belongs to the photo's pixels
     this.rays.matrix.copy(this.faceGroup.matrix).scale(new Vector3(1, -1, 1));

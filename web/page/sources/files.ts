@@ -3,19 +3,29 @@ import { PageError } from '../ui/errors';
 import { silentVideo, type LiveSource } from './camera';
 
 /** Longest side of a photo, in pixels: more would fill the memory of a phone and show no more of a face. */
-export const MAX_PHOTO_SIDE = 2560;
+const MAX_PHOTO_SIDE = 2560;
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+/** A photo, ready to be drawn. */
+export interface Photo {
+  picture: HTMLCanvasElement;
+  /** Its size in the file; `picture` is smaller where the file has too many pixels. */
+  full: Size;
+}
 
 /** The size of a picture whose longer side is at most `most`. */
-export function fittedSize(width: number, height: number, most: number): { width: number; height: number } {
+export function fittedSize({ width, height }: Size, most: number): Size {
   const share = Math.min(1, most / Math.max(width, height));
   return { width: Math.max(1, Math.round(width * share)), height: Math.max(1, Math.round(height * share)) };
 }
 
 /** Something that can be drawn on a canvas, with its size. */
-interface Drawable {
+interface Drawable extends Size {
   image: CanvasImageSource;
-  width: number;
-  height: number;
   close(): void;
 }
 
@@ -23,13 +33,13 @@ interface Drawable {
  * A photo on a canvas: upright by its EXIF orientation, over white where it is transparent.
  *
  * @param file bytes of any picture that the browser reads
- * @param most longest side in pixels
  * @throws PageError `not-an-image` or `too-large`
  */
-export async function readPhoto(file: Blob, most = MAX_PHOTO_SIDE): Promise<HTMLCanvasElement> {
+export async function readPhoto(file: Blob): Promise<Photo> {
   const drawable = await decode(file);
+  const full = { width: drawable.width, height: drawable.height };
   const canvas = document.createElement('canvas');
-  Object.assign(canvas, fittedSize(drawable.width, drawable.height, most));
+  Object.assign(canvas, fittedSize(full, MAX_PHOTO_SIDE));
   const context = canvas.getContext('2d');
   if (!context) throw new PageError('too-large');
   context.fillStyle = '#fff';
@@ -37,7 +47,7 @@ export async function readPhoto(file: Blob, most = MAX_PHOTO_SIDE): Promise<HTML
   context.imageSmoothingQuality = 'high';
   context.drawImage(drawable.image, 0, 0, canvas.width, canvas.height);
   drawable.close();
-  return canvas;
+  return { picture: canvas, full };
 }
 
 /** A picture with its transparency, in a square of `side` pixels: to be painted on a face. */

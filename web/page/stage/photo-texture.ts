@@ -15,13 +15,16 @@ function photoTexture(canvas: HTMLCanvasElement, levels: boolean): CanvasTexture
 /** The texture of the present picture; it is kept while pictures have the same size. */
 export class PhotoTexture {
   private texture: CanvasTexture | null = null;
+  /** What the texture was made for. A video's canvases are used in turn and change their sizes, so they do not tell. */
+  private width = 0;
+  private height = 0;
 
   /** @param live pictures of a video share a texture; a photo has its own, by which others know that it is another one */
   show(canvas: HTMLCanvasElement, live: boolean): CanvasTexture {
     const before = this.texture;
-    const image = before?.image as HTMLCanvasElement | undefined;
-    if (!before || !live || image?.width !== canvas.width || image.height !== canvas.height) {
+    if (!before || !live || this.width !== canvas.width || this.height !== canvas.height) {
       before?.dispose();
+      ({ width: this.width, height: this.height } = canvas);
       this.texture = photoTexture(canvas, !live || !drawsInSoftware());
       return this.texture;
     }

@@ -54,6 +54,8 @@ export class Stage {
   private choice: OverlayChoice = { mesh: false, landmarks: false, gaze: false };
   private stale = false;
   private close = false;
+  /** Width and height of the live picture that the layout is for, 0 for a photo's: each photo has its own layout. */
+  private laidOut = [0, 0];
   /** The part of the picture that is shown. */
   private part: Part = { x: 0, y: 0, width: 1, height: 1 };
 
@@ -90,9 +92,9 @@ export class Stage {
 
   /** Show a picture and its faces. */
   show(frame: Frame, photo: Texture): void {
-    const before = this.frame;
-    const { width, height } = frame.picture;
-    const same = before?.live && frame.live && before.picture.width === width && before.picture.height === height;
+    const [width, height] = frame.live ? [frame.picture.width, frame.picture.height] : [0, 0];
+    const same = frame.live && this.laidOut[0] === width && this.laidOut[1] === height;
+    this.laidOut = [width, height];
     this.frame = frame;
     this.photo = photo;
     if (!same) this.layout();
@@ -136,8 +138,8 @@ export class Stage {
     this.refresh();
   }
 
-  /** The picture in its own resolution as a PNG, as it is shown; `mirrored` as in a mirror. */
-  async snapshot(mirrored: boolean): Promise<Blob | null> {
+  /** The whole picture in its own resolution, with what is drawn on it, as a PNG. It is not mirrored. */
+  async snapshot(): Promise<Blob | null> {
     const { frame } = this;
     if (!frame) return null;
     const { width, height } = frame.picture;
@@ -149,9 +151,7 @@ export class Stage {
     this.part = part;
     const copy = document.createElement('canvas');
     Object.assign(copy, { width, height });
-    const context = copy.getContext('2d');
-    if (mirrored) context?.setTransform(-1, 0, 0, 1, width, 0);
-    context?.drawImage(this.surface.drawing, 0, 0);
+    copy.getContext('2d')?.drawImage(this.surface.drawing, 0, 0);
     this.layout();
     return new Promise((resolve) => copy.toBlob(resolve, 'image/png'));
   }

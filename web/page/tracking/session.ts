@@ -1,6 +1,6 @@
 /** Runs the tracker on the present source, and hands on each picture together with its faces. */
 import type { FaceTracker, Tracking } from '../../src/index';
-import { fittedSize } from '../sources/files';
+import { fittedSize, type Photo, type Size } from '../sources/files';
 import type { LiveSource } from '../sources/camera';
 
 /** Longest side of a video's frame, in pixels. */
@@ -12,6 +12,8 @@ const CANVASES = 3;
 export interface Frame {
   picture: HTMLCanvasElement;
   tracking: Tracking;
+  /** The picture's size in its file, or as the camera gave it: `picture` may be smaller. */
+  full: Size;
   /** Milliseconds, of `performance.now()`, when the picture was taken. */
   time: number;
   /** Milliseconds that it took to take it. */
@@ -41,21 +43,13 @@ export class Session {
     this.source = null;
   }
 
-  /** Find the faces in a photo. */
-  async photo(picture: HTMLCanvasElement): Promise<void> {
-    this.stop();
-    const turn = this.turn;
-    try {
-      const tracking = await this.tracker.reconstruct(picture);
-      if (turn === this.turn) {
-        this.events.onFrame({ picture, tracking, time: performance.now(), capture: 0, live: false });
-      }
-    } catch (error) {
-      if (turn === this.turn) this.events.onError(error);
-    }
+  /** The faces in a photo; the present source goes on meanwhile. */
+  async photo({ picture, full }: Photo): Promise<Frame> {
+    const tracking = await this.tracker.reconstruct(picture);
+    return { picture, tracking, full, time: performance.now(), capture: 0, live: false };
   }
 
-  /** Follow the faces in a video or a camera until it is stopped. */
+  /** Follow the faces in a video or a camera, in place of the present source, until it is stopped. */
   async live(source: LiveSource): Promise<void> {
     this.stop();
     this.source = source;
@@ -67,10 +61,11 @@ export class Session {
         await pictures.next();
         if (turn !== this.turn) return;
         const start = performance.now();
-        const picture = this.capture(source.video, this.canvases[k]);
+        const full = { width: source.video.videoWidth, height: source.video.videoHeight };
+        const picture = this.capture(source.video, full, this.canvases[k]);
         const capture = performance.now() - start;
         const tracking = await this.tracker.track(picture, start);
-        if (turn === this.turn) this.events.onFrame({ picture, tracking, time: start, capture, live: true });
+        if (turn === this.turn) this.events.onFrame({ picture, tracking, full, time: start, capture, live: true });
       }
     } catch (error) {
       if (turn !== this.turn) return;
@@ -79,8 +74,8 @@ export class Session {
     }
   }
 
-  private capture(video: HTMLVideoElement, canvas: HTMLCanvasElement): HTMLCanvasElement {
-    const { width, height } = fittedSize(video.videoWidth, video.videoHeight, MAX_FRAME_SIDE);
+  private capture(video: HTMLVideoElement, full: Size, canvas: HTMLCanvasElement): HTMLCanvasElement {
+    const { width, height } = fittedSize(full, MAX_FRAME_SIDE);
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     canvas.getContext('2d', { alpha: false })?.drawImage(video, 0, 0, width, height);
     return canvas;

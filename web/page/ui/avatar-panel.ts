@@ -8,15 +8,27 @@ import type { Viewer } from '../scene/viewer';
 import { isLive, type AppStore } from '../state/state';
 import { WeightBars } from './bars';
 import { byId, saveFile, setText } from './dom';
-import { showError, showNote } from './messages';
+import { hideMessage, showError, showNote } from './messages';
 
 const SECONDS = 10;
+
+/** The 3D view waits for something; nothing else is told of it. */
+async function busy<T>(coming: Promise<T>): Promise<T> {
+  const canvas = byId('viewer');
+  canvas.ariaBusy = 'true';
+  try {
+    return await coming;
+  } finally {
+    canvas.ariaBusy = 'false';
+  }
+}
 
 export class AvatarPanel {
   private readonly recorder = new Recorder(SECONDS);
   private readonly bars = new WeightBars(byId('bars'));
   private model: AvatarModel | null = null;
   private loading: Promise<void> | null = null;
+  private choices = 0;
   private moment: Moment | null = null;
   private clock = 0;
 
@@ -31,7 +43,7 @@ export class AvatarPanel {
       showNote('Saved weights.csv');
     });
     byId('own-avatar').addEventListener('click', () => byId<HTMLInputElement>('avatar-file').click());
-    byId('bundled-avatar').addEventListener('click', () => void this.useBundled());
+    byId('bundled-avatar').addEventListener('click', () => void this.choose(busy(AvatarModel.bundled())));
     const input = byId<HTMLInputElement>('avatar-file');
     input.addEventListener('change', () => {
       const file = input.files?.[0];
@@ -63,33 +75,38 @@ export class AvatarPanel {
 
   /** Drive the reader's own model from now on. */
   async use(file: File): Promise<void> {
-    try {
-      this.setModel(await AvatarModel.fromFile(file));
-      this.store.set({ tab: 'avatar', shows: 'avatar' });
-      showNote(`${file.name} has ${this.model?.names.length ?? 0} of ARKit’s expressions`);
-    } catch (error) {
-      showError(error);
-    }
+    const model = await this.choose(AvatarModel.fromFile(file));
+    if (!model) return;
+    this.store.set({ tab: 'avatar', shows: 'avatar' });
+    showNote(`${file.name} has ${model.names.length} of ARKit’s expressions`);
   }
 
-  private async useBundled(): Promise<void> {
-    if (this.model && !this.model.own) return;
-    const canvas = byId('viewer');
-    canvas.ariaBusy = 'true';
+  /** Show a model that the reader has chosen, when it has come; null if it cannot be read or another one was chosen. */
+  private async choose(coming: Promise<AvatarModel>): Promise<AvatarModel | null> {
+    const choice = ++this.choices;
     try {
-      this.setModel(await AvatarModel.bundled());
+      const model = await coming;
+      if (choice === this.choices) {
+        hideMessage();
+        this.setModel(model);
+        return model;
+      }
+      model.dispose();
     } catch (error) {
-      showError(error);
-    } finally {
-      canvas.ariaBusy = 'false';
+      if (choice === this.choices) showError(error);
     }
+    return null;
   }
 
-  /** Load the bundled head when the avatar is first shown. */
-  private ready(): Promise<void> {
-    if (this.model) return Promise.resolve();
-    this.loading ??= this.useBundled().finally(() => (this.loading = null));
-    return this.loading;
+  /** Load the bundled head when the avatar is first shown. The reader's own one, if it is there first, stays. */
+  private async ready(): Promise<void> {
+    if (this.model) return;
+    const take = (model: AvatarModel): void => (this.model ? model.dispose() : this.setModel(model));
+    this.loading ??= busy(AvatarModel.bundled())
+      .then(take)
+      .catch(showError)
+      .finally(() => (this.loading = null));
+    await this.loading;
   }
 
   private setModel(model: AvatarModel): void {
@@ -99,7 +116,6 @@ export class AvatarPanel {
     }
     this.model = model;
     this.viewer.avatar.add(model.root);
-
     byId('bundled-avatar').hidden = !model.own;
     this.drive();
   }

@@ -55,7 +55,7 @@ export class WeightBars {
         'aria-valuemax': 100,
         'aria-valuenow': 0,
       };
-      const meter = make('span', { class: `bar bar-${side}`, ...attributes }, fill);
+      const meter = make('span', { class: `bar-${side}`, ...attributes }, fill);
       this.bars.push({ weight, meter, fill });
       return meter;
     });

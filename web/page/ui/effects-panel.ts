@@ -61,10 +61,14 @@ function tile(
   events: EffectsEvents,
 ): HTMLElement {
   const input = make('input', { type: 'radio', name: 'effect', value: entry.id });
-  input.addEventListener('change', () => {
-    if (entry.id === OWN_MASK) events.onOwnMask();
-    else store.set({ effect: entry.id });
-  });
+  if (entry.id === OWN_MASK) {
+    input.addEventListener('click', (event) => {
+      event.preventDefault(); // it is chosen when there is a mask: the reader may choose no file, or a damaged one
+      events.onOwnMask();
+    });
+  } else {
+    input.addEventListener('change', () => store.set({ effect: entry.id }));
+  }
   tiles.set(entry.id, input);
   const picture = entry.thumbnail
     ? make('img', {

@@ -21,7 +21,8 @@ export function showProgress(progress: Progress): void {
   setText(byId('progress-text'), text);
 }
 
-/** Remove the bar when all is ready. */
+/** Remove the bar when all is ready. From now on the buttons that need the face models do something. */
 export function endLoading(): void {
   byId('loading').hidden = true;
+  for (const button of document.querySelectorAll<HTMLButtonElement>('button[data-waits]')) button.disabled = false;
 }

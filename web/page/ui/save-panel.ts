@@ -2,9 +2,12 @@
 import type { Face, FaceMesh } from '../../src/index';
 import { landmarksCsv, weightsCsv } from '../export/csv';
 import { faceGlb } from '../export/face-glb';
+import { largestFirst } from '../faces/order';
 import type { Viewer } from '../scene/viewer';
+import type { Size } from '../sources/files';
 import type { Stage } from '../stage/stage';
 import type { AppStore } from '../state/state';
+import type { Frame } from '../tracking/session';
 import { byId, saveFile } from './dom';
 import { showError, showNote } from './messages';
 
@@ -14,12 +17,13 @@ const TEXTURE_SIDE = 1024;
 /** What there is to save; null while there is no face. */
 export interface Saved {
   face: Face;
-  faces: readonly Face[];
+  frame: Frame;
   mesh: FaceMesh;
   stage: Stage;
   viewer: Viewer;
 }
 
+/** Connect the buttons. All files fit together: none is mirrored, also where the page shows a camera as a mirror. */
 export function connectSaving(store: AppStore, saved: () => Saved | null): void {
   const button = (id: string, save: (now: Saved) => Promise<string> | string): void => {
     byId(id).addEventListener('click', () => {
@@ -35,16 +39,34 @@ export function connectSaving(store: AppStore, saved: () => Saved | null): void 
     const texture = await pngOf(viewer.texturePixels(TEXTURE_SIDE));
     return file(faceGlb(face, mesh, texture, !store.get().follow), 'face.glb', 'model/gltf-binary');
   });
-  button('save-picture', async ({ stage }) => {
-    const edited = store.get().effect === 'none' ? '' : '-edited';
-    return file(await stage.snapshot(store.get().mirrored), `picture${edited}.png`, 'image/png');
+  button('save-picture', async ({ stage, frame }) => {
+    const { effect, mirrored } = store.get();
+    const edited = effect === 'none' ? '' : '-edited';
+    const name = file(await stage.snapshot(), `picture${edited}.png`, 'image/png');
+    const smaller = isReduced(frame) ? `, made smaller: ${sizeText(frame.picture)}` : '';
+    return `${name}${mirrored ? ', not mirrored' : ''}${smaller}`;
   });
   button('save-view', async ({ viewer }) => file(await viewer.snapshot(), 'view.png', 'image/png'));
   button('save-texture', async ({ viewer }) => {
     return file(await pngOf(viewer.texturePixels(TEXTURE_SIDE)), 'texture.png', 'image/png');
   });
-  button('save-landmarks', ({ faces }) => file(landmarksCsv(faces), 'landmarks.csv', 'text/csv'));
-  button('save-weights', ({ faces }) => file(weightsCsv(faces), 'weights.csv', 'text/csv'));
+  button('save-landmarks', ({ frame }) => {
+    const { tracking, picture, full } = frame;
+    const name = file(landmarksCsv(largestFirst(tracking.faces), picture, full), 'landmarks.csv', 'text/csv');
+    return isReduced(frame) ? `${name}, in pixels of the original: ${sizeText(full)}` : name;
+  });
+  button('save-weights', ({ frame }) => {
+    return file(weightsCsv(largestFirst(frame.tracking.faces)), 'weights.csv', 'text/csv');
+  });
+}
+
+/** Whether the page has a picture in fewer pixels than its file or camera. */
+function isReduced({ picture, full }: Frame): boolean {
+  return picture.width !== full.width || picture.height !== full.height;
+}
+
+function sizeText({ width, height }: Size): string {
+  return `${width} x ${height}`;
 }
 
 function file(data: Blob | Uint8Array<ArrayBuffer> | ArrayBuffer | string | null, name: string, type: string): string {

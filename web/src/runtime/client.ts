@@ -14,7 +14,7 @@ import {
 } from '../types.js';
 import { VERSION } from '../version.js';
 import type { Answers, Frame, Opened, Reply, Request, WorkerOptions } from './messages.js';
-import { frameOf } from './sources.js';
+import { frameOf, unreadable } from './sources.js';
 
 export const WORKER_NAME = 'worker.js';
 const MAX_FACES = 3;
@@ -25,7 +25,8 @@ const MAX_FACES = 3;
  * Several can be made, each with a worker and networks of its own. `close()` frees what one has.
  *
  * FaceError `load` if the folder `files` is not there, is of another version, or a file of it is missing; `damaged` if a
- * file is not the one of the manifest; `unsupported` if the browser has no WebAssembly with SIMD.
+ * file is not the one of the manifest; `unsupported` if the browser has no WebAssembly with SIMD. TypeError or RangeError
+ * if an option is wrong: that is a mistake in the program that calls it.
  */
 export async function createFaceTracker(options: TrackerOptions): Promise<FaceTracker> {
   const settings = workerOptions(options, location.href);
@@ -39,23 +40,31 @@ export async function createFaceTracker(options: TrackerOptions): Promise<FaceTr
   }
 }
 
-/** The options of a tracker, complete and checked. RangeError if a number is none. */
+/** The options of a tracker, complete and checked. TypeError or RangeError if one is wrong. */
 export function workerOptions(options: TrackerOptions, base: string): WorkerOptions {
+  const files = (options as Partial<TrackerOptions> | undefined)?.files;
+  if (typeof files !== 'string' && !(files instanceof URL)) {
+    throw new TypeError('createFaceTracker needs the option `files`: address of the folder of "npx lprnet-files"');
+  }
   const { maxFaces = MAX_FACES, threads = 0, accelerator = 'wasm' } = options;
+  const { closerLook = true, expressions = true, smooth = true } = options;
+  for (const [name, value] of Object.entries({ closerLook, expressions, smooth })) {
+    if (typeof value !== 'boolean') throw new TypeError(`${name} is true or false, got ${JSON.stringify(value)}`);
+  }
   if (!Number.isInteger(maxFaces) || maxFaces < 1) throw new RangeError(`maxFaces is at least 1, got ${maxFaces}`);
   if (!Number.isInteger(threads) || threads < 0) throw new RangeError(`threads is a whole number, got ${threads}`);
   if (accelerator !== 'wasm' && accelerator !== 'webgpu') {
     throw new RangeError(`accelerator is "wasm" or "webgpu", got ${JSON.stringify(accelerator)}`);
   }
   return {
-    files: folderAddress(options.files, base),
+    files: folderAddress(files, base),
     version: VERSION,
     maxFaces,
     threads,
     accelerator,
-    closerLook: options.closerLook ?? true,
-    expressions: options.expressions ?? true,
-    smooth: options.smooth ?? true,
+    closerLook,
+    expressions,
+    smooth,
   };
 }
 
@@ -107,7 +116,13 @@ class Channel {
       }
       const id = this.count++;
       this.waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });
-      this.worker.postMessage(request(id), frame && 'close' in frame ? [frame as Transferable] : []);
+      try {
+        this.worker.postMessage(request(id), frame && 'close' in frame ? [frame as Transferable] : []);
+      } catch (error) {
+        this.waiting.delete(id);
+        if (frame && 'close' in frame) frame.close();
+        reject(unreadable(error)); // of what is sent, only pictures can be refused
+      }
     });
   }
 
@@ -121,10 +136,12 @@ class Channel {
       this.onProgress(reply.progress);
       return;
     }
-    const waiting = this.waiting.get(reply.id);
-    this.waiting.delete(reply.id);
+    const id = reply.kind === 'unread' ? [...this.waiting.keys()][0] : reply.id;
+    const waiting = this.waiting.get(id);
+    this.waiting.delete(id);
     if (reply.kind === 'done') waiting?.resolve(reply.value);
-    else waiting?.reject(new FaceError(reply.code, reply.message));
+    else if (reply.kind === 'failed') waiting?.reject(new FaceError(reply.code, reply.message));
+    else waiting?.reject(new FaceError('picture', 'The picture cannot be read: it was lost on its way to the worker.'));
   }
 
   /** Ends the worker; whoever waits, and whoever asks from now on, gets the error. */

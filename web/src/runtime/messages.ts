@@ -35,8 +35,10 @@ export interface Answers {
   reset: undefined;
 }
 
-/** From the worker. */
+/** From the worker. Requests are answered in the order in which they were sent. */
 export type Reply =
   | { kind: 'progress'; progress: Progress }
   | { kind: 'done'; id: number; value: Answers[keyof Answers] }
-  | { kind: 'failed'; id: number; code: ErrorCode; message: string };
+  | { kind: 'failed'; id: number; code: ErrorCode; message: string }
+  /** A request came that the browser could not read, not even its number: the first that has no answer yet. */
+  | { kind: 'unread' };

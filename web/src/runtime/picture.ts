@@ -39,7 +39,9 @@ export class FrameReader {
     if (!(width > 0 && height > 0)) throw new FaceError('picture', 'The picture has no pixels.');
     const [w, h] = pixelSize(width, height);
     const scale: [number, number] = [w / width, h / height];
-    if ('data' in frame && w === width && h === height) return { picture: overWhite(frame), width, height, scale };
+    if ('data' in frame && hasBytes(frame) && w === width && h === height) {
+      return { picture: overWhite(frame), width, height, scale };
+    }
     const { canvas, context } = this.drawing(w, h);
     try {
       if ('data' in frame) {
@@ -86,6 +88,11 @@ function draw(
   context.fillRect(0, 0, width, height);
   context.imageSmoothingQuality = 'high';
   context.drawImage(frame, 0, 0, width, height);
+}
+
+/** Whether colours are bytes. Some browsers also have them as numbers of 16 bits, which a canvas turns into bytes. */
+function hasBytes({ data }: ImageData): boolean {
+  return data instanceof Uint8ClampedArray;
 }
 
 /** Pixels over white, in place: `data` came as a copy. */

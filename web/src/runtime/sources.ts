@@ -5,6 +5,8 @@ import { FaceError, type ImageSource } from '../types.js';
 import type { Frame } from './messages.js';
 
 const HAVE_CURRENT_DATA = 2; // of a video's readyState: its present frame is there
+const FOREIGN =
+  'it comes from another server, which does not permit this page to read it: load it with crossOrigin="anonymous"';
 
 /** The name of a value's class, as browsers give it, whichever window it comes from. */
 function className(value: unknown): string {
@@ -20,6 +22,7 @@ export async function frameOf(source: ImageSource): Promise<Frame> {
   try {
     switch (className(source)) {
       case 'ImageData':
+        checkPixels(source as ImageData);
         return source as ImageData; // the message copies it
       case 'VideoFrame':
         return (source as VideoFrame).clone();
@@ -45,13 +48,16 @@ export async function frameOf(source: ImageSource): Promise<Frame> {
     }
     return await bitmap(source as ImageBitmapSource);
   } catch (error) {
-    if (error instanceof FaceError) throw error;
-    const secret = error instanceof Error && error.name === 'SecurityError';
-    const reason = secret
-      ? 'it comes from another server, which does not permit this page to read it: load it with crossOrigin="anonymous"'
-      : String(error);
-    throw new FaceError('picture', `The picture cannot be read: ${reason}`);
+    throw unreadable(error);
   }
+}
+
+/** Why a picture cannot be read or sent to the worker. */
+export function unreadable(error: unknown): FaceError {
+  if (error instanceof FaceError) return error;
+  // a picture of another server can be made into a frame, but the frame cannot be sent
+  const secret = error instanceof Error && (error.name === 'SecurityError' || error.name === 'DataCloneError');
+  return new FaceError('picture', `The picture cannot be read: ${secret ? FOREIGN : String(error)}`);
 }
 
 async function bitmap(source: ImageBitmapSource): Promise<ImageBitmap> {
@@ -66,6 +72,12 @@ async function bitmap(source: ImageBitmapSource): Promise<ImageBitmap> {
 function checkVideo(video: HTMLVideoElement): void {
   if (video.readyState < HAVE_CURRENT_DATA || !video.videoWidth) {
     throw new FaceError('picture', 'The video shows no frame yet: wait for its event "loadeddata".');
+  }
+}
+
+function checkPixels({ width, height, data }: ImageData): void {
+  if (data.length < 4 * width * height) {
+    throw new FaceError('picture', 'The ImageData has lost its pixels: its buffer was sent to another thread.');
   }
 }
 

@@ -15,7 +15,8 @@ import { buffersOf } from './transfer.js';
 
 /** The part of a worker's global scope that is used here; TypeScript's types of pages and workers exclude each other. */
 interface WorkerScope {
-  onmessage: (event: MessageEvent<Request>) => void;
+  onmessage: (event: MessageEvent<Request | null>) => void;
+  onmessageerror: () => void;
   postMessage(message: Reply, transfer: Transferable[]): void;
 }
 
@@ -24,9 +25,14 @@ const reader = new FrameReader();
 let engine: Engine | null = null;
 let last: Promise<void> = Promise.resolve();
 
-scope.onmessage = ({ data }) => {
-  last = last.then(() => answer(data)); // requests wait for one another
-};
+// a message that the browser cannot read comes as null or as an error, depending on the browser
+scope.onmessage = ({ data }) => queue(data);
+scope.onmessageerror = () => queue(null);
+
+/** Requests wait for one another. */
+function queue(request: Request | null): void {
+  last = last.then(() => (request ? answer(request) : scope.postMessage({ kind: 'unread' }, [])));
+}
 
 async function answer(request: Request): Promise<void> {
   try {

@@ -54,7 +54,8 @@ export class Track {
   /** Number of frames in the mean identity. */
   identitySamples = 0;
   private readonly mapFilter = newFilter();
-  private readonly lookFilter = newFilter();
+  private readonly irisFilter = newFilter();
+  private readonly gazeFilter = newFilter();
   private readonly expressionFilter = newFilter();
 
   /**
@@ -75,7 +76,8 @@ export class Track {
 
   /** Forget the movement so far: the next position map is not smoothed toward the last one. */
   restart(): void {
-    for (const filter of [this.mapFilter, this.lookFilter, this.expressionFilter]) filter.reset();
+    const filters = [this.mapFilter, this.irisFilter, this.gazeFilter, this.expressionFilter];
+    for (const filter of filters) filter.reset();
     this.age = 0;
   }
 
@@ -98,10 +100,10 @@ export class Track {
 
   /** Irises, gaze and expressions, smoothed over time. What was not seen before counts as 0 there. */
   smoothLook(look: Look, dt: number): Look {
-    const size = boxSize(this.box);
-    const directions = [...look.irises.map((value) => value / size), ...look.gaze.map((value) => GAZE_SCALE * value)];
-    const smoothed = this.lookFilter.smooth(directions, 3, dt);
-    const gaze = smoothed.slice(6);
+    // in pixels: the box trembles too, and places in its size would tremble the more, the farther from the corner
+    const irises = this.irisFilter.smooth(look.irises, 3, dt, boxSize(this.box));
+    const directions = look.gaze.map((value) => GAZE_SCALE * value);
+    const gaze = this.gazeFilter.smooth(directions, 3, dt);
     for (const eye of [gaze.subarray(0, 3), gaze.subarray(3, 6)]) {
       const length = Math.hypot(...eye);
       eye.forEach((value, k) => (eye[k] = value / length));
@@ -110,7 +112,7 @@ export class Track {
     const expressions = this.expressionFilter
       .smooth(weights, 1, dt)
       .map((weight, k) => (Number.isFinite(look.expressions[k]) ? weight / EXPRESSION_SCALE : NaN));
-    return { ...look, irises: smoothed.slice(0, 6).map((value) => value * size), gaze, expressions };
+    return { ...look, irises, gaze, expressions };
   }
 }
 

@@ -52,10 +52,9 @@ async function keyboard(page, task) {
     }
     await drawn(page);
     const reached = await walk(page);
-    answer.missed[tab] = await page.evaluate(
-      notReached,
-      reached.map(({ key }) => key),
-    );
+    const keys = reached.map(({ key }) => key);
+    answer.missed[tab] = await page.evaluate(notReached, keys);
+    if (!k) answer.order = keys;
     answer.unmarked.push(...reached.filter(({ marked }) => !marked).map(({ key }) => key));
   }
   await page.focus('#tab-save');

@@ -1,5 +1,6 @@
 /**
- * What a reader of the built page meets: a camera, no camera, photos of one, two or no faces, damaged files, a phone.
+ * What a reader of the built page meets: a camera, no camera, photos of one, two or no faces, damaged files, a phone,
+ * screens of other widths. What is chosen while something else is shown or on its way is in `choices.mjs`.
  *
  * The task: `chromium`; `address` of the page; `scene`, a name of SCENES; `photo`, a file to be opened; `folder` for
  * pictures of what is shown.
@@ -136,8 +137,7 @@ async function phone(page, task) {
 function whatIsTooWide() {
   const { clientWidth: width, scrollWidth } = document.documentElement;
   const name = (element) => `${element.tagName.toLowerCase()}#${element.id}.${element.className}`;
-  const strips = (element) =>
-    element.closest('.strip, .bars, .avatar-bar, .panel-save, .tabs, svg, .visually-hidden, .skip');
+  const strips = (element) => element.closest('.strip, .bars, .panel-save, .tabs, svg, .visually-hidden, .skip');
   const seen = [...document.querySelectorAll('body *')].filter((element) => element.checkVisibility());
   const wide = seen.filter((element) => {
     const { left, right } = element.getBoundingClientRect();
@@ -148,6 +148,35 @@ function whatIsTooWide() {
     return element.matches('button, summary') && Math.min(w, h) < 24;
   });
   return { width, scrollWidth, wide: wide.map(name), small: small.map(name) };
+}
+
+/** Screens of many widths: what reaches out of its card, or is squeezed. */
+async function widths(page, task) {
+  await openPage(page, task);
+  const found = {};
+  for (const [width, height] of task.screens) {
+    await page.setViewportSize({ width, height });
+    for (const tab of ['face', 'avatar']) {
+      await page.click(`#tab-${tab}`);
+      const bars = await page.evaluate(whatIsOutside);
+      found[`${tab} at ${width} x ${height}`] = { ...(await page.evaluate(whatIsTooWide)), ...bars };
+    }
+  }
+  return found;
+}
+
+/** Runs in the page: controls that reach out of their card or are cut off, and switches that are no longer long. */
+function whatIsOutside() {
+  const seen = (selector) => [...document.querySelectorAll(selector)].filter((element) => element.checkVisibility());
+  const outside = seen('.bar button, .bar .segment, .switch').filter((element) => {
+    const [own, card] = [element, element.closest('.card')].map((one) => one.getBoundingClientRect());
+    const cut = element.scrollWidth > element.clientWidth + 1;
+    return (
+      cut || own.left < card.left || own.right > card.right || (element.closest('.bar') && own.bottom > card.bottom)
+    );
+  });
+  const squeezed = seen('.switch input').filter((element) => element.offsetWidth < 1.5 * element.offsetHeight);
+  return { outside: outside.map(({ textContent }) => textContent.trim()), squeezed: squeezed.map(({ id }) => id) };
 }
 
 /** All views, effects and files that can be saved. */
@@ -190,6 +219,6 @@ async function everything(page, task) {
   };
 }
 
-const SCENES = { camera, withoutCamera, photo, notAPicture, broken, phone, everything };
+const SCENES = { camera, withoutCamera, photo, notAPicture, broken, phone, widths, everything };
 
 await main((page, task) => SCENES[task.scene](page, task));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { animateGlb, product } from '../../page/export/animate-glb';
 import { canonicalGlb, faceGlb } from '../../page/export/face-glb';
-import { GlbWriter, readGlb, type Gltf } from '../../page/export/glb';
+import { GlbError, GlbWriter, readGlb, type Gltf } from '../../page/export/glb';
 import { momentOf, type Take } from '../../page/avatar/take';
 import { face, MESH } from './faces';
 
@@ -80,6 +80,10 @@ describe('readGlb', () => {
     expect(() => readGlb(new ArrayBuffer(3))).toThrow('not a .glb file');
     const whole = canonicalGlb(MESH, null);
     expect(() => readGlb(whole.slice(0, whole.byteLength - 8))).toThrow('cut off');
+    const damaged = whole.slice(0);
+    new Uint8Array(damaged).set(new TextEncoder().encode('}}{{'), 24); // in its list of parts
+    expect(() => readGlb(damaged)).toThrow(GlbError);
+    expect(() => readGlb(damaged)).toThrow('damaged');
   });
 });
 

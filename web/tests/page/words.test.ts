@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EFFECTS, effectEntry } from '../../page/effects/catalogue';
+import { countText } from '../../page/faces/order';
 import { GlbError } from '../../page/export/glb';
 import { cameraErrorCode } from '../../page/sources/camera';
 import { fittedSize } from '../../page/sources/files';
@@ -55,6 +56,13 @@ describe('messages', () => {
   });
 });
 
+describe('the number of faces', () => {
+  it('does not claim that there are no more than those that are looked for', () => {
+    expect([0, 1, 2].map(countText)).toEqual(['No face found', '1 face found', '2 faces found']);
+    expect(countText(3)).toBe('3 faces found: at most the 3 largest are shown');
+  });
+});
+
 describe('loading', () => {
   it('tells how far it is', () => {
     expect(loadingState({ loaded: 1_500_000, total: 6_000_000, file: 'a' })).toEqual({
@@ -94,9 +102,9 @@ describe('meters', () => {
 
 describe('sources', () => {
   it('shrink large pictures and leave small ones', () => {
-    expect(fittedSize(4000, 3000, 2000)).toEqual({ width: 2000, height: 1500 });
-    expect(fittedSize(300, 200, 2000)).toEqual({ width: 300, height: 200 });
-    expect(fittedSize(10_000, 1, 100)).toEqual({ width: 100, height: 1 });
+    expect(fittedSize({ width: 4000, height: 3000 }, 2000)).toEqual({ width: 2000, height: 1500 });
+    expect(fittedSize({ width: 300, height: 200 }, 2000)).toEqual({ width: 300, height: 200 });
+    expect(fittedSize({ width: 10_000, height: 1 }, 100)).toEqual({ width: 100, height: 1 });
   });
 });
 

@@ -59,7 +59,7 @@ function picture(width = 2): ImageData {
   return {
     width,
     height: 1,
-    data: new Uint8ClampedArray(8),
+    data: new Uint8ClampedArray(4 * width),
     [Symbol.toStringTag]: 'ImageData',
   } as unknown as ImageData;
 }
@@ -88,6 +88,19 @@ describe('workerOptions', () => {
     { threads: Number.NaN },
     { accelerator: 'gpu' as 'wasm' },
   ])('refuses %j', (wrong) => expect(() => workerOptions({ files: 'lprnet', ...wrong }, PAGE)).toThrow(RangeError));
+
+  it.each([undefined, {}, { files: null }, { files: 5 }])('asks for the option `files`, given %j', (wrong) => {
+    expect(() => workerOptions(wrong as never, PAGE)).toThrow(TypeError);
+    expect(() => workerOptions(wrong as never, PAGE)).toThrow(/`files`.*lprnet-files/);
+  });
+
+  it.each([{ closerLook: 'no' }, { expressions: 1 }, { smooth: null }])('takes no %j for true or false', (wrong) => {
+    expect(() => workerOptions({ files: 'lprnet', ...(wrong as object) }, PAGE)).toThrow(TypeError);
+  });
+
+  it('takes an address as an object', () => {
+    expect(workerOptions({ files: new URL('https://cdn.example/x') }, PAGE).files).toBe('https://cdn.example/x/');
+  });
 });
 
 describe('createFaceTracker', () => {
@@ -168,6 +181,33 @@ describe('a tracker', () => {
     worker.say({ kind: 'failed', id: (await worker.next('track')).id, code: 'memory', message: 'used up' });
     await expect(answer).rejects.toMatchObject({ code: 'memory' });
     expect(worker.terminated).toBe(false);
+  });
+
+  it("tells of another server's picture, which cannot be sent, and lives", async () => {
+    const [made, worker] = await tracker();
+    const bitmap = { width: 5, close: vi.fn() };
+    vi.stubGlobal('createImageBitmap', async () => bitmap);
+    const send = worker.postMessage.bind(worker);
+    worker.postMessage = () => {
+      throw new DOMException('could not be cloned', 'DataCloneError');
+    };
+    const answer = made.reconstruct(new Blob(['a photo']));
+    await expect(answer).rejects.toMatchObject({ code: 'picture', message: expect.stringContaining('crossOrigin') });
+    expect(bitmap.close).toHaveBeenCalledTimes(1);
+    worker.postMessage = send;
+    const next = made.reconstruct(picture());
+    worker.say({ kind: 'done', id: (await worker.next('reconstruct')).id, value: tracking(2) });
+    expect((await next).width).toBe(2);
+  });
+
+  it('tells of a picture that the worker could not read: the first without an answer', async () => {
+    const [made, worker] = await tracker();
+    const [lost, next] = [made.track(picture()), made.track(picture())];
+    const { id } = await worker.next('track', 2);
+    worker.say({ kind: 'unread' });
+    await expect(lost).rejects.toMatchObject({ code: 'picture' });
+    worker.say({ kind: 'done', id, value: tracking(2) });
+    expect((await next).width).toBe(2);
   });
 
   it('refuses a time that is none', async () => {

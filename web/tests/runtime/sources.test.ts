@@ -7,6 +7,13 @@ function a(name: string, properties = {}): ImageSource {
   return { [Symbol.toStringTag]: name, ...properties } as unknown as ImageSource;
 }
 
+/** Pixels whose buffer now belongs to somebody else. */
+function detached(): Uint8ClampedArray {
+  const data = new Uint8ClampedArray(8);
+  structuredClone(data.buffer, { transfer: [data.buffer] });
+  return data;
+}
+
 afterEach(() => vi.unstubAllGlobals());
 
 describe('frameOf', () => {
@@ -35,7 +42,7 @@ describe('frameOf', () => {
   it('leaves the caller its frame', async () => {
     const copy = {};
     expect(await frameOf(a('VideoFrame', { clone: () => copy }))).toBe(copy);
-    const data = a('ImageData');
+    const data = a('ImageData', { width: 2, height: 1, data: new Uint8ClampedArray(8) });
     expect(await frameOf(data)).toBe(data);
   });
 
@@ -45,6 +52,7 @@ describe('frameOf', () => {
   it.each([
     ['a video without a frame', a('HTMLVideoElement', { readyState: 1, videoWidth: 0 }), 'loadeddata'],
     ['an empty canvas', a('HTMLCanvasElement', { width: 0, height: 5 }), '0 x 5'],
+    ['pixels that were sent away', a('ImageData', { width: 2, height: 1, data: detached() }), 'has lost its pixels'],
     ['a damaged image', a('HTMLImageElement', { decode: failing(damaged) }), 'cannot be decoded'],
     ["another server's image", a('HTMLImageElement', { decode: failing(foreign) }), 'crossOrigin'],
     ['something else', 'photo.jpg' as never, 'got String'],
