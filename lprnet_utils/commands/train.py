@@ -335,10 +335,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--samples", type=bounded(1, 10**9), default=51_200, help=count)
     parser.add_argument("--seed", type=SEED, default=0, help="seed of people, light and places (%(default)s)")
     kinds = (
-        "mixed: also shapes of scanned people and the light of real places; plain: without these; close: close-ups of "
-        "eyes and mouths; head: heads from all around; hand: right hands (%(default)s)"
+        "mixed: also shapes of scanned people and the light of real places; free: the same without a statistic of "
+        "photos; plain: without these; close: close-ups of eyes and mouths; head: heads from all around; hand: right "
+        "hands (%(default)s)"
     )
-    parser.add_argument("--generator", choices=("mixed", "plain", "close", "head", "hand"), default="mixed", help=kinds)
+    names = "mixed", "free", "plain", "close", "head", "hand"
+    parser.add_argument("--generator", choices=names, default="mixed", help=kinds)
     add_shared(parser, "--workers", "--dask")
 
     parser = add_command(commands, "convert-300wlp", convert_300wlp, "300W-LP to training data")

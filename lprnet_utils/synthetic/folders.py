@@ -14,13 +14,14 @@ from ..datasets.shards import SHARD_SIZE, check_maker, fill_folder, pack
 from .closeups import SyntheticCloseUps
 from .faces import SyntheticFaces
 from .hands import SyntheticHands
-from .mixed import MixedFaces
+from .mixed import FreeFaces, MixedFaces
 from .whole_heads import SyntheticHeads
 
 # the generators by name, the models of their coefficients, and what packs their samples into a shard
 GENERATORS: dict[str, tuple[Callable, str, Callable]] = {
     "plain": (SyntheticFaces, "makehuman", pack),
     "mixed": (MixedFaces, "mixed", pack),
+    "free": (FreeFaces, "mixed", pack),
     "close": (SyntheticCloseUps, "", pack_closeups),
     "head": (SyntheticHeads, "head", pack),
     "hand": (SyntheticHands, "hand", pack),
@@ -45,10 +46,10 @@ def synthesize(
         Wraps the iterator over shards, for a progress bar.
     dask : str, optional
         Address of a Dask cluster that does the work instead, see :func:`lprnet_utils.common.parallel.run_jobs`.
-    generator : {"mixed", "plain", "close", "head", "hand"}
-        ``mixed`` has the shapes of scanned people and the light of real places besides those of ``plain``. ``close``
-        makes close-ups of eyes and mouths for the closer look, in shards of their own kind. ``head`` makes
-        whole heads from all around, ``hand`` right hands.
+    generator : {"mixed", "free", "plain", "close", "head", "hand"}
+        ``mixed`` has the shapes of scanned people and the light of real places besides those of ``plain``. ``free``
+        is the same with a mean face of free sources, not of photos. ``close`` makes close-ups of eyes and mouths for
+        the closer look, in shards of their own kind. ``head`` makes whole heads from all around, ``hand`` right hands.
 
     Raises
     ------

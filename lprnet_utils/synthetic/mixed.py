@@ -8,7 +8,7 @@ from ..uv.layout import UVLayout
 from .appearance import VariedAppearance
 from .effects import background
 from .faces import SyntheticFaces
-from .mixed_people import MixedPeople
+from .mixed_people import FreePeople, MixedPeople
 from .scans import MixedHead
 from .surroundings import Surroundings
 
@@ -26,12 +26,13 @@ class MixedFaces(SyntheticFaces):
     places. Coefficients are those of ``MorphableModel.load("mixed")``.
     """
 
+    drawn_people: type[MixedPeople] = MixedPeople
     into_camera_share = 0.5  # of the people, who look there as far as their eyes turn
 
     def __init__(
         self, seed: int = 0, size: int = 128, head: MixedHead | None = None, layout: UVLayout | None = None
     ):  # fmt: skip
-        super().__init__(seed, size, head or MixedHead(), MixedPeople(), layout or UVLayout(size))
+        super().__init__(seed, size, head or MixedHead(), self.drawn_people(), layout or UVLayout(size))
         self.appearance = VariedAppearance(self.head, self.landmark_weights)
 
     def scene(self, rng: np.random.Generator) -> tuple[Light, Array]:
@@ -52,3 +53,9 @@ class MixedFaces(SyntheticFaces):
         x, y, z = self.pose(self.picture_rng(number))[1][2]  # the camera's direction in the head's frame
         toward = np.degrees([np.arctan2(y, max(z, 0.1)), np.arcsin(np.clip(-x, -1, 1))])
         return np.clip(toward + rng.normal(0, 2, 2), *np.multiply.outer([-1, 1], MAX_GAZE))
+
+
+class FreeFaces(MixedFaces):
+    """The same without a statistic of photos (:class:`FreePeople`), but for the landmarks, which crops go round."""
+
+    drawn_people = FreePeople

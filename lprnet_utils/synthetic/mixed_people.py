@@ -62,22 +62,26 @@ class MixedPeople(People):
 
     def draw_identity(self, rng: np.random.Generator) -> tuple[Array, dict]:
         """Identity weights (K,) of the mixed model, and the labels of people drawn by settings."""
-        identity, labels = np.zeros(self.count), {}
-        share = 0.0  # of the way from our mean face to that of the scanned people
-        if rng.random() < SCANNED_SHARE:
-            share = rng.uniform(*SCANNED_MEAN)
-            identity[: self.own] = self._own_modes(rng) * rng.uniform(*OWN_VARIATION)
-            identity[self.own] = share
-            scanned = self.count - self.own - 1
-            identity[self.own + 1 :] = rng.standard_normal(scanned) * rng.uniform(*SCANNED_VARIATION)
-            labels = {"scan": 1.0}
-        elif rng.random() < SETTINGS_SHARE:
-            identity[: self.own], labels = self.by_settings(rng)
-        else:
-            identity[: self.own] = self._own_modes(rng)
+        identity, scanned = np.zeros(self.count), rng.random() < SCANNED_SHARE
+        if scanned:  # the share of the way from our mean face to that of the scanned people
+            identity[self.own] = rng.uniform(*SCANNED_MEAN)
+        labels = self._vary(rng, identity, scanned)
         # MakeHuman's average is flatter than people: without this mean, scanned faces came out 0.4 mm worse
-        identity[: self.own] += self.mean * (1 - min(share, 1.0))
+        identity[: self.own] += self.mean * (1 - min(float(identity[self.own]), 1.0))  # float: in float32, as before
         return identity, labels
+
+    def _vary(self, rng: np.random.Generator, identity: Array, scanned: bool) -> dict:
+        """Fill in how somebody differs from the mean face, and return the labels."""
+        if scanned:
+            identity[: self.own] = self._own_modes(rng) * rng.uniform(*OWN_VARIATION)
+            modes = rng.standard_normal(self.count - self.own - 1)
+            identity[self.own + 1 :] = modes * rng.uniform(*SCANNED_VARIATION)
+            return {"scan": 1.0}
+        if rng.random() < SETTINGS_SHARE:
+            identity[: self.own], labels = self.by_settings(rng)
+            return labels
+        identity[: self.own] = self._own_modes(rng)
+        return {}
 
     def shown_expression(self, rng: np.random.Generator) -> Array:
         """Weights (E,) that a person adds to the face at rest; 0 for those who show nothing."""
@@ -112,3 +116,13 @@ class MixedPeople(People):
             for side in ("Left", "Right") if "*" in name else ("",):
                 out[self._places[name.replace("*", side)]] = value * np.exp(rng.normal(0, 0.2))
         return out
+
+
+class FreePeople(MixedPeople):
+    """The same people without a statistic of photos: all means lie between MakeHuman's and the scanned people's."""
+
+    def draw_identity(self, rng: np.random.Generator) -> tuple[Array, dict]:
+        """Identity weights (K,) of the mixed model, and the labels of people drawn by settings."""
+        identity = np.zeros(self.count)
+        identity[self.own] = rng.uniform(*SCANNED_MEAN)
+        return identity, self._vary(rng, identity, rng.random() < SCANNED_SHARE)

@@ -64,6 +64,7 @@ ROWS = {
     "the same, and a loss of the shape": Row("mixed", (VARIED, "shape_weight = 4")),
     "the same as the fourth, but Adam": Row("mixed", (VARIED, 'optimizer = "adam"', "learning_rate = 2e-3")),
     "the same as the fourth, without a code": Row("mixed", (VARIED, f"network_options = {{size = {SIZE}, code = 0}}")),
+    "the same as the fourth, mean face of free sources": Row("free", (VARIED,)),
 }
 ONE_CORE = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -163,6 +164,7 @@ def main() -> None:
     parser.add_argument("plain", type=Path, help="shards of the former generator")
     parser.add_argument("mixed", type=Path, help="shards of the mixed generator")
     parser.add_argument("runs", type=Path)
+    parser.add_argument("--free", type=Path, help="shards of the free generator, for the last row")
     parser.add_argument("--aflw-train", type=Path, default=os.environ.get("LPRNET_AFLW_TRAIN"))
     parser.add_argument("--rows", type=int, nargs="+", default=range(1, len(ROWS) + 1), help="their numbers (all)")
     parser.add_argument("--processes", type=int, default=2, help="trainings at a time (2)")
@@ -170,7 +172,9 @@ def main() -> None:
     options = parser.parse_args()
     options.runs.mkdir(parents=True, exist_ok=True)
     photos = AFLWTrain(options.aflw_train) if options.aflw_train else None
-    shards = {"plain": options.plain, "mixed": options.mixed}
+    shards = {"plain": options.plain, "mixed": options.mixed, "free": options.free}
+    if len(ROWS) in options.rows and not options.free:
+        parser.error(f"row {len(ROWS)} needs --free")
     names = [name for number, name in enumerate(ROWS, 1) if number in options.rows]
 
     def one(job: tuple[str, int]) -> dict[str, float]:

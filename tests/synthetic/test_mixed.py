@@ -10,8 +10,8 @@ from lprnet_utils.geometry.camera import rotation_matrix
 from lprnet_utils.geometry.shading import sh_basis
 from lprnet_utils.morphable_model.model import LEFT_OUT_INTERVAL
 from lprnet_utils.synthetic import SyntheticFaces
-from lprnet_utils.synthetic.mixed import MixedFaces
-from lprnet_utils.synthetic.mixed_people import MixedPeople
+from lprnet_utils.synthetic.mixed import FreeFaces, MixedFaces
+from lprnet_utils.synthetic.mixed_people import FreePeople, MixedPeople
 from lprnet_utils.synthetic.scans import MixedHead
 from lprnet_utils.synthetic.surroundings import Surroundings, panoramas
 
@@ -39,6 +39,22 @@ def test_mixed_people_are_ours_and_scanned_ones():
     shares = added[scanned, 0]
     assert 0 <= shares.min() < 0.2 and 1 < shares.max() < 1.2, "between the two means, and a little beyond"
     assert {len(c) for c, _ in drawn} == {own + 91 + 51}
+
+
+def test_free_people_have_nothing_of_photos():
+    people, own = FreePeople(), 80
+    people.mean = people.statistics = None  # nothing may read them
+    drawn = [people.sample(np.random.default_rng(k)) for k in range(200)]
+    shares, scanned = np.array([c[own] for c, _ in drawn]), np.array(["scan" in labels for _, labels in drawn])
+    assert 0.35 < scanned.mean() < 0.65
+    for part in (shares[scanned], shares[~scanned]):
+        assert 0 <= part.min() < 0.2 and 1 < part.max() < 1.2, "all lie between the two means, and a little beyond"
+    settings = [labels for _, labels in drawn if "male" in labels]
+    assert 25 < len(settings) < 75
+    assert all(
+        (c[own + 1 : own + 91] == 0).all() for (c, _), is_scan in zip(drawn, scanned, strict=True) if not is_scan
+    )
+    assert isinstance(FreeFaces(seed=1).people, FreePeople)
 
 
 def test_a_mixed_face_sits_in_its_head():
