@@ -45,9 +45,12 @@ class AvatarLook:
 
     @classmethod
     def of_kind(cls, kind: str) -> Self:
-        """The look of avatars that a note calls so; ``hair`` is a text, the others are numbers."""
-        values = dict(part.split("=", 1) for part in kind.split(":")[1:])
-        return cls(**{name: text if name == "hair" else literal_eval(text) for name, text in values.items()})
+        """The look of avatars that a note calls so, or the usual one if that cannot be read."""
+        try:
+            values = dict(part.split("=", 1) for part in kind.split(":")[1:])
+            return cls(**{name: text if name == "hair" else literal_eval(text) for name, text in values.items()})
+        except (TypeError, ValueError, SyntaxError):  # of a later version, or changed by hand
+            return cls()
 
 
 def add_look(parser: argparse.ArgumentParser) -> None:

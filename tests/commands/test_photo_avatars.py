@@ -145,5 +145,7 @@ def test_a_texture_of_another_size_is_refused(capsys):
 def test_looks():
     for look in (AvatarLook(), AvatarLook("none", None, 2048), AvatarLook("afro01", (1, 2, 3))):
         assert AvatarLook.of_kind(look.kind) == look
+    for kind in ("avatar:hat=1", "avatar:texture", "avatar:texture=(", "avatar:texture=x"):
+        assert AvatarLook.of_kind(kind) == AvatarLook()
     assert color_of("#102030") == (16, 32, 48) and color_of(" Brown ") == (165, 42, 42) and color_of(None) is None
     assert AvatarLook().kind == "avatar" and AvatarLook("none", None, 2048).kind == "avatar:hair=none:texture=2048"
