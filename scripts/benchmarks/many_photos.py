@@ -77,7 +77,7 @@ def speed(numbers: list[int]) -> dict[str, float]:
                 raise SystemExit(f"not all photos have a face: {report}")
             found[f"photos {workers}"] = clock.rate
             found["photo bytes"] = bytes_in(folder, hidden=False) / PHOTOS
-            found["note bytes"] = bytes_in(folder / ".lprnet", hidden=True) / PHOTOS
+            found["note bytes"] = bytes_in(folder, hidden=True) / PHOTOS
             print(f"photos, workers: {workers}, {clock.rate:.2f} a second", flush=True)
             found["worker's photos"] = clock.rate / workers  # in a plan, all cores are busy: that of the most workers
         print(f"a photo: {found['photo bytes'] / 1e3:.0f} kB of files, {found['note bytes']:.0f} bytes of note")
