@@ -122,7 +122,7 @@ def test_changed_photos_options_and_missing_files_are_noticed(folder, tmp_path, 
 
 def test_no_file_is_lost_because_another_one_is_asked_for(tmp_path, faces):
     photo, out = write(tmp_path / "x.jpg", faces[0]), tmp_path / "out"
-    look = AvatarLook("none", (10, 20, 30), 2048)
+    look = AvatarLook("none", (10, 20, 30))
     process_photos([photo], out, PhotoOptions(kinds=("avatar", "obj", "pose"), look=look))
     before = {path.name: path.read_bytes() for path in out.glob("x.*")}
     assert process_photos([photo], out, PhotoOptions(kinds=("landmarks",), passes=2)).done == 1
@@ -130,7 +130,7 @@ def test_no_file_is_lost_because_another_one_is_asked_for(tmp_path, faces):
     assert set(after) == {*before, "x.landmarks.txt"} and len(before) == 5
     assert after["x.pose.json"] != before["x.pose.json"], "made anew, so that all belong together"
     kinds = json.loads((out / NOTES_FOLDER / "x.json").read_text())["kinds"]
-    assert "avatar:hair=none:hair_color=(10, 20, 30):texture=2048" in kinds, "with the look that it had"
+    assert "avatar:hair=none:hair_color=(10, 20, 30)" in kinds, "with the look that it had"
     assert process_photos([photo], out, PhotoOptions(kinds=("landmarks",), passes=2)).skipped == 1
     write(photo, faces[1])
     assert process_photos([photo], out, PhotoOptions(kinds=("landmarks",), passes=2)).done == 1
