@@ -9,13 +9,13 @@ from tqdm import tqdm
 
 from .options import AT_LEAST_1, SEED, add_command, add_shared, counted, folder_option, new_folder, tell_left_out
 
-# options for photos alone, and the values that change nothing
+# options for a network on photos, and for photos alone, with the values that change nothing
 OF_A_NETWORK = {"closer_look": (None,), "detector": (False,), "passes": (1,)}
-NEW_SEED = 78  # of new synthetic photos
 OF_PHOTOS = OF_A_NETWORK | {
     "closer_look": (None, False),
     **dict.fromkeys(("predictions", "photos", "aflw2000"), (None,)),
 }
+NEW_SEED = 78  # of new synthetic photos
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
@@ -82,7 +82,7 @@ def _evaluate_on_synthetic(arguments: argparse.Namespace) -> int:
     if not count:
         _refuse(arguments, {"seed": (NEW_SEED,)}, "is of new synthetic photos: say how many, --synthetic N")
     if seed in (HELD_OUT_SEED, TRAINING_SEED):
-        which = "the bundled photos" if seed == HELD_OUT_SEED else "those that the recipes train on"
+        which = "the bundled photos" if seed == HELD_OUT_SEED else "those of lprnet synthesize without --seed"
         raise ValueError(f"--seed {seed} would make {which}: take another one")
     net = LPRNet(arguments.weights)
     _make_folder(arguments.output)

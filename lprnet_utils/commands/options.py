@@ -96,8 +96,12 @@ def tell_left_out(photos: Any, problems: dict[str, str]) -> None:
     for name, problem in problems.items():
         print(f"lprnet: {name} left out: {problem}", file=sys.stderr)
     if names := getattr(photos, "without_points", []):
-        shown = ", ".join(names[:MOST_SHOWN]) + f", and {len(names) - MOST_SHOWN} more" * (len(names) > MOST_SHOWN)
-        print(f"lprnet: {counted(len(names), 'photo')} without points left out: {shown}", file=sys.stderr)
+        print(f"lprnet: {counted(len(names), 'photo')} without points left out: {shown(names)}", file=sys.stderr)
+
+
+def shown(names: list[str]) -> str:
+    """Names for a message: the first ones, and how many more there are."""
+    return ", ".join(names[:MOST_SHOWN]) + f", and {len(names) - MOST_SHOWN} more" * (len(names) > MOST_SHOWN)
 
 
 def counted(number: int, what: str) -> str:

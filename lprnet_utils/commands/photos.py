@@ -34,7 +34,7 @@ from ..common.litert import is_weights_path, read_weights
 from ..common.names import comparable
 from ..common.parallel import check_cluster, run_jobs
 from ..reconstruction.lprnet import DEFAULT_WEIGHTS, LPRNet
-from .options import MOST_SHOWN, add_command, add_shared, counted, new_folder
+from .options import MOST_SHOWN, add_command, add_shared, counted, new_folder, shown
 from .photo_avatars import AvatarLook, add_look, check_same_person, look_of, write_person
 from .photo_files import DEFAULT_FILE_KINDS, FACE_FILES, FILE_KINDS, write_photo_files
 from .photo_inputs import AN_OUTPUT, find_photos
@@ -216,9 +216,8 @@ def _checked(options: PhotoOptions) -> PhotoOptions:
         raise ValueError(f"no kind of file is asked for; there are {', '.join(FILE_KINDS)}")
     if options.max_faces is not None and options.max_faces < 1:
         raise ValueError(f"max_faces must be at least 1, or None for all faces; got {options.max_faces}")
-    weights = str(options.weights)
-    if is_weights_path(weights):
-        weights = str(Path(weights).absolute())
+    is_path = is_weights_path(options.weights)
+    weights = str(Path(options.weights).absolute() if is_path else options.weights)
     return replace(options, kinds=kinds, weights=weights)
 
 
@@ -268,16 +267,15 @@ def _print_report(report: PhotoReport, folder: Path) -> None:
     if none := report.without_face:
         print(f"no face in {len(none)}: {', '.join(none[:10])}{', ...' * (len(none) > 10)} (all in report.json)")
     if renamed := [f"{name} -> {new}" for name, new in report.renamed.items()]:
-        shown = ", ".join(renamed[:10]) + ", ..." * (len(renamed) > 10)
-        print(f"files with another name than the photo in {len(renamed)}: {shown} (all in report.json)")
+        first = ", ".join(renamed[:10]) + ", ..." * (len(renamed) > 10)
+        print(f"files with another name than the photo in {len(renamed)}: {first} (all in report.json)")
     for name, reason in report.failed.items():
         print(f"lprnet: {reason if name in reason else f'{name}: {reason}'}", file=sys.stderr)
     if report.failed:
         print(f"lprnet: {counted(len(report.failed), 'photo')} failed", file=sys.stderr)
     for reason in dict.fromkeys(report.ignored.values()):
         names = [name for name, why in report.ignored.items() if why == reason]
-        shown = ", ".join(names[:MOST_SHOWN]) + f", and {len(names) - MOST_SHOWN} more" * (len(names) > MOST_SHOWN)
-        print(f"lprnet: {len(names)} not opened ({reason}): {shown}", file=sys.stderr)
+        print(f"lprnet: {len(names)} not opened ({reason}): {shown(names)}", file=sys.stderr)
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:

@@ -13,6 +13,7 @@ import io
 import json
 import math
 import os
+import secrets
 import shutil
 import tempfile
 import threading
@@ -40,8 +41,6 @@ LOCK_NAME = ".lock"  # in a folder that one process has for itself
 NAMES_ENDING = ".names"  # of files with the names that a process uses
 WINDOWS_LOCKED_BYTE = 2**30  # behind the end of the file: Windows lets no other process read a locked byte
 WINDOWS_POLL_SECONDS = 0.05
-UMASK = os.umask(0)  # read once, while there is one thread: it can be read only by changing it
-os.umask(UMASK)
 
 _entered: set[tuple[int, int, Path]] = set()  # process, thread and folder of each only_process that is open
 
@@ -118,14 +117,13 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     ending = os.fsencode(path.name)[-100:].decode(errors="ignore")  # many writers choose the format by the ending
 
     def make() -> Path:
-        file, name = tempfile.mkstemp(prefix=UNFINISHED_PREFIX, suffix=f"-{ending}", dir=path.parent)
-        os.close(file)
-        return Path(name)
+        part = path.with_name(f"{UNFINISHED_PREFIX}{secrets.token_hex(8)}-{ending}")
+        part.touch(exist_ok=False)  # with the usual permissions, where mkstemp lets only the owner read it
+        return part
 
     handle, part = _new_part(make)
     try:
         yield part
-        os.chmod(part, 0o666 & ~UMASK)  # mkstemp lets only the owner read the file
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
@@ -267,9 +265,8 @@ def check_folder(folder: str | Path) -> None:
     for place in (Path(folder), *Path(folder).parents):
         if os.path.lexists(place) and not place.is_dir():
             raise ValueError(f"{place} is not a folder, so nothing can be written into it: name another folder")
-    _check_writable(
-        next(place for place in (Path(folder).absolute(), *Path(folder).absolute().parents) if place.is_dir())
-    )
+    whole = Path(folder).absolute()
+    _check_writable(next(filter(Path.is_dir, (whole, *whole.parents))))
 
 
 def make_folder(folder: Path) -> None:

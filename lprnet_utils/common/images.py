@@ -117,11 +117,10 @@ def read_image(source: Any) -> Image:
     if hasattr(source, "getbands") and hasattr(source, "convert"):
         return _from_pil(source, "the PIL image")
     if hasattr(source, "read"):
-        data = "" if isinstance(source, io.TextIOBase) else source.read()
-        if not isinstance(data, bytes):
+        if isinstance(source, io.TextIOBase) or not isinstance(data := source.read(), bytes):
             raise ImageError("the file given is open as text: open it with mode 'rb'")
         name = str(getattr(source, "name", "the file given"))
-        if not data and getattr(source, "seekable", bool)() and source.tell():
+        if not data and hasattr(source, "seekable") and source.seekable() and source.tell():
             raise ImageError(f"{name} has been read to its end: go back with seek(0)")
         return _decode(io.BytesIO(data), name)
     known = "give a path, bytes, an open file, a PIL image or a numpy array"

@@ -104,10 +104,10 @@ class PhotoFolder(PhotoFiles):
     def __init__(self, folder: str | Path, strict: bool = False):
         endings = {*readable_endings(), *unreadable_endings()}  # the latter are named among the problems
         photos = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in endings)
-        files = {p.relative_to(folder).as_posix(): next(iter(_point_files(p)), None) for p in photos}
+        files = {p.relative_to(folder).as_posix(): _point_file(p) for p in photos}
         names = [name for name, file in files.items() if file]
-        self.without_points = [name for name in files if name not in names]
-        self._photos_of = Counter(files.values())  # one file of points cannot be that of two photos
+        self.without_points = [name for name, file in files.items() if not file]
+        self._files, self._photos_of = files, Counter(files.values())  # one file of points is not of two photos
         hint = f"anna.jpg needs anna{POINT_SUFFIXES[0]} or anna{POINT_SUFFIXES[2]}"
         points = self._read_labels(folder, names, strict, "a file of 68 points", hint)
         self.landmarks, self.angles = fit_depth(np.stack(points))
@@ -120,11 +120,11 @@ class PhotoFolder(PhotoFiles):
     def _read(self, name: str) -> Array:
         """Points (68, 2) of a photo. If most lie outside, they have another origin, or belong to another photo."""
         path = self.folder / name
-        file = _point_files(path)[0]
+        file = self._files[name]
         if self._photos_of[file] > 1:
-            name = f"{path.stem}_{path.suffix[1:]}{POINT_SUFFIXES[2]}"
+            own = f"{path.stem}_{path.suffix[1:]}{POINT_SUFFIXES[2]}"
             raise DatasetError(
-                f"{file} may be of {path.name} or of another photo beside it: call it {name} if it is this"
+                f"{file} may be of {path.name} or of another photo beside it: call it {own} if it is this"
             )
         points = read_points(file)
         height, width = read_photo(path).shape[:2]
@@ -134,9 +134,9 @@ class PhotoFolder(PhotoFiles):
         return points
 
 
-def _point_files(photo: Path) -> list[Path]:
-    own = [photo.with_name(f"{photo.stem}_{photo.suffix[1:]}{end}") for end in POINT_SUFFIXES]
-    return [file for file in (*own, *map(photo.with_suffix, POINT_SUFFIXES)) if file.is_file()]
+def _point_file(photo: Path) -> Path | None:
+    own = (photo.with_name(f"{photo.stem}_{photo.suffix[1:]}{end}") for end in POINT_SUFFIXES)
+    return next(filter(Path.is_file, (*own, *map(photo.with_suffix, POINT_SUFFIXES))), None)
 
 
 def fit_depth(points: ArrayLike) -> tuple[NDArray[np.float32], Array]:

@@ -79,8 +79,7 @@ class ShardStream(Source):
                 if len(shards) != SHARD_SIZE:
                     raise DatasetError(f"{self._path(file)} holds {len(shards)} pairs, not {SHARD_SIZE}")
                 self._kept[file - 1] = shards
-                self._since.append(0)
-                self._files.append(file)
+            self._since, self._files = [0] * begin, [*range(1, begin + 1)]
             if record is not None:  # at once: a run that is killed before this begins anew, with as many shards
                 lines = [f"keep {self.keep}", *(f"0,{file}" for file in self._files)]
                 write_files({record: "".join(f"{line}\n" for line in lines).encode()})

@@ -77,8 +77,7 @@ class WholeSet(MarkedPeople):
     def __init__(self, folder: str | Path):
         self.folder = existing_folder(folder)
         names, points = load_arrays(self.folder.parent / POINTS_FILE, "names", "points")
-        marked = np.isfinite(points).all((1, 2)) if points.ndim == 3 else np.zeros(1, bool)
-        if not marked.any():
+        if points.ndim != 3 or not (marked := np.isfinite(points).all((1, 2))).any():
             raise DatasetError(f"{self.folder.parent / POINTS_FILE} has no marked faces")
         self.names, points = names[marked].tolist(), points[marked]
         self.points = points

@@ -164,13 +164,11 @@ class LPRNet:
         image = _read_copy(image)
         crop_matrix(box)  # raises ValueError for a bad box
         height, width = image.shape[:2]
-        x0, y0, x1, y1 = np.asarray(box, float)
+        x0, y0, x1, y1 = corners = np.asarray(box, float).tolist()
         if x1 < 0 or y1 < 0 or x0 > width - 1 or y0 > height - 1:
-            raise ValueError(
-                f"the box {np.asarray(box, float).tolist()} lies outside the photo of {width} x {height} pixels"
-            )
+            raise ValueError(f"the box {corners} lies outside the photo of {width} x {height} pixels")
         if not 1 <= x1 - x0 + y1 - y0 <= MAX_BOX_RATIO * (width + height):
-            raise ValueError(f"the box {[x0, y0, x1, y1]} does not fit a face in a photo of {width} x {height} pixels")
+            raise ValueError(f"the box {corners} does not fit a face in a photo of {width} x {height} pixels")
         return self._reconstruct(image, box, angle, 1.0, closer_look)[1]
 
     def reconstruct_in_boxes(self, images: Iterable[Any], boxes: Iterable[ArrayLike]) -> list[Face]:

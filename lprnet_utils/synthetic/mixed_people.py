@@ -67,7 +67,7 @@ class MixedPeople(People):
             identity[self.own] = rng.uniform(*SCANNED_MEAN)
         labels = self._vary(rng, identity, scanned)
         # MakeHuman's average is flatter than people: without this mean, scanned faces came out 0.4 mm worse
-        identity[: self.own] += self.mean * (1 - min(float(identity[self.own]), 1.0))  # float: in float32, as before
+        identity[: self.own] += self.mean * (1 - min(float(identity[self.own]), 1.0))  # a float leaves it in float32
         return identity, labels
 
     def _vary(self, rng: np.random.Generator, identity: Array, scanned: bool) -> dict:

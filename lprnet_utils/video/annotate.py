@@ -197,7 +197,7 @@ def annotate_video(
                 head.write(avatar)
             except VideoError as error:
                 others = " and ".join(str(path) for path in (target, record) if path)
-                raise VideoError(f"{error}{f'; {others} is written' * bool(others)}") from error
+                raise VideoError(f"{error}; {others} is written" if others else str(error)) from error
     report.notes = frames.notes
     return report
 

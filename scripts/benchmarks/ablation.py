@@ -2,7 +2,8 @@
 
     lprnet synthesize runs/plain --generator plain --samples 102400
     lprnet synthesize runs/mixed --generator mixed --samples 102400
-    LPRNET_AFLW_TRAIN=... python scripts/benchmarks/ablation.py runs/plain runs/mixed runs/ablation
+    lprnet synthesize runs/free --generator free --samples 102400
+    LPRNET_AFLW_TRAIN=... python scripts/benchmarks/ablation.py runs/plain runs/mixed runs/ablation --free runs/free
 
 Each training is the recipe ``lite-cpu`` with 300,000 samples of 64 x 64 pixels and the changes of its row. It has one
 core, and one that was killed goes on when the command is repeated. Rows that have ended are measured, and their table
@@ -82,9 +83,9 @@ def run_logged(words: list[str], log: Path) -> None:
         subprocess.run([program, *words[1:]], check=True, stdout=file, stderr=file, env=os.environ | ONE_CORE)
 
 
-def measured(row: Row, seed: int, shards: dict[str, Path], run: Path, photos: AFLWTrain | None) -> dict[str, float]:
-    """Train, export and measure one network; what was measured once is kept beside its run."""
-    if (found := kept(row, run)) is None:
+def measure(row: Row, seed: int, shards: dict[str, Path], run: Path, photos: AFLWTrain | None) -> None:
+    """Train, export and measure one network, once; what is found is kept beside its run."""
+    if kept(row, run) is None:
         run_logged(command(row, seed, shards, run), run.with_suffix(".txt"))
         weights = run.with_suffix(".tflite")
         run_logged(["lprnet", "export", "--run", str(run), "-o", str(weights)], run.with_suffix(".txt"))
@@ -96,13 +97,12 @@ def measured(row: Row, seed: int, shards: dict[str, Path], run: Path, photos: AF
             "scans": by_set["ict"]["nme"]["mean of bins"],
         }
         found["shape mm"] = by_set["ict"]["aligned mm"]["mean of bins"]
-        write_json(recipe(row) | found, run.with_suffix(".json"))
-    return found
+        write_json({"recipe": recipe(row)} | found, run.with_suffix(".json"))
 
 
-def recipe(row: Row) -> dict[str, str]:
+def recipe(row: Row) -> str:
     """What a kept measurement belongs to."""
-    return {"recipe": " ".join((row.generator, *BASE, *row.changes))}
+    return " ".join((row.generator, *BASE, *row.changes))
 
 
 def kept(row: Row, run: Path) -> dict[str, Any] | None:
@@ -111,7 +111,7 @@ def kept(row: Row, run: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     found = json.loads(path.read_text(encoding="utf-8"))
-    if found.get("recipe") != recipe(row)["recipe"]:
+    if found.get("recipe") != recipe(row):
         raise SystemExit(f"{path} is of another recipe than this row's: move the run away, so that it is made anew")
     return found
 
@@ -175,20 +175,17 @@ def main() -> None:
     shards = {"plain": options.plain, "mixed": options.mixed, "free": options.free}
     if len(ROWS) in options.rows and not options.free:
         parser.error(f"row {len(ROWS)} needs --free")
-    names = [name for number, name in enumerate(ROWS, 1) if number in options.rows]
+    runs = {name: [options.runs / f"{number}-seed-{seed}" for seed in SEEDS] for number, name in enumerate(ROWS, 1)}
 
-    def one(job: tuple[str, int]) -> dict[str, float]:
+    def one(job: tuple[str, int]) -> None:
         name, seed = job
-        run = options.runs / f"{list(ROWS).index(name) + 1}-seed-{seed}"
-        return measured(ROWS[name], seed, shards, run, photos)
+        measure(ROWS[name], seed, shards, runs[name][seed], photos)
 
+    names = [name for number, name in enumerate(ROWS, 1) if number in options.rows]
     with ThreadPoolExecutor(options.processes) as pool:
         list(pool.map(one, [(name, seed) for name in names for seed in SEEDS]))
-    found = {}
-    for number, (name, row) in enumerate(ROWS.items(), 1):  # those of --rows, and what is known of the others
-        seeds = [kept(row, options.runs / f"{number}-seed-{seed}") for seed in SEEDS]
-        if None not in seeds:
-            found[name] = seeds
+    known = {name: [kept(row, run) for run in runs[name]] for name, row in ROWS.items()}  # also of other rows
+    found = {name: seeds for name, seeds in known.items() if None not in seeds}
     page = options.output.read_text(encoding="utf-8")
     options.output.write_text(with_block(page, block(found), "ablation"), encoding="utf-8")
     print(table(found))

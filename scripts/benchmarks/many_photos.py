@@ -186,15 +186,15 @@ def main() -> None:
         listed(*given.listed)
         return
     parts: dict[str, Callable] = {
+        "list": partial(lists, given.sizes),  # first: on Linux a process's highest memory begins with its parent's
         "speed": partial(speed, given.workers),
-        "list": partial(lists, given.sizes),
         "dask": handed_out,
     }
     if unknown := set(given.parts) - set(parts):
         parser.error(f"no part {', '.join(unknown)}; there are {', '.join(parts)}")
-    found = [work() for name, work in parts.items() if name in (given.parts or parts)]
+    found = {name: work() for name, work in parts.items() if name in (given.parts or parts)}
     if len(found) == len(parts):
-        plan(*found[:2])
+        plan(found["speed"], found["list"])
 
 
 if __name__ == "__main__":

@@ -121,7 +121,7 @@ def test_what_is_for_a_network_is_refused_with_predictions(words, tmp_path, caps
     ("--photos . --seed 5", "--seed is of new synthetic photos: it goes with --synthetic N"),
     ("--photos . --aflw2000 .", "--aflw2000 and --photos are two sets of photos"),
     (f"--synthetic 2 --seed {HELD_OUT_SEED}", "would make the bundled photos"),
-    ("--synthetic 2 --seed 0", "would make those that the recipes train on"),
+    ("--synthetic 2 --seed 0", "would make those of lprnet synthesize without --seed"),
 ])  # fmt: skip
 def test_options_that_change_nothing_are_refused(words, reason, tmp_path, capsys):
     assert main(["evaluate", *words.split(), "--output", str(tmp_path / "out")]) == 2

@@ -21,6 +21,17 @@ async function saved(page, task, id) {
   return path;
 }
 
+/** Saves a file, and then presses a button that brings the sample, without a network. */
+async function savedThenOffline(page, task, id, button) {
+  await page.click('#tab-save');
+  const path = await saved(page, task, id);
+  const note = await page.locator('#note').textContent();
+  await page.route('**/sample.jpg', (route) => route.abort('internetdisconnected'));
+  await page.click(button);
+  await page.locator('#message').waitFor();
+  return { path, note, afterwards: await state(page) };
+}
+
 /** The camera runs; files that cannot be read are opened, then videos of other sizes; then the network is gone. */
 async function live(page, task) {
   await openPage(page, task);
@@ -33,13 +44,8 @@ async function live(page, task) {
     await followed(page, 2);
     answer.broken.push(await state(page));
   }
-  await page.click('#tab-save');
-  answer.picture = await saved(page, task, 'picture');
-  answer.note = await page.locator('#note').textContent();
-  await page.route('**/sample.jpg', (route) => route.abort('internetdisconnected'));
-  await page.click('#camera');
-  await page.locator('#message').waitFor();
-  answer.stopped = await state(page);
+  const { path: picture, note, afterwards: stopped } = await savedThenOffline(page, task, 'picture', '#camera');
+  Object.assign(answer, { picture, note, stopped });
   for (const file of task.videos) {
     await page.setInputFiles('#photo-file', file);
     await followed(page, 4);
@@ -65,13 +71,8 @@ async function photos(page, task) {
   await page.locator('#draw-gaze').uncheck({ force: true });
   answer.views.push(await viewer());
   await openPhoto(page, task.large);
-  await page.click('#tab-save');
-  answer.landmarks = await saved(page, task, 'landmarks');
-  answer.note = await page.locator('#note').textContent();
-  await page.route('**/sample.jpg', (route) => route.abort('internetdisconnected'));
-  await page.click('#sample');
-  await page.locator('#message').waitFor();
-  return { ...answer, offline: await state(page) };
+  const { path: landmarks, note, afterwards: offline } = await savedThenOffline(page, task, 'landmarks', '#sample');
+  return { ...answer, landmarks, note, offline };
 }
 
 /** A mask of one's own is not brought after all; a head of one's own comes before the bundled one. */
